@@ -1,0 +1,97 @@
+# What people do with this checkout. It needs Python >= 3.11 and make; everything else is installed below the checkout.
+#   make PYTHON=python3.12 …  uses another Python, from the first installation on.
+
+PYTHON ?= python3
+AIRFLOW := 3.3.2
+AIRFLOW_2 := 2.11.2
+PRISM := 5.14.2
+
+UV := build/tools/bin/uv
+BIN := .venv/bin
+BIN_2 := .venv-2.11/bin
+BIN_BENCH := .venv-bench/bin
+# uv trusts whom the system trusts, since some networks have a certificate authority of their own.
+export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/*),true,false)
+EMPTY_TREE = $(shell git hash-object -t tree /dev/null)
+
+.DELETE_ON_ERROR:
+.PHONY: help install demo test soak check matrix bench thousand prism constraints clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+install: .venv/.installed ## Install the provider, the newest Airflow and the tools into .venv
+
+demo: .venv/.installed ## Watch a real Airflow launch one campaign, and fail on an unhealthy one
+	@$(BIN)/python -m deployment.demo
+
+test: .venv/.installed ## Run the unit and integration tests
+	@$(BIN)/python -m pytest
+
+soak: .venv/.installed ## Play 10,000 fault schedules, others each time, fuzz the parsers of answers, and run the slow tests
+	@$(BIN)/python tests/model/soak.py --schedules $(or $(SCHEDULES),10000)
+	@$(BIN)/python -m pytest tests/integration -m slow
+	@SOAK=1 $(BIN)/python -m pytest tests/model/test_answers.py
+	@if $(UV) pip install --quiet --only-binary :all: --python .venv atheris; \
+	then $(BIN)/python tests/model/fuzz_answers.py -atheris_runs=1000000; \
+	else echo "There is no atheris for this Python, so hypothesis alone has fuzzed the parsers."; fi
+
+check: .venv/.installed ## Check style, types, and what the wheel contains
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	git diff --check $(EMPTY_TREE) HEAD
+	rm -rf build/wheel
+	$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir build/wheel
+	$(BIN)/python -m deployment.wheel build/wheel/*.whl
+
+matrix: .venv/.installed .venv-2.11/.installed ## Run the unit tests and a short integration run on Airflow 2.11 and 3.3
+	@for bin in $(BIN_2) $(BIN); do \
+		echo "== Airflow $$($$bin/python -c 'from importlib.metadata import version; print(version("apache-airflow"))')"; \
+		$$bin/python -m pytest tests/unit && $$bin/python -m pytest tests/integration -m every_version || exit 1; \
+	done
+
+bench: .venv-bench/.installed ## Measure every claim about performance (15 minutes on a machine that does nothing else)
+	@$(BIN_BENCH)/python -m benchmarks
+
+thousand: .venv-bench/.installed ## Run 1,000 deferred sensors on PostgreSQL while the triggerer is killed (needs PostgreSQL's programs)
+	@$(BIN_BENCH)/python -m pytest tests/integration/test_thousand_waits.py -m slow
+
+prism: build/prism/node_modules/.bin/prism ## Install the independent mock server that one test asks for (needs npm)
+
+constraints: $(UV) ## Choose all versions in constraints/ anew
+	constraints/choose $(UV)
+
+clean: ## Remove everything that was installed or built
+	rm -rf build dist .venv .venv-2.11 .venv-bench .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+.venv/.installed: pyproject.toml constraints/airflow-$(AIRFLOW).txt $(UV)
+	@echo "Installing Airflow $(AIRFLOW) into .venv"
+	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv
+	@$(UV) pip install --quiet --python .venv --compile-bytecode --editable '.[sandbox]' --group dev \
+		--constraints constraints/airflow-$(AIRFLOW).txt --build-constraints constraints/airflow-$(AIRFLOW).txt
+	@touch $@
+
+.venv-2.11/.installed: pyproject.toml constraints/airflow-$(AIRFLOW_2).txt $(UV)
+	@echo "Installing Airflow $(AIRFLOW_2) into .venv-2.11"
+	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv-2.11
+	@$(UV) pip install --quiet --python .venv-2.11 --compile-bytecode --editable '.[sandbox]' --group test \
+		--constraints constraints/airflow-$(AIRFLOW_2).txt --build-constraints constraints/airflow-$(AIRFLOW_2).txt
+	@touch $@
+
+.venv-bench/.installed: pyproject.toml constraints/airflow-$(AIRFLOW).txt $(UV)
+	@echo "Installing Airflow $(AIRFLOW) and what is compared into .venv-bench"
+	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv-bench
+	@$(UV) pip install --quiet --python .venv-bench --compile-bytecode --editable '.[sandbox]' --group bench \
+		--constraints constraints/airflow-$(AIRFLOW).txt --build-constraints constraints/airflow-$(AIRFLOW).txt
+	@touch $@
+
+$(UV): constraints/tools.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=…")'
+	@$(PYTHON) -m venv build/tools
+	@build/tools/bin/python -m pip install --quiet --disable-pip-version-check --requirement constraints/tools.txt
+	@touch $@
+
+build/prism/node_modules/.bin/prism: Makefile
+	npm install --silent --no-audit --no-fund --prefix build/prism @stoplight/prism-cli@$(PRISM)
+	@touch $@
