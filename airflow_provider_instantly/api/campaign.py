@@ -1,0 +1,224 @@
+"""
+What Instantly says of a campaign, parsed tolerantly.
+
+Live answers omit nullable keys, carry undocumented ones, and grow new enum values every month. So nothing
+here refuses an answer for a key or a number it does not know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self, TypeGuard
+
+from airflow_provider_instantly.api.redaction import safe_text
+
+if TYPE_CHECKING:
+    from airflow_provider_instantly.api.schedule import CampaignSchedule
+
+#: Beyond these, a number fits neither Airflow's messages nor a database, and is no status.
+_INTEGERS = range(-(2**63), 2**63)
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class OpenIntEnum(IntEnum):
+    """An integer enum that keeps a number it does not know, named ``UNKNOWN(n)``."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            return None
+        # Not remembered as a member: a service that invents numbers must not make the enum grow.
+        member = int.__new__(cls, value)
+        member._name_ = f"UNKNOWN({value})"
+        member._value_ = value
+        return member
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this release has a name for the number."""
+        return self._value_ in type(self)._value2member_map_
+
+    @property
+    def label(self) -> str:
+        """The name as a person reads it in Instantly: ``Accounts Unhealthy``, or ``UNKNOWN(7)``."""
+        return self._name_.replace("_", " ").title() if self.is_known else self._name_
+
+
+class CampaignStatus(OpenIntEnum):
+    """
+    The status of a campaign.
+
+    Source: the ``Campaign`` schema of the Instantly API V2.
+    """
+
+    DRAFT = 0
+    ACTIVE = 1
+    PAUSED = 2
+    COMPLETED = 3
+    RUNNING_SUBSEQUENCES = 4
+    ACCOUNTS_UNHEALTHY = -1
+    BOUNCE_PROTECT = -2
+    ACCOUNT_SUSPENDED = -99
+
+
+#: Instantly itself stopped the campaign. Reactivating one is a decision for a person.
+STOPPED_STATUSES = frozenset(
+    {CampaignStatus.ACCOUNTS_UNHEALTHY, CampaignStatus.BOUNCE_PROTECT, CampaignStatus.ACCOUNT_SUSPENDED}
+)
+
+#: The campaign was launched and needs no launch: it sends, or it follows up.
+RUNNING_STATUSES = frozenset({CampaignStatus.ACTIVE, CampaignStatus.RUNNING_SUBSEQUENCES})
+
+
+class NotSendingStatus(OpenIntEnum):
+    """
+    Why an active campaign is not sending right now.
+
+    Source: the ``Campaign`` schema of the Instantly API V2.
+    """
+
+    OUTSIDE_SCHEDULE = 1
+    WAITING_FOR_LEADS = 2
+    DAILY_LIMIT_REACHED = 3
+    ACCOUNTS_AT_DAILY_LIMIT = 4
+    ERROR = 99
+
+    @property
+    def explanation(self) -> str:
+        """What it means, as a clause for a log line."""
+        return _NOT_SENDING_EXPLANATIONS.get(self, f"Instantly gives the reason number {self._value_}")
+
+
+_NOT_SENDING_EXPLANATIONS: Mapping[NotSendingStatus, str] = {
+    NotSendingStatus.OUTSIDE_SCHEDULE: "it is outside its sending schedule",
+    NotSendingStatus.WAITING_FOR_LEADS: "it waits for a lead to process",
+    NotSendingStatus.DAILY_LIMIT_REACHED: "its daily limit is reached",
+    NotSendingStatus.ACCOUNTS_AT_DAILY_LIMIT: "all its sending accounts are at their daily limit",
+    NotSendingStatus.ERROR: "it met an error that only Instantly's support can explain",
+}
+
+
+def is_campaign_id(value: object) -> TypeGuard[str]:
+    """Whether the value is a UUID in its usual text form, the only form that Instantly takes."""
+    return isinstance(value, str) and _UUID.fullmatch(value) is not None
+
+
+def check_campaign_id(value: object, name: str = "campaign_id") -> str:
+    """
+    Return the campaign's id in lower case, or say what is wrong with it.
+
+    :param value: what the user gave.
+    :param name: the parameter to name in the error.
+    :raises ValueError: if it is not the UUID of a campaign; nothing was requested then.
+    """
+    text = value.strip() if isinstance(value, str) else value
+    if not is_campaign_id(text):
+        raise ValueError(
+            f"{name} must be the UUID of a campaign, such as 019e18e2-a521-7bb9-9dd6-45f1bc69dcd0, "
+            f"not {safe_text(repr(value))}. Nothing was requested from Instantly."
+        )
+    return text.lower()
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """
+    One campaign, as the API described it at one moment.
+
+    :param id: the campaign's UUID, in lower case, or an empty string where the answer carries none.
+    :param status: its status, or None where the answer carries none that is a number.
+    :param name: its name, or an empty string.
+    :param not_sending_status: why it is not sending; only ``GET /campaigns/{id}`` tells.
+    :param sending_accounts: the addresses of the accounts that send for it.
+    :param document: the API's JSON object as it came, for keys that have no field here.
+    """
+
+    id: str
+    status: CampaignStatus | None
+    name: str = ""
+    not_sending_status: NotSendingStatus | None = None
+    sending_accounts: tuple[str, ...] = ()
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def from_api(cls, document: Mapping[str, Any], campaign_id: str | None = None) -> Self:
+        """
+        Parse the API's JSON object. A key that is missing, null or of a wrong type counts as not there.
+
+        :param document: the decoded JSON object of a campaign.
+        :param campaign_id: the id that was asked for, in lower case: an answer may omit its own.
+        """
+        answered_id, name, accounts = document.get("id"), document.get("name"), document.get("email_list")
+        status, not_sending = _integer(document.get("status")), _integer(document.get("not_sending_status"))
+        return cls(
+            id=campaign_id or (answered_id.lower() if is_campaign_id(answered_id) else ""),
+            status=None if status is None else CampaignStatus(status),
+            name=_text(name),
+            not_sending_status=None if not_sending is None else NotSendingStatus(not_sending),
+            sending_accounts=tuple(filter(None, map(_text, accounts))) if isinstance(accounts, list) else (),
+            document=dict(document),
+        )
+
+    @property
+    def title(self) -> str:
+        """How a log line names it: its name, made safe, and its id."""
+        return f'"{safe_text(self.name)}" ({self.id})' if self.name else self.id
+
+    @property
+    def status_label(self) -> str:
+        """The status as a person reads it."""
+        return "without a status" if self.status is None else self.status.label
+
+    @cached_property
+    def schedule(self) -> CampaignSchedule:
+        """When the campaign may send. Parsed when first asked for, since it loads pendulum."""
+        from airflow_provider_instantly.api.schedule import CampaignSchedule
+
+        return CampaignSchedule.from_api(self.document.get("campaign_schedule"))
+
+
+@dataclass(frozen=True)
+class SendingStatus:
+    """
+    Instantly's own word on why a campaign is or is not sending.
+
+    :param status: a word such as ``healthy`` or ``campaign_bounce_protect``, or None where Instantly knows none.
+    :param message: the same for people, or an empty string.
+    """
+
+    status: str | None = None
+    message: str = ""
+
+    @classmethod
+    def from_api(cls, document: Mapping[str, Any]) -> Self:
+        """
+        Parse the answer of ``GET /campaigns/{id}/sending-status``; both its parts may be null.
+
+        :param document: the decoded JSON object.
+        """
+        parts = [part for key in ("diagnostics", "summary") if isinstance(part := document.get(key), Mapping)]
+        return cls(
+            status=next((word for part in parts if (word := _text(part.get("status")))), None),
+            message=next((text for part in reversed(parts) if (text := _text(part.get("status_message")))), ""),
+        )
+
+    @property
+    def reason(self) -> str:
+        """The best explanation there is, or an empty string."""
+        return safe_text(self.message or (self.status or "").replace("_", " "))
+
+
+def _integer(value: object) -> int | None:
+    """An integer from JSON, where ``1.0`` is one too: the API declares these fields as ``number``."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value in _INTEGERS else None
+
+
+def _text(value: object) -> str:
+    """A text that XComs and databases can hold: they take neither half of a surrogate pair nor NUL."""
+    return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "") if isinstance(value, str) else ""

@@ -1,0 +1,204 @@
+"""Where requests go and as whom: checked once, before anything is sent, and free of surprises in a log."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, quote, urlsplit
+
+from airflow_provider_instantly.api.errors import InstantlyConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DEFAULT_BASE_URL = "https://api.instantly.ai"
+DEFAULT_APP_URL = "https://app.instantly.ai"
+API_ROOT = "/api/v2"
+DEFAULT_TIMEOUT = 30.0
+DEFAULT_MAX_RETRIES = 4
+MAX_TIMEOUT = 600.0
+MAX_MAX_RETRIES = 10
+
+_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
+#: A host and a port and nothing else: no user name, and nothing behind an IPv6 address that `urlsplit` overlooks.
+_AUTHORITY = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]@:]+)(:[0-9]*)?")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """
+    The service to talk to and the credentials to do it with.
+
+    :param base_url: scheme, host and port, with an optional path; without a trailing slash.
+    :param api_key: an Instantly API V2 key. Never part of the ``repr``.
+    :param workspace_id: the sub-workspace that an agency's key acts on, or None.
+    :param timeout: seconds to wait for a connection, and then for the whole answer.
+    :param max_retries: how often a request that may be repeated is repeated.
+    :param user_agent: what we call ourselves; Instantly's edge refuses requests without it.
+    :param app_url: the web application for people; white-label agencies have a domain of their own.
+    """
+
+    base_url: str
+    api_key: str = field(repr=False)
+    workspace_id: str | None = None
+    timeout: float = DEFAULT_TIMEOUT
+    max_retries: int = DEFAULT_MAX_RETRIES
+    user_agent: str = "airflow-provider-instantly"
+    app_url: str = DEFAULT_APP_URL
+
+    def url(self, path: str) -> str:
+        """
+        The whole address of a path of the API.
+
+        :param path: a path below ``/api/v2``, with its leading slash.
+        """
+        return f"{self.base_url}{API_ROOT}{path}"
+
+    def campaign_page(self, campaign_id: str) -> str:
+        """
+        The web page of a campaign. Its form is not documented; it was seen in several places.
+
+        :param campaign_id: its UUID.
+        """
+        return f"{self.app_url}/app/campaign/{quote(campaign_id, safe='')}/analytics"
+
+    def headers(self) -> dict[str, str]:
+        """
+        The headers of every request, the key among them.
+
+        There is no ``Content-Type``: Instantly answers 400 to one that comes with an empty body.
+        """
+        headers = {
+            "Accept": "application/json",
+            "Authorization": f"Bearer {self.api_key}",
+            "User-Agent": self.user_agent,
+        }
+        if self.workspace_id:
+            headers["x-as-workspace"] = self.workspace_id
+        return headers
+
+
+def check_base_url(url: str | None, *, insecure_hosts: Iterable[str] = ()) -> str:
+    """
+    Return the base URL in its one form, or say what is wrong with it.
+
+    :param url: what the connection has as its host; empty means the real service; ``https://`` may be left out.
+    :param insecure_hosts: host names for which ``http://`` is allowed, besides loopback.
+    :raises InstantlyConfigurationError: if the key would travel to a place that is no URL, or in the clear.
+    """
+    text = (url or "").strip()
+    if not text:
+        return DEFAULT_BASE_URL
+    parts = _split(text if "://" in text else f"https://{text}", "The host")
+    host = (parts.hostname or "").lower()
+    if parts.scheme == "http" and not _is_loopback(host) and host not in {h.lower() for h in insecure_hosts}:
+        raise InstantlyConfigurationError(
+            f"The host of the Instantly connection uses http:// for {host!r}, which would send the API key in the "
+            "clear. Use https://, or list the name under allow_insecure_hosts in the connection's extra."
+        )
+    path = parts.path.rstrip("/").removesuffix(API_ROOT).rstrip("/")
+    return f"{parts.scheme}://{parts.netloc.lower().rstrip(':')}{path}"
+
+
+def check_app_url(url: object) -> str:
+    """
+    Return the web application's address in its one form, or say what is wrong with it.
+
+    :param url: ``app_url`` of the connection's extra; empty means Instantly's own.
+    :raises InstantlyConfigurationError: if a browser could not open it.
+    """
+    if url is None or url == "":
+        return DEFAULT_APP_URL
+    if not isinstance(url, str):
+        raise InstantlyConfigurationError("app_url in the extra of the Instantly connection must be a URL.")
+    parts = _split(url.strip(), "app_url in the extra")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def check_api_key(key: str | None) -> str:
+    """
+    Return the API key as it is sent, or say what is wrong with it, without quoting it.
+
+    :param key: what the connection has as its password; white space around it is dropped.
+    :raises InstantlyConfigurationError: if there is no key, or it cannot be an HTTP header's value.
+    """
+    text = (key or "").strip()
+    if not text:
+        raise InstantlyConfigurationError(
+            "The Instantly connection has no API key. Put an API V2 key into the connection's password."
+        )
+    if not _VISIBLE_ASCII.fullmatch(text):
+        raise InstantlyConfigurationError(
+            "The API key of the Instantly connection has a space, a line break or a character that no key has. "
+            "Copy the API V2 key again into the connection's password."
+        )
+    return text
+
+
+def check_workspace_id(value: object) -> str | None:
+    """
+    Return the workspace to act on, or None.
+
+    :param value: ``workspace_id`` of the connection's extra.
+    :raises InstantlyConfigurationError: if it cannot be an HTTP header's value.
+    """
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not _VISIBLE_ASCII.fullmatch(value.strip()):
+        raise InstantlyConfigurationError(
+            "workspace_id in the extra of the Instantly connection must be the id of a workspace, as a string."
+        )
+    return value.strip()
+
+
+def check_number(name: str, value: object, *, default: float, low: float, high: float) -> float:
+    """
+    Return a number of the connection's extra, or say what it must be. The form stores numbers as text.
+
+    :param name: the key in the extra.
+    :param value: what stands there; None or an empty string means the default.
+    :param default: what is used where nothing is set.
+    :param low: the least value accepted.
+    :param high: the greatest value accepted.
+    :raises InstantlyConfigurationError: if it is no number within the bounds.
+    """
+    if value is None or value == "":
+        return default
+    try:
+        number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else None
+    except (ValueError, OverflowError):
+        number = None
+    if number is None or not low <= number <= high:
+        raise InstantlyConfigurationError(
+            f"{name} in the extra of the Instantly connection must be a number from {low:g} to {high:g}."
+        )
+    return number
+
+
+def _split(url: str, name: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        (parts.hostname or "").encode("idna")
+        port_is_valid = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, port_is_valid = urlsplit(""), False
+    plain = not parts.query and not parts.fragment and url.isprintable() and not re.search(r"[ \\@]", url)
+    has_host = parts.hostname and _AUTHORITY.fullmatch(parts.netloc) and port_is_valid
+    if parts.scheme not in {"http", "https"} or not has_host or not plain:
+        # The value is not quoted: people paste credentials into URLs.
+        raise InstantlyConfigurationError(
+            f"{name} of the Instantly connection is not a base URL. Leave it empty for the real service, "
+            f"or write it like {DEFAULT_BASE_URL}, without a user name, a query or a fragment."
+        )
+    return parts
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

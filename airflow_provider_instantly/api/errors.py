@@ -1,0 +1,126 @@
+"""
+What can go wrong between us and Instantly, as types that a retry policy can tell apart.
+
+No error here carries the API key: not in its message, not in its fields, not in its ``repr``.
+"""
+
+from __future__ import annotations
+
+
+class InstantlyError(Exception):
+    """Base of every error that this package raises about Instantly's API."""
+
+
+class InstantlyConfigurationError(InstantlyError):
+    """The connection cannot be used as it is. The message says what to set; nothing was sent."""
+
+
+class ConnectionLookupError(InstantlyError):
+    """Airflow could not look the connection up right now. Nothing was sent; it may pass."""
+
+
+class InstantlyRequestError(InstantlyError):
+    """
+    A request was made, or tried, and did not give what it should.
+
+    :param message: what happened and what to do next, without the request's coordinates.
+    :param method: the HTTP method.
+    :param path: the path, without the host and without the query.
+    :param status: the HTTP status of the answer, or None where there was none.
+    :param server_message: Instantly's own ``message``, made safe for a log, or an empty string.
+    :param excerpt: the beginning of the answer's body, made safe for a log, or an empty string.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str = "",
+        path: str = "",
+        status: int | None = None,
+        server_message: str = "",
+        excerpt: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        #: What became of the campaign, in a sentence, where whoever sent the request knows it.
+        self.outcome = ""
+        self.method = method
+        self.path = path
+        self.status = status
+        self.server_message = server_message
+        self.excerpt = excerpt
+
+    def __str__(self) -> str:
+        answered = "no answer" if self.status is None else f"HTTP {self.status}"
+        said = self.server_message or self.excerpt
+        message = f"{self.message} {self.outcome}" if self.outcome else self.message
+        return f"{message} [{self.method} {self.path}: {answered}{f'; {said}' if said else ''}]"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Keyword-only arguments do not survive Exception's own pickling, and executors pickle exceptions.
+        return _rebuild, (type(self), self.message), self.__dict__
+
+
+class InstantlyAuthenticationError(InstantlyRequestError):
+    """401: the API key is missing, wrong, revoked, or one of API V1."""
+
+
+class InstantlyPaymentRequiredError(InstantlyRequestError):
+    """402: the workspace has no active paid plan."""
+
+
+class InstantlyPermissionError(InstantlyRequestError):
+    """403: the key lacks a scope, or Instantly's edge refused the client."""
+
+
+class CampaignNotFoundError(InstantlyRequestError):
+    """404, or the 400 that Instantly answers on a campaign's path: there is no such campaign in the workspace."""
+
+
+class InstantlyBadRequestError(InstantlyRequestError):
+    """Any other 4xx: Instantly refused the request as it was made."""
+
+
+class InstantlyRateLimitError(InstantlyRequestError):
+    """
+    429: the workspace's rate limit is used up.
+
+    :param retry_after: seconds that the server asked us to wait, or None where it said nothing usable.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **coordinates: object) -> None:
+        super().__init__(message, **coordinates)  # type: ignore[arg-type]
+        self.retry_after = retry_after
+
+
+class InstantlyServerError(InstantlyRequestError):
+    """5xx: Instantly, or something in front of it, failed."""
+
+
+class InstantlyConnectionError(InstantlyRequestError):
+    """
+    No answer came: refused, reset, timed out, a name that does not resolve, TLS that does not verify.
+
+    :param never_sent: whether the request certainly did not reach Instantly, so that it may be repeated.
+    """
+
+    def __init__(self, message: str, *, never_sent: bool = False, **coordinates: object) -> None:
+        super().__init__(message, **coordinates)  # type: ignore[arg-type]
+        self.never_sent = never_sent
+
+
+class InstantlyUnexpectedAnswerError(InstantlyRequestError):
+    """An answer that is not the API's: HTML, truncated or non-object JSON, wrong types, a redirect, too large."""
+
+
+class AmbiguousOutcomeError(InstantlyRequestError):
+    """
+    A change was requested, and nobody can say whether it took effect. Never repeat it blindly: read first.
+
+    ``__cause__`` is the error that made it ambiguous.
+    """
+
+
+def _rebuild(cls: type[InstantlyRequestError], message: str) -> InstantlyRequestError:
+    return cls(message)

@@ -1,0 +1,67 @@
+"""Somebody else's text, made fit for our logs: one line, short, and without the API key."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import html
+import re
+from typing import Final
+from urllib.parse import unquote
+
+EXCERPT_CHARS: Final = 200
+
+#: Text of which this many times the limit is looked at: what is shown shrinks where it has much white space.
+_ALLOWANCE: Final = 8
+#: One character of a key may be echoed in so many, such as ``&equals;``.
+_LONGEST_ESCAPE: Final = 8
+#: Something encoded more often than this is not readable at a glance.
+_DECODINGS: Final = 4
+#: Parts of a key shorter than this are no secret, and striking them out would garble words.
+_SHORTEST_PART: Final = 8
+
+_JAVASCRIPT_ESCAPE = re.compile(r"\\+(?:u00|x)([0-9a-fA-F]{2})")
+
+
+def safe_text(text: str, api_key: str = "", *, limit: int = EXCERPT_CHARS) -> str:
+    """
+    Return the text with every character that could forge a log line gone, and the key struck out.
+
+    :param text: what a server sent, or a name that somebody gave to something.
+    :param api_key: the key to strike out, in every form in which a server could echo it.
+    :param limit: the most characters to keep.
+    """
+    key_room = _LONGEST_ESCAPE * len(api_key)
+    beginning = text[: _ALLOWANCE * limit + key_room]
+    struck = _without_key(beginning, api_key) if api_key else beginning
+    if len(beginning) < len(text):
+        # What stands at the cut may be the beginning of the key.
+        struck = struck[: max(0, len(struck) - key_room)]
+    printable = "".join(char if char.isprintable() else " " for char in struck)
+    words = " ".join(printable.split())
+    return words if len(words) <= limit else f"{words[:limit]}…"
+
+
+def _without_key(text: str, api_key: str) -> str:
+    text = text.replace("\0", "")
+    secrets = _secrets_of(api_key)
+    for secret in secrets:
+        text = re.sub(f"{re.escape(secret)}=*", "***", text, flags=re.IGNORECASE)
+    plain = _decoded(text).lower()
+    return "*** (a text that holds the API key)" if any(secret.lower() in plain for secret in secrets) else text
+
+
+def _secrets_of(api_key: str) -> list[str]:
+    """The key, and what it is made of: one of API V2 is the base64 form of an id, a colon and a secret."""
+    secrets = [api_key.rstrip("=") or api_key]
+    with contextlib.suppress(ValueError):
+        pair = base64.b64decode(api_key, validate=True).decode()
+        secrets += [part for part in (pair, pair.partition(":")[2]) if len(part) >= _SHORTEST_PART]
+    return secrets
+
+
+def _decoded(text: str) -> str:
+    """The text as it reads once JSON, HTML and URLs are decoded."""
+    for _ in range(_DECODINGS):
+        text = unquote(html.unescape(_JAVASCRIPT_ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)))
+    return text.replace("\\", "")

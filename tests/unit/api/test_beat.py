@@ -1,0 +1,288 @@
+"""One look at many campaigns: what it sees, and how few requests it takes, against a model of a workspace."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_instantly.api.beat import Beat
+from airflow_provider_instantly.api.campaign import Campaign
+from airflow_provider_instantly.api.errors import (
+    CampaignNotFoundError,
+    InstantlyAuthenticationError,
+    InstantlyConnectionError,
+    InstantlyError,
+    InstantlyRateLimitError,
+    InstantlyServerError,
+    InstantlyUnexpectedAnswerError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from airflow_provider_instantly.api.protocol import Request
+
+#: A machine that does other things too is no reason to fail.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def ids(count: int, first: int = 0) -> list[str]:
+    return [str(uuid.UUID(int=number, version=4)) for number in range(first + 1, first + 1 + count)]
+
+
+@dataclass
+class Workspace:
+    """
+    What Instantly knows: campaigns in the order of its list, each with its status.
+
+    :param statuses: the campaigns that exist.
+    :param unlisted: those that the list does not show all the same.
+    :param fails: an error for a request, or None.
+    :param page_size: how many campaigns are on a page.
+    """
+
+    statuses: dict[str, Any]
+    unlisted: set[str] = field(default_factory=set)
+    fails: Callable[[Request], InstantlyError | None] = lambda request: None
+    page_size: int = 100
+    asked: list[Request] = field(default_factory=list)
+
+    def __call__(self, request: Request) -> Any:
+        self.asked.append(request)
+        if error := self.fails(request):
+            return error
+        if request.campaign_id is not None:
+            status = self.statuses.get(request.campaign_id)
+            return CampaignNotFoundError("gone") if status is None else {"status": status, "name": "N"}
+        query = dict(request.query)
+        assert query["limit"] == "100"
+        listed = [campaign_id for campaign_id in self.statuses if campaign_id not in self.unlisted]
+        start = int(query.get("starting_after", "0"))
+        page = listed[start : start + self.page_size]
+        answer: dict[str, Any] = {"items": [{"id": cid, "status": self.statuses[cid]} for cid in page]}
+        if len(page) == self.page_size:
+            # As live: the last full page still carries a cursor, and an empty page follows.
+            answer["next_starting_after"] = str(start + self.page_size)
+        return answer
+
+    @property
+    def singles(self) -> int:
+        return sum(request.campaign_id is not None for request in self.asked)
+
+    @property
+    def pages(self) -> int:
+        return len(self.asked) - self.singles
+
+
+def look(beat: Beat, wanted: Iterable[str], workspace: Workspace) -> dict[str, Any]:
+    """Read the campaigns once; only the requests of this look are kept in the workspace."""
+    workspace.asked.clear()
+    steps = beat.read(wanted)
+    try:
+        request = next(steps)
+        while True:
+            request = steps.send(workspace(request))
+    except StopIteration as stop:
+        seen: dict[str, Any] = stop.value
+        return seen
+
+
+def statuses(seen: dict[str, Any]) -> dict[str, Any]:
+    return {cid: found.status if isinstance(found, Campaign) else type(found) for cid, found in seen.items()}
+
+
+class TestFewestRequests:
+    @pytest.mark.parametrize(
+        ("wanted", "workspace_size", "first_look", "later_looks"),
+        [
+            (1, 1, (0, 1), (0, 1)),
+            (2, 50, (0, 2), (0, 2)),
+            (3, 50, (1, 0), (1, 0)),
+            (50, 50, (1, 0), (1, 0)),
+            (100, 100, (1, 0), (1, 0)),
+            (1_000, 1_000, (10, 0), (10, 0)),
+            (1_000, 3_000, (10, 0), (10, 0)),
+        ],
+    )
+    def test_pages_where_they_are_cheaper(
+        self, wanted: int, workspace_size: int, first_look: tuple[int, int], later_looks: tuple[int, int]
+    ) -> None:
+        beat, workspace = Beat(), Workspace(dict.fromkeys(ids(workspace_size), 1))
+        for expected in (first_look, later_looks, later_looks):
+            seen = look(beat, ids(wanted), workspace)
+            assert (workspace.pages, workspace.singles) == expected
+            assert list(statuses(seen).values()) == [1] * wanted
+
+    def test_few_of_many_are_asked_for_one_by_one_once_it_is_known_how_many_there_are(self) -> None:
+        beat, workspace = Beat(), Workspace(dict.fromkeys(ids(5_000), 1))
+        wanted = ids(5, first=4_990)
+        look(beat, wanted, workspace)
+        assert workspace.pages <= 6
+        look(beat, wanted, workspace)
+        assert (workspace.pages, workspace.singles) == (0, 5)
+
+    def test_many_that_lie_far_apart_are_asked_for_one_by_one(self) -> None:
+        # On each page is one of them: the list is never the cheaper way, and a look must not try it again and again.
+        workspace = Workspace(dict.fromkeys(ids(30_000), 1))
+        wanted = list(workspace.statuses)[5::500]
+        beat = Beat()
+        look(beat, wanted, workspace)
+        for _ in range(3):
+            look(beat, wanted, workspace)
+            assert len(workspace.asked) <= len(wanted)
+
+    def test_pages_again_when_more_are_wanted(self) -> None:
+        beat, workspace = Beat(), Workspace(dict.fromkeys(ids(300), 1))
+        look(beat, ids(3, first=290), workspace)
+        look(beat, ids(200), workspace)
+        assert (workspace.pages, workspace.singles) == (2, 0)
+
+    def test_each_campaign_is_asked_for_once(self) -> None:
+        workspace = Workspace(dict.fromkeys(ids(2), 1))
+        assert len(look(Beat(), ids(1) * 2, workspace)) == 1
+        assert workspace.singles == 1
+
+    def test_nothing_for_nothing(self) -> None:
+        workspace = Workspace({})
+        assert look(Beat(), [], workspace) == {}
+        assert workspace.asked == []
+
+
+class TestWhatIsSeen:
+    def test_the_campaigns_as_they_are(self) -> None:
+        workspace = Workspace(dict(zip(ids(6), [0, 1, 2, -2, 7, 3.0], strict=True)))
+        assert statuses(look(Beat(), ids(6), workspace)) == workspace.statuses
+
+    def test_a_campaign_that_is_read_alone_knows_its_id(self) -> None:
+        workspace = Workspace(dict.fromkeys(ids(1), 1))
+        (campaign,) = look(Beat(), ids(1), workspace).values()
+        assert campaign.title == f'"N" ({ids(1)[0]})'
+
+    def test_one_that_the_list_does_not_show_is_asked_for_by_itself(self) -> None:
+        workspace = Workspace(dict.fromkeys(ids(4), 1), unlisted={ids(4)[2]})
+        assert statuses(look(Beat(), ids(4), workspace)) == dict.fromkeys(ids(4), 1)
+        assert (workspace.pages, workspace.singles) == (1, 1)
+
+    def test_one_that_is_gone_is_an_error_and_the_others_are_not(self) -> None:
+        workspace = Workspace(dict.fromkeys(ids(3), 1))
+        seen = statuses(look(Beat(), ids(4), workspace))
+        assert seen == {**workspace.statuses, ids(4)[3]: CampaignNotFoundError}
+
+    @pytest.mark.parametrize("status", [None, "1", "active", True, []])
+    def test_one_without_a_status_on_the_list_is_an_error(self, status: object) -> None:
+        workspace = Workspace({**dict.fromkeys(ids(3), 1), ids(4)[3]: status})
+        if status is None:
+            workspace.statuses[ids(4)[3]] = "none"
+        seen = look(Beat(), ids(4), workspace)
+        assert type(seen[ids(4)[3]]) is InstantlyUnexpectedAnswerError
+        assert ids(4)[3] in str(seen[ids(4)[3]])
+        assert statuses(seen)[ids(1)[0]] == 1
+
+    @pytest.mark.parametrize("items", [None, {}, "x"])
+    def test_a_page_that_is_none_is_an_error_for_all(self, items: object) -> None:
+        steps = Beat().read(ids(3))
+        next(steps)
+        with pytest.raises(StopIteration) as stopped:
+            steps.send({"items": items})
+        assert {type(found) for found in stopped.value.value.values()} == {InstantlyUnexpectedAnswerError}
+
+    def test_campaigns_on_the_list_whose_id_is_strange_are_passed_over(self) -> None:
+        steps = Beat().read(ids(3))
+        next(steps)
+        odd = [{"id": None, "status": 1}, {"id": "x"}, {}, {"id": ids(1)[0].upper(), "status": 2}]
+        request = steps.send({"items": odd})
+        assert request.campaign_id == ids(3)[1]
+
+
+class TestErrors:
+    def test_on_the_first_page(self) -> None:
+        workspace = Workspace(dict.fromkeys(ids(250), 1), fails=lambda request: InstantlyServerError("503"))
+        seen = look(Beat(), ids(250), workspace)
+        assert set(statuses(seen).values()) == {InstantlyServerError}
+        assert len(seen) == 250
+        assert len(workspace.asked) == 1
+
+    def test_on_a_later_page_what_was_seen_before_counts(self) -> None:
+        workspace = Workspace(
+            dict.fromkeys(ids(250), 1),
+            fails=lambda request: InstantlyServerError("503") if len(request.query) > 1 else None,
+        )
+        seen = statuses(look(Beat(), ids(250), workspace))
+        assert list(seen.values()).count(1) == 100
+        assert list(seen.values()).count(InstantlyServerError) == 150
+        assert len(workspace.asked) == 2
+
+    @pytest.mark.parametrize("error", [InstantlyRateLimitError("429"), InstantlyConnectionError("broken")])
+    def test_that_would_be_the_same_for_all_is_met_once(self, error: InstantlyError) -> None:
+        workspace = Workspace({}, fails=lambda request: error)
+        assert list(look(Beat(list_cost=9), ids(5), workspace).values()) == [error] * 5
+        assert len(workspace.asked) == 1
+
+    @pytest.mark.parametrize("error", [InstantlyServerError("500"), InstantlyAuthenticationError("401")])
+    def test_of_one_campaign_says_nothing_of_the_others(self, error: InstantlyError) -> None:
+        first = ids(1)[0]
+        workspace = Workspace(
+            dict.fromkeys(ids(3), 1), fails=lambda request: error if request.campaign_id == first else None
+        )
+        assert list(statuses(look(Beat(list_cost=9), ids(3), workspace)).values()) == [type(error), 1, 1]
+
+    def test_a_look_that_failed_teaches_nothing(self) -> None:
+        beat = Beat()
+        look(beat, ids(250), Workspace({}, fails=lambda request: InstantlyServerError("503")))
+        assert beat == Beat()
+
+
+@unhurried
+@given(
+    size=st.integers(0, 60),
+    page_size=st.integers(1, 9),
+    wanted=st.lists(st.integers(0, 70), max_size=40),
+    unlisted=st.sets(st.integers(0, 60), max_size=5),
+)
+def test_against_a_model_of_a_workspace(size: int, page_size: int, wanted: list[int], unlisted: set[int]) -> None:
+    names = ids(71)
+    workspace = Workspace(
+        {name: number % 5 for number, name in enumerate(names[:size])},
+        unlisted={names[number] for number in unlisted},
+        page_size=page_size,
+    )
+    asked_for = [names[number] for number in wanted]
+    beat = Beat()
+    truth = {name: workspace.statuses.get(name, CampaignNotFoundError) for name in asked_for}
+
+    assert statuses(look(beat, asked_for, workspace)) == truth
+    first_cost = len(workspace.asked)
+    assert first_cost <= 2 * len(truth) + 1
+    for _ in range(3):
+        assert statuses(look(beat, asked_for, workspace)) == truth
+        # Never dearer than asking one by one, nor than the look before.
+        assert len(workspace.asked) <= min(len(truth), max(first_cost, 2))
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=3)
+ITEMS = st.none() | st.fixed_dictionaries({}, optional={"id": st.sampled_from(ids(8)) | SCALARS, "status": SCALARS})
+ANSWERS = st.fixed_dictionaries(
+    {}, optional={"items": st.lists(ITEMS, max_size=4) | SCALARS, "next_starting_after": SCALARS, "status": SCALARS}
+)
+
+
+@unhurried
+@given(answers=st.lists(ANSWERS, min_size=20, max_size=20), count=st.integers(1, 8))
+def test_whatever_is_answered_a_look_ends(answers: list[Any], count: int) -> None:
+    steps, coming, asked = Beat().read(ids(count)), iter(answers), 0
+    seen: dict[str, Any] | None = None
+    next(steps)
+    while seen is None:
+        asked += 1
+        try:
+            steps.send(next(coming))
+        except StopIteration as stop:
+            seen = stop.value
+    assert set(seen) == set(ids(count))
+    assert all(isinstance(found, Campaign | InstantlyError) for found in seen.values())
+    assert asked <= 2 * count + 1

@@ -1,0 +1,657 @@
+"""
+What an answer means, what is repeated, and how long to back off: tables, and exchanges with random adversaries.
+
+The rule that matters most: after a change whose outcome nobody knows, nothing is ever sent again.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import traceback
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_instantly.api import protocol
+from airflow_provider_instantly.api.errors import (
+    AmbiguousOutcomeError,
+    CampaignNotFoundError,
+    ConnectionLookupError,
+    InstantlyAuthenticationError,
+    InstantlyBadRequestError,
+    InstantlyConfigurationError,
+    InstantlyConnectionError,
+    InstantlyError,
+    InstantlyPaymentRequiredError,
+    InstantlyPermissionError,
+    InstantlyRateLimitError,
+    InstantlyRequestError,
+    InstantlyServerError,
+    InstantlyUnexpectedAnswerError,
+)
+from airflow_provider_instantly.api.protocol import (
+    ABSURD_RETRY_AFTER,
+    BACKOFF_BASE,
+    BACKOFF_CAP,
+    MAX_ANSWER_BYTES,
+    MAX_RETRY_AFTER,
+    Answer,
+    Pages,
+    Pause,
+    Request,
+    exchange,
+    items_of,
+    may_pass,
+    may_repeat,
+    pause_before_retry,
+    read_answer,
+    retry_after,
+)
+from airflow_provider_instantly.api.redaction import EXCERPT_CHARS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: A machine that does other things too is no reason to fail.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
+SECRET = "sEcReT?>~secret"
+KEY = base64.b64encode(f"019e18e2-a521-7bb9-9dd6-45f1bc69dcd1:{SECRET}".encode()).decode()
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+
+READ = protocol.get_campaign(CAMPAIGN_ID)
+SENDING_STATUS = protocol.get_sending_status(CAMPAIGN_ID)
+LIST = protocol.list_campaigns()
+WORKSPACE = protocol.get_workspace()
+ACTIVATE = protocol.activate_campaign(CAMPAIGN_ID)
+PAUSE = protocol.pause_campaign(CAMPAIGN_ID)
+REQUESTS = {
+    "read": READ,
+    "sending status": SENDING_STATUS,
+    "list": LIST,
+    "workspace": WORKSPACE,
+    "activate": ACTIVATE,
+    "pause": PAUSE,
+}
+READS = [READ, SENDING_STATUS, LIST, WORKSPACE]
+WRITES = [ACTIVATE, PAUSE]
+ON_A_CAMPAIGN = [READ, SENDING_STATUS, ACTIVATE, PAUSE]
+WITH_A_CAMPAIGN = [READ, ACTIVATE, PAUSE]
+
+GOOD_BODY = json.dumps({"id": CAMPAIGN_ID, "status": 1, "items": []}).encode()
+OVERSIZED = b'{"status": 1, "x": "' + b"x" * MAX_ANSWER_BYTES + b'"}'
+ERROR_BODIES = {
+    "JSON": b'{"statusCode": 999, "error": "Some Error", "message": "Some message"}',
+    "HTML": b"<!DOCTYPE html><html><head><title>Error</title></head></html>",
+    "truncated JSON": GOOD_BODY[:-3],
+    "a list": b"[1, 2]",
+    "a string": b'"Too many requests"',
+    "null": b"null",
+    "nothing": b"",
+    "binary": b"\x80\x81\xff\x00",
+    "deep nesting": b"[" * 200_000,
+}
+
+
+def answer(status: int = 200, body: bytes = GOOD_BODY, **headers: str) -> Answer:
+    return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
+
+
+def error_of(request: Request, reaction: Answer) -> InstantlyRequestError:
+    with pytest.raises(InstantlyRequestError) as caught:
+        read_answer(request, reaction, api_key=KEY, now=NOW)
+    return caught.value
+
+
+class TestRequests:
+    @pytest.mark.parametrize(
+        ("request_", "method", "path"),
+        [
+            (READ, "GET", f"/campaigns/{CAMPAIGN_ID}"),
+            (SENDING_STATUS, "GET", f"/campaigns/{CAMPAIGN_ID}/sending-status"),
+            (LIST, "GET", "/campaigns"),
+            (WORKSPACE, "GET", "/workspaces/current"),
+            (ACTIVATE, "POST", f"/campaigns/{CAMPAIGN_ID}/activate"),
+            (PAUSE, "POST", f"/campaigns/{CAMPAIGN_ID}/pause"),
+        ],
+        ids=REQUESTS,
+    )
+    def test_their_paths(self, request_: Request, method: str, path: str) -> None:
+        assert (request_.method, request_.path) == (method, path)
+        assert request_.only_reads == (request_ in READS)
+        assert request_.campaign_id == (CAMPAIGN_ID if request_ in ON_A_CAMPAIGN else None)
+        assert request_.answers_with_campaign == (request_ in WITH_A_CAMPAIGN)
+
+    def test_an_id_cannot_leave_its_place_in_the_path(self) -> None:
+        assert protocol.activate_campaign("../x?y#z").path == "/campaigns/..%2Fx%3Fy%23z/activate"
+
+    def test_a_list_asks_for_the_largest_page(self) -> None:
+        assert LIST.query == (("limit", "100"),)
+
+    def test_a_lists_filters(self) -> None:
+        request = protocol.list_campaigns(
+            limit=7, starting_after="a&b=c", search="é ?", tag_ids=["t1", "t2"], status=0, exclude_status=-99
+        )
+        assert dict(request.query) == {
+            "limit": "7",
+            "starting_after": "a&b=c",
+            "search": "é ?",
+            "tag_ids": "t1,t2",
+            "status": "0",
+            "exclude_status": "-99",
+        }
+
+
+class TestGoodAnswers:
+    @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
+    @pytest.mark.parametrize("status", [200, 201, 202, 299])
+    def test_the_object_is_returned_as_it_is(self, request_: Request, status: int) -> None:
+        assert read_answer(request_, answer(status)) == json.loads(GOOD_BODY)
+
+    @pytest.mark.parametrize("body", ["{}", '{"status": null}', '{"status": "one"}', '{"status": true}'])
+    def test_a_campaign_must_have_a_status(self, body: str) -> None:
+        for request in WITH_A_CAMPAIGN:
+            error = error_of(request, answer(200, body.encode()))
+            assert type(error) is InstantlyUnexpectedAnswerError
+        assert read_answer(SENDING_STATUS, answer(200, body.encode())) == json.loads(body)
+
+    @pytest.mark.parametrize("status", [7, -7, 1.0])
+    def test_a_status_that_nobody_knows_is_one(self, status: float) -> None:
+        body = json.dumps({"status": status}).encode()
+        assert read_answer(READ, answer(200, body)) == {"status": status}
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+    def test_every_encoding_of_json(self, encoding: str) -> None:
+        assert read_answer(READ, answer(200, GOOD_BODY.decode().encode(encoding)))["status"] == 1
+
+
+class TestBadAnswers:
+    @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
+    @pytest.mark.parametrize("body", [*ERROR_BODIES.keys() - {"JSON"}])
+    @pytest.mark.parametrize("status", [200, 204])
+    def test_success_without_a_json_object_is_unexpected(self, request_: Request, body: str, status: int) -> None:
+        error = error_of(request_, answer(status, ERROR_BODIES[body]))
+        assert type(error) is InstantlyUnexpectedAnswerError
+        assert "not a JSON object" in error.message
+
+    @pytest.mark.parametrize("body", ERROR_BODIES)
+    @pytest.mark.parametrize(
+        ("status", "on_a_campaign", "elsewhere"),
+        [
+            (100, InstantlyUnexpectedAnswerError, None),
+            (301, InstantlyUnexpectedAnswerError, None),
+            (302, InstantlyUnexpectedAnswerError, None),
+            (304, InstantlyUnexpectedAnswerError, None),
+            (307, InstantlyUnexpectedAnswerError, None),
+            (308, InstantlyUnexpectedAnswerError, None),
+            (400, CampaignNotFoundError, InstantlyBadRequestError),
+            (401, InstantlyAuthenticationError, None),
+            (402, InstantlyPaymentRequiredError, None),
+            (403, InstantlyPermissionError, None),
+            (404, CampaignNotFoundError, None),
+            (405, InstantlyBadRequestError, None),
+            (408, InstantlyServerError, None),
+            (409, InstantlyBadRequestError, None),
+            (415, InstantlyBadRequestError, None),
+            (422, InstantlyBadRequestError, None),
+            (429, InstantlyRateLimitError, None),
+            (451, InstantlyBadRequestError, None),
+            (499, InstantlyBadRequestError, None),
+            (500, InstantlyServerError, None),
+            (502, InstantlyServerError, None),
+            (503, InstantlyServerError, None),
+            (504, InstantlyServerError, None),
+            (520, InstantlyServerError, None),
+            (599, InstantlyServerError, None),
+            (999, InstantlyServerError, None),
+        ],
+    )
+    def test_every_status_has_one_meaning(
+        self, status: int, on_a_campaign: type[Exception], elsewhere: type[Exception] | None, body: str
+    ) -> None:
+        for request in REQUESTS.values():
+            error = error_of(request, answer(status, ERROR_BODIES[body]))
+            expected = on_a_campaign if request in ON_A_CAMPAIGN else elsewhere or on_a_campaign
+            assert type(error) is expected
+            assert (error.method, error.path, error.status) == (request.method, request.path, status)
+
+    @pytest.mark.parametrize("status", [200, 302, 401, 404, 429, 500])
+    def test_an_oversized_answer_is_unexpected_whatever_its_status(self, status: int) -> None:
+        for request in REQUESTS.values():
+            error = error_of(request, answer(status, OVERSIZED))
+            assert type(error) is InstantlyUnexpectedAnswerError
+            assert "larger than 10 MB" in error.message
+
+    def test_an_answer_of_just_ten_megabytes_is_read(self) -> None:
+        body = OVERSIZED.replace(b"x" * 100, b"", 1).ljust(MAX_ANSWER_BYTES)
+        assert len(body) == MAX_ANSWER_BYTES
+        assert read_answer(READ, answer(200, body))["status"] == 1
+
+    def test_what_the_server_says_is_told(self) -> None:
+        error = error_of(READ, answer(500, ERROR_BODIES["JSON"]))
+        assert error.server_message == "Some message"
+        assert str(error).endswith(f"[GET /campaigns/{CAMPAIGN_ID}: HTTP 500; Some message]")
+
+    @pytest.mark.parametrize(
+        ("document", "message"),
+        [
+            ({"message": "m", "error": "e"}, "m"),
+            ({"error": "e"}, "e"),
+            ({"message": "", "error": "e"}, "e"),
+            ({"message": None}, ""),
+            ({"message": ["m"]}, ""),
+            ({"message": {"text": "m"}}, ""),
+            ({"message": "a\nb" + "x" * 500}, "a b" + "x" * 197 + "…"),
+        ],
+    )
+    def test_the_servers_message(self, document: dict[str, Any], message: str) -> None:
+        assert error_of(READ, answer(500, json.dumps(document).encode())).server_message == message
+
+    def test_the_excerpt_is_short_and_one_line(self) -> None:
+        error = error_of(READ, answer(502, b"<h1>\r\n\x1b[31mBad Gateway</h1>" + b"x" * 5_000))
+        assert error.excerpt.startswith("<h1> [31mBad Gateway</h1>")
+        assert len(error.excerpt) == EXCERPT_CHARS + 1
+        assert error.excerpt in str(error)
+
+    def test_a_message_stays_short_though_the_answer_is_long(self) -> None:
+        body = json.dumps({"message": "m" * (MAX_ANSWER_BYTES - 100)}).encode()
+        assert len(str(error_of(READ, answer(500, body)))) < 700
+
+    @pytest.mark.parametrize(
+        ("request_", "scope"),
+        [
+            (READ, "campaigns:read"),
+            (SENDING_STATUS, "campaigns:read"),
+            (LIST, "campaigns:read"),
+            (WORKSPACE, "workspaces:read"),
+            (ACTIVATE, "campaigns:update"),
+            (PAUSE, "campaigns:update"),
+        ],
+        ids=REQUESTS,
+    )
+    def test_a_refusal_names_the_scope(self, request_: Request, scope: str) -> None:
+        assert f"the scope {scope}," in error_of(request_, answer(403)).message
+
+    def test_a_campaign_that_is_missing_is_named(self) -> None:
+        assert CAMPAIGN_ID in error_of(ACTIVATE, answer(404)).message
+
+
+class TestRetryAfter:
+    @pytest.mark.parametrize(
+        ("header", "seconds"),
+        [
+            ("0", 0),
+            ("7", 7),
+            (" 7 ", 7),
+            ("007", 7),
+            ("1.5", 1.5),
+            ("86400", 86_400),
+            (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90),
+            (format_datetime(NOW, usegmt=True), 0),
+            (format_datetime(NOW - timedelta(days=3000), usegmt=True), 0),
+            ("Thu, 15 Jan 2026 12:01:30", 90),
+            ("Thu, 15 Jan 2026 12:01:30 -0000", 90),
+            ("Thu, 15 Jan 2026 13:01:30 +0100", 90),
+            ("Thursday, 15-Jan-26 12:01:30 GMT", 90),
+        ],
+    )
+    def test_seconds_and_dates(self, header: str, seconds: float) -> None:
+        assert retry_after(header, now=NOW) == seconds
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            None,
+            "",
+            " ",
+            "-1",
+            "+1",
+            "1e3",
+            "0x10",
+            "1,5",
+            "1.",
+            ".5",
+            "5 s",
+            "soon",
+            "nan",
+            "inf",
+            "-inf",
+            "٣",
+            "１０",  # noqa: RUF001
+            "²",
+            "86401",
+            "999999999",
+            "9" * 10,
+            "9" * 60_000,
+            "1 " * 30_000,
+            ":" * 60_000,
+            format_datetime(NOW + timedelta(days=2), usegmt=True),
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+            "Fri, 31 Dec 9999 23:59:59 -2359",
+            "Thu, 15 Jan 2026 25:00:00 GMT",
+            "Thu, 15 Jan 2026 12:01:30 +9999999",
+            "2026-01-15T12:01:30Z",
+        ],
+        ids=lambda header: repr(header)[:40],
+    )
+    def test_what_is_absurd_is_not_believed(self, header: str | None) -> None:
+        assert retry_after(header, now=NOW) is None
+
+    @unhurried
+    @given(header=st.text(max_size=60) | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{1,3} [A-Z][a-z]{2} [0-9: +-]{0,40}"))
+    @example(header="Mon, 01 Jan 0001 00:00:00 +2359")
+    def test_nothing_breaks_it(self, header: str) -> None:
+        found = retry_after(header, now=NOW)
+        assert found is None or 0 <= found <= ABSURD_RETRY_AFTER
+
+    def test_a_rate_limit_carries_it(self) -> None:
+        error = error_of(READ, answer(429, retry_after="7"))
+        assert isinstance(error, InstantlyRateLimitError)
+        assert error.retry_after == 7
+        assert "asks to wait 7 s" in error.message
+        silent = error_of(READ, answer(429))
+        assert isinstance(silent, InstantlyRateLimitError)
+        assert silent.retry_after is None
+        assert "asks to wait" not in silent.message
+
+
+class TestBackoff:
+    @unhurried
+    @given(attempt=st.integers(0, 10_000), jitter=st.floats(0, 1))
+    def test_full_jitter_below_a_cap(self, attempt: int, jitter: float) -> None:
+        longest = pause_before_retry(None, attempt, 1.0)
+        assert longest == min(BACKOFF_CAP, BACKOFF_BASE * 2 ** min(attempt, 99))
+        assert pause_before_retry(None, attempt, jitter) == jitter * longest
+
+    @unhurried
+    @given(wait=st.floats(0, ABSURD_RETRY_AFTER), jitter=st.floats(0, 1), attempt=st.integers(0, 100))
+    def test_the_servers_wish_is_granted_up_to_a_cap(self, wait: float, jitter: float, attempt: int) -> None:
+        pause = pause_before_retry(InstantlyRateLimitError("x", retry_after=wait), attempt, jitter)
+        assert min(wait, MAX_RETRY_AFTER) <= pause <= MAX_RETRY_AFTER + 1
+        assert pause == min(wait, MAX_RETRY_AFTER) + jitter
+
+    @pytest.mark.parametrize("error", [InstantlyRateLimitError("x"), InstantlyServerError("x"), ValueError("x"), None])
+    def test_without_a_wish_it_is_exponential(self, error: Exception | None) -> None:
+        assert [pause_before_retry(error, attempt, 1.0) for attempt in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+#: A failure, whether a read is repeated after it, whether a write is, and whether a write's outcome is unknown.
+FAILURES = [
+    (answer(429), True, True, False),
+    (answer(429, ERROR_BODIES["HTML"]), True, True, False),
+    (InstantlyConnectionError("refused", never_sent=True), True, True, False),
+    (InstantlyConnectionError("reset"), True, False, True),
+    (answer(500), True, False, True),
+    (answer(502, ERROR_BODIES["HTML"]), True, False, True),
+    (answer(503, retry_after="1"), True, False, True),
+    (answer(408), True, False, True),
+    (answer(200, ERROR_BODIES["HTML"]), True, False, True),
+    (answer(200, ERROR_BODIES["truncated JSON"]), True, False, True),
+    (answer(200, b"[]"), True, False, True),
+    (answer(200, OVERSIZED), True, False, True),
+    (answer(307), True, False, True),
+    (answer(400), False, False, False),
+    (answer(401), False, False, False),
+    (answer(402), False, False, False),
+    (answer(403), False, False, False),
+    (answer(404), False, False, False),
+    (answer(409), False, False, False),
+    (answer(422), False, False, False),
+]
+FAILURE_NAMES = [f"{f[0].status} {f[0].body[:9]!r}" if isinstance(f[0], Answer) else str(f[0]) for f in FAILURES]
+
+
+class TestExchange:
+    @pytest.mark.parametrize("failure", FAILURES, ids=FAILURE_NAMES)
+    @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
+    def test_what_is_repeated(self, request_: Request, failure: tuple[Any, bool, bool, bool]) -> None:
+        reaction, read_repeats, write_repeats, unknown = failure
+        sent, _, outcome = converse(request_, [reaction, answer()], max_retries=3)
+
+        repeats = read_repeats if request_.only_reads else write_repeats
+        assert sent == (2 if repeats else 1)
+        if repeats:
+            assert outcome == json.loads(GOOD_BODY)
+        else:
+            assert isinstance(outcome, AmbiguousOutcomeError) == (unknown and not request_.only_reads)
+
+    @pytest.mark.parametrize("failure", FAILURES, ids=FAILURE_NAMES)
+    @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
+    def test_what_is_raised_when_no_try_is_left(self, request_: Request, failure: tuple[Any, bool, bool, bool]) -> None:
+        reaction, *_, unknown = failure
+        sent, pauses, outcome = converse(request_, [reaction] * 9, max_retries=0)
+
+        assert (sent, pauses) == (1, [])
+        plain = reaction if isinstance(reaction, InstantlyRequestError) else error_of(request_, reaction)
+        expected = AmbiguousOutcomeError if unknown and not request_.only_reads else type(plain)
+        assert type(outcome) is expected
+
+    def test_an_ambiguous_outcome_says_so_and_keeps_what_made_it_so(self) -> None:
+        lost = InstantlyConnectionError("The connection broke.", method="POST", path=ACTIVATE.path)
+        _, _, outcome = converse(ACTIVATE, [lost], max_retries=4)
+        assert isinstance(outcome, AmbiguousOutcomeError)
+        assert outcome.__cause__ is lost
+        assert "nobody can say whether it took effect: The connection broke. It was not repeated." in outcome.message
+
+        _, _, outcome = converse(PAUSE, [answer(503, ERROR_BODIES["JSON"])], max_retries=4)
+        assert isinstance(outcome, AmbiguousOutcomeError)
+        assert type(outcome.__cause__) is InstantlyServerError
+        assert (outcome.method, outcome.path, outcome.status) == ("POST", PAUSE.path, 503)
+        assert outcome.server_message == "Some message"
+
+    def test_pauses_grow_and_obey_the_server(self) -> None:
+        reactions = [answer(500), answer(429, retry_after="17"), answer(500), answer(500), answer()]
+        sent, pauses, outcome = converse(READ, reactions, max_retries=4, jitter=1.0)
+        assert (sent, pauses) == (5, [1, 18, 4, 8])
+        assert outcome == json.loads(GOOD_BODY)
+
+    def test_each_pause_tells_why(self) -> None:
+        steps = exchange(READ, max_retries=1)
+        assert next(steps) == READ
+        step = steps.send(answer(503))
+        assert isinstance(step, Pause)
+        assert type(step.because) is InstantlyServerError
+
+    def test_it_draws_a_new_random_number_for_each_pause(self) -> None:
+        numbers = iter([0.25, 0.5])
+        steps = exchange(READ, max_retries=2, jitter=lambda: next(numbers))
+        next(steps)
+        first = steps.send(answer(500))
+        steps.send(None)
+        second = steps.send(answer(500))
+        assert isinstance(first, Pause)
+        assert isinstance(second, Pause)
+        assert (first.seconds, second.seconds) == (0.25, 1.0)
+
+    def test_a_transport_that_hands_in_nothing_is_a_bug(self) -> None:
+        steps = exchange(READ, max_retries=1)
+        next(steps)
+        with pytest.raises(TypeError, match="neither an answer nor an error"):
+            steps.send(None)
+
+    @unhurried
+    @given(data=st.data(), max_retries=st.integers(0, 6))
+    def test_against_random_adversaries(self, data: st.DataObject, max_retries: int) -> None:
+        request = data.draw(st.sampled_from(list(REQUESTS.values())))
+        reactions = data.draw(st.lists(REACTIONS, min_size=max_retries + 1, max_size=max_retries + 1))
+        sent, pauses, outcome = converse(request, reactions, max_retries=max_retries, jitter=data.draw(st.floats(0, 1)))
+
+        assert 1 <= sent <= max_retries + 1
+        assert len(pauses) == sent - 1
+        assert all(0 <= pause <= MAX_RETRY_AFTER + 1 for pause in pauses)
+        received = reactions[:sent]
+        if not request.only_reads:
+            # Before the last send, every reaction proved that nothing had happened.
+            assert all(proves_no_effect(reaction) for reaction in received[:-1])
+            if isinstance(outcome, InstantlyRequestError) and not isinstance(outcome, AmbiguousOutcomeError):
+                assert all(proves_no_effect(reaction) for reaction in received)
+        if isinstance(outcome, InstantlyRequestError):
+            assert_free_of_key(outcome)
+        else:
+            final = received[-1]
+            assert isinstance(final, Answer)
+            assert outcome == json.loads(final.body)
+
+
+ECHOES = [
+    KEY,
+    f"Bearer {KEY}",
+    KEY.rstrip("="),
+    quote(KEY, safe=""),
+    quote(KEY, safe="").lower(),
+    KEY.replace("/", "\\/").replace("=", "\\u003d").replace("+", "\\u002B"),
+    KEY.replace("=", "&#x3D;"),
+    base64.b64decode(KEY).decode(),
+    SECRET,
+]
+
+
+class TestKey:
+    """The key is in no error, wherever a server puts it."""
+
+    @pytest.mark.parametrize("echo", ECHOES)
+    @pytest.mark.parametrize("template", ["{}", '{{"message": "{}"}}', '{{"error": "no key {}"}}', "<html>{}</html>"])
+    @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 429, 500])
+    def test_in_no_error(self, echo: str, template: str, status: int) -> None:
+        for request in (READ, ACTIVATE):
+            reaction = answer(status, template.format(echo).encode(), retry_after=echo, location=echo)
+            _, _, outcome = converse(request, [reaction], max_retries=0)
+            assert isinstance(outcome, InstantlyRequestError)
+            assert_free_of_key(outcome)
+
+    @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
+    def test_in_no_other_encoding(self, encoding: str) -> None:
+        for body in (KEY, json.dumps({"message": KEY})):
+            assert_free_of_key(error_of(READ, answer(500, body.encode(encoding))))
+
+    @pytest.mark.parametrize("blanks", [*range(1_500, 1_620, 4), 3_000, MAX_ANSWER_BYTES])
+    def test_no_beginning_of_it_where_a_long_answer_is_cut(self, blanks: int) -> None:
+        error = error_of(READ, answer(500, b" " * blanks + KEY.encode() + b"x" * 1_000))
+        assert KEY[:8] not in error.excerpt
+
+    def test_not_in_the_nothing_that_a_redirect_leads_to(self) -> None:
+        error = error_of(READ, answer(302, b"", location=f"https://evil.example/?key={KEY}"))
+        assert "evil" not in str(error)
+
+
+class TestMayRepeat:
+    @pytest.mark.parametrize("error", [InstantlyConfigurationError("x"), ConnectionLookupError("x"), ValueError("x")])
+    def test_may_pass_for_what_is_no_answer(self, error: Exception) -> None:
+        assert may_pass(error) == isinstance(error, ConnectionLookupError)
+
+    def test_an_ambiguous_outcome_is_never_repeated(self) -> None:
+        assert not may_pass(AmbiguousOutcomeError("x"))
+        assert not any(may_repeat(request, AmbiguousOutcomeError("x")) for request in REQUESTS.values())
+
+
+class TestPages:
+    def test_it_follows_the_cursor_and_keeps_the_filters(self) -> None:
+        first = protocol.list_campaigns(search="x", starting_after="elsewhere")
+        second = Pages(first).after(page("c&1"))
+        assert second is not None
+        assert (second.method, second.path) == ("GET", "/campaigns")
+        assert dict(second.query) == {"limit": "100", "search": "x", "starting_after": "c&1"}
+
+    @pytest.mark.parametrize("cursor", ["", None, 0, 7, True, False, [], ["c"], {}, {"c": 1}])
+    def test_a_cursor_that_is_none_ends_the_list(self, cursor: object) -> None:
+        assert Pages(LIST).after(page(cursor)) is None
+
+    def test_no_cursor_ends_the_list(self) -> None:
+        assert Pages(LIST).after({"items": [{}]}) is None
+
+    def test_an_empty_page_ends_the_list_whatever_its_cursor(self) -> None:
+        assert Pages(LIST).after({"items": [], "next_starting_after": "c"}) is None
+        assert Pages(LIST).after({"items": [None, 7, "x"], "next_starting_after": "c"}) is None
+
+    @pytest.mark.parametrize("cursors", [["a", "a"], ["a", "b", "a"], ["a", "b", "c", "b"]])
+    def test_a_cursor_that_repeats_ends_the_list(self, cursors: list[str]) -> None:
+        pages = Pages(LIST)
+        found = [pages.after(page(cursor)) is not None for cursor in cursors]
+        assert found == [True] * (len(cursors) - 1) + [False]
+
+    @unhurried
+    @given(cursors=st.lists(st.none() | st.sampled_from("abcde") | st.integers() | st.just(""), max_size=30))
+    def test_it_asks_for_no_page_twice(self, cursors: list[object]) -> None:
+        pages, asked = Pages(LIST), list[str]()
+        for cursor in cursors:
+            request = pages.after(page(cursor))
+            if request is None:
+                break
+            asked.append(dict(request.query)["starting_after"])
+        assert len(asked) == len(set(asked))
+        assert all(asked)
+
+    def test_a_list_that_never_ends_costs_only_what_is_asked_of_it(self) -> None:
+        pages = Pages(LIST)
+        for number in range(2_000):
+            assert pages.after(page(f"c{number}")) is not None
+
+    @pytest.mark.parametrize("items", [None, {}, "x", 7, True, {"0": {}}])
+    def test_a_page_without_a_list_is_unexpected(self, items: object) -> None:
+        with pytest.raises(InstantlyUnexpectedAnswerError, match="without a list of items"):
+            items_of({"items": items})
+        with pytest.raises(InstantlyUnexpectedAnswerError):
+            items_of({})
+
+    def test_what_is_no_object_on_a_page_is_passed_over(self) -> None:
+        assert items_of({"items": [None, {"id": 1}, 7, [{}], "x", {}]}) == [{"id": 1}, {}]
+
+
+def page(cursor: object) -> dict[str, Any]:
+    return {"items": [{"id": CAMPAIGN_ID}], "next_starting_after": cursor}
+
+
+BODIES = st.sampled_from([GOOD_BODY, *ERROR_BODIES.values(), *(echo.encode() for echo in ECHOES)]) | st.binary()
+REACTIONS = st.builds(
+    Answer,
+    st.sampled_from([200, 201, 204, 302, 400, 401, 402, 403, 404, 408, 409, 422, 429, 500, 502, 503]),
+    st.fixed_dictionaries({}, optional={"retry-after": st.sampled_from(["1", "-1", "nan", "999999", KEY])}),
+    BODIES,
+) | st.builds(InstantlyConnectionError, st.just("It broke."), never_sent=st.booleans())
+
+
+def proves_no_effect(reaction: object) -> bool:
+    """Whether a change that was reacted to like this can have had no effect. Written from the rules, not the code."""
+    if isinstance(reaction, InstantlyConnectionError):
+        return reaction.never_sent
+    assert isinstance(reaction, Answer)
+    return 400 <= reaction.status < 500 and reaction.status != 408
+
+
+def converse(
+    request: Request, reactions: Iterable[Any], *, max_retries: int, jitter: float = 0.5
+) -> tuple[int, list[float], Any]:
+    """Play a transport. Returns how often the request was sent, the pauses, and what came of it."""
+    steps = exchange(request, max_retries=max_retries, api_key=KEY, jitter=lambda: jitter)
+    coming, sent, pauses = iter(reactions), 0, list[float]()
+    try:
+        step = next(steps)
+        while True:
+            if isinstance(step, Pause):
+                assert math.isfinite(step.seconds)
+                pauses.append(step.seconds)
+                step = steps.send(None)
+            else:
+                assert step == request
+                sent += 1
+                step = steps.send(next(coming))
+    except StopIteration as stop:
+        return sent, pauses, stop.value
+    except InstantlyError as error:
+        return sent, pauses, error
+
+
+def assert_free_of_key(error: BaseException) -> None:
+    shown = "\n".join(
+        [str(error), repr(error), repr(error.args), repr(vars(error)), *traceback.format_exception(error)]
+    )
+    for part in (*ECHOES, KEY.lower()):
+        assert part.rstrip("=") not in shown

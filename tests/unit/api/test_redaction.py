@@ -1,0 +1,144 @@
+"""Somebody else's text in our logs: one short line, and the key in none of the ways in which a server could echo it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from urllib.parse import quote, quote_plus, unquote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_instantly.api.redaction import EXCERPT_CHARS, safe_text
+
+#: A machine that does other things too is no reason to fail.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+#: Chosen so that the key has all that base64 has: a plus, a slash, and two equals signs at its end.
+SECRET = "sEcReT?>~ÿþ~secrets"
+KEY = base64.b64encode(f"019e18e2-a521-7bb9-9dd6-45f1bc69dcd0:{SECRET}".encode()).decode()
+
+ESCAPES = {
+    "plain": lambda char: char,
+    "percent": lambda char: f"%{ord(char):02X}",
+    "percent in lower case": lambda char: f"%{ord(char):02x}",
+    "percent twice": lambda char: f"%25{ord(char):02x}",
+    "JSON": lambda char: f"\\u{ord(char):04x}",
+    "JSON in upper case": lambda char: f"\\u{ord(char):04X}",
+    "JSON in JSON": lambda char: f"\\\\u{ord(char):04x}",
+    "backslash": lambda char: char if char.isalnum() else f"\\{char}",
+    "entity": lambda char: f"&#{ord(char)};",
+    "hexadecimal entity": lambda char: f"&#x{ord(char):x};",
+    "UTF-16": lambda char: f"{char}\0",
+}
+
+
+class TestLogLines:
+    @pytest.mark.parametrize(
+        ("text", "line"),
+        [
+            ("", ""),
+            ("  a \t b  ", "a b"),
+            ("a\r\nINFO - all is well", "a INFO - all is well"),
+            ("a\x1b[2Jb", "a [2Jb"),
+            ("a\u2028b\u202eb\u200b", "a b b"),
+            ("a\u00a0b", "a b"),
+            ("half \ud83d", "half"),
+            ("Ünïcödé 😀", "Ünïcödé 😀"),
+        ],
+    )
+    def test_what_could_forge_a_line_is_gone(self, text: str, line: str) -> None:
+        assert safe_text(text) == line
+
+    @pytest.mark.parametrize(("length", "cut"), [(EXCERPT_CHARS, False), (EXCERPT_CHARS + 1, True), (10**7, True)])
+    def test_it_is_short(self, length: int, cut: bool) -> None:
+        found = safe_text("x" * length)
+        assert len(found.rstrip("…")) == EXCERPT_CHARS
+        assert found.endswith("…") == cut
+
+    @unhurried
+    @given(text=st.text(), limit=st.integers(min_value=1, max_value=50))
+    def test_always_one_printable_line(self, text: str, limit: int) -> None:
+        found = safe_text(text, limit=limit)
+        assert found.isprintable()
+        assert len(found) <= limit + 1
+
+
+class TestKey:
+    @pytest.mark.parametrize(
+        "echo",
+        [
+            KEY,
+            KEY.rstrip("="),
+            f"Bearer {KEY}",
+            f"Authorization: Bearer {KEY}, key {KEY}",
+            quote(KEY, safe=""),
+            quote(KEY, safe="").lower(),
+            quote_plus(quote_plus(KEY)),
+            KEY.replace("/", "\\/"),
+            json.dumps(KEY),
+            json.dumps(json.dumps(KEY)),
+            KEY.replace("=", "\\u003d").replace("+", "\\u002B"),
+            html.escape(KEY).replace("=", "&#x3D;").replace("/", "&#x2F;"),
+            KEY.replace("=", "&equals;").replace("/", "&sol;").replace("+", "&plus;"),
+            KEY.lower(),
+            KEY.upper(),
+            base64.b64decode(KEY).decode(),
+            SECRET,
+            quote(SECRET, safe=""),
+        ],
+    )
+    def test_it_is_struck_out_in_every_form(self, echo: str) -> None:
+        found = safe_text(f"Invalid API key: {echo} (401)", KEY)
+        _assert_free_of_key(found)
+        assert "***" in found
+
+    def test_the_example_is_a_hard_one(self) -> None:
+        assert KEY.endswith("==")
+        assert "+" in KEY
+        assert "/" in KEY
+
+    def test_what_stands_around_it_stays(self) -> None:
+        assert safe_text(f"Invalid API key: {KEY} (401)", KEY) == "Invalid API key: *** (401)"
+
+    @pytest.mark.parametrize("escape", ESCAPES.values(), ids=ESCAPES.keys())
+    def test_it_is_struck_out_however_it_is_escaped(self, escape: object) -> None:
+        assert callable(escape)
+        echo = "".join(map(escape, KEY))
+        _assert_free_of_key(safe_text(f"Invalid API key: {echo} (401)", KEY))
+
+    @unhurried
+    @given(data=st.data(), before=st.text(max_size=30), after=st.text(max_size=30))
+    def test_it_is_struck_out_however_many_ways_are_mixed(self, data: st.DataObject, before: str, after: str) -> None:
+        escapes = data.draw(st.lists(st.sampled_from(sorted(ESCAPES)), min_size=len(KEY), max_size=len(KEY)))
+        echo = "".join(ESCAPES[escape](char) for escape, char in zip(escapes, KEY, strict=True))
+        _assert_free_of_key(safe_text(before + echo + after, KEY))
+
+    @unhurried
+    @given(
+        key=st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=12, max_size=80),
+        padding=st.integers(min_value=1_000, max_value=3_000),
+        times=st.integers(min_value=1, max_value=20),
+    )
+    def test_no_part_of_it_is_left_where_a_long_text_is_cut(self, key: str, padding: int, times: int) -> None:
+        found = safe_text(" " * padding + key * times + " " * 5_000, key)
+        assert key[:8] not in found.replace("***", "")
+
+    @pytest.mark.parametrize("spaces", range(1_400, 2_400, 7))
+    def test_no_part_of_it_is_left_wherever_the_cut_is(self, spaces: int) -> None:
+        assert KEY[:4] not in safe_text(" " * spaces + KEY * 9 + "x" * 9_000, KEY)
+
+    @pytest.mark.parametrize("key", ["", "k", "not base64!", "\\u0041", "%41", "a" * 5_000])
+    def test_any_key_can_be_struck_out(self, key: str) -> None:
+        found = safe_text(f"<<{key}>>", key)
+        assert found.isprintable()
+        if key:
+            assert key not in found
+
+
+def _assert_free_of_key(text: str) -> None:
+    plain = unquote(unquote(html.unescape(text))).replace("\\", "").lower()
+    assert KEY.rstrip("=").lower() not in plain
+    assert SECRET.lower() not in plain

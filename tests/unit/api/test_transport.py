@@ -1,0 +1,844 @@
+"""
+Both transports over real sockets, against a server that does whatever a test wants.
+
+Each test runs twice, with `requests` and with aiohttp, and expects the same of both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import ipaddress
+import json
+import socket
+import ssl
+import time
+import traceback
+import zlib
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_instantly.api import protocol
+from airflow_provider_instantly.api.endpoint import Endpoint
+from airflow_provider_instantly.api.errors import (
+    AmbiguousOutcomeError,
+    InstantlyConfigurationError,
+    InstantlyConnectionError,
+    InstantlyError,
+    InstantlyRateLimitError,
+    InstantlyRequestError,
+    InstantlyServerError,
+    InstantlyUnexpectedAnswerError,
+)
+from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
+KEY = base64.b64encode(b"019e18e2-a521-7bb9-9dd6-45f1bc69dcd1:sEcReT?>~secret").decode()
+READ = protocol.get_campaign(CAMPAIGN_ID)
+ACTIVATE = protocol.activate_campaign(CAMPAIGN_ID)
+PAUSE = protocol.pause_campaign(CAMPAIGN_ID)
+LIST = protocol.list_campaigns(search="é &=?", tag_ids=["a", "b"])
+GOOD_BODY = json.dumps({"id": CAMPAIGN_ID, "status": 1, "items": []}).encode()
+GOOD = json.loads(GOOD_BODY)
+#: Seconds; long enough for a busy machine to answer at once, short enough to wait for.
+TIMEOUT = 0.2
+PATIENT = 20.0
+
+
+def http_answer(body: bytes = GOOD_BODY, status: int = 200, **headers: str) -> bytes:
+    """A whole answer as it goes over the wire."""
+    lines = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    lines |= {name.replace("_", "-"): value for name, value in headers.items()}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"HTTP/1.1 {status} Whatever\r\n{head}\r\n".encode("latin-1") + body
+
+
+def chunked(body: bytes, *, end: bytes = b"\r\n0\r\n\r\n") -> bytes:
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + f"{len(body):x}\r\n".encode() + body + end
+
+
+class Speaker:
+    """
+    Makes requests through one of the transports, and returns what came of each: the answer, or the error.
+
+    :param name: which of them.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, endpoint: Endpoint, *requests: protocol.Request, max_retries: int = 0) -> list[Any]:
+        """Make the requests one after the other on one transport."""
+        speak = self._synchronously if self.name == "sync" else self._asynchronously
+        return speak(endpoint, requests, max_retries)
+
+    def ask(self, endpoint: Endpoint, request: protocol.Request = READ, *, max_retries: int = 0) -> Any:
+        """Make one request."""
+        return self(endpoint, request, max_retries=max_retries)[0]
+
+    def pages(self, endpoint: Endpoint, first: protocol.Request, at_most: int) -> list[Any]:
+        """Walk through a list, and leave it after so many pages."""
+        found: list[Any] = []
+
+        async def walk() -> None:
+            async with AsyncTransport(endpoint) as transport:
+                async for page in transport.pages(first, max_retries=0):
+                    found.append(page)
+                    if len(found) == at_most:
+                        return
+
+        if self.name == "async":
+            asyncio.run(walk())
+            return found
+        with SyncTransport(endpoint) as transport:
+            for page in transport.pages(first, max_retries=0):
+                found.append(page)
+                if len(found) == at_most:
+                    break
+        return found
+
+    @staticmethod
+    def _synchronously(endpoint: Endpoint, requests: tuple[protocol.Request, ...], max_retries: int) -> list[Any]:
+        found: list[Any] = []
+        with SyncTransport(endpoint) as transport:
+            for request in requests:
+                try:
+                    found.append(transport.call(request, max_retries=max_retries))
+                except InstantlyError as error:
+                    found.append(error)
+        return found
+
+    @staticmethod
+    def _asynchronously(endpoint: Endpoint, requests: tuple[protocol.Request, ...], max_retries: int) -> list[Any]:
+        async def all_of_them() -> list[Any]:
+            found: list[Any] = []
+            async with AsyncTransport(endpoint) as transport:
+                for request in requests:
+                    try:
+                        found.append(await transport.call(request, max_retries=max_retries))
+                    except InstantlyError as error:
+                        found.append(error)
+            return found
+
+        return asyncio.run(all_of_them())
+
+
+@pytest.fixture(params=["sync", "async"])
+def speak(request: pytest.FixtureRequest) -> Speaker:
+    """One of the two transports."""
+    return Speaker(request.param)
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have a proxy or certificates of their own."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def endpoint_of(server: Any, **more: Any) -> Endpoint:
+    url = server if isinstance(server, str) else server.url
+    return Endpoint(url, KEY, **{"timeout": PATIENT, "user_agent": "us/1 airflow/2 python/3", **more})
+
+
+class TestWhatIsSent:
+    @pytest.mark.parametrize("request_", [ACTIVATE, PAUSE], ids=["activate", "pause"])
+    def test_a_change_has_no_body_and_no_content_type(self, speak: Speaker, raw_server: Any, request_: Any) -> None:
+        assert speak.ask(endpoint_of(raw_server), request_) == GOOD
+
+        (sent,) = raw_server.received
+        assert sent.line == f"POST /api/v2{request_.path} HTTP/1.1"
+        assert sent.body == b""
+        assert "content-type" not in sent.headers
+        assert "transfer-encoding" not in sent.headers
+        assert sent.headers.get("content-length", "0") == "0"
+
+    def test_the_headers(self, speak: Speaker, raw_server: Any) -> None:
+        speak.ask(endpoint_of(raw_server), READ)
+
+        (sent,) = raw_server.received
+        assert sent.line == f"GET /api/v2/campaigns/{CAMPAIGN_ID} HTTP/1.1"
+        assert sent.headers["authorization"] == f"Bearer {KEY}"
+        assert sent.headers["user-agent"] == "us/1 airflow/2 python/3"
+        assert sent.headers["accept"] == "application/json"
+        assert sent.headers["host"] == f"127.0.0.1:{raw_server.port}"
+        assert "gzip" in sent.headers["accept-encoding"]
+        assert "x-as-workspace" not in sent.headers
+        assert "cookie" not in sent.headers
+        assert "content-type" not in sent.headers
+        assert KEY not in sent.line
+
+    def test_each_header_is_sent_once(self, speak: Speaker, raw_server: Any) -> None:
+        speak.ask(endpoint_of(raw_server, workspace_id="w-1"), ACTIVATE)
+        head = raw_server.received[0].raw.lower()
+        for name in (b"authorization", b"user-agent", b"accept", b"x-as-workspace", b"host"):
+            assert head.count(b"\r\n" + name + b":") == 1
+
+    def test_an_agency_names_the_workspace(self, speak: Speaker, raw_server: Any) -> None:
+        speak.ask(endpoint_of(raw_server, workspace_id="w-1"), ACTIVATE)
+        assert raw_server.received[0].headers["x-as-workspace"] == "w-1"
+
+    def test_a_query_is_encoded(self, speak: Speaker, raw_server: Any) -> None:
+        from urllib.parse import parse_qs, urlsplit
+
+        speak.ask(endpoint_of(raw_server), LIST)
+        target = raw_server.received[0].line.split()[1]
+        assert target.isascii()
+        assert parse_qs(urlsplit(target).query) == {"limit": ["100"], "search": ["é &=?"], "tag_ids": ["a,b"]}
+
+    @pytest.mark.parametrize("cursor", ["a&b=c#d", "é", "%41+ ", "x" * 2_000])
+    def test_a_cursor_arrives_as_it_is(self, speak: Speaker, raw_server: Any, cursor: str) -> None:
+        from urllib.parse import parse_qs, urlsplit
+
+        speak.ask(endpoint_of(raw_server), protocol.list_campaigns(starting_after=cursor))
+        target = raw_server.received[0].line.split()[1]
+        assert parse_qs(urlsplit(target).query)["starting_after"] == [cursor]
+
+    def test_a_base_url_may_have_a_path(self, speak: Speaker, raw_server: Any) -> None:
+        speak.ask(endpoint_of(f"{raw_server.url}/gateway"), READ)
+        assert raw_server.received[0].line.startswith("GET /gateway/api/v2/campaigns/")
+
+    def test_a_netrc_is_never_used(
+        self, speak: Speaker, raw_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in (".netrc", "_netrc"):
+            (tmp_path / name).write_text("default login somebody password something\n")
+            (tmp_path / name).chmod(0o600)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+        speak.ask(endpoint_of(raw_server), READ)
+        assert raw_server.received[0].headers["authorization"] == f"Bearer {KEY}"
+
+    def test_cookies_are_not_kept(self, speak: Speaker, raw_server: Any) -> None:
+        raw_server.reply = lambda request: request.send(http_answer(Set_Cookie="session=1; Path=/"))
+        speak(endpoint_of(raw_server), READ, READ)
+        assert ["cookie" in sent.headers for sent in raw_server.received] == [False, False]
+
+
+class TestConnections:
+    def test_they_are_reused(self, speak: Speaker, raw_server: Any) -> None:
+        assert speak(endpoint_of(raw_server), READ, ACTIVATE, LIST, READ) == [GOOD] * 4
+        assert len(raw_server.received) == 4
+        assert raw_server.connections == 1
+
+    def test_an_error_does_not_cost_the_connection(self, speak: Speaker, raw_server: Any) -> None:
+        raw_server.reply = lambda request: request.send(http_answer(b'{"message": "x"}', 500))
+        speak(endpoint_of(raw_server), READ, READ, READ)
+        assert (len(raw_server.received), raw_server.connections) == (3, 1)
+
+    def test_one_that_the_server_closed_is_replaced(self, speak: Speaker, raw_server: Any) -> None:
+        raw_server.reply = lambda request: (request.send(http_answer(Connection="close")), request.close())
+        assert speak(endpoint_of(raw_server), ACTIVATE, ACTIVATE) == [GOOD, GOOD]
+        assert raw_server.connections == 2
+
+    def test_a_time_over_does_not_shorten_the_next_answers_time(self, speak: Speaker, raw_server: Any) -> None:
+        def reply(request: Any) -> None:
+            time.sleep(0.3)
+            request.send(http_answer())
+
+        raw_server.reply = reply
+        assert speak(endpoint_of(raw_server, timeout=0.8), READ, READ, READ) == [GOOD] * 3
+        assert raw_server.connections == 1
+
+    def test_a_closed_transport_opens_again(self, raw_server: Any) -> None:
+        transport = SyncTransport(endpoint_of(raw_server))
+        assert transport.call(READ) == GOOD
+        transport.close()
+        transport.close()
+        assert transport.call(READ) == GOOD
+        transport.close()
+        assert raw_server.connections == 2
+
+    async def test_a_closed_async_transport_opens_again(self, raw_server: Any) -> None:
+        transport = AsyncTransport(endpoint_of(raw_server))
+        assert await transport.call(READ) == GOOD
+        await transport.close()
+        await transport.close()
+        assert await transport.call(READ) == GOOD
+        await transport.close()
+        assert raw_server.connections == 2
+
+    async def test_many_calls_at_once(self, raw_server: Any) -> None:
+        async with AsyncTransport(endpoint_of(raw_server)) as transport:
+            assert await asyncio.gather(*(transport.call(READ) for _ in range(30))) == [GOOD] * 30
+
+    async def test_a_cancelled_call_is_cancelled_and_not_repeated(self, raw_server: Any) -> None:
+        raw_server.reply = lambda request: None
+        async with AsyncTransport(endpoint_of(raw_server)) as transport:
+            call = asyncio.create_task(transport.call(ACTIVATE, max_retries=5))
+            await asyncio.to_thread(_wait_until, lambda: bool(raw_server.received))
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+        assert len(raw_server.received) == 1
+
+
+BOMB_SIZE = 300_000_000
+
+
+def _bomb() -> bytes:
+    """Far more than is accepted, packed to a thousandth."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    packed = [packer.compress(b'{"status": 1, "x": "'), *(packer.compress(b"x" * 1_000_000) for _ in range(300))]
+    return b"".join([*packed, packer.flush()])
+
+
+def _send(*pieces: bytes, close: bool = False) -> Callable[[Any], None]:
+    def reply(request: Any) -> None:
+        for piece in pieces:
+            request.send(piece)
+        if close:
+            request.close()
+
+    return reply
+
+
+def _reset_in_the_middle(request: Any) -> None:
+    request.send(http_answer()[:70])
+    time.sleep(0.05)
+    request.reset()
+
+
+CONNECTION, UNEXPECTED = InstantlyConnectionError, InstantlyUnexpectedAnswerError
+LARGE = b'{"status": 1, "x": "' + b"x" * (protocol.MAX_ANSWER_BYTES + 1) + b'"}'
+
+#: What a server does, and what comes of it: an answer (None), or the kind of error that a read ends in.
+BEHAVIOURS: dict[str, tuple[Callable[[Any], Any], type[InstantlyRequestError] | None]] = {
+    "good": (_send(http_answer()), None),
+    "gzip": (_send(http_answer(gzip.compress(GOOD_BODY), Content_Encoding="gzip")), None),
+    "deflate": (_send(http_answer(zlib.compress(GOOD_BODY), Content_Encoding="deflate")), None),
+    "chunked": (_send(chunked(GOOD_BODY)), None),
+    "no length": (_send(b"HTTP/1.1 200 OK\r\n\r\n" + GOOD_BODY, close=True), None),
+    "HTTP/1.0": (_send(b"HTTP/1.0 200 OK\r\n\r\n" + GOOD_BODY, close=True), None),
+    "100 Continue first": (_send(b"HTTP/1.1 100 Continue\r\n\r\n" + http_answer()), None),
+    "bytes that are no ASCII in a header": (_send(http_answer(X_Name="\xff\xfe")), None),
+    "another content type": (_send(http_answer(Content_Type="text/html")), None),
+    "lower-case headers": (_send(http_answer().replace(b"Content-Length", b"content-length")), None),
+    "no content": (_send(b"HTTP/1.1 204 No Content\r\n\r\n"), UNEXPECTED),
+    "HTML": (_send(http_answer(b"<html></html>")), UNEXPECTED),
+    "half a gzip": (_send(http_answer(gzip.compress(GOOD_BODY)[:-12], Content_Encoding="gzip")), UNEXPECTED),
+    "truncated JSON": (_send(http_answer(GOOD_BODY[:-2])), UNEXPECTED),
+    "redirect": (_send(http_answer(b"", 302, Location="/elsewhere")), UNEXPECTED),
+    "too large, announced": (_send(http_answer(LARGE)), UNEXPECTED),
+    "too large, not announced": (_send(chunked(LARGE)), UNEXPECTED),
+    "too large once unpacked": (_send(http_answer(_bomb(), Content_Encoding="gzip")), UNEXPECTED),
+    "an error that is too large": (_send(http_answer(LARGE, 500)), UNEXPECTED),
+    "500": (_send(http_answer(b'{"message": "x"}', 500)), InstantlyServerError),
+    "503 in HTML": (_send(http_answer(b"<html>", 503)), InstantlyServerError),
+    "429": (_send(http_answer(b"{}", 429, Retry_After="7")), InstantlyRateLimitError),
+    "429 with two wishes": (_send(http_answer(b"{}", 429, Retry_After="1\r\nRetry-After: 2")), InstantlyRateLimitError),
+    "a long header": (_send(http_answer(X_Long="x" * 20_000)), None),
+    "no gzip though announced": (_send(http_answer(b"nonsense", Content_Encoding="gzip")), CONNECTION),
+    "a bad chunk": (_send(chunked(GOOD_BODY).replace(b"\r\n\r\n", b"\r\n\r\nzz", 1), close=True), CONNECTION),
+    "a cut chunk": (_send(chunked(GOOD_BODY, end=b"")[:-20], close=True), CONNECTION),
+    "less than announced": (_send(http_answer(Content_Length="500"), close=True), CONNECTION),
+    "closed at once": (_send(close=True), CONNECTION),
+    "reset at once": (lambda request: request.reset(), CONNECTION),
+    "reset in the middle": (_reset_in_the_middle, CONNECTION),
+    "another protocol": (_send(b"SSH-2.0-OpenSSH_9.6\r\n", close=True), CONNECTION),
+    "no status": (_send(b"HTTP/1.1 abc\r\n\r\n", close=True), CONNECTION),
+    "an endless header": (_send(http_answer(X_Long="x" * 100_000)), CONNECTION),
+}
+
+
+class TestBothAlike:
+    """The same bytes mean the same, whichever library read them."""
+
+    @pytest.mark.parametrize("behaviour", BEHAVIOURS)
+    @pytest.mark.parametrize("request_", [READ, ACTIVATE], ids=["read", "activate"])
+    def test_every_behaviour_of_a_server(
+        self, speak: Speaker, raw_server: Any, behaviour: str, request_: protocol.Request
+    ) -> None:
+        reply, kind = BEHAVIOURS[behaviour]
+        raw_server.reply = reply
+        outcome = speak.ask(endpoint_of(raw_server), request_)
+
+        if kind is None:
+            assert outcome["status"] == 1
+        elif request_.only_reads or kind is InstantlyRateLimitError:
+            assert type(outcome) is kind
+        else:
+            assert type(outcome) is AmbiguousOutcomeError
+            assert type(outcome.__cause__) is kind
+        if not request_.only_reads:
+            assert len(raw_server.received) == 1
+        if isinstance(outcome, InstantlyConnectionError):
+            assert not outcome.never_sent
+            assert outcome.status is None
+
+    @pytest.mark.parametrize("behaviour", BEHAVIOURS)
+    def test_every_error_says_the_same(self, raw_server: Any, behaviour: str) -> None:
+        raw_server.reply = BEHAVIOURS[behaviour][0]
+        outcomes = [Speaker(name).ask(endpoint_of(raw_server)) for name in ("sync", "async")]
+        first, second = (
+            vars(o) | {"message": o.message.split(" (")[0]} if isinstance(o, Exception) else o for o in outcomes
+        )
+        assert first == second
+        assert type(outcomes[0]) is type(outcomes[1])
+
+    def test_a_rate_limit_tells_how_long(self, speak: Speaker, raw_server: Any) -> None:
+        raw_server.reply = BEHAVIOURS["429"][0]
+        assert speak.ask(endpoint_of(raw_server)).retry_after == 7
+
+    def test_two_wishes_are_none(self, speak: Speaker, raw_server: Any) -> None:
+        raw_server.reply = BEHAVIOURS["429 with two wishes"][0]
+        assert speak.ask(endpoint_of(raw_server)).retry_after is None
+
+
+class TestLargeAnswers:
+    def test_they_are_not_read_on(self, speak: Speaker, raw_server: Any) -> None:
+        sent = []
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 9000000000\r\n\r\n"
+
+        def reply(request: Any) -> None:
+            request.send(head)
+            sent.append(request.send_while_wanted(b"x" * 1_000_000, 0, raw_server.stop))
+
+        raw_server.reply = reply
+        outcome = speak.ask(endpoint_of(raw_server))
+        assert "larger than 10 MB" in str(outcome)
+        _wait_until(lambda: bool(sent))
+        # What lies in the buffers of both sides was sent too.
+        assert 10 <= sent[0] < 60
+
+    def test_one_that_is_packed_is_not_unpacked_to_its_end(self, speak: Speaker, raw_server: Any) -> None:
+        import tracemalloc
+
+        raw_server.reply = BEHAVIOURS["too large once unpacked"][0]
+        speak.ask(endpoint_of(raw_server))
+        tracemalloc.start()
+        try:
+            outcome = speak.ask(endpoint_of(raw_server))
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert "larger than 10 MB" in str(outcome)
+        assert peak < BOMB_SIZE / 2
+
+
+class TestTime:
+    """However a server stalls, a call ends."""
+
+    @pytest.mark.parametrize(
+        ("beginning", "drop"),
+        [
+            (b"", b""),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n", b""),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n", b"x"),
+            (b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x"),
+            (b"HTTP/1.1 200 ", b"O"),
+            (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+            (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x08\0\0\0\0\0\0", b"n"),
+        ],
+        ids=[
+            "silence",
+            "silence after the headers",
+            "a dripping body",
+            "a dripping header",
+            "a dripping status line",
+            "interim answers without end",
+            "a dripping chunk size",
+            "dripping chunks",
+            "a dripping gzip header",
+        ],
+    )
+    def test_a_server_that_stalls(self, speak: Speaker, raw_server: Any, beginning: bytes, drop: bytes) -> None:
+        def reply(request: Any) -> None:
+            request.send(beginning)
+            request.send_while_wanted(drop, 0.05, raw_server.stop)
+
+        raw_server.reply = reply
+        began = time.monotonic()
+        outcome = speak.ask(endpoint_of(raw_server, timeout=TIMEOUT), ACTIVATE)
+        elapsed = time.monotonic() - began
+
+        assert type(outcome) is AmbiguousOutcomeError
+        assert type(outcome.__cause__) is InstantlyConnectionError
+        assert TIMEOUT * 0.9 <= elapsed < 2 * TIMEOUT + 1.5
+        assert len(raw_server.received) == 1
+
+    def test_one_that_never_accepts_was_sent_nothing(self, speak: Speaker) -> None:
+        with _full_listener() as port:
+            outcome = speak.ask(endpoint_of(f"http://127.0.0.1:{port}", timeout=TIMEOUT), ACTIVATE)
+        assert type(outcome) is InstantlyConnectionError
+        assert outcome.never_sent
+
+    def test_one_that_never_shakes_hands(self, speak: Speaker, raw_server: Any) -> None:
+        began = time.monotonic()
+        url = raw_server.url.replace("http:", "https:")
+        outcome = speak.ask(endpoint_of(url, timeout=TIMEOUT), READ)
+        assert type(outcome) is InstantlyConnectionError
+        assert time.monotonic() - began < 2 * TIMEOUT + 1.5
+        assert raw_server.received == []
+
+
+class TestNothingSent:
+    """Only where nothing can have been sent is a change sent again."""
+
+    def test_a_refused_connection(self, speak: Speaker) -> None:
+        outcome = speak.ask(endpoint_of(f"http://127.0.0.1:{_free_port()}"), ACTIVATE)
+        assert type(outcome) is InstantlyConnectionError
+        assert outcome.never_sent
+        assert "nothing was sent" in outcome.message
+        assert (outcome.method, outcome.path) == ("POST", ACTIVATE.path)
+
+    def test_a_name_that_does_not_resolve(self, speak: Speaker) -> None:
+        outcome = speak.ask(endpoint_of("https://no-such-host.invalid"), ACTIVATE)
+        assert type(outcome) is InstantlyConnectionError
+        assert outcome.never_sent
+
+    @pytest.mark.parametrize("host", ["a" * 70 + ".example", "a..example"])
+    def test_a_name_that_is_none(self, speak: Speaker, host: str) -> None:
+        assert type(speak.ask(endpoint_of(f"https://{host}"))) is InstantlyConnectionError
+
+    def test_a_refused_connection_is_tried_again(self, speak: Speaker, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(protocol, "BACKOFF_BASE", 0.001)
+        outcome = speak.ask(endpoint_of(f"http://127.0.0.1:{_free_port()}"), ACTIVATE, max_retries=3)
+        assert type(outcome) is InstantlyConnectionError
+
+    def test_a_rate_limit_is_waited_for_and_tried_again(
+        self, speak: Speaker, raw_server: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(protocol, "BACKOFF_BASE", 0.001)
+        answers = iter([http_answer(b"{}", 429), http_answer(b"{}", 429), http_answer()])
+        raw_server.reply = lambda request: request.send(next(answers))
+        assert speak.ask(endpoint_of(raw_server), ACTIVATE, max_retries=2) == GOOD
+        assert len(raw_server.received) == 3
+
+    def test_the_endpoint_says_how_often(
+        self, speak: Speaker, raw_server: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(protocol, "BACKOFF_BASE", 0.001)
+        raw_server.reply = lambda request: request.send(http_answer(b"{}", 503))
+        endpoint = endpoint_of(raw_server, max_retries=2)
+        if speak.name == "sync":
+            with SyncTransport(endpoint) as transport, pytest.raises(InstantlyServerError):
+                transport.call(READ)
+        else:
+
+            async def call() -> None:
+                async with AsyncTransport(endpoint) as transport:
+                    await transport.call(READ)
+
+            with pytest.raises(InstantlyServerError):
+                asyncio.run(call())
+        assert len(raw_server.received) == 3
+
+    @pytest.mark.parametrize("behaviour", ["closed at once", "reset at once", "reset in the middle", "500", "HTML"])
+    def test_a_change_whose_outcome_is_unknown_is_sent_once(
+        self, speak: Speaker, raw_server: Any, behaviour: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(protocol, "BACKOFF_BASE", 0.001)
+        raw_server.reply = BEHAVIOURS[behaviour][0]
+        assert type(speak.ask(endpoint_of(raw_server), ACTIVATE, max_retries=5)) is AmbiguousOutcomeError
+        assert len(raw_server.received) == 1
+
+    def test_not_even_on_a_connection_that_was_used_before(self, speak: Speaker, raw_server: Any) -> None:
+        def reply(request: Any) -> None:
+            request.send(http_answer()) if len(raw_server.received) == 1 else request.close()
+
+        raw_server.reply = reply
+        first, second = speak(endpoint_of(raw_server), READ, ACTIVATE, max_retries=5)
+        assert first == GOOD
+        assert type(second) is AmbiguousOutcomeError
+        assert [sent.line.split()[0] for sent in raw_server.received] == ["GET", "POST"]
+
+
+class TestRedirects:
+    @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
+    @pytest.mark.parametrize("request_", [READ, ACTIVATE], ids=["read", "activate"])
+    @pytest.mark.parametrize(
+        "target",
+        [
+            "{other}/api/v2/campaigns",
+            "//127.0.0.1:{port}/api/v2/campaigns",
+            "http://localhost:{port}/",
+            "http://user:word@127.0.0.1:{port}/",
+            "http://127.0.0.1:{own}@127.0.0.1:{port}/",
+            "/api/v2/campaigns/elsewhere",
+        ],
+    )
+    def test_they_are_never_followed(
+        self, speak: Speaker, raw_server: Any, other_server: Any, status: int, request_: Any, target: str
+    ) -> None:
+        location = target.format(other=other_server.url, port=other_server.port, own=raw_server.port)
+        raw_server.reply = lambda request: request.send(http_answer(b"", status, Location=location))
+        outcome = speak.ask(endpoint_of(raw_server), request_)
+
+        error = outcome if request_.only_reads else outcome.__cause__
+        assert type(error) is InstantlyUnexpectedAnswerError
+        assert outcome.status == status
+        assert "it was not followed" in outcome.message
+        assert len(raw_server.received) == 1
+        assert other_server.connections == 0
+
+
+class TestProxies:
+    @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"])
+    def test_the_environments_is_used(
+        self, speak: Speaker, raw_server: Any, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        monkeypatch.setenv(name, raw_server.url)
+        assert speak.ask(endpoint_of("http://instantly.invalid"), ACTIVATE) == GOOD
+        (sent,) = raw_server.received
+        assert sent.line == f"POST http://instantly.invalid/api/v2{ACTIVATE.path} HTTP/1.1"
+        assert sent.headers["host"] == "instantly.invalid"
+
+    def test_it_may_be_written_without_a_scheme(
+        self, speak: Speaker, raw_server: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("http_proxy", raw_server.url.removeprefix("http://"))
+        assert speak.ask(endpoint_of("http://instantly.invalid")) == GOOD
+
+    def test_it_may_want_a_password(self, speak: Speaker, raw_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("http_proxy", raw_server.url.replace("http://", "http://me:pass%40word@"))
+        assert speak.ask(endpoint_of("http://instantly.invalid")) == GOOD
+        headers = raw_server.received[0].headers
+        assert headers["proxy-authorization"] == f"Basic {base64.b64encode(b'me:pass@word').decode()}"
+        assert headers["authorization"] == f"Bearer {KEY}"
+
+    @pytest.mark.parametrize("exempt", ["127.0.0.1", "localhost,127.0.0.1", "*", "127.0.0.0/8"])
+    @pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
+    def test_no_proxy_is_honoured(
+        self,
+        speak: Speaker,
+        raw_server: Any,
+        other_server: Any,
+        monkeypatch: pytest.MonkeyPatch,
+        name: str,
+        exempt: str,
+    ) -> None:
+        monkeypatch.setenv("http_proxy", other_server.url)
+        monkeypatch.setenv(name, exempt)
+        assert speak.ask(endpoint_of(raw_server)) == GOOD
+        assert len(raw_server.received) == 1
+        assert other_server.connections == 0
+
+    def test_no_proxy_is_for_those_that_it_names(
+        self, speak: Speaker, raw_server: Any, other_server: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("http_proxy", other_server.url)
+        monkeypatch.setenv("no_proxy", "127.0.0.2,example.com")
+        speak.ask(endpoint_of(raw_server))
+        assert len(other_server.received) == 1
+        assert raw_server.connections == 0
+
+    def test_it_never_sees_the_key_of_an_encrypted_request(
+        self, speak: Speaker, raw_server: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("https_proxy", raw_server.url)
+        raw_server.reply = _send(b"HTTP/1.1 502 Bad Gateway\r\n\r\n", close=True)
+        outcome = speak.ask(endpoint_of("https://instantly.invalid"))
+        assert type(outcome) is InstantlyConnectionError
+        (sent,) = raw_server.received
+        assert sent.line.startswith("CONNECT instantly.invalid:443 HTTP/1.")
+        assert KEY.encode() not in sent.raw
+        assert b"authorization" not in sent.raw.lower()
+
+    def test_one_that_drips_ends_too(self, speak: Speaker, raw_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("https_proxy", raw_server.url)
+        raw_server.reply = lambda request: request.send_while_wanted(b"H", 0.05, raw_server.stop)
+        began = time.monotonic()
+        outcome = speak.ask(endpoint_of("https://instantly.invalid", timeout=TIMEOUT))
+        assert type(outcome) is InstantlyConnectionError
+        assert time.monotonic() - began < 2 * TIMEOUT + 1.5
+
+    def test_one_that_refuses_was_sent_nothing(self, speak: Speaker, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{_free_port()}")
+        outcome = speak.ask(endpoint_of("http://instantly.invalid"), ACTIVATE)
+        assert type(outcome) is InstantlyConnectionError
+        assert outcome.never_sent
+
+    @pytest.mark.parametrize("proxy", ["http://me:word@[bad", "http://me:word@h:99999", "http://"])
+    def test_a_malformed_one_is_an_error_that_quotes_nothing(
+        self, speak: Speaker, monkeypatch: pytest.MonkeyPatch, proxy: str
+    ) -> None:
+        monkeypatch.setenv("http_proxy", proxy)
+        outcome = speak.ask(endpoint_of("http://instantly.invalid"))
+        assert type(outcome) is InstantlyConnectionError
+        assert "word" not in "".join(traceback.format_exception(outcome))
+
+    @pytest.mark.parametrize("proxy", ["socks5://me:word@127.0.0.1:1", "gopher://me:word@h"])
+    async def test_the_triggerer_says_which_it_cannot_use(self, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+        monkeypatch.setenv("http_proxy", proxy)
+        async with AsyncTransport(endpoint_of("http://instantly.invalid")) as transport:
+            with pytest.raises(InstantlyConfigurationError, match="neither an http:// nor an https:// one") as caught:
+                await transport.call(READ)
+        assert "word" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that nobody signed but itself, with its key, in one file."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "A test")])
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(names, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    pem = serialization.Encoding.PEM
+    unencrypted = serialization.NoEncryption()
+    file.write_bytes(signed.public_bytes(pem) + key.private_bytes(pem, serialization.PrivateFormat.PKCS8, unencrypted))
+    return file
+
+
+class TestTls:
+    @pytest.fixture
+    def tls_server(self, raw_server: Any, certificate: Path) -> Iterator[Any]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server = type(raw_server)(context)
+        yield server
+        server.close()
+
+    def test_a_certificate_that_nobody_trusts_is_refused_before_anything_is_sent(
+        self, speak: Speaker, tls_server: Any
+    ) -> None:
+        outcome = speak.ask(endpoint_of(tls_server), ACTIVATE)
+        assert type(outcome) is InstantlyConnectionError
+        assert outcome.never_sent
+        assert tls_server.received == []
+
+    @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+    def test_a_company_may_have_certificates_of_its_own(
+        self, speak: Speaker, tls_server: Any, certificate: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        monkeypatch.setenv(name, str(certificate))
+        assert speak(endpoint_of(tls_server), ACTIVATE, READ) == [GOOD, GOOD]
+        assert tls_server.connections == 1
+
+    def test_a_certificate_of_somebody_else_is_refused(
+        self, speak: Speaker, tls_server: Any, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        outcome = speak.ask(endpoint_of(tls_server.url.replace("127.0.0.1", "localhost")))
+        assert type(outcome) is InstantlyConnectionError
+        assert tls_server.received == []
+
+    def test_certificates_that_are_missing_are_an_error(
+        self, speak: Speaker, tls_server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
+        assert type(speak.ask(endpoint_of(tls_server))) is InstantlyConnectionError
+        assert tls_server.received == []
+
+    def test_an_encrypted_answer_has_a_deadline_too(
+        self, speak: Speaker, tls_server: Any, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+
+        def reply(request: Any) -> None:
+            request.send(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            request.send_while_wanted(b"x", 0.05, tls_server.stop)
+
+        tls_server.reply = reply
+        began = time.monotonic()
+        assert type(speak.ask(endpoint_of(tls_server, timeout=TIMEOUT))) is InstantlyConnectionError
+        assert time.monotonic() - began < 2 * TIMEOUT + 1.5
+
+
+class TestKey:
+    @pytest.mark.parametrize("behaviour", [name for name, (_, kind) in BEHAVIOURS.items() if kind is CONNECTION])
+    def test_it_is_in_no_error(self, speak: Speaker, raw_server: Any, behaviour: str) -> None:
+        raw_server.reply = BEHAVIOURS[behaviour][0]
+        for outcome in speak(endpoint_of(raw_server), READ, ACTIVATE):
+            told = "".join(traceback.format_exception(outcome)) + repr(outcome) + repr(vars(outcome))
+            assert KEY.rstrip("=") not in told
+            # Nor what the libraries had to say: it may quote headers, and a proxy's password.
+            assert "urllib3" not in told
+            assert "aiohttp." not in told
+
+    def test_it_is_struck_out_of_an_answer(self, speak: Speaker, raw_server: Any) -> None:
+        body = json.dumps({"message": f"Invalid key {KEY}"}).encode()
+        raw_server.reply = lambda request: request.send(http_answer(body, 401))
+        outcome = speak.ask(endpoint_of(raw_server))
+        assert "Invalid key ***" in str(outcome)
+        assert KEY not in "".join(traceback.format_exception(outcome))
+
+
+class TestPages:
+    @staticmethod
+    def _pages(cursors: list[Any]) -> Callable[[Any], None]:
+        coming = iter(cursors)
+
+        def reply(request: Any) -> None:
+            page = {"items": [{"id": CAMPAIGN_ID}], "next_starting_after": next(coming)}
+            request.send(http_answer(json.dumps(page).encode()))
+
+        return reply
+
+    def test_all_of_them(self, speak: Speaker, raw_server: Any) -> None:
+        raw_server.reply = self._pages(["a", "b", None])
+        assert len(speak.pages(endpoint_of(raw_server), LIST, 99)) == 3
+        assert ["starting_after" in sent.line for sent in raw_server.received] == [False, True, True]
+
+    def test_a_page_is_asked_for_when_it_is_wanted(self, speak: Speaker, raw_server: Any) -> None:
+        raw_server.reply = self._pages([f"c{number}" for number in range(99)])
+        assert len(speak.pages(endpoint_of(raw_server), LIST, 2)) == 2
+        assert len(raw_server.received) == 2
+
+    def test_a_cursor_that_repeats(self, speak: Speaker, raw_server: Any) -> None:
+        raw_server.reply = self._pages(["a", "a", "a", "a"])
+        assert len(speak.pages(endpoint_of(raw_server), LIST, 99)) == 2
+
+    def test_an_error_in_the_middle(self, speak: Speaker, raw_server: Any) -> None:
+        answers = iter([http_answer(json.dumps({"items": [{}], "next_starting_after": "a"}).encode())])
+        raw_server.reply = lambda request: request.send(next(answers, http_answer(b"{}", 403)))
+        with pytest.raises(InstantlyRequestError, match="campaigns:read"):
+            speak.pages(endpoint_of(raw_server), LIST, 99)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def _full_listener() -> Iterator[int]:
+    """A port at which nobody accepts, and whose queue is full: the way a host looks behind a firewall."""
+    listener, waiting = socket.socket(), [socket.socket() for _ in range(8)]
+    try:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for client in waiting:
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        time.sleep(0.05)
+        yield int(listener.getsockname()[1])
+    finally:
+        for each in (*waiting, listener):
+            each.close()
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.01)
