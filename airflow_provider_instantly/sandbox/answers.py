@@ -1,0 +1,69 @@
+"""Answers of the API as values, and refusals as exceptions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+JSON = "application/json; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+TEXT = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    An HTTP answer before it is on the wire.
+
+    :param status: the HTTP status.
+    :param body: the body.
+    :param content_type: its ``Content-Type``.
+    :param headers: further headers.
+    """
+
+    status: int
+    body: bytes
+    content_type: str = JSON
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def json_answer(document: Any, status: int = 200) -> Answer:
+    """
+    An answer with a JSON body.
+
+    :param document: what to encode.
+    :param status: the HTTP status.
+    """
+    return Answer(status, json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def error_answer(status: int, message: str, *, said_status: int | None = None) -> Answer:
+    """
+    An error as the API words it.
+
+    :param status: the HTTP status.
+    :param message: one sentence.
+    :param said_status: the status that the body names, where it differs from the real one.
+    """
+    said = HTTPStatus(said_status or status)
+    return json_answer({"statusCode": said.value, "error": said.phrase, "message": message}, status)
+
+
+class RefusedError(Exception):
+    """
+    The request is answered with an error.
+
+    :param status: the HTTP status.
+    :param message: one sentence for the body.
+    :param said_status: the status that the body names, where it differs from the real one.
+    :param headers: further headers.
+    """
+
+    def __init__(
+        self, status: int, message: str, *, said_status: int | None = None, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        plain = error_answer(status, message, said_status=said_status)
+        self.answer = Answer(plain.status, plain.body, plain.content_type, headers or {})

@@ -1,0 +1,52 @@
+"""How the sandbox behaves as a whole; changed through the control API, kept over restarts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from airflow_provider_instantly.sandbox.scripts import Step  # noqa: TC001 - pydantic reads it
+
+if TYPE_CHECKING:
+    import sqlite3
+
+
+class Settings(BaseModel):
+    """
+    Everything that can be set.
+
+    :param limits_enabled: whether requests are limited at all.
+    :param requests_per_second: requests that a workspace may make within any second.
+    :param requests_per_minute: requests that a workspace may make within any minute.
+    :param retry_after: whether a refused request is told when to come back, in a ``Retry-After`` header.
+        Whether Instantly does that is not known, so it is off.
+    :param latency: seconds added to every answer of the API.
+    :param cursor: which page of a list carries a cursor. ``always``: every page that is not empty, as live;
+        ``full_page``: also a full page that is the last; ``more``: only where more follows; ``empty``: the
+        last page carries an empty string.
+    :param default_script: the script of campaigns that have none of their own.
+    :param clock_offset: seconds that the sandbox's clock is ahead.
+    """
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    limits_enabled: bool = True
+    requests_per_second: int = Field(default=100, ge=1)
+    requests_per_minute: int = Field(default=6000, ge=1)
+    retry_after: bool = False
+    latency: float = Field(default=0.0, ge=0, le=3600)
+    cursor: Literal["always", "full_page", "more", "empty"] = "always"
+    default_script: list[Step] | None = None
+    clock_offset: float = Field(default=0.0, allow_inf_nan=False)
+
+
+def load_settings(store: sqlite3.Connection) -> Settings:
+    """The settings of the last run, or the defaults."""
+    row = store.execute("SELECT document FROM settings").fetchone()
+    return Settings() if row is None else Settings.model_validate_json(row["document"])
+
+
+def save_settings(store: sqlite3.Connection, settings: Settings) -> None:
+    """Keep the settings for the next run."""
+    store.execute("INSERT OR REPLACE INTO settings VALUES (1, ?)", (settings.model_dump_json(),))

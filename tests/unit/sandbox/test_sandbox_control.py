@@ -1,0 +1,136 @@
+"""The control API, and who may use it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from airflow_provider_instantly.sandbox.client import SandboxClient, SandboxError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def test_a_thousand_campaigns_in_one_call(sandbox: SandboxClient, api: Any) -> None:
+    ids = sandbox.add_campaigns(1000, "Bulk", script=[(0, "active")], status="paused")
+    assert len(set(ids)) == 1000
+    assert api.get(f"/campaigns/{ids[0]}").json()["name"] == "Bulk 1"
+    assert sandbox.campaign(ids[-1])["name"] == "Bulk 1000"
+    assert {each["status"] for each in sandbox.campaigns(limit=1000)} == {2}
+
+
+def test_a_campaign_with_everything_set(sandbox: SandboxClient, api: Any) -> None:
+    chosen = str(uuid.uuid4())
+    sandbox.add_campaign(
+        "Chosen", id=chosen, status=-1, not_sending_status=99, fields={"email_list": ["a@example.com"], "new_key": 1}
+    )
+    read = api.get(f"/campaigns/{chosen}").json()
+    assert (read["status"], read["not_sending_status"]) == (-1, 99)
+    assert (read["email_list"], read["new_key"]) == (["a@example.com"], 1)
+    with pytest.raises(SandboxError, match="already"):
+        sandbox.add_campaign(id=chosen)
+
+
+def test_fields_can_be_changed_and_removed(sandbox: SandboxClient, api: Any) -> None:
+    campaign = sandbox.add_campaign(fields={"daily_limit": 5})
+    sandbox.set_fields(campaign, daily_limit=None, name="Renamed", invented=[1])
+    read = api.get(f"/campaigns/{campaign}").json()
+    assert "daily_limit" not in read
+    assert (read["name"], read["invented"]) == ("Renamed", [1])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"status": "activ"},
+        {"script": [(1, "activ")]},
+        {"script": [(-1, "active")]},
+        {"script": [(1,)]},
+        {"script": "active@2"},
+        {"id": "no-uuid"},
+        {"invented": 1},
+        {"workspace": "no-uuid"},
+    ],
+)
+def test_a_wrong_campaign_is_refused(sandbox: SandboxClient, wrong: dict[str, Any]) -> None:
+    with pytest.raises(SandboxError, match="refused POST /campaigns"):
+        sandbox.add_campaign("x", **wrong)
+    assert sandbox.campaigns() == []
+
+
+def test_what_is_not_there(sandbox: SandboxClient) -> None:
+    unknown = str(uuid.uuid4())
+    for call in (sandbox.campaign, sandbox.pause, sandbox.delete, sandbox.trip_bounce_protection):
+        with pytest.raises(SandboxError, match="There is no campaign"):
+            call(unknown)
+
+
+def test_settings_are_changed_one_by_one_and_checked(sandbox: SandboxClient) -> None:
+    sandbox.set(latency=0.01)
+    assert sandbox.set(requests_per_second=7) | {"latency": 0.01} == sandbox.set()
+    for wrong in ({"latency": -1}, {"requests_per_second": 0}, {"cursor": "sometimes"}, {"invented": 1}):
+        with pytest.raises(SandboxError, match="refused PATCH /settings"):
+            sandbox.set(**wrong)
+    assert sandbox.set()["latency"] == 0.01
+
+
+def test_reset_starts_over(sandbox: SandboxClient, api: Any) -> None:
+    campaign = sandbox.add_campaign()
+    api.activate(campaign)
+    sandbox.add_fault("error")
+    sandbox.set(latency=0.01)
+    sandbox.advance_clock(1000)
+    sandbox.set_workspace(api.get("/workspaces/current").json().get("id", str(uuid.uuid4())), paid=False)
+    sandbox.reset()
+    assert (sandbox.campaigns(), sandbox.faults(), sandbox.requests(), sandbox.activations()) == ([], [], [], 0)
+    assert sandbox.set()["latency"] == sandbox.set()["clock_offset"] == 0
+    assert api.get("/campaigns").json() == {"items": []}
+
+
+def test_the_connection_for_airflow(sandbox: SandboxClient) -> None:
+    assert json.loads(sandbox.airflow_connection) == {
+        "conn_type": "instantly",
+        "host": sandbox.url,
+        "password": sandbox.api_key,
+    }
+
+
+def test_a_sandbox_that_is_not_there() -> None:
+    with pytest.raises(SandboxError, match="does not answer"):
+        SandboxClient("http://127.0.0.1:9", "key").health()
+
+
+@pytest.mark.parametrize(
+    ("headers", "allowed"),
+    [
+        ({}, True),
+        ({"Host": "localhost"}, True),
+        ({"Host": "LOCALHOST:1234"}, True),
+        ({"Host": "[::1]:80"}, True),
+        ({"Host": "attacker.example"}, False),
+        ({"Host": "127.0.0.1.attacker.example"}, False),
+        ({"Host": "localhost.attacker.example:80"}, False),
+        ({"Host": ""}, False),
+        ({"Host": "user@attacker.example"}, False),
+        ({"Host": "localhost", "Origin": "http://localhost"}, True),
+        ({"Host": "localhost:80", "Origin": "https://localhost:80"}, True),
+        ({"Origin": "https://attacker.example"}, False),
+        ({"Origin": "http://127.0.0.1:1"}, False),
+        ({"Origin": "null"}, False),
+    ],
+)
+def test_no_other_web_page_can_drive_it(sandbox: SandboxClient, headers: Mapping[str, str], allowed: bool) -> None:
+    campaign = sandbox.add_campaign()
+    url = f"{sandbox.url}/_sandbox/campaigns/{campaign}/bounce-protect"
+    answer = requests.post(url, headers=headers, timeout=10)
+    assert answer.status_code == (200 if allowed else 403)
+    assert sandbox.campaign(campaign)["status"] == (-2 if allowed else 0)
+    assert requests.get(sandbox.url, headers=headers, timeout=10).status_code == (200 if allowed else 403)
+
+
+def test_the_api_itself_answers_under_any_host_name(api: Any) -> None:
+    assert api.get("/campaigns", headers={"Host": "sandbox.internal:8080"}).status_code == 200
