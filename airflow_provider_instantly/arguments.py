@@ -1,0 +1,176 @@
+"""
+What a DAG's author passes to operators and sensors, checked: where it can be known, while the DAG is parsed.
+
+Each error is one sentence that names the parameter and what it accepts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence, Set
+from datetime import timedelta
+from typing import Any, Final, TypeGuard
+
+from airflow_provider_instantly.api.campaign import CampaignStatus, check_campaign_id
+from airflow_provider_instantly.api.redaction import safe_text
+
+#: Asking more often than this tells nothing new and uses up the rate limit that all tasks share.
+MIN_POLL_INTERVAL: Final = 0.1
+MAX_SECONDS: Final = 366 * 86_400.0
+MAX_CAMPAIGNS: Final = 10_000
+
+
+def seconds(name: str, value: object, *, low: float = 0.0, high: float = MAX_SECONDS) -> float:
+    """
+    Return a length of time in seconds.
+
+    :param name: the parameter's name.
+    :param value: a number of seconds, or a ``timedelta``.
+    :param low: the least that is accepted, in seconds.
+    :param high: the most that is accepted, in seconds.
+    :raises ValueError: if it is neither, or out of bounds.
+    """
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} must be a number of seconds or a timedelta, not {_shown(value)}.")
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be from {low:g} to {high:g} seconds, not {_shown(value)}.")
+    return float(value)
+
+
+def flag(name: str, value: object) -> bool:
+    """
+    Return a switch.
+
+    :param name: the parameter's name.
+    :param value: True or False; a text such as "False" is not taken for either.
+    :raises ValueError: if it is anything else.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, not {_shown(value)}.")
+    return value
+
+
+def optional_flag(name: str, value: object) -> bool | None:
+    """
+    Return a switch that may be left to the provider.
+
+    :param name: the parameter's name.
+    :param value: True, False, or None.
+    :raises ValueError: if it is anything else.
+    """
+    return None if value is None else flag(name, value)
+
+
+def statuses(name: str, value: object, *, may_be_empty: bool = False) -> frozenset[int]:
+    """
+    Return a set of campaign statuses as plain numbers.
+
+    :param name: the parameter's name.
+    :param value: a collection of `CampaignStatus` members or their numbers.
+    :param may_be_empty: whether no status at all makes sense.
+    :raises ValueError: if it is anything else, or empty.
+    """
+    members = list(value) if _is_collection(value) else None
+    if members is None or not all(isinstance(m, int) and not isinstance(m, bool) for m in members):
+        raise ValueError(f"{name} must be a set of CampaignStatus members, not {_shown(value)}.")
+    if not members and not may_be_empty:
+        raise ValueError(f"{name} must name at least one CampaignStatus.")
+    unknown = [m for m in members if not CampaignStatus(m).is_known]
+    if unknown:
+        raise ValueError(f"{name} has {unknown[0]}, which is no status of a campaign.")
+    return frozenset(int(m) for m in members)
+
+
+def texts(name: str, value: object) -> list[str]:
+    """
+    Return a list of texts, each once.
+
+    :param name: the parameter's name.
+    :param value: a collection of texts, none of them blank.
+    :raises ValueError: if it is anything else.
+    """
+    entries = list(value) if _is_collection(value) else None
+    if entries is None or not all(isinstance(entry, str) and entry.strip() for entry in entries):
+        raise ValueError(f"{name} must be a list of texts, not {_shown(value)}.")
+    return list(dict.fromkeys(entries))
+
+
+def connection_id(name: str, value: object) -> str:
+    """
+    Return the id of an Airflow connection.
+
+    :param name: the parameter's name.
+    :param value: a text that is not blank.
+    :raises ValueError: if it is anything else.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{name} must be the id of an Airflow connection, not {_shown(value)}.")
+    return value
+
+
+def check_campaign_ids_early(name: str, value: object, *, many: bool) -> None:
+    """
+    Refuse, while the DAG is parsed, what can be no campaign id whatever the templates render to.
+
+    :param name: the parameter's name.
+    :param value: an id, a template, an XCom, or a collection of ids and templates.
+    :param many: whether a collection is accepted.
+    :raises ValueError: if no run could use it.
+    """
+    if isinstance(value, str):
+        if not _is_template(value):
+            campaign_ids(name, value, many=many)
+    elif _is_collection(value):
+        if not many:
+            raise ValueError(f"{name} must be one campaign; map the task to launch several.")
+        if not value:
+            raise ValueError(f"{name} must name at least one campaign.")
+        for entry in value:
+            check_campaign_ids_early(name, entry, many=False)
+    elif not hasattr(value, "resolve"):
+        raise ValueError(f"{name} must be the UUID of a campaign or a template, not {_shown(value)}.")
+
+
+def campaign_ids(name: str, value: object, *, many: bool) -> list[str]:
+    """
+    Return the campaigns of a rendered parameter, each once, in lower case, in their order.
+
+    :param name: the parameter's name.
+    :param value: an id; a collection of ids; or the text of a list, which is what a template makes of one.
+    :param many: whether several are accepted.
+    :raises ValueError: if an entry is no UUID, or there is none.
+    """
+    entries = _listed(value) if many else [value]
+    if not entries:
+        raise ValueError(f"{name} names no campaign; nothing was requested from Instantly.")
+    if len(entries) > MAX_CAMPAIGNS:
+        raise ValueError(f"{name} must name at most {MAX_CAMPAIGNS:,} campaigns, not {len(entries):,}.")
+    return list(dict.fromkeys(check_campaign_id(entry, name) for entry in entries))
+
+
+def _is_collection(value: object) -> TypeGuard[Collection[Any]]:
+    """Whether it is one of several: what Airflow makes of a mapped task's XComs is a sequence, but no list."""
+    return isinstance(value, Sequence | Set) and not isinstance(value, str | bytes)
+
+
+def _listed(value: object) -> list[Any]:
+    if _is_collection(value):
+        return sorted(value, key=str) if isinstance(value, Set) else list(value)
+    text = value.strip() if isinstance(value, str) else ""
+    if not text.startswith("["):
+        return [value]
+    try:
+        entries = json.loads(text.replace("'", '"'))
+    except (ValueError, RecursionError):
+        return [value]
+    return entries if isinstance(entries, list) else [value]
+
+
+def _is_template(text: str) -> bool:
+    return "{{" in text or "{%" in text
+
+
+def _shown(value: object) -> str:
+    return safe_text(repr(value), limit=80)

@@ -1,0 +1,26 @@
+"""
+How a task of this provider fails, as Airflow sees it.
+
+All derive from Airflow's own exceptions: only then does Airflow honour ``soft_fail`` when a task resumes, and know
+which failures are not worth a retry.
+"""
+
+from __future__ import annotations
+
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+
+class LaunchRefusedError(AirflowFailException):
+    """The operator would not activate the campaign; nothing was changed, and a retry would not change that."""
+
+
+class CampaignStoppedError(AirflowFailException):
+    """Instantly stopped the campaign. Only a person can mend that, so there is no retry."""
+
+
+class LaunchNotConfirmedError(AirflowException):
+    """The campaign may or may not have been launched. Another try reads it first, so it may be retried."""
+
+
+class CampaignWaitError(AirflowException):
+    """The wait ended without knowing how the campaign stands. Another try waits again."""

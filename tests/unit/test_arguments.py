@@ -1,0 +1,338 @@
+"""What a DAG's author passes: right and wrong types, ranges, templates, XComs, and errors that name the parameter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import PurePath
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_instantly import arguments
+from airflow_provider_instantly.api.campaign import CampaignStatus
+
+#: A machine that does other things too is no reason to fail.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+ONE = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
+TWO = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd1"
+WRONG_TYPES: list[Any] = [None, True, "", "60", b"60", [], [1], {}, {1}, ..., 1j]
+
+
+class TestSeconds:
+    @pytest.mark.parametrize(
+        ("value", "meant"),
+        [(0, 0), (60, 60), (0.5, 0.5), (timedelta(minutes=2), 120), (timedelta(microseconds=500), 0.0005)],
+    )
+    def test_numbers_and_timedeltas(self, value: Any, meant: float) -> None:
+        found = arguments.seconds("timeout", value)
+        assert (found, type(found)) == (meant, float)
+
+    @pytest.mark.parametrize("value", WRONG_TYPES, ids=repr)
+    def test_a_wrong_type(self, value: Any) -> None:
+        with pytest.raises(ValueError, match=r"^timeout must be a number of seconds or a timedelta, not "):
+            arguments.seconds("timeout", value)
+
+    @pytest.mark.parametrize(
+        "value",
+        [-1, -0.001, 1e12, arguments.MAX_SECONDS + 1, timedelta(seconds=-1), timedelta.max, timedelta.min],
+        ids=repr,
+    )
+    def test_out_of_range(self, value: Any) -> None:
+        with pytest.raises(ValueError, match=r"^timeout must be from 0 to 3\.16224e\+07 seconds, not "):
+            arguments.seconds("timeout", value)
+
+    @pytest.mark.parametrize("value", [10**400, -(10**400), math.inf, -math.inf, math.nan], ids=lambda v: repr(v)[:9])
+    def test_numbers_that_are_none(self, value: Any) -> None:
+        with pytest.raises(ValueError, match=r"^timeout must be "):
+            arguments.seconds("timeout", value)
+
+    def test_bounds_belong_to_the_range(self) -> None:
+        assert arguments.seconds("poll_interval", 0.1, low=0.1, high=7) == 0.1
+        assert arguments.seconds("poll_interval", 7, low=0.1, high=7) == 7
+        with pytest.raises(ValueError, match=r"must be from 0\.1 to 7 seconds, not 0\."):
+            arguments.seconds("poll_interval", 0, low=0.1, high=7)
+
+    @unhurried
+    @given(value=st.integers() | st.floats() | st.timedeltas() | st.text(max_size=5) | st.none() | st.booleans())
+    def test_never_anything_else(self, value: Any) -> None:
+        try:
+            found = arguments.seconds("n", value, low=1, high=9)
+        except ValueError:
+            return
+        assert 1 <= found <= 9
+
+
+class TestFlags:
+    @pytest.mark.parametrize("value", [True, False])
+    def test_accepted(self, value: bool) -> None:
+        assert arguments.flag("deferrable", value) is value
+        assert arguments.optional_flag("deferrable", value) is value
+
+    @pytest.mark.parametrize("value", ["True", "False", "", 0, 1, [], "{{ params.x }}"], ids=repr)
+    def test_refused(self, value: Any) -> None:
+        for check in (arguments.flag, arguments.optional_flag):
+            with pytest.raises(ValueError, match=r"^deferrable must be True or False, not "):
+                check("deferrable", value)
+
+    def test_none_leaves_it_to_the_provider_where_that_is_allowed(self) -> None:
+        assert arguments.optional_flag("deferrable", None) is None
+        with pytest.raises(ValueError, match="not None"):
+            arguments.flag("deferrable", None)
+
+
+class TestStatuses:
+    @pytest.mark.parametrize(
+        ("value", "meant"),
+        [
+            ({CampaignStatus.ACTIVE}, {1}),
+            ([1, 3], {1, 3}),
+            ((-99,), {-99}),
+            (frozenset({2}), {2}),
+            ({1: "x"}.keys(), {1}),
+            ([1, 1, CampaignStatus.ACTIVE], {1}),
+        ],
+    )
+    def test_collections_of_them(self, value: Any, meant: set[int]) -> None:
+        found = arguments.statuses("target_statuses", value)
+        assert found == meant
+        assert {type(status) for status in found} == {int}
+
+    @pytest.mark.parametrize(
+        "value",
+        [None, 1, True, CampaignStatus.ACTIVE, "1", "Active", b"1", ["1"], [None], [1.0], [True], [[1]], {1: 2}, 1.5],
+        ids=repr,
+    )
+    def test_a_wrong_type(self, value: Any) -> None:
+        with pytest.raises(ValueError, match=r"^target_statuses must be a set of CampaignStatus members, not "):
+            arguments.statuses("target_statuses", value)
+
+    @pytest.mark.parametrize("value", [[7], [1, 99], {-3}, [10**30]], ids=repr)
+    def test_a_number_that_is_no_status(self, value: Any) -> None:
+        with pytest.raises(ValueError, match=r"^target_statuses has -?\d+, which is no status of a campaign\.$"):
+            arguments.statuses("target_statuses", value)
+
+    def test_none_of_them(self) -> None:
+        with pytest.raises(ValueError, match="must name at least one"):
+            arguments.statuses("target_statuses", [])
+        assert arguments.statuses("failed_statuses", [], may_be_empty=True) == frozenset()
+
+    def test_an_xcom_is_refused_like_any_other_wrong_type(self) -> None:
+        # Airflow's XComArg says that it can be iterated, and raises when it is.
+        class Iterating:
+            def __iter__(self) -> Any:
+                raise TypeError("'XComArg' object is not iterable")
+
+        with pytest.raises(ValueError, match="must be a set of CampaignStatus members"):
+            arguments.statuses("target_statuses", Iterating())
+
+
+class TestTexts:
+    def test_each_once(self) -> None:
+        assert arguments.texts("tag_ids", ["b", "a", "b"]) == ["b", "a"]
+        assert arguments.texts("tag_ids", ()) == []
+
+    @pytest.mark.parametrize("value", [None, "abc", b"abc", 7, [1], [""], ["  "], [None], {"a": 1}], ids=repr)
+    def test_refused(self, value: Any) -> None:
+        with pytest.raises(ValueError, match=r"^tag_ids must be a list of texts, not "):
+            arguments.texts("tag_ids", value)
+
+
+class TestConnectionId:
+    @pytest.mark.parametrize("value", ["instantly_default", "{{ params.conn }}"])
+    def test_accepted(self, value: str) -> None:
+        assert arguments.connection_id("instantly_conn_id", value) == value
+
+    @pytest.mark.parametrize("value", [None, "", "  ", 7, True, ["x"], b"x"], ids=repr)
+    def test_refused(self, value: Any) -> None:
+        with pytest.raises(ValueError, match=r"^instantly_conn_id must be the id of an Airflow connection, not "):
+            arguments.connection_id("instantly_conn_id", value)
+
+
+class LazySequence(Sequence[Any]):
+    """What Airflow resolves the XComs of a mapped task to: a sequence that is no list."""
+
+    def __init__(self, *entries: Any) -> None:
+        self._entries = entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._entries[index]
+
+    def __repr__(self) -> str:
+        return f"LazySequence{self._entries}"
+
+
+class TestCampaignIds:
+    """At run time, when templates and XComs have become values."""
+
+    @pytest.mark.parametrize("value", [ONE, ONE.upper(), f" {ONE}\n"])
+    @pytest.mark.parametrize("many", [False, True])
+    def test_one(self, value: str, many: bool) -> None:
+        assert arguments.campaign_ids("campaign_id", value, many=many) == [ONE]
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            [ONE, TWO],
+            (ONE, TWO),
+            {ONE, TWO},
+            frozenset({TWO, ONE}),
+            {ONE: 1, TWO: 2}.keys(),
+            LazySequence(ONE, TWO),
+            [ONE, TWO, ONE.upper()],
+            f'["{ONE}", "{TWO}"]',
+            f"['{ONE}', '{TWO}']",
+            f" [ '{ONE}' , '{TWO}' ] ",
+        ],
+        ids=lambda value: type(value).__name__,
+    )
+    def test_several(self, value: Any) -> None:
+        assert arguments.campaign_ids("campaign_id", value, many=True) == [ONE, TWO]
+
+    def test_their_order_is_kept(self) -> None:
+        assert arguments.campaign_ids("campaign_id", [TWO, ONE], many=True) == [TWO, ONE]
+
+    @pytest.mark.parametrize("value", [[], (), set(), "[]", LazySequence()], ids=repr)
+    def test_none_of_them(self, value: Any) -> None:
+        with pytest.raises(ValueError, match=r"^campaign_id names no campaign; nothing was requested"):
+            arguments.campaign_ids("campaign_id", value, many=True)
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            None,
+            7,
+            True,
+            "",
+            "  ",
+            "None",
+            "my campaign",
+            f"{ONE},{TWO}",
+            {ONE: 1},
+            ONE.encode(),
+            [ONE, None],
+            [ONE, ""],
+            [[ONE]],
+            "[",
+            "[1]",
+            '{"id": 1}',
+            f"[{ONE}]",
+            "[" * 100_000,
+            ...,
+            range(3),
+            "{{ params.campaign_id }}",
+        ],
+        ids=lambda value: repr(value)[:40],
+    )
+    def test_what_is_no_id_is_named(self, value: Any) -> None:
+        with pytest.raises(ValueError, match=r"^campaign_id must be the UUID of a campaign.* Nothing was requested"):
+            arguments.campaign_ids("campaign_id", value, many=True)
+
+    @pytest.mark.parametrize("value", [[ONE], (ONE,), {ONE}, f"['{ONE}']", LazySequence(ONE)], ids=repr)
+    def test_a_collection_where_one_is_wanted(self, value: Any) -> None:
+        with pytest.raises(ValueError, match="must be the UUID of a campaign"):
+            arguments.campaign_ids("campaign_id", value, many=False)
+
+    def test_there_is_a_most(self) -> None:
+        many = [f"019e18e2-a521-7bb9-9dd6-{number:012x}" for number in range(arguments.MAX_CAMPAIGNS + 1)]
+        assert len(arguments.campaign_ids("campaign_id", many[:-1], many=True)) == arguments.MAX_CAMPAIGNS
+        with pytest.raises(ValueError, match=r"at most 10,000 campaigns, not 10,001\.$"):
+            arguments.campaign_ids("campaign_id", many, many=True)
+
+
+class Resolvable:
+    """As much of an XCom as can be seen while a DAG is parsed."""
+
+    def __repr__(self) -> str:
+        return "an XCom"
+
+    def resolve(self, context: Any) -> Any:
+        raise AssertionError("not while a DAG is parsed")
+
+
+class TestEarly:
+    """While the DAG is parsed: what can be no id in any run is refused, all else may pass."""
+
+    @pytest.mark.parametrize(
+        "value",
+        [ONE, ONE.upper(), "{{ params.campaign_id }}", "{% if x %}a{% endif %}", " {{ ds }} ", Resolvable()],
+        ids=repr,
+    )
+    @pytest.mark.parametrize("many", [False, True])
+    def test_one(self, value: Any, many: bool) -> None:
+        arguments.check_campaign_ids_early("campaign_id", value, many=many)
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            [ONE, "{{ params.campaign_id }}", Resolvable()],
+            (ONE,),
+            {ONE},
+            f"['{ONE}']",
+            LazySequence(ONE),
+            {ONE: 1}.keys(),
+        ],
+        ids=repr,
+    )
+    def test_several(self, value: Any) -> None:
+        arguments.check_campaign_ids_early("campaign_id", value, many=True)
+        with pytest.raises(ValueError, match=r"^campaign_id must be "):
+            arguments.check_campaign_ids_early("campaign_id", value, many=False)
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            None,
+            7,
+            True,
+            "",
+            " ",
+            "my campaign",
+            ONE[:-1],
+            ONE.encode(),
+            {"id": ONE},
+            {},
+            ...,
+            [],
+            (),
+            set(),
+            "[]",
+            [None],
+            [7],
+            [ONE, "x"],
+            [[ONE]],
+            PurePath("x"),
+        ],
+        ids=repr,
+    )
+    @pytest.mark.parametrize("many", [False, True])
+    def test_what_no_run_could_use(self, value: Any, many: bool) -> None:
+        with pytest.raises(ValueError, match=r"^campaign_id (must|names)"):
+            arguments.check_campaign_ids_early("campaign_id", value, many=many)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda value: arguments.seconds("name", value),
+        lambda value: arguments.flag("name", value),
+        lambda value: arguments.statuses("name", value),
+        lambda value: arguments.texts("name", value),
+        lambda value: arguments.connection_id("name", value),
+        lambda value: arguments.campaign_ids("name", value, many=True),
+        lambda value: arguments.check_campaign_ids_early("name", value, many=True),
+    ],
+)
+@pytest.mark.parametrize("value", [b"x" * 100_000, {"a\nb\x1b[31m": "x" * 10_000}, ...], ids=["long", "ugly", "odd"])
+def test_every_error_is_one_short_line(check: Any, value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^name must be ") as caught:
+        check(value)
+    assert len(str(caught.value)) < 500
+    assert str(caught.value).isprintable()
