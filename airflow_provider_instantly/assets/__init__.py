@@ -1,0 +1,1 @@
+"""Assets of Instantly, for schedules that follow campaigns."""

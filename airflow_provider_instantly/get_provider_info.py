@@ -1,0 +1,84 @@
+"""What Airflow reads about this provider. Imports nothing: Airflow calls it at every start of every process."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+#: The connection form, for Airflow >= 3.2 (`conn-fields`) and, through the hook, for older ones.
+CONNECTION_FORM: Final[dict[str, Any]] = {
+    "ui-field-behaviour": {
+        "hidden-fields": ["login", "port", "schema"],
+        "relabeling": {"host": "Base URL", "password": "API key"},
+        "placeholders": {
+            "host": "https://api.instantly.ai",
+            "password": "An API V2 key",
+        },
+    },
+    "conn-fields": {
+        "workspace_id": {
+            "label": "Workspace ID",
+            "description": "For an agency's key: the sub-workspace to act on.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "timeout": {
+            "label": "Timeout",
+            "description": "Seconds to wait for a connection, and then for an answer.",
+            "schema": {"type": ["number", "null"], "minimum": 0.1, "maximum": 600, "default": 30},
+        },
+        "max_retries": {
+            "label": "Retries",
+            "description": "How often a request that may be repeated is repeated.",
+            "schema": {"type": ["integer", "null"], "minimum": 0, "maximum": 10, "default": 4},
+        },
+        "allow_insecure_hosts": {
+            "label": "Hosts allowed over http",
+            "description": "Names separated by commas. Loopback is always allowed; the key travels in the clear.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "app_url": {
+            "label": "Web application",
+            "description": "Where links to a campaign lead; set it if the agency has its own domain.",
+            "schema": {"type": ["string", "null"]},
+        },
+    },
+}
+
+_INTEGRATION: Final = "Instantly"
+
+
+_ASSET_URIS: Final = {"schemes": ["instantly"], "handler": "airflow_provider_instantly.assets.campaign.sanitize_uri"}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Describe the provider in the form that Airflow's ``ProvidersManager`` reads."""
+    return {
+        "package-name": "airflow-provider-instantly",
+        "name": "Instantly",
+        "description": "Launch `Instantly <https://instantly.ai>`__ campaigns and know that they run.",
+        "integrations": [
+            {
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://developer.instantly.ai/",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [_modules("airflow_provider_instantly.hooks.instantly")],
+        "operators": [_modules("airflow_provider_instantly.operators.campaign")],
+        "sensors": [_modules("airflow_provider_instantly.sensors.campaign")],
+        "triggers": [_modules("airflow_provider_instantly.triggers.campaign")],
+        "connection-types": [
+            {
+                "connection-type": "instantly",
+                "hook-class-name": "airflow_provider_instantly.hooks.instantly.InstantlyHook",
+                "hook-name": "Instantly",
+                **CONNECTION_FORM,
+            }
+        ],
+        "asset-uris": [_ASSET_URIS],
+        "dataset-uris": [_ASSET_URIS],  # Airflow 2
+        "extra-links": ["airflow_provider_instantly.links.campaign.CampaignLink"],
+    }
+
+
+def _modules(*names: str) -> dict[str, Any]:
+    return {"integration-name": _INTEGRATION, "python-modules": list(names)}

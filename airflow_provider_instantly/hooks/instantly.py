@@ -1,0 +1,406 @@
+"""The hook: an Airflow connection of type ``instantly``, and the calls that campaigns need, in two colours."""
+
+from __future__ import annotations
+
+import json
+import platform
+from contextlib import aclosing, closing
+from typing import TYPE_CHECKING, Any, Self
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+
+from airflow_provider_instantly import __version__
+from airflow_provider_instantly.api import protocol
+from airflow_provider_instantly.api.beat import Beat
+from airflow_provider_instantly.api.campaign import Campaign, SendingStatus, check_campaign_id
+from airflow_provider_instantly.api.endpoint import (
+    DEFAULT_MAX_RETRIES,
+    DEFAULT_TIMEOUT,
+    MAX_MAX_RETRIES,
+    MAX_TIMEOUT,
+    Endpoint,
+    check_api_key,
+    check_app_url,
+    check_base_url,
+    check_number,
+    check_workspace_id,
+)
+from airflow_provider_instantly.api.errors import (
+    ConnectionLookupError,
+    InstantlyConfigurationError,
+    InstantlyError,
+    InstantlyPermissionError,
+)
+from airflow_provider_instantly.api.redaction import safe_text
+from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
+from airflow_provider_instantly.get_provider_info import CONNECTION_FORM
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+
+    from airflow.providers.common.compat.sdk import Connection
+
+
+class InstantlyHook(BaseHook):
+    """
+    Talks to the Instantly API V2 with the key of an Airflow connection.
+
+    The connection (type ``instantly``) has the API key as its password and, where it is not the real service, the
+    base URL as its host. Its extra takes ``workspace_id``, ``timeout`` (seconds), ``max_retries``,
+    ``allow_insecure_hosts`` (a list, or names separated by commas) and ``app_url``.
+
+    Every call exists twice: ``get_campaign`` for tasks and ``aget_campaign`` for an event loop, and so on. Close the
+    hook, or use it as a context manager, to give its connections back.
+
+    :param instantly_conn_id: the id of the Airflow connection.
+    :param max_retries: how often a request that may be repeated is repeated; overrides the connection's number.
+    """
+
+    conn_name_attr = "instantly_conn_id"
+    default_conn_name = "instantly_default"
+    conn_type = "instantly"
+    hook_name = "Instantly"
+
+    def __init__(self, instantly_conn_id: str = default_conn_name, *, max_retries: int | None = None) -> None:
+        super().__init__()
+        self.instantly_conn_id = instantly_conn_id
+        self.max_retries = max_retries
+        self._sync: SyncTransport | None = None
+        self._async: AsyncTransport | None = None
+        self._beat = Beat()
+
+    # The connection
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """How the connection form looks below Airflow 3.2; later ones read the provider info."""
+        behaviour: dict[str, Any] = CONNECTION_FORM["ui-field-behaviour"]
+        return {key.replace("-", "_"): value for key, value in behaviour.items()}
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """The fields of the extra in the connection form below Airflow 3.2; they need Flask AppBuilder."""
+        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
+        from wtforms import StringField
+
+        return {
+            name: StringField(field["label"], widget=BS3TextFieldWidget(), description=field["description"])
+            for name, field in CONNECTION_FORM["conn-fields"].items()
+        }
+
+    def get_conn(self) -> SyncTransport:
+        """
+        The transport of this hook, made when first asked for.
+
+        :raises InstantlyConfigurationError: if the connection does not exist or cannot be used as it is.
+        """
+        if self._sync is None:
+            try:
+                connection = self.get_connection(self.instantly_conn_id)
+            except AirflowNotFoundException as error:
+                raise self._not_found() from error
+            except Exception as error:
+                raise self._not_looked_up(error) from None
+            _check_extra(connection)
+            self._sync = SyncTransport(self._endpoint(connection, connection.extra_dejson))
+        return self._sync
+
+    async def aget_conn(self) -> AsyncTransport:
+        """
+        The transport of this hook for an event loop, made when first asked for.
+
+        :raises InstantlyConfigurationError: if the connection does not exist or cannot be used as it is.
+        """
+        if self._async is None:
+            from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+
+            try:
+                connection = await get_async_connection(self.instantly_conn_id, hook=self)
+            except AirflowNotFoundException as error:
+                raise self._not_found() from error
+            except Exception as error:
+                raise self._not_looked_up(error) from None
+            _check_extra(connection)
+            endpoint = self._endpoint(connection, await get_async_extra_dejson(connection))
+            # Another call may have been quicker; a second transport would never be closed.
+            self._async = self._async or AsyncTransport(endpoint)
+        return self._async
+
+    def campaign_page(self, campaign_id: str) -> str:
+        """
+        The campaign's page in Instantly's web application.
+
+        :param campaign_id: its UUID.
+        :raises InstantlyConfigurationError: if the connection cannot be used as it is.
+        """
+        return self.get_conn().endpoint.campaign_page(campaign_id)
+
+    def close(self) -> None:
+        """Give the connections of the tasks' calls back."""
+        if self._sync is not None:
+            self._sync.close()
+            self._sync = None
+
+    async def aclose(self) -> None:
+        """Give the connections of the event loop's calls back."""
+        if self._async is not None:
+            transport, self._async = self._async, None
+            await transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    def test_connection(self) -> tuple[bool, str]:
+        """
+        Ask Instantly who we are; the button of the connection form calls this.
+
+        A key that may not read the workspace is tried on one campaign, since no call works without a scope.
+        """
+        try:
+            with self:
+                return True, self._introduce()
+        except InstantlyError as error:
+            return False, str(error)
+
+    # The calls
+
+    def get_campaign(self, campaign_id: str) -> Campaign:
+        """
+        Read one campaign.
+
+        :param campaign_id: its UUID.
+        :raises ValueError: if the id is no UUID.
+        :raises InstantlyError: if it could not be read; see `airflow_provider_instantly.api.errors`.
+        """
+        return self._campaign(protocol.get_campaign(check_campaign_id(campaign_id)))
+
+    async def aget_campaign(self, campaign_id: str) -> Campaign:
+        """Async twin of `get_campaign`."""
+        return await self._acampaign(protocol.get_campaign(check_campaign_id(campaign_id)))
+
+    def activate_campaign(self, campaign_id: str, *, max_retries: int | None = None) -> Campaign:
+        """
+        Start or resume a campaign, whatever its status. `ActivateCampaignOperator` looks first; this does not.
+
+        It is repeated only after answers that prove that it had no effect.
+
+        :param campaign_id: its UUID.
+        :param max_retries: overrides the hook's number; 0 for callers that look again before they repeat it.
+        :raises ValueError: if the id is no UUID.
+        :raises AmbiguousOutcomeError: if nobody can say whether it took effect.
+        :raises InstantlyError: if it was refused or never sent.
+        """
+        return self._campaign(protocol.activate_campaign(check_campaign_id(campaign_id)), max_retries)
+
+    async def aactivate_campaign(self, campaign_id: str, *, max_retries: int | None = None) -> Campaign:
+        """Async twin of `activate_campaign`."""
+        return await self._acampaign(protocol.activate_campaign(check_campaign_id(campaign_id)), max_retries)
+
+    def pause_campaign(self, campaign_id: str) -> Campaign:
+        """
+        Pause a campaign.
+
+        :param campaign_id: its UUID.
+        :raises ValueError: if the id is no UUID.
+        :raises AmbiguousOutcomeError: if nobody can say whether it took effect.
+        :raises InstantlyError: if it was refused or never sent.
+        """
+        return self._campaign(protocol.pause_campaign(check_campaign_id(campaign_id)))
+
+    async def apause_campaign(self, campaign_id: str) -> Campaign:
+        """Async twin of `pause_campaign`."""
+        return await self._acampaign(protocol.pause_campaign(check_campaign_id(campaign_id)))
+
+    def get_sending_status(self, campaign_id: str) -> SendingStatus:
+        """
+        Read why a campaign is or is not sending.
+
+        :param campaign_id: its UUID.
+        :raises ValueError: if the id is no UUID.
+        :raises InstantlyError: if it could not be read.
+        """
+        request = protocol.get_sending_status(check_campaign_id(campaign_id))
+        return SendingStatus.from_api(self._call(request))
+
+    async def aget_sending_status(self, campaign_id: str) -> SendingStatus:
+        """Async twin of `get_sending_status`."""
+        request = protocol.get_sending_status(check_campaign_id(campaign_id))
+        return SendingStatus.from_api(await self._acall(request))
+
+    def list_campaigns(
+        self,
+        *,
+        search: str | None = None,
+        tag_ids: Iterable[str] = (),
+        status: int | None = None,
+        exclude_status: int | None = None,
+    ) -> Iterator[Campaign]:
+        """
+        All campaigns of the workspace, page by page as they are asked for.
+
+        :param search: part of a name.
+        :param tag_ids: ids of tags, of which a campaign must have one.
+        :param status: only campaigns in this status.
+        :param exclude_status: only campaigns not in this status.
+        :raises InstantlyError: if a page could not be read.
+        """
+        first = protocol.list_campaigns(search=search, tag_ids=tag_ids, status=status, exclude_status=exclude_status)
+        with closing(self.get_conn().pages(first, max_retries=self.max_retries)) as pages:
+            for items in pages:
+                yield from map(Campaign.from_api, items)
+
+    async def alist_campaigns(
+        self,
+        *,
+        search: str | None = None,
+        tag_ids: Iterable[str] = (),
+        status: int | None = None,
+        exclude_status: int | None = None,
+    ) -> AsyncIterator[Campaign]:
+        """Async twin of `list_campaigns`."""
+        first = protocol.list_campaigns(search=search, tag_ids=tag_ids, status=status, exclude_status=exclude_status)
+        async with aclosing((await self.aget_conn()).pages(first, max_retries=self.max_retries)) as pages:
+            async for items in pages:
+                for item in items:
+                    yield Campaign.from_api(item)
+
+    def read_campaigns(self, campaign_ids: Iterable[str]) -> Mapping[str, Campaign | InstantlyError]:
+        """
+        Look at many campaigns once, with as few requests as it takes: a page of the list shows 100.
+
+        :param campaign_ids: their UUIDs.
+        :return: for each id, in lower case, the campaign, or the error that stood in its place.
+        :raises ValueError: if an id is no UUID.
+        """
+        steps = self._beat.read([check_campaign_id(campaign_id) for campaign_id in campaign_ids])
+        try:
+            request = next(steps)
+            while True:
+                request = steps.send(self._reply(request))
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+
+    async def aread_campaigns(self, campaign_ids: Iterable[str]) -> Mapping[str, Campaign | InstantlyError]:
+        """Async twin of `read_campaigns`."""
+        steps = self._beat.read([check_campaign_id(campaign_id) for campaign_id in campaign_ids])
+        try:
+            request = next(steps)
+            while True:
+                request = steps.send(await self._areply(request))
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+
+    def _reply(self, request: protocol.Request) -> protocol.Json | InstantlyError:
+        try:
+            return self._call(request)
+        except InstantlyError as error:
+            return error
+
+    async def _areply(self, request: protocol.Request) -> protocol.Json | InstantlyError:
+        try:
+            return await self._acall(request)
+        except InstantlyError as error:
+            return error
+
+    def _campaign(self, request: protocol.Request, max_retries: int | None = None) -> Campaign:
+        return Campaign.from_api(self._call(request, max_retries), request.campaign_id)
+
+    async def _acampaign(self, request: protocol.Request, max_retries: int | None = None) -> Campaign:
+        return Campaign.from_api(await self._acall(request, max_retries), request.campaign_id)
+
+    def _call(self, request: protocol.Request, max_retries: int | None = None) -> protocol.Json:
+        retries = self.max_retries if max_retries is None else max_retries
+        return self.get_conn().call(request, max_retries=retries)
+
+    async def _acall(self, request: protocol.Request, max_retries: int | None = None) -> protocol.Json:
+        retries = self.max_retries if max_retries is None else max_retries
+        return await (await self.aget_conn()).call(request, max_retries=retries)
+
+    def _introduce(self) -> str:
+        try:
+            workspace = self._call(protocol.get_workspace(), max_retries=0)
+        except InstantlyPermissionError:
+            self._call(protocol.list_campaigns(limit=1), max_retries=0)
+            return "Connected. The API key may read campaigns, but not the workspace's name."
+        name = workspace.get("name")
+        return f"Connected to the workspace {safe_text(name)}." if isinstance(name, str) else "Connected."
+
+    def _not_found(self) -> InstantlyConfigurationError:
+        return InstantlyConfigurationError(
+            f"There is no Airflow connection {self.instantly_conn_id!r}. Add one of type instantly, with an "
+            "Instantly API V2 key as its password."
+        )
+
+    def _not_looked_up(self, error: Exception) -> ConnectionLookupError:
+        """Secret backends put what they like into their errors, so only the kind is told."""
+        return ConnectionLookupError(
+            f"The Airflow connection {self.instantly_conn_id!r} could not be looked up ({type(error).__name__}). "
+            "Look at the secrets backend and the database of this Airflow."
+        )
+
+    def _endpoint(self, connection: Connection, extra: Mapping[str, Any]) -> Endpoint:
+        insecure = extra.get("allow_insecure_hosts") or ()
+        names = insecure.split(",") if isinstance(insecure, str) else insecure
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise InstantlyConfigurationError(
+                "allow_insecure_hosts in the extra of the Instantly connection must be a list of host names."
+            )
+        return Endpoint(
+            base_url=check_base_url(_written_host(connection), insecure_hosts=[name.strip() for name in names]),
+            api_key=check_api_key(connection.password),
+            workspace_id=check_workspace_id(extra.get("workspace_id")),
+            timeout=check_number("timeout", extra.get("timeout"), default=DEFAULT_TIMEOUT, low=0.1, high=MAX_TIMEOUT),
+            max_retries=int(
+                check_number(
+                    "max_retries",
+                    extra.get("max_retries"),
+                    default=DEFAULT_MAX_RETRIES,
+                    low=0,
+                    high=MAX_MAX_RETRIES,
+                )
+            ),
+            user_agent=_user_agent(),
+            app_url=check_app_url(extra.get("app_url")),
+        )
+
+
+def _check_extra(connection: Connection) -> None:
+    """Airflow takes an extra that it cannot read for an empty one: a key would act on another workspace."""
+    try:
+        is_object = isinstance(json.loads(connection.extra or "{}"), dict)
+    except ValueError:
+        is_object = False
+    if not is_object:
+        raise InstantlyConfigurationError(
+            "The extra of the Instantly connection is not a JSON object. Write it like "
+            '{"workspace_id": "..."}, or leave it empty.'
+        )
+
+
+def _written_host(connection: Connection) -> str:
+    """The base URL as the user wrote it; a connection given as a URI has the port and the scheme apart."""
+    host: str = connection.host or ""
+    if not host:
+        return host
+    scheme, separator, rest = host.partition("://")
+    if not separator:
+        scheme, rest = connection.schema or "https", host
+    authority, slash, path = rest.partition("/")
+    port = f":{connection.port}" if connection.port else ""
+    return f"{scheme}://{authority.removesuffix(port)}{port}{slash}{path}"
+
+
+def _user_agent() -> str:
+    from airflow import __version__ as airflow_version
+
+    ours = f"airflow-provider-instantly/{__version__}"
+    return f"{ours} apache-airflow/{airflow_version} python/{platform.python_version()}"

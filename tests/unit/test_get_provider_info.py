@@ -1,0 +1,156 @@
+"""What Airflow reads about the provider: valid for this Airflow, importable, and found where it is installed."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, distribution, entry_points
+from pathlib import Path
+from typing import Any
+
+import airflow
+import jsonschema
+import pytest
+
+from airflow_provider_instantly import __version__
+from airflow_provider_instantly.get_provider_info import CONNECTION_FORM, get_provider_info
+from airflow_provider_instantly.hooks.instantly import InstantlyHook
+
+NAME = "airflow-provider-instantly"
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
+IS_AIRFLOW_2 = airflow.__version__.startswith("2.")
+#: What one of the two Airflows knows by another name, or by none.
+OF_THE_OTHER = {"asset-uris"} if IS_AIRFLOW_2 else {"dataset-uris"}
+
+
+def schema(name: str) -> dict[str, Any]:
+    text = (Path(airflow.__path__[0]) / name).read_text("utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+class TestForAirflowsSchemas:
+    def test_the_information(self) -> None:
+        jsonschema.validate(get_provider_info(), schema("provider_info.schema.json"))
+
+    def test_no_key_is_misspelt(self) -> None:
+        # Airflow reads past keys that it does not know.
+        known = (
+            schema("provider_info.schema.json")["properties"].keys()
+            | schema("provider.yaml.schema.json")["properties"].keys()
+        )
+        assert get_provider_info().keys() <= known | OF_THE_OTHER
+
+    def test_no_key_of_the_connection_type_is_misspelt(self) -> None:
+        properties: set[str] = set()
+        for name in ("provider_info.schema.json", "provider.yaml.schema.json"):
+            properties |= schema(name)["properties"]["connection-types"]["items"]["properties"].keys()
+        (connection_type,) = get_provider_info()["connection-types"]
+        later = {"conn-fields", "ui-field-behaviour", "hook-name"}
+        assert connection_type.keys() <= properties | (later if IS_AIRFLOW_2 else set())
+
+    def test_the_form_of_the_hook(self) -> None:
+        jsonschema.validate(
+            InstantlyHook.get_ui_field_behaviour(), schema("customized_form_field_behaviours.schema.json")
+        )
+
+    @pytest.mark.parametrize("name", CONNECTION_FORM["conn-fields"])
+    def test_each_field_of_the_form_is_a_schema_with_a_fitting_default(self, name: str) -> None:
+        field = CONNECTION_FORM["conn-fields"][name]
+        jsonschema.Draft7Validator.check_schema(field["schema"])
+        jsonschema.validate(field["schema"].get("default"), field["schema"])
+        assert field["label"]
+        assert field["description"].endswith(".")
+
+
+class TestForTheCode:
+    def test_its_name_is_the_distributions(self) -> None:
+        project = tomllib.loads(PROJECT.read_text("utf-8"))["project"]
+        assert get_provider_info()["package-name"] == project["name"] == NAME
+        assert project["version"] == __version__
+        assert project["entry-points"]["apache_airflow_provider"] == {
+            "provider_info": "airflow_provider_instantly.get_provider_info:get_provider_info"
+        }
+
+    def test_every_module_and_class_can_be_imported(self) -> None:
+        paths = set(re.findall(r"'(airflow_provider_instantly\.[\w.]+)'", str(get_provider_info())))
+        assert len(paths) >= 6
+        for path in paths:
+            module, _, name = path.rpartition(".")
+            is_package = hasattr(import_module(module), "__path__")
+            assert import_module(path) if is_package else getattr(import_module(module), name)
+
+    def test_the_connection_type_is_the_hooks(self) -> None:
+        (connection_type,) = get_provider_info()["connection-types"]
+        module, _, name = connection_type["hook-class-name"].rpartition(".")
+        assert getattr(import_module(module), name) is InstantlyHook
+        assert connection_type["connection-type"] == InstantlyHook.conn_type
+        assert connection_type["hook-name"] == InstantlyHook.hook_name
+
+    def test_the_form_has_what_the_hook_reads(self) -> None:
+        assert CONNECTION_FORM["conn-fields"].keys() == {
+            "workspace_id",
+            "timeout",
+            "max_retries",
+            "allow_insecure_hosts",
+            "app_url",
+        }
+
+    def test_each_caller_gets_its_own(self) -> None:
+        get_provider_info()["name"] = "changed"
+        assert get_provider_info()["name"] == "Instantly"
+
+
+@pytest.fixture(scope="module")
+def providers() -> Any:
+    """Airflow's manager of providers, where this one is installed."""
+    try:
+        distribution(NAME)
+    except PackageNotFoundError:
+        pytest.skip(f"{NAME} is not installed as a distribution, so Airflow cannot find it")
+    from airflow.providers_manager import ProvidersManager
+
+    return ProvidersManager()
+
+
+class TestInAirflow:
+    def test_the_entry_point_leads_to_it(self, providers: Any) -> None:
+        (found,) = [
+            each
+            for each in entry_points(group="apache_airflow_provider")
+            if each.value.startswith("airflow_provider_instantly.")
+        ]
+        assert found.load() is get_provider_info
+
+    def test_the_provider_is_found(self, providers: Any) -> None:
+        found = providers.providers[NAME]
+        assert found.version == __version__
+        assert found.data["name"] == "Instantly"
+
+    def test_the_hook_is_found(self, providers: Any) -> None:
+        hook = providers.hooks["instantly"]
+        assert hook.hook_class_name == "airflow_provider_instantly.hooks.instantly.InstantlyHook"
+        assert hook.connection_id_attribute_name == "instantly_conn_id"
+        assert hook.package_name == NAME
+        assert hook.hook_name == "Instantly"
+        assert hook.connection_testable
+
+    def test_the_form_is_found(self, providers: Any) -> None:
+        behaviour = providers.field_behaviours["instantly"]
+        assert behaviour["relabeling"] == {"host": "Base URL", "password": "API key"}
+        assert set(behaviour["hidden_fields"]) == {"login", "port", "schema"}
+        prefix = "extra__instantly__"
+        fields = {name.removeprefix(prefix) for name in providers.connection_form_widgets if name.startswith(prefix)}
+        assert fields == CONNECTION_FORM["conn-fields"].keys()
+
+    def test_the_link_is_found(self, providers: Any) -> None:
+        assert "airflow_provider_instantly.links.campaign.CampaignLink" in providers.extra_links_class_names
+
+    def test_the_assets_are_found(self, providers: Any) -> None:
+        handlers = providers.dataset_uri_handlers if IS_AIRFLOW_2 else providers.asset_uri_handlers
+        declared = get_provider_info()["dataset-uris" if IS_AIRFLOW_2 else "asset-uris"]
+        schemes = [scheme for entry in declared for scheme in entry["schemes"]]
+        assert schemes
+        assert set(schemes) <= handlers.keys()
