@@ -1,0 +1,161 @@
+"""A wait on a worker: the loop that sensor and operator share around `policy`, and how a wait's end ends a task."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowTaskTimeout
+
+from airflow_provider_instantly.api.errors import InstantlyError
+from airflow_provider_instantly.exceptions import CampaignStoppedError, CampaignWaitError
+from airflow_provider_instantly.policy import Verdict, WaitResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from airflow_provider_instantly.hooks.instantly import InstantlyHook
+    from airflow_provider_instantly.policy import Decision, Goal, Wait
+
+    Clock = Callable[[], float]
+
+#: How many stopped campaigns of one wait are asked for their reason when it ends.
+MAX_EXPLANATIONS = 20
+
+
+class TaskLog(Protocol):
+    """What is needed of a task's or a trigger's log; Airflow's own differ from version to version."""
+
+    def info(self, event: str, *args: Any) -> Any: ...
+
+    def warning(self, event: str, *args: Any) -> Any: ...
+
+
+def jitter() -> float:
+    """A random number from 0 to 1."""
+    return random.random()  # noqa: S311 - it spreads requests, it guards nothing
+
+
+def steady_clock() -> Clock:
+    """A clock that shows seconds since the epoch, but never jumps when somebody sets the machine's clock."""
+    offset = time.time() - time.monotonic()
+    return lambda: offset + time.monotonic()
+
+
+def look(hook: InstantlyHook, wait: Wait, clock: Clock, log: TaskLog) -> Decision:
+    """
+    Read the campaigns that are waited for, once, and take the decision.
+
+    :param hook: a hook that does not retry by itself: pausing after errors is the policy's business.
+    :param wait: the wait so far.
+    :param clock: see `steady_clock`.
+    :param log: the task's log.
+    """
+    decision = wait.advance(hook.read_campaigns(wait.pending), now=clock(), jitter=jitter())
+    tell(decision, log)
+    if decision.delay is None:
+        for campaign_id in wait.unexplained[:MAX_EXPLANATIONS]:
+            try:
+                wait.explain(campaign_id, hook.get_sending_status(campaign_id))
+            except InstantlyError as error:
+                log.warning("The reason could not be read: %s", error)
+    return decision
+
+
+async def aexplain(hook: InstantlyHook, wait: Wait, log: TaskLog) -> None:
+    """
+    Ask Instantly for the reasons that a wait which is over still lacks.
+
+    :param hook: see `look`.
+    :param wait: the wait, decided.
+    :param log: the trigger's log.
+    """
+    for campaign_id in wait.unexplained[:MAX_EXPLANATIONS]:
+        try:
+            wait.explain(campaign_id, await hook.aget_sending_status(campaign_id))
+        except InstantlyError as error:
+            log.warning("The reason could not be read: %s", error)
+
+
+def wait_on_worker(hook: InstantlyHook, wait: Wait, clock: Clock, log: TaskLog) -> WaitResult:
+    """
+    Wait to the end, sleeping in between.
+
+    :param hook: see `look`.
+    :param wait: the wait so far.
+    :param clock: see `steady_clock`.
+    :param log: the task's log.
+    """
+    while (delay := look(hook, wait, clock, log).delay) is not None:
+        time.sleep(delay)
+    return wait.result()
+
+
+def returned(result: WaitResult, echo: dict[str, Any]) -> Any:
+    """
+    What a task returns when its wait has succeeded.
+
+    :param result: how the wait ended.
+    :param echo: what the task knew before it waited; its status is the one that the wait saw.
+    """
+    if not echo:
+        return result.xcom
+    outcome = result.campaigns[0]
+    return {**echo, "status": outcome.status, "status_name": outcome.status_name}
+
+
+def tell(decision: Decision, log: TaskLog) -> None:
+    """
+    Write what a decision has to say.
+
+    :param decision: what the policy decided.
+    :param log: the task's log.
+    """
+    for line in decision.warned:
+        log.warning("%s", line)
+    for line in decision.said:
+        log.info("%s", line)
+
+
+def result_of_event(event: object, goal: Goal, campaign_ids: Iterable[str]) -> WaitResult:
+    """
+    Read how the wait ended from the event that resumes a task.
+
+    :param event: what the trigger fired; it is input, and nothing in it is believed that does not fit.
+    :param goal: what was waited for.
+    :param campaign_ids: the campaigns that were waited for.
+    :raises CampaignWaitError: if it is not the event of this wait.
+    """
+    try:
+        if not isinstance(event, dict):
+            raise ValueError("it is no object")
+        return WaitResult.from_json(goal, campaign_ids, event.get("campaigns"))
+    except ValueError as error:
+        raise CampaignWaitError(
+            f"The task was resumed by an event that does not tell how its wait ended ({error}). The campaign was left "
+            "as it is; another try looks at it again."
+        ) from error
+
+
+def raise_for_result(result: WaitResult) -> None:
+    """
+    End the task as the wait ended; return only where every campaign arrived.
+
+    :param result: how the wait ended.
+    :raises CampaignStoppedError: if Instantly stopped a campaign. Not retried.
+    :raises AirflowSensorTimeout: if the time was up. Not retried, like every sensor's.
+    :raises AirflowTaskTimeout: if the task's ``execution_timeout`` was used up. Retried, like every task's.
+    :raises CampaignWaitError: if there was no more telling how a campaign stands.
+    """
+    match result.verdict:
+        case Verdict.REACHED:
+            return
+        case Verdict.STOPPED:
+            raise CampaignStoppedError(result.message)
+        case Verdict.TIMED_OUT:
+            raise AirflowSensorTimeout(result.message)
+        case Verdict.OVERDUE:
+            raise AirflowTaskTimeout(result.message)
+        case _:
+            raise CampaignWaitError(result.message or "The wait ended before it was decided.")

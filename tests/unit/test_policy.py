@@ -1,0 +1,943 @@
+"""
+The wait as a state machine: tables for each decision, then random histories against a simple model.
+
+The model keeps the whole history of each campaign and computes the verdict from it anew each time; it shares nothing
+with the code but the names of the verdicts.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import uuid
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus, NotSendingStatus, SendingStatus
+from airflow_provider_instantly.api.errors import (
+    CampaignNotFoundError,
+    ConnectionLookupError,
+    InstantlyAuthenticationError,
+    InstantlyConfigurationError,
+    InstantlyConnectionError,
+    InstantlyPaymentRequiredError,
+    InstantlyPermissionError,
+    InstantlyRateLimitError,
+    InstantlyServerError,
+    InstantlyUnexpectedAnswerError,
+)
+from airflow_provider_instantly.policy import (
+    DEFAULT_FAILURE_BUDGET,
+    REPORT_INTERVAL,
+    CampaignOutcome,
+    Decision,
+    Goal,
+    Verdict,
+    Wait,
+    WaitResult,
+    span,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: A machine that does other things too is no reason to fail.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+IDS = [str(uuid.UUID(int=(0xABCDEF << 64) + number, version=4)) for number in range(1, 30)]
+ONE = IDS[0]
+START = 1_780_000_000.0
+KNOWN = [0, 1, 2, 3, 4, -1, -2, -99]
+UNKNOWN = 7
+
+TRANSIENT = [
+    InstantlyServerError("503"),
+    InstantlyConnectionError("broken"),
+    InstantlyRateLimitError("429", retry_after=7.0),
+    InstantlyRateLimitError("429"),
+    InstantlyUnexpectedAnswerError("HTML"),
+    ConnectionLookupError("no database"),
+]
+FATAL = [
+    InstantlyAuthenticationError("401"),
+    InstantlyPaymentRequiredError("402"),
+    InstantlyPermissionError("403"),
+    CampaignNotFoundError("404"),
+    InstantlyConfigurationError("no key"),
+    ValueError("a bug"),
+]
+
+
+def seen(status: int, campaign_id: str = ONE, not_sending: int | None = None, name: str = "N") -> Campaign:
+    reason = None if not_sending is None else NotSendingStatus(not_sending)
+    return Campaign(campaign_id, CampaignStatus(status), name, reason)
+
+
+class Clock:
+    """Drives a wait through time as a waiter would, and keeps what it said."""
+
+    def __init__(self, goal: Goal, ids: list[str] | None = None) -> None:
+        self.now = START
+        self.wait = Wait(ids or [ONE], goal, now=START)
+        self.said: list[str] = []
+        self.warned: list[str] = []
+        self.decision = Decision(0.0)
+
+    def look(self, beat: Mapping[str, Any] | Any, *, at: float | None = None, jitter: float = 1.0) -> Decision:
+        """Take in an observation after the delay, or at so many seconds after the start."""
+        self.now = START + at if at is not None else self.now + (self.decision.delay or 0.0)
+        if not isinstance(beat, dict):
+            beat = {ONE: seen(beat) if isinstance(beat, int) else beat}
+        self.decision = self.wait.advance(beat, now=self.now, jitter=jitter)
+        self.said += self.decision.said
+        self.warned += self.decision.warned
+        return self.decision
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.wait.result().verdict
+
+
+def goal(**more: Any) -> Goal:
+    return replace(Goal(poll_interval=60.0), **{name: _frozen(value) for name, value in more.items()})
+
+
+def _frozen(value: Any) -> Any:
+    return frozenset(value) if isinstance(value, set) else value
+
+
+#: For each set of targets: the statuses that count as arrived. Written by hand, from the meaning of the statuses.
+ARRIVED = {
+    frozenset({1}): {1, 3, 4},
+    frozenset({4}): {3, 4},
+    frozenset({3}): {3},
+    frozenset({2}): {2},
+    frozenset({0}): {0},
+    frozenset({0, 1}): {0, 1, 3, 4},
+    frozenset({1, -2}): {1, 3, 4, -2},
+}
+
+
+class TestOneLook:
+    @pytest.mark.parametrize("stable_for", [0.0, 90.0])
+    @pytest.mark.parametrize("failed", [frozenset({-1, -2, -99}), frozenset(), frozenset({2, 3}), frozenset({1, -1})])
+    @pytest.mark.parametrize("target", ARRIVED)
+    @pytest.mark.parametrize("status", [*KNOWN, UNKNOWN])
+    def test_every_status(self, status: int, target: frozenset[int], failed: frozenset[int], stable_for: float) -> None:
+        clock = Clock(goal(target_statuses=target, failed_statuses=failed, stable_for=stable_for))
+        decision = clock.look(status)
+
+        arrived = status in target or (status in ARRIVED[target] and status not in failed)
+        if arrived and not stable_for:
+            assert (clock.verdict, decision.delay) == (Verdict.REACHED, None)
+        elif arrived:
+            assert (clock.verdict, decision.delay) == (Verdict.WAITING, 60.0)
+        elif status in failed:
+            assert (clock.verdict, decision.delay) == (Verdict.STOPPED, None)
+        else:
+            assert (clock.verdict, decision.delay) == (Verdict.WAITING, 60.0)
+
+    def test_the_defaults_wait_for_active_and_fail_when_instantly_stops_it(self) -> None:
+        assert Goal().target_statuses == {1}
+        assert Goal().failed_statuses == {-1, -2, -99}
+        assert Goal().failure_budget == DEFAULT_FAILURE_BUDGET
+
+    @pytest.mark.parametrize("error", FATAL, ids=lambda error: type(error).__name__)
+    def test_an_error_that_nobody_but_a_person_can_mend_ends_it_at_once(self, error: Exception) -> None:
+        clock = Clock(goal())
+        assert clock.look(error).delay is None
+        assert clock.verdict is Verdict.LOST
+        assert str(error) in clock.wait.result().message
+
+    @pytest.mark.parametrize("error", TRANSIENT, ids=lambda error: f"{type(error).__name__} {error.args}")
+    def test_an_error_that_may_pass_does_not(self, error: Exception) -> None:
+        clock = Clock(goal())
+        assert clock.look(error).delay == 60.0
+        assert clock.verdict is Verdict.WAITING
+
+    def test_an_answer_without_a_status_is_a_bug_of_the_reader(self) -> None:
+        with pytest.raises(ValueError, match="without a status"):
+            Clock(goal()).look(Campaign(ONE, None))
+
+    def test_a_campaign_that_was_not_looked_at_stays_as_it_is(self) -> None:
+        clock = Clock(goal())
+        assert clock.look({}).delay == 60
+        assert clock.look({IDS[5]: seen(1, IDS[5])}).delay == 60.0
+        assert clock.wait.result().campaigns[0].status is None
+
+    def test_a_campaign_is_named_once_whatever_its_letters(self) -> None:
+        wait = Wait([ONE.upper(), ONE], goal(), now=START)
+        assert wait.pending == [ONE]
+
+
+class TestHolding:
+    def test_it_counts_from_the_first_look_that_saw_it(self) -> None:
+        clock = Clock(goal(stable_for=100.0))
+        assert clock.look(0, at=0).delay == 60
+        assert clock.look(1).delay == 60
+        assert clock.look(1).delay == 40
+        assert clock.look(1).delay is None
+        assert (clock.verdict, clock.now - START) == (Verdict.REACHED, 160)
+
+    def test_it_starts_anew_when_it_was_lost(self) -> None:
+        clock = Clock(goal(stable_for=100.0))
+        clock.look(1, at=0)
+        clock.look(2, at=60)
+        assert clock.look(1, at=120).delay == 60
+        assert clock.look(1, at=180).delay == 40
+        assert clock.verdict is Verdict.WAITING
+        clock.look(1, at=220)
+        assert clock.verdict is Verdict.REACHED
+
+    def test_statuses_beyond_the_target_keep_it(self) -> None:
+        clock = Clock(goal(stable_for=100.0))
+        for at, status in ((0, 1), (60, 4), (100, 3)):
+            clock.look(status, at=at)
+        assert clock.verdict is Verdict.REACHED
+
+    def test_a_failed_status_ends_it(self) -> None:
+        clock = Clock(goal(stable_for=100.0))
+        clock.look(1, at=0)
+        clock.look(-2, at=99)
+        assert clock.verdict is Verdict.STOPPED
+
+    def test_a_look_without_an_answer_neither_counts_nor_breaks_it(self) -> None:
+        clock = Clock(goal(stable_for=100.0))
+        clock.look(1, at=0)
+        clock.look(InstantlyServerError("503"), at=60)
+        clock.look(InstantlyServerError("503"), at=120)
+        assert clock.verdict is Verdict.WAITING
+        clock.look(1, at=180)
+        assert clock.verdict is Verdict.REACHED
+
+    def test_a_hold_that_ended_unseen_makes_nobody_hurry(self) -> None:
+        clock = Clock(goal(stable_for=100.0))
+        clock.look(1, at=0)
+        for at in (100, 160, 220):
+            assert clock.look(InstantlyServerError("503"), at=at, jitter=0.0).delay == 60
+
+
+class TestFailureBudget:
+    def test_it_runs_from_the_first_look_without_an_answer(self) -> None:
+        clock = Clock(goal(failure_budget=100.0))
+        clock.look(0, at=0)
+        for at in (60, 120, 159):
+            clock.look(InstantlyServerError("503"), at=at)
+            assert clock.verdict is Verdict.WAITING
+        assert clock.look(InstantlyServerError("503"), at=160).delay is None
+        assert clock.verdict is Verdict.UNANSWERED
+        message = clock.wait.result().message
+        assert "Nothing was heard" in message
+        assert "last seen Draft" in message
+
+    def test_every_answer_refills_it(self) -> None:
+        clock = Clock(goal(failure_budget=100.0))
+        for at in range(0, 2_000, 90):
+            clock.look(InstantlyServerError("503") if at % 180 else 0, at=at)
+        assert clock.verdict is Verdict.WAITING
+
+    def test_without_one_it_asks_for_ever(self) -> None:
+        clock = Clock(goal(failure_budget=None))
+        for _ in range(500):
+            assert clock.look(InstantlyServerError("503")).delay is not None
+
+    def test_none_at_all_ends_at_the_first(self) -> None:
+        clock = Clock(goal(failure_budget=0.0))
+        clock.look(InstantlyServerError("503"))
+        assert clock.verdict is Verdict.UNANSWERED
+        assert "never seen" in clock.wait.result().message
+
+    def test_pauses_grow_after_errors_but_never_below_the_interval(self) -> None:
+        clock = Clock(goal(failure_budget=None, poll_interval=5.0))
+        delays = [clock.look(InstantlyServerError("503")).delay for _ in range(9)]
+        assert delays == [5, 5, 5, 8, 16, 32, 60, 60, 60]
+        clock.look(0)
+        assert clock.look(InstantlyServerError("503")).delay == 5
+
+    def test_jitter_spreads_them(self) -> None:
+        clock = Clock(goal(failure_budget=None, poll_interval=1.0))
+        delays = [clock.look(InstantlyServerError("503"), jitter=0.5).delay for _ in range(6)]
+        assert delays == [1, 1, 2, 4, 8, 16]
+
+    def test_the_wish_of_a_rate_limit_is_granted(self) -> None:
+        clock = Clock(goal(poll_interval=5.0))
+        assert clock.look(InstantlyRateLimitError("429", retry_after=30.0), jitter=0.5).delay == 30.5
+
+    def test_an_old_error_is_no_reason_for_a_later_end(self) -> None:
+        clock = Clock(goal())
+        clock.look(InstantlyServerError("503"), at=0)
+        clock.look(-2, at=60)
+        assert clock.wait.unexplained == [ONE]
+        assert "503" not in clock.wait.result().message
+
+
+class TestLimits:
+    def test_the_last_look_is_at_the_deadline(self) -> None:
+        clock = Clock(goal(deadline=START + 100, timeout=100.0))
+        assert clock.look(0, at=0).delay == 60
+        assert clock.look(0).delay == 40
+        assert clock.look(0).delay is None
+        assert clock.verdict is Verdict.TIMED_OUT
+
+    @pytest.mark.parametrize(
+        ("last", "verdict"),
+        [
+            (1, Verdict.REACHED),
+            (-2, Verdict.STOPPED),
+            (InstantlyAuthenticationError("401"), Verdict.LOST),
+            (0, Verdict.TIMED_OUT),
+            (UNKNOWN, Verdict.TIMED_OUT),
+            (InstantlyServerError("503"), Verdict.TIMED_OUT),
+            ({}, Verdict.TIMED_OUT),
+        ],
+    )
+    @pytest.mark.parametrize("late", [0, 500])
+    def test_what_is_seen_at_the_deadline_wins_over_it(self, last: Any, verdict: Verdict, late: float) -> None:
+        clock = Clock(goal(deadline=START + 100))
+        clock.look(0, at=0)
+        assert clock.look(last, at=100 + late).delay is None
+        assert clock.verdict is verdict
+
+    def test_a_hold_that_is_not_over_at_the_deadline_is_too_late(self) -> None:
+        clock = Clock(goal(deadline=START + 100, timeout=100.0, stable_for=80.0))
+        clock.look(1, at=30)
+        clock.look(1, at=100)
+        assert clock.verdict is Verdict.TIMED_OUT
+        assert "was not Active for 80 s within 100 s: it is Active." in clock.wait.result().message
+
+    def test_an_execution_timeout_is_told_from_a_timeout(self) -> None:
+        clock = Clock(goal(deadline=START + 200, overdue_at=START + 100))
+        assert clock.look(0, at=50).delay == 50
+        clock.look(0)
+        assert clock.verdict is Verdict.OVERDUE
+        assert "execution_timeout" in clock.wait.result().message
+
+    def test_the_timeout_wins_where_it_comes_first(self) -> None:
+        clock = Clock(goal(deadline=START + 100, overdue_at=START + 200))
+        clock.look(0, at=150)
+        assert clock.verdict is Verdict.TIMED_OUT
+
+    def test_without_a_limit_it_waits_for_ever(self) -> None:
+        clock = Clock(goal())
+        assert clock.look(0, at=1e9).delay == 60
+
+    def test_a_deadline_in_the_past_still_takes_one_look(self) -> None:
+        clock = Clock(goal(deadline=START - 1))
+        assert clock.look(1, at=0).delay is None
+        assert clock.verdict is Verdict.REACHED
+
+    @unhurried
+    @given(
+        elapsed=st.floats(0, 1e6),
+        poll_interval=st.floats(0.1, 1e5),
+        stable_for=st.floats(0, 1e5),
+        timeout=st.floats(0, 1e6),
+        observation=st.sampled_from([0, 1, UNKNOWN, *TRANSIENT]),
+        jitter=st.floats(0, 1),
+    )
+    def test_a_delay_is_never_negative_nor_past_the_deadline(
+        self, elapsed: float, poll_interval: float, stable_for: float, timeout: float, observation: Any, jitter: float
+    ) -> None:
+        clock = Clock(goal(poll_interval=poll_interval, stable_for=stable_for, deadline=START + timeout))
+        clock.look(1, at=elapsed / 2, jitter=jitter)
+        if clock.decision.delay is not None:
+            clock.look(observation, at=elapsed, jitter=jitter)
+        delay = clock.decision.delay
+        if delay is None:
+            assert clock.verdict is not Verdict.WAITING
+        else:
+            assert delay >= 0
+            # The resolution of a float that counts seconds since the epoch.
+            assert clock.now + delay <= START + timeout + 1e-6
+
+
+class TestWhatIsSaid:
+    def test_one_line_for_each_change(self) -> None:
+        clock = Clock(goal(poll_interval=10.0))
+        for status in (0, 0, 0, 2, 2, 0, 1):
+            clock.look(status)
+        assert clock.said == [
+            f'Campaign "N" ({ONE}) is Draft.',
+            f'Campaign "N" ({ONE}) is Paused.',
+            f'Campaign "N" ({ONE}) is Draft.',
+            f'Campaign "N" ({ONE}) is Active.',
+        ]
+
+    def test_one_line_for_each_report_interval_and_never_one_for_a_look(self) -> None:
+        clock = Clock(goal(poll_interval=10.0, timeout=7_200.0, deadline=START + 7_200))
+        while clock.look(0).delay is not None:
+            pass
+        reports = [line for line in clock.said if line.startswith("Still waiting")]
+        assert len(reports) == 7_200 / REPORT_INTERVAL - 1
+        assert reports[0] == (
+            f'Still waiting for Active after 5 min of 2 h: campaign "N" ({ONE}) is Draft, '
+            "so nobody has launched it yet."
+        )
+        assert len(clock.said) == len(reports) + 1
+
+    def test_a_report_says_what_has_to_happen(self) -> None:
+        clock = Clock(goal())
+        clock.look(2, at=0)
+        assert clock.look(2, at=300).said[0].endswith("is Paused, so somebody has to resume it.")
+        assert clock.look(UNKNOWN, at=600).said[-1].endswith("is UNKNOWN(7).")
+        unseen = Clock(goal())
+        assert unseen.look(InstantlyServerError("503"), at=300).said[-1].endswith("is not seen.")
+
+    def test_why_it_is_not_sending(self) -> None:
+        clock = Clock(goal(stable_for=1e6))
+        clock.look({ONE: seen(1, not_sending=1)})
+        clock.look({ONE: seen(1)})
+        clock.look({ONE: seen(1, not_sending=1)})
+        clock.look({ONE: seen(1, not_sending=4)})
+        clock.look({ONE: seen(1, not_sending=55)})
+        assert clock.said == [
+            f'Campaign "N" ({ONE}) is Active, but is not sending because it is outside its sending schedule.',
+            f'Campaign "N" ({ONE}) is Active, but is not sending because all its sending accounts are at their daily '
+            "limit.",
+            f'Campaign "N" ({ONE}) is Active, but is not sending because Instantly gives the reason number 55.',
+        ]
+
+    def test_an_old_reason_for_not_sending_does_not_outlive_its_status(self) -> None:
+        clock = Clock(goal())
+        clock.look({ONE: seen(2, not_sending=1)})
+        clock.look(0)
+        assert clock.said[-1] == f'Campaign "N" ({ONE}) is Draft.'
+
+    def test_an_unknown_status_is_warned_of_once(self) -> None:
+        clock = Clock(goal())
+        for status in (7, 7, 0, 7, 8, 7, 8):
+            clock.look(status)
+        assert len(clock.warned) == 2
+        assert "has status 7, which this release does not know" in clock.warned[0]
+        assert "has status 8" in clock.warned[1]
+        assert clock.verdict is Verdict.WAITING
+
+    def test_a_silence_is_warned_of_once_and_its_end_is_said(self) -> None:
+        clock = Clock(goal())
+        clock.look(0, at=0)
+        for at in (60, 120, 180):
+            clock.look(InstantlyServerError("It failed."), at=at)
+        clock.look(0, at=240)
+        assert len(clock.warned) == 1
+        assert clock.warned[0].startswith(f'No answer about campaign "N" ({ONE}): It failed.')
+        assert clock.said[1:] == ["Instantly answers again after 3 min."]
+
+    def test_names_cannot_forge_lines(self) -> None:
+        clock = Clock(goal())
+        clock.look({ONE: Campaign.from_api({"id": ONE, "status": 7, "name": "a\nINFO b\x1b[0m"})})
+        clock.look({ONE: Campaign.from_api({"id": ONE, "status": 0, "name": "a\rb"})}, at=1_000)
+        assert all(line.isprintable() for line in (*clock.said, *clock.warned))
+
+
+class TestMany:
+    def test_all_must_arrive(self) -> None:
+        clock = Clock(goal(), IDS[:3])
+        clock.look({cid: seen(status, cid) for cid, status in zip(IDS, (1, 0, 1), strict=False)})
+        assert clock.verdict is Verdict.WAITING
+        assert clock.wait.pending == [IDS[1]]
+        clock.look({IDS[1]: seen(3, IDS[1])})
+        assert clock.verdict is Verdict.REACHED
+        assert clock.wait.pending == []
+
+    def test_the_first_failure_ends_it(self) -> None:
+        clock = Clock(goal(fail_fast=True), IDS[:3])
+        decision = clock.look({cid: seen(status, cid) for cid, status in zip(IDS, (0, -2, 1), strict=False)})
+        assert decision.delay is None
+        assert clock.verdict is Verdict.STOPPED
+        assert [outcome.verdict for outcome in clock.wait.result().campaigns] == [
+            Verdict.WAITING,
+            Verdict.STOPPED,
+            Verdict.REACHED,
+        ]
+
+    def test_without_fail_fast_the_others_are_waited_for(self) -> None:
+        clock = Clock(goal(fail_fast=False, deadline=START + 100), IDS[:4])
+        errors: dict[str, Any] = {IDS[2]: CampaignNotFoundError("gone")}
+        assert clock.look({IDS[0]: seen(-2, IDS[0]), IDS[1]: seen(0, IDS[1]), **errors}).delay is not None
+        assert clock.wait.pending == [IDS[1], IDS[3]]
+        assert clock.look({IDS[1]: seen(1, IDS[1]), IDS[3]: seen(0, IDS[3])}).delay is not None
+        clock.look({IDS[3]: seen(2, IDS[3])}, at=100)
+        assert [outcome.verdict.value for outcome in clock.wait.result().campaigns] == [
+            "stopped",
+            "reached",
+            "lost",
+            "timed_out",
+        ]
+        assert clock.verdict is Verdict.STOPPED
+
+    def test_what_is_decided_is_not_looked_at_again(self) -> None:
+        clock = Clock(goal(fail_fast=False), IDS[:2])
+        clock.look({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(0, IDS[1])})
+        clock.look({IDS[0]: seen(-2, IDS[0]), IDS[1]: seen(1, IDS[1])})
+        assert clock.verdict is Verdict.REACHED
+
+    @pytest.mark.parametrize(
+        ("verdicts", "gravest"),
+        [
+            (["reached", "waiting"], "waiting"),
+            (["waiting", "timed_out"], "timed_out"),
+            (["timed_out", "overdue"], "overdue"),
+            (["timed_out", "unanswered", "reached"], "unanswered"),
+            (["unanswered", "lost"], "lost"),
+            (["lost", "stopped", "reached"], "stopped"),
+        ],
+    )
+    def test_the_gravest_speaks_for_all(self, verdicts: list[str], gravest: str) -> None:
+        for order in itertools.permutations(verdicts):
+            outcomes = tuple(CampaignOutcome(cid, Verdict(v), 0) for cid, v in zip(IDS, order, strict=False))
+            assert WaitResult(goal(), outcomes).verdict == gravest
+
+    def test_progress_is_said_when_it_changes(self) -> None:
+        clock = Clock(goal(fail_fast=False), IDS[:4])
+        draft = {cid: seen(0, cid) for cid in IDS[:4]}
+        clock.look(draft)
+        clock.look(draft)
+        clock.look({**draft, IDS[0]: seen(1, IDS[0])})
+        clock.look({**draft, IDS[1]: seen(-1, IDS[1])})
+        clock.look(draft)
+        assert clock.said == [
+            "0 of 4 Active, 4 waiting.",
+            "1 of 4 Active, 3 waiting.",
+            "1 of 4 Active, 1 stopped, 2 waiting.",
+        ]
+        assert clock.warned == [f'Campaign "N" ({IDS[1]}) is Accounts Unhealthy.']
+
+    def test_a_report_about_many_tells_the_progress(self) -> None:
+        clock = Clock(goal(timeout=3_600.0), IDS[:2])
+        clock.look({IDS[0]: seen(1, IDS[0])}, at=0)
+        assert clock.look({}, at=400).said == (
+            "Still waiting for Active after 7 min of 1 h: 1 of 2 Active, 1 waiting.",
+        )
+
+    def test_an_error_of_all_is_warned_of_once(self) -> None:
+        clock = Clock(goal(), IDS)
+        error = InstantlyServerError("It failed.", method="GET", path="/campaigns", status=503)
+        clock.look(dict.fromkeys(IDS, error))
+        assert len(clock.warned) == 1
+
+    def test_the_longest_pause_counts_for_all(self) -> None:
+        clock = Clock(goal(poll_interval=1.0), IDS[:2])
+        errors = {IDS[0]: InstantlyServerError("503"), IDS[1]: InstantlyRateLimitError("429", retry_after=30.0)}
+        assert clock.look(errors, jitter=1.0).delay == 31
+
+    def test_numbers_are_written_for_people(self) -> None:
+        ids = [str(uuid.UUID(int=number, version=4)) for number in range(1_500)]
+        clock = Clock(goal(), ids)
+        clock.look({cid: seen(1, cid) for cid in ids[:1_200]})
+        assert clock.said == ["1,200 of 1,500 Active, 300 waiting."]
+
+
+class TestMemory:
+    @pytest.mark.parametrize(
+        ("observation", "stable_for", "remembers"),
+        [(0, 0.0, False), (UNKNOWN, 0.0, False), (0, 100.0, False), (1, 100.0, True), (TRANSIENT[0], 0.0, True)],
+    )
+    def test_a_worker_may_be_left_where_nothing_is_lost(
+        self, observation: Any, stable_for: float, remembers: bool
+    ) -> None:
+        clock = Clock(goal(stable_for=stable_for))
+        assert not clock.wait.has_memory
+        clock.look(observation)
+        assert clock.wait.has_memory is remembers
+
+    def test_an_answer_after_a_silence_leaves_nothing_to_remember(self) -> None:
+        clock = Clock(goal())
+        clock.look(TRANSIENT[0])
+        clock.look(0)
+        assert not clock.wait.has_memory
+
+    def test_one_of_many_that_is_decided_is_something_to_remember(self) -> None:
+        clock = Clock(goal(fail_fast=False), IDS[:2])
+        clock.look({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(0, IDS[1])})
+        assert clock.wait.has_memory
+
+
+class TestExplaining:
+    def test_only_what_instantly_stopped_needs_it(self) -> None:
+        clock = Clock(goal(fail_fast=False), IDS[:4])
+        clock.look({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(-2, IDS[1]), IDS[2]: FATAL[0], IDS[3]: seen(0, IDS[3])})
+        assert clock.wait.unexplained == [IDS[1]]
+        clock.wait.explain(IDS[1].upper(), SendingStatus("campaign_bounce_protect", "Too many bounces."))
+        assert clock.wait.unexplained == []
+        assert clock.wait.result().campaigns[1].reason == "Too many bounces."
+
+    def test_the_reason_is_in_the_message(self) -> None:
+        clock = Clock(goal())
+        clock.look(-2)
+        assert clock.wait.result().message == (
+            f'Campaign "N" ({ONE}) is Bounce Protect, so it will not become Active. Nothing was changed. '
+            "Mend the cause in Instantly and resume the campaign there."
+        )
+        clock.wait.explain(ONE, SendingStatus("campaign_bounce_protect"))
+        assert clock.wait.result().message == (
+            f'Campaign "N" ({ONE}) is Bounce Protect, so it will not become Active. Instantly says: campaign bounce '
+            "protect. Nothing was changed. Mend the cause in Instantly and resume the campaign there."
+        )
+
+    @pytest.mark.parametrize("reason", ["Too many bounces.", "Really?", "Stop!", "It goes on…"])
+    def test_a_reason_that_is_a_sentence_gets_no_second_full_stop(self, reason: str) -> None:
+        clock = Clock(goal())
+        clock.look(-2)
+        clock.wait.explain(ONE, SendingStatus(None, reason))
+        assert f"Instantly says: {reason} Nothing was changed." in clock.wait.result().message
+
+
+class TestResult:
+    def test_a_message_only_where_something_failed(self) -> None:
+        clock = Clock(goal())
+        assert clock.wait.result().message == ""
+        clock.look(1)
+        assert clock.wait.result().message == ""
+
+    def test_a_timeout_says_how_it_stands_and_what_to_do(self) -> None:
+        clock = Clock(goal(deadline=START + 3_600, timeout=3_600.0))
+        clock.look(2, at=3_600)
+        assert clock.wait.result().message == (
+            f'Campaign "N" ({ONE}) was not Active within 1 h: it is Paused. It was left as it is. '
+            "Look at it in Instantly, or wait longer."
+        )
+
+    def test_several_targets_are_named(self) -> None:
+        assert goal(target_statuses={3, 2}).target_names == "Paused or Completed"
+
+    def test_many_failures_are_listed_up_to_twenty_and_the_gravest_first(self) -> None:
+        clock = Clock(goal(fail_fast=False, deadline=START), IDS[:25])
+        clock.look({cid: seen(-1 if cid == IDS[24] else 0, cid) for cid in IDS[:25]})
+        lines = clock.wait.result().message.splitlines()
+        assert lines[0] == "0 of 25 Active, 1 stopped, 24 timed out."
+        assert lines[1].startswith(f'- Campaign "N" ({IDS[24]}) is Accounts Unhealthy')
+        assert len(lines) == 22
+        assert lines[-1] == "- and 5 more; the task's XCom lists every campaign."
+
+    def test_what_arrived_is_not_in_the_list_of_failures(self) -> None:
+        clock = Clock(goal(fail_fast=False), IDS[:3])
+        clock.look({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(-2, IDS[1]), IDS[2]: seen(1, IDS[2])})
+        assert IDS[0] not in clock.wait.result().message
+
+    def test_the_xcom_of_one(self) -> None:
+        clock = Clock(goal())
+        clock.look(1)
+        assert clock.wait.result().xcom == {
+            "campaign_id": ONE,
+            "verdict": "reached",
+            "status": 1,
+            "title": f'"N" ({ONE})',
+            "reason": "",
+            "status_name": "Active",
+        }
+
+    def test_the_xcom_of_many(self) -> None:
+        clock = Clock(goal(), IDS[:2])
+        clock.look({cid: seen(1, cid) for cid in IDS[:2]})
+        xcom = clock.wait.result().xcom
+        assert (xcom["verdict"], xcom["progress"]) == ("reached", "2 of 2 Active")
+        assert [each["campaign_id"] for each in xcom["campaigns"]] == IDS[:2]
+        assert json.loads(json.dumps(xcom)) == xcom
+
+    def test_a_goal_is_plain_values(self) -> None:
+        plain = goal(target_statuses={CampaignStatus.ACTIVE, 3}, deadline=START).as_json()
+        assert json.loads(json.dumps(plain)) == plain
+        assert plain["target_statuses"] == [1, 3]
+        assert plain["failed_statuses"] == [-99, -2, -1]
+        again = Goal(**{**plain, **{name: frozenset(plain[name]) for name in ("target_statuses", "failed_statuses")}})
+        assert again == goal(target_statuses={1, 3}, deadline=START)
+
+
+OUTCOMES = st.builds(
+    CampaignOutcome,
+    st.sampled_from(IDS[:3]),
+    st.sampled_from(list(Verdict)),
+    st.none() | st.sampled_from([*KNOWN, UNKNOWN]),
+    st.text(max_size=5),
+    st.text(max_size=5),
+)
+JSON_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
+JSON = st.recursive(
+    JSON_SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+class TestEvents:
+    """An event is input: a task succeeds only by one that this wait could have fired."""
+
+    def test_there_and_back(self) -> None:
+        clock = Clock(goal(fail_fast=False, deadline=START), IDS[:3])
+        clock.look({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(-2, IDS[1]), IDS[2]: seen(UNKNOWN, IDS[2])})
+        result = clock.wait.result()
+        event = json.loads(json.dumps(result.as_json()))
+        assert WaitResult.from_json(result.goal, [cid.upper() for cid in IDS[:3]], event) == result
+
+    @unhurried
+    @given(outcomes=st.lists(OUTCOMES, max_size=4))
+    def test_reached_only_if_every_campaign_is_named_once_and_has_arrived(
+        self, outcomes: list[CampaignOutcome]
+    ) -> None:
+        event = [outcome.as_json() for outcome in outcomes]
+        wanted = IDS[:2]
+        try:
+            result = WaitResult.from_json(goal(), wanted, event)
+        except ValueError:
+            return
+        assert sorted(outcome.campaign_id for outcome in result.campaigns) == wanted
+        assert result.verdict is not Verdict.WAITING
+        if result.verdict is Verdict.REACHED:
+            assert all(outcome.status in {1, 3, 4} for outcome in outcomes)
+            assert all(outcome.verdict is Verdict.REACHED for outcome in outcomes)
+
+    @unhurried
+    @given(document=JSON)
+    def test_anything_else_is_refused(self, document: Any) -> None:
+        with pytest.raises(ValueError, match=r"."):
+            WaitResult.from_json(goal(), [ONE], document)
+
+    @unhurried
+    @given(
+        key=st.sampled_from(["campaign_id", "verdict", "status", "title", "reason", "status_name", "more"]), value=JSON
+    )
+    def test_one_value_changed(self, key: str, value: Any) -> None:
+        event = [CampaignOutcome(ONE, Verdict.REACHED, 1, "t", "r").as_json() | {key: value}]
+        try:
+            result = WaitResult.from_json(goal(), [ONE], event)
+        except ValueError:
+            return
+        (outcome,) = result.campaigns
+        assert (outcome.campaign_id, isinstance(outcome.verdict, Verdict)) == (ONE, True)
+        assert isinstance(outcome.title, str)
+        assert isinstance(outcome.reason, str)
+        if result.verdict is Verdict.REACHED:
+            assert outcome.status in {1, 3, 4}
+            assert type(outcome.status) is int
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"campaign_id": IDS[1]},
+            {"campaign_id": None},
+            {"campaign_id": ONE.upper()},
+            {"verdict": "waiting"},
+            {"verdict": "success"},
+            {"verdict": None},
+            {"verdict": True},
+            {"status": True},
+            {"status": "1"},
+            {"status": 1.0},
+            {"status": None},
+            {"status": 2},
+            {"status": UNKNOWN},
+            {"status": -2},
+            {"title": None},
+            {"reason": 7},
+        ],
+        ids=str,
+    )
+    def test_a_tampered_one_is_refused(self, change: dict[str, Any]) -> None:
+        event = [CampaignOutcome(ONE, Verdict.REACHED, 1).as_json() | change]
+        with pytest.raises(ValueError, match=r"."):
+            WaitResult.from_json(goal(), [ONE], event)
+
+    @pytest.mark.parametrize("event", [None, [], {}, "reached", [[]], [None], [{}]], ids=str)
+    def test_an_empty_one_is_refused(self, event: Any) -> None:
+        with pytest.raises(ValueError, match=r"."):
+            WaitResult.from_json(goal(), [ONE], event)
+
+    @pytest.mark.parametrize("verdict", ["stopped", "lost", "unanswered", "timed_out", "overdue"])
+    def test_a_failure_is_believed_whatever_its_status(self, verdict: str) -> None:
+        for status in (None, *KNOWN, UNKNOWN):
+            event = [CampaignOutcome(ONE, Verdict(verdict), status).as_json()]
+            assert WaitResult.from_json(goal(), [ONE], event).verdict == verdict
+
+
+class TestSpan:
+    @pytest.mark.parametrize(
+        ("seconds", "text"),
+        [
+            (0, "0 s"),
+            (0.4, "0 s"),
+            (45, "45 s"),
+            (119.4, "119 s"),
+            (120, "2 min"),
+            (600, "10 min"),
+            (3_599, "1 h"),
+            (3_600, "1 h"),
+            (11_100, "3 h 5 min"),
+            (86_400, "24 h"),
+        ],
+    )
+    def test_as_a_person_says_it(self, seconds: float, text: str) -> None:
+        assert span(seconds) == text
+
+
+TIMES = st.integers(0, 4_000).map(lambda quarters: quarters / 4)
+OBSERVATIONS = st.sampled_from([*KNOWN, UNKNOWN, 1, 1, 1, None, *TRANSIENT, FATAL[3]])
+
+
+def model_verdict(history: list[tuple[float, Any]], goal: Goal) -> Verdict:
+    """How the wait for one campaign stands, computed from all that was ever seen of it."""
+    arrived = set(goal.target_statuses)
+    if 1 in goal.target_statuses:
+        arrived |= {3, 4} - goal.failed_statuses
+    if 4 in goal.target_statuses:
+        arrived |= {3} - goal.failed_statuses
+    holding: float | None = None
+    silent: float | None = None
+    for moment, observation in history:
+        if isinstance(observation, CampaignNotFoundError):
+            return Verdict.LOST
+        if isinstance(observation, Exception):
+            silent = moment if silent is None else silent
+            if goal.failure_budget is not None and moment - silent >= goal.failure_budget:
+                return Verdict.UNANSWERED
+            continue
+        silent = None
+        if observation in arrived:
+            holding = moment if holding is None else holding
+            if moment - holding >= goal.stable_for:
+                return Verdict.REACHED
+        else:
+            holding = None
+            if observation in goal.failed_statuses:
+                return Verdict.STOPPED
+    return Verdict.WAITING
+
+
+class WaitMachine(RuleBasedStateMachine):
+    """A waiter that is sometimes late, and a world that does what it wants."""
+
+    @initialize(
+        count=st.integers(1, 3),
+        wanted=st.sampled_from([{1}, {3}, {4}, {2}, {0, 1}, {1, -2}]),
+        failed=st.sampled_from([{-1, -2, -99}, set(), {2, 3}]),
+        stable_for=st.just(0.0) | TIMES,
+        poll_interval=st.sampled_from([0.25, 5.0, 60.0, 400.0]),
+        timeout=st.none() | TIMES,
+        overdue=st.none() | TIMES,
+        failure_budget=st.none() | TIMES,
+        fail_fast=st.booleans(),
+    )
+    def start(self, count: int, timeout: float | None, overdue: float | None, **more: Any) -> None:
+        more["target_statuses"], more["failed_statuses"] = frozenset(more.pop("wanted")), frozenset(more.pop("failed"))
+        self.goal = Goal(
+            deadline=None if timeout is None else START + timeout,
+            overdue_at=None if overdue is None else START + overdue,
+            timeout=timeout,
+            **more,
+        )
+        self.ids = IDS[:count]
+        self.now = START
+        self.wait = Wait(self.ids, self.goal, now=START)
+        self.forgetful: Wait | None = None
+        self.history: dict[str, list[tuple[float, Any]]] = {cid: [] for cid in self.ids}
+        self.decided: dict[str, Verdict] = {}
+        self.decision: Decision = Decision(0.0)
+        self.looks = self.hold_ends = self.reports = 0
+        self.unknown_warned: set[tuple[str, int]] = set()
+
+    @precondition(lambda self: self.decision.delay is not None)
+    @rule(data=st.data(), lateness=st.just(0.0) | TIMES, jitter=st.sampled_from([0.0, 0.25, 1.0]))
+    def look(self, data: st.DataObject, lateness: float, jitter: float) -> None:
+        assert self.decision.delay is not None
+        self.now += self.decision.delay + lateness
+        self.looks += 1
+        pending = self.wait.pending
+        beat: dict[str, Any] = {}
+        for cid in pending:
+            observation = data.draw(OBSERVATIONS)
+            if observation is not None:
+                beat[cid] = seen(observation, cid) if isinstance(observation, int) else observation
+                self.history[cid].append((self.now, observation))
+        had_memory = self.wait.has_memory
+        shadow = None if had_memory else Wait(self.ids, self.goal, now=self.now)
+
+        self.decision = self.wait.advance(beat, now=self.now, jitter=jitter)
+
+        self._check_verdicts(pending)
+        self._check_delay(beat)
+        self._check_lines(beat)
+        self._check_forgetting(beat, jitter, shadow)
+
+    @precondition(lambda self: self.decision.delay is None)
+    @rule()
+    def rest(self) -> None:
+        """Nothing happens after the end: some histories are shorter than others."""
+
+    def _check_verdicts(self, pending: list[str]) -> None:
+        """Each verdict is what the model makes of the whole history, and none ever changes again."""
+        for cid in pending:
+            verdict = model_verdict(self.history[cid], self.goal)
+            if verdict is not Verdict.WAITING:
+                self.decided[cid] = verdict
+        failed = any(verdict is not Verdict.REACHED for verdict in self.decided.values())
+        limit, its_verdict = self.goal.limit
+        over = len(self.decided) == len(self.ids) or (failed and self.goal.fail_fast)
+        if not over and self.now >= limit:
+            self.decided |= {cid: its_verdict for cid in self.ids if cid not in self.decided}
+            over = True
+        found = {outcome.campaign_id: outcome.verdict for outcome in self.wait.result().campaigns}
+        assert found == {cid: self.decided.get(cid, Verdict.WAITING) for cid in self.ids}
+        assert (self.decision.delay is None) == over
+        for outcome in self.wait.result().campaigns:
+            statuses = [o for _, o in self.history[outcome.campaign_id] if isinstance(o, int)]
+            assert outcome.status == (statuses[-1] if statuses else None)
+
+    def _check_delay(self, beat: dict[str, Any]) -> None:
+        delay = self.decision.delay
+        if delay is None:
+            return
+        limit, _ = self.goal.limit
+        assert delay >= 0
+        assert self.now + delay <= limit
+        errors = any(isinstance(observation, Exception) for observation in beat.values())
+        if not errors:
+            assert delay <= self.goal.poll_interval
+        hold_ends_sooner = self.goal.stable_for > 0
+        at_the_limit = self.now + delay == limit
+        if delay < self.goal.poll_interval and not at_the_limit:
+            assert hold_ends_sooner
+            self.hold_ends += 1
+
+    def _check_lines(self, beat: dict[str, Any]) -> None:
+        for line in (*self.decision.said, *self.decision.warned):
+            assert line.isprintable()
+        self.reports += sum(line.startswith("Still waiting") for line in self.decision.said)
+        unknown = {(cid, UNKNOWN) for cid, o in beat.items() if isinstance(o, Campaign) and o.status == UNKNOWN}
+        news = sum("does not know" in line for line in self.decision.warned)
+        assert news == len(unknown - self.unknown_warned)
+        self.unknown_warned |= unknown
+
+    def _check_forgetting(self, beat: dict[str, Any], jitter: float, shadow: Wait | None) -> None:
+        """Where nothing is remembered, a wait that starts here decides the same from here on."""
+        if shadow is not None:
+            self.forgetful = shadow
+        if self.forgetful is not None:
+            decision = self.forgetful.advance(beat, now=self.now, jitter=jitter)
+            assert decision.delay == self.decision.delay
+            verdicts = [outcome.verdict for outcome in self.forgetful.result().campaigns]
+            assert verdicts == [outcome.verdict for outcome in self.wait.result().campaigns]
+
+    @invariant()
+    def looks_and_reports_are_bounded(self) -> None:
+        if not hasattr(self, "goal"):
+            return
+        elapsed = self.now - START
+        # A look comes after an interval, at the end of a hold, or at the limit.
+        assert self.looks <= elapsed / self.goal.poll_interval + self.hold_ends + 2
+        assert self.reports <= elapsed / REPORT_INTERVAL
+
+    @invariant()
+    def an_event_tells_how_it_ended(self) -> None:
+        if not hasattr(self, "goal") or self.decision.delay is not None:
+            return
+        result = self.wait.result()
+        assert WaitResult.from_json(self.goal, self.ids, json.loads(json.dumps(result.as_json()))) == result
+        assert bool(result.message) == (result.verdict is not Verdict.REACHED)
+
+
+TestAgainstAModel = WaitMachine.TestCase
+TestAgainstAModel.settings = settings(unhurried, max_examples=150, stateful_step_count=25)
