@@ -1,0 +1,1 @@
+"""Triggers: the same waits in the triggerer."""

@@ -1,0 +1,386 @@
+"""The waits in the triggerer: one event when campaigns have arrived, or one for each change of status."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+from contextlib import aclosing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.providers.common.compat.sdk import XCom
+from airflow.providers.common.compat.triggers import BaseEventTrigger
+from airflow.triggers.base import TriggerEvent
+
+from airflow_provider_instantly import arguments, attempt
+from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, Campaign, CampaignStatus
+from airflow_provider_instantly.api.errors import InstantlyError
+from airflow_provider_instantly.deferral import BACKSTOP
+from airflow_provider_instantly.links.campaign import CampaignLink
+from airflow_provider_instantly.policy import DEFAULT_FAILURE_BUDGET, Goal, Verdict, Wait
+from airflow_provider_instantly.triggers.poller import Poller, shared_hook
+from airflow_provider_instantly.triggers.watermark import Watermark
+from airflow_provider_instantly.waiting import aexplain, returned, steady_clock, tell
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Hashable, Iterable
+
+    from airflow_provider_instantly.hooks.instantly import InstantlyHook
+    from airflow_provider_instantly.policy import WaitResult
+    from airflow_provider_instantly.triggers.poller import Snapshot
+
+
+class _PollingTrigger(BaseEventTrigger):
+    """A trigger that is fed by a `Poller`: on Airflow >= 3.3 by one that all its siblings share."""
+
+    instantly_conn_id: str
+    tag_ids: tuple[str, ...] = ()
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The class and its arguments, all of them plain values."""
+        return f"{type(self).__module__}.{type(self).__qualname__}", self._arguments()
+
+    def shared_stream_key(self) -> Hashable | None:
+        """Who reads the same list with the same key shares a poller."""
+        return ("instantly", self.instantly_conn_id, *sorted(self.tag_ids))
+
+    @classmethod
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Snapshot]:
+        """
+        What the poller sees, for all triggers of the group.
+
+        :param kwargs: the arguments of one of them; only those that are in the key are read.
+        """
+        poller = Poller.shared(kwargs["instantly_conn_id"], kwargs.get("tag_ids") or ())
+        async with aclosing(poller.snapshots()) as snapshots:
+            async for snapshot in snapshots:
+                yield snapshot
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]:
+        """
+        Pick the trigger's own events out of the shared poller's snapshots.
+
+        :param shared_stream: the snapshots.
+        """
+        async for event in self._events(Poller.shared(self.instantly_conn_id, self.tag_ids), shared_stream):
+            yield event
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """The same with a poller of its own: Airflow below 3.3 shares no streams."""
+        poller = Poller(self.instantly_conn_id, self.tag_ids)
+        async with aclosing(poller.snapshots()) as snapshots:
+            async for event in self._events(poller, snapshots):
+                yield event
+
+    def _arguments(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]:
+        raise NotImplementedError
+
+
+#: Seconds that a pause may take when the task was ended; Airflow gives a trigger 30 by default.
+_KILL_TIMEOUT: Final = 25.0
+
+
+class CampaignStatusTrigger(_PollingTrigger):
+    """
+    Fires once, when the wait for one or many campaigns is over, however it ended.
+
+    It holds the id of the connection and never the key. The event carries how it stands with each campaign, and
+    ``echo`` as it was given, so that whoever resumes needs nothing else.
+
+    :param campaign_id: the UUID of a campaign, or several.
+    :param instantly_conn_id: the id of the Airflow connection.
+    :param target_statuses: see `airflow_provider_instantly.policy.Goal`, as all below.
+    :param failed_statuses: a campaign in one of these has failed.
+    :param stable_for: seconds for which the target must hold.
+    :param poll_interval: seconds between two looks.
+    :param deadline: when to stop waiting, in seconds since the epoch; None means ``timeout`` after the task was
+        deferred, and never if there is no timeout either.
+    :param timeout: the same as a span in seconds.
+    :param overdue_at: when the task's ``execution_timeout`` is used up, in seconds since the epoch; None means never.
+    :param failure_budget: seconds without an answer after which to give up; None means never.
+    :param fail_fast: whether the first campaign that fails ends the wait for all.
+    :param echo: what the event carries back to the task; no secrets.
+    :param ends_task: whether success ends the task here, without a worker. A failure always resumes on a worker, where
+        its reason can be raised, and retries and callbacks work as they always do.
+    :param resume_after: the earliest moment, in seconds since the epoch, to send the task back to a worker.
+    :param pause_on_kill: whether to pause the campaign when somebody ends the task or clears it (Airflow >= 3.3).
+    """
+
+    # A task's trigger belongs to the task's triggerer queue; only asset triggers have none.
+    supports_triggerer_queue = True
+
+    def __init__(
+        self,
+        campaign_id: str | list[str],
+        instantly_conn_id: str = "instantly_default",
+        target_statuses: Iterable[int] = (CampaignStatus.ACTIVE,),
+        failed_statuses: Iterable[int] = STOPPED_STATUSES,
+        stable_for: float = 0.0,
+        poll_interval: float = 60.0,
+        deadline: float | None = None,
+        timeout: float | None = None,
+        overdue_at: float | None = None,
+        failure_budget: float | None = DEFAULT_FAILURE_BUDGET,
+        fail_fast: bool = True,
+        echo: dict[str, Any] | None = None,
+        ends_task: bool = False,
+        resume_after: float | None = None,
+        pause_on_kill: bool = False,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.campaign_id = campaign_id
+        self.instantly_conn_id = instantly_conn_id
+        self.echo = echo or {}
+        self.ends_task = ends_task
+        self.resume_after = resume_after
+        self.pause_on_kill = pause_on_kill
+        self.goal = Goal(
+            target_statuses=frozenset(int(status) for status in target_statuses),
+            failed_statuses=frozenset(int(status) for status in failed_statuses),
+            stable_for=stable_for,
+            poll_interval=poll_interval,
+            deadline=deadline,
+            timeout=timeout,
+            overdue_at=overdue_at,
+            failure_budget=failure_budget,
+            fail_fast=fail_fast,
+        )
+
+    def _arguments(self) -> dict[str, Any]:
+        return {
+            "campaign_id": self.campaign_id,
+            "instantly_conn_id": self.instantly_conn_id,
+            **self.goal.as_json(),
+            "echo": self.echo,
+            "ends_task": self.ends_task,
+            "resume_after": self.resume_after,
+            "pause_on_kill": self.pause_on_kill,
+        }
+
+    async def on_kill(self) -> None:
+        """
+        Pause the campaign, if the task was told to, and if somebody really ended it.
+
+        Airflow (seen on 3.3.2) also calls this when it has moved the trigger to another triggerer: the task is still
+        deferred then, or the other has sent it on. And where a newer attempt has begun, the campaign is that attempt's.
+        """
+        if not self.pause_on_kill:
+            return
+        pausing = asyncio.create_task(self._pause_what_is_own())
+        # Airflow (seen on 3.3.2) cancels a trigger anew with each of its beats, until it has ended.
+        while not pausing.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(pausing)
+        pausing.result()
+
+    async def _pause_what_is_own(self) -> None:
+        from airflow_provider_instantly.hooks.instantly import InstantlyHook
+
+        async with asyncio.timeout(_KILL_TIMEOUT), InstantlyHook(self.instantly_conn_id) as hook:
+            for campaign_id in arguments.campaign_ids("campaign_id", self.campaign_id, many=True):
+                campaign = await hook.aget_campaign(campaign_id)
+                if not attempt.can_be_paused(campaign):
+                    continue
+                if await self._task_state() == "deferred" or not await attempt.ais_own(self.task_instance):
+                    self.log.info("Campaign %s is left as it is, because its task goes on.", campaign.title)
+                    return
+                await hook.apause_campaign(campaign_id)
+                self.log.info("Paused campaign %s, because its task was ended.", campaign.title)
+
+    async def _task_state(self) -> str | None:
+        """How the task instance stands in Airflow's database; None after it was cleared."""
+        from airflow.sdk.execution_time.comms import GetTaskStates
+        from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
+
+        ti: Any = self.task_instance
+        question = GetTaskStates(dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index)
+        answer: Any = await SUPERVISOR_COMMS.asend(question)
+        states: dict[str, Any] = answer.task_states.get(ti.run_id, {})
+        return next(iter(states.values()), None)
+
+    async def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]:
+        try:
+            campaign_ids = arguments.campaign_ids("campaign_id", self.campaign_id, many=True)
+        except ValueError as error:
+            # A template rendered to what is no campaign. The task says so itself when it resumes.
+            yield _fired({"campaigns": None, "reason": str(error)})
+            return
+        goal = self._goal_from(poller.clock())
+        wait = Wait(campaign_ids, goal, now=poller.clock())
+        async with shared_hook(self.instantly_conn_id) as hook:
+            await self._push_link(hook, campaign_ids)
+            await self._wait(wait, poller, snapshots)
+            event = await self._event(wait, hook)
+        if self.pause_on_kill:
+            # Whatever becomes of the task from here on, nobody has killed its wait.
+            await self._push_xcom(attempt.XCOM_KEY, None)
+        yield event
+
+    async def _wait(self, wait: Wait, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> None:
+        with poller.watching(wait.pending, wait.goal.poll_interval) as watcher:
+            async for snapshot in snapshots:
+                if watcher not in snapshot.fed:
+                    continue
+                decision = wait.advance(snapshot.campaigns, now=snapshot.now, jitter=snapshot.jitter)
+                tell(decision, self.log)
+                if decision.delay is None:
+                    return
+                watcher.campaign_ids = frozenset(wait.pending)
+                poller.look_again(watcher, decision.delay)
+
+    @property
+    def started_here(self) -> bool:
+        """Whether the task began in the triggerer: a worker would have set the deadline."""
+        return self.goal.deadline is None and self.goal.timeout is not None
+
+    def _goal_from(self, now: float) -> Goal:
+        """The goal with its deadline, which a task that starts here could not know when its DAG was parsed."""
+        if not self.started_here or self.goal.timeout is None:
+            return self.goal
+        airflow_limit = getattr(self, "timeout_after", None)
+        if airflow_limit is None:
+            return replace(self.goal, deadline=now + self.goal.timeout)
+        # Counted from the deferral, so that a restart of the triggerer does not start it anew.
+        return replace(self.goal, deadline=airflow_limit.timestamp() - BACKSTOP)
+
+    async def _event(self, wait: Wait, hook: InstantlyHook) -> TriggerEvent:
+        await aexplain(hook, wait, self.log)
+        result = wait.result()
+        if self.ends_task and result.verdict is Verdict.REACHED and (success := await self._success(result)):
+            return success
+        if self.resume_after is not None:
+            await asyncio.sleep(self.resume_after - steady_clock()())
+        return _fired({"campaigns": result.as_json(), "echo": self.echo})
+
+    async def _success(self, result: WaitResult) -> TriggerEvent | None:
+        """End the task here, or None where its XCom cannot be stored from here."""
+        from airflow.triggers.base import TaskSuccessEvent
+
+        # Not as the event's own XComs: Airflow 3.3.2 stores those as JSON text, and who pulls one gets a str.
+        pushed = await self._push_xcom("return_value", returned(result, self.echo))
+        return TaskSuccessEvent() if pushed else None
+
+    async def _push_link(self, hook: InstantlyHook, campaign_ids: list[str]) -> None:
+        """Where no worker began the task, nobody else has pushed the link yet."""
+        if self.started_here and len(campaign_ids) == 1:
+            with contextlib.suppress(InstantlyError):
+                endpoint = (await hook.aget_conn()).endpoint
+                await self._push_xcom(CampaignLink.XCOM_KEY, endpoint.campaign_page(campaign_ids[0]))
+
+    async def _push_xcom(self, key: str, value: Any) -> bool:
+        ti: Any = self.task_instance
+        try:
+            await XCom.aset(key, value, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index)
+        except Exception as error:
+            self.log.warning("The XCom %s could not be pushed from the triggerer (%s).", key, type(error).__name__)
+            return False
+        return True
+
+
+class CampaignChangeTrigger(_PollingTrigger):
+    """
+    Fires for every change of status in a workspace, for asset watchers.
+
+    What was last seen is kept in the state store of the watched asset (Airflow >= 3.3), so that a restart of the
+    triggerer neither loses a change nor fires twice for one. Only a triggerer that dies in the moment in which it fires
+    may lose that event. The first look of a new watcher only sets the scene: nothing has changed yet. Below 3.3, and
+    where alike watchers of several assets share a trigger, only this process remembers.
+
+    :param instantly_conn_id: the id of the Airflow connection.
+    :param campaign_id: only these campaigns; None means all.
+    :param tag_ids: only campaigns with one of these tags.
+    :param from_statuses: only changes out of one of these; None means any.
+    :param to_statuses: only changes into one of these; None means any.
+    :param poll_interval: seconds between two looks.
+    """
+
+    def __init__(
+        self,
+        instantly_conn_id: str = "instantly_default",
+        campaign_id: str | list[str] | None = None,
+        tag_ids: Iterable[str] = (),
+        from_statuses: Iterable[int] | None = None,
+        to_statuses: Iterable[int] | None = None,
+        poll_interval: float = 60.0,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.instantly_conn_id = arguments.connection_id("instantly_conn_id", instantly_conn_id)
+        ids = [] if campaign_id is None else arguments.campaign_ids("campaign_id", campaign_id, many=True)
+        self.campaign_ids = frozenset(ids)
+        self.tag_ids = tuple(sorted(arguments.texts("tag_ids", tag_ids)))
+        self.from_statuses = None if from_statuses is None else arguments.statuses("from_statuses", from_statuses)
+        self.to_statuses = None if to_statuses is None else arguments.statuses("to_statuses", to_statuses)
+        self.poll_interval = arguments.seconds("poll_interval", poll_interval, low=arguments.MIN_POLL_INTERVAL)
+
+    def _arguments(self) -> dict[str, Any]:
+        return {
+            "instantly_conn_id": self.instantly_conn_id,
+            "campaign_id": sorted(self.campaign_ids) or None,
+            "tag_ids": list(self.tag_ids),
+            "from_statuses": None if self.from_statuses is None else sorted(self.from_statuses),
+            "to_statuses": None if self.to_statuses is None else sorted(self.to_statuses),
+            "poll_interval": self.poll_interval,
+        }
+
+    async def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]:
+        watermark = Watermark(getattr(self, "asset_state_store", None), self._watermark_key, self.log)
+        known = await watermark.load()
+        told = ""
+        # Tags are known only to the list, so a watcher of tags reads the list even for a few campaigns.
+        watched = None if self.tag_ids or not self.campaign_ids else self.campaign_ids
+        with poller.watching(watched, self.poll_interval) as watcher:
+            async for snapshot in snapshots:
+                if watcher not in snapshot.fed:
+                    continue
+                error = "" if snapshot.error is None else str(snapshot.error)
+                if error not in ("", told):
+                    self.log.warning("The campaigns could not be listed; asking again: %s", error)
+                told = error
+                seen = [c for cid, c in snapshot.campaigns.items() if isinstance(c, Campaign) and self._watches(cid)]
+                if known is not None and any(True for _ in self._changes(known, seen)):
+                    # Another triggerer may run the same watcher for a while, and may have told it already.
+                    known |= await watermark.load() or {}
+                events = [] if known is None else [e for e in self._changes(known, seen) if self._wants(e)]
+                before = known or {}
+                changed = {c.id: int(c.status) for c in seen if c.status is not None and before.get(c.id) != c.status}
+                known = {**before, **changed}
+                # Before the events: a crash in between must not fire twice for one change.
+                await watermark.save(known, changed)
+                for event in events:
+                    yield _fired(event)
+
+    def _watches(self, campaign_id: str) -> bool:
+        return bool(campaign_id) and (not self.campaign_ids or campaign_id in self.campaign_ids)
+
+    def _wants(self, event: dict[str, Any]) -> bool:
+        wanted = ((self.from_statuses, event["from_status"]), (self.to_statuses, event["to_status"]))
+        return all(statuses is None or status in statuses for statuses, status in wanted)
+
+    def _changes(self, known: dict[str, int], seen: Iterable[Campaign]) -> Iterable[dict[str, Any]]:
+        for campaign in seen:
+            before, status = known.get(campaign.id), campaign.status
+            if before is None or status is None or before == status:
+                continue
+            yield {
+                "campaign_id": campaign.id,
+                "name": campaign.name,
+                "from_status": before,
+                "from_status_name": CampaignStatus(before).label,
+                "to_status": int(status),
+                "to_status_name": status.label,
+            }
+
+    @property
+    def _watermark_key(self) -> str:
+        """One watermark for each set of arguments, since several watchers may watch one asset."""
+        what = {**self._arguments(), "poll_interval": None}
+        return f"instantly-{hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]}"
+
+
+def _fired(payload: dict[str, Any]) -> TriggerEvent:
+    return TriggerEvent(payload)  # type: ignore[no-untyped-call]

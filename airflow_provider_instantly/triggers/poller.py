@@ -1,0 +1,284 @@
+"""
+One poller per event loop and connection: it asks Instantly for all waiters at once and tells all what it saw.
+
+Airflow >= 3.3 runs one shared stream for all triggers with the same key; `Poller.snapshots` is that stream. Below,
+every trigger runs a poller of its own, and only the HTTP session is shared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from airflow_provider_instantly.api.errors import (
+    InstantlyAuthenticationError,
+    InstantlyConnectionError,
+    InstantlyError,
+    InstantlyRateLimitError,
+)
+from airflow_provider_instantly.api.protocol import may_pass, pause_before_retry
+from airflow_provider_instantly.waiting import jitter, steady_clock
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
+
+    from airflow_provider_instantly.api.campaign import Campaign
+    from airflow_provider_instantly.hooks.instantly import InstantlyHook
+
+#: A waiter whose next look is due within this part of its interval is served by the present beat.
+_RIDE_ALONG: Final = 0.5
+#: The part of an interval by which beats are drawn forward at random, so that pollers do not fall into step.
+_SPREAD: Final = 0.1
+#: Looks that do not wait for the next interval, at deadlines or for those who join during a look, are put off to the
+#: next of the moments that lie so far apart: seconds, and a part of the interval, whichever is less. Else a thousand
+#: deadlines, one shortly after the other, would be a thousand looks.
+_GRID: Final = (1.0, 0.1)
+
+
+@dataclass(eq=False)
+class Watcher:
+    """
+    One waiter, as the poller knows it.
+
+    :param campaign_ids: what it waits for, in lower case; None means the whole workspace.
+    :param poll_interval: seconds between two looks.
+    :param due: when it wants to look next, in seconds since the epoch.
+    """
+
+    campaign_ids: frozenset[str] | None
+    poll_interval: float
+    due: float
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """
+    What one look showed.
+
+    :param campaigns: for each campaign that was looked at, the campaign, or the error that stood in its place.
+    :param fed: the waiters for whom this look was. The others need not bother.
+    :param now: when it was, in seconds since the epoch.
+    :param jitter: one random number for all waiters, so that all pause alike after an error.
+    :param error: why the workspace's list could not be read, where it was asked for.
+    """
+
+    campaigns: Mapping[str, Campaign | InstantlyError]
+    fed: frozenset[Watcher]
+    now: float
+    jitter: float
+    error: InstantlyError | None = None
+
+
+class Poller:
+    """
+    Reads campaigns for all its watchers, at the pace of the quickest.
+
+    :param conn_id: the id of the Airflow connection.
+    :param tag_ids: where the whole workspace is watched: only campaigns with one of these tags.
+    """
+
+    def __init__(self, conn_id: str, tag_ids: Iterable[str] = ()) -> None:
+        self.clock = steady_clock()
+        self._conn_id = conn_id
+        self._tag_ids = tuple(tag_ids)
+        self._watchers: set[Watcher] = set()
+        self._changed = asyncio.Event()
+        self._misses = 0
+        self._resume_at = 0.0
+        self._is_looking = False
+
+    @classmethod
+    def shared(cls, conn_id: str, tag_ids: Iterable[str] = ()) -> Poller:
+        """
+        The poller of the running event loop for a connection; it lives as long as somebody holds it.
+
+        :param conn_id: the id of the Airflow connection.
+        :param tag_ids: see the class.
+        """
+        pollers = _pollers.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
+        key = (conn_id, *sorted(tag_ids))
+        poller = pollers.get(key)
+        if poller is None:
+            poller = pollers[key] = cls(conn_id, tag_ids)
+        return poller
+
+    @contextmanager
+    def watching(self, campaign_ids: Iterable[str] | None, poll_interval: float) -> Iterator[Watcher]:
+        """
+        Be fed from now on. Whoever joins late rides along with the next beat, where it comes soon enough.
+
+        :param campaign_ids: what to watch, in lower case; None means the whole workspace.
+        :param poll_interval: seconds between two looks.
+        """
+        now = self.clock()
+        next_beat = min((watcher.due for watcher in self._watchers), default=now)
+        due = next_beat if next_beat - now <= poll_interval else now
+        if self._is_looking:
+            # Where hundreds join one shortly after the other, there would be no end of looking.
+            due = _next_on_grid(now, poll_interval)
+        ids = None if campaign_ids is None else frozenset(campaign_ids)
+        watcher = Watcher(ids, poll_interval, due)
+        self._watchers.add(watcher)
+        self._changed.set()
+        try:
+            yield watcher
+        finally:
+            self._watchers.discard(watcher)
+            self._changed.set()
+
+    def look_again(self, watcher: Watcher, delay: float) -> None:
+        """
+        Note when a watcher wants to look next, if that is not simply at the next interval.
+
+        :param watcher: one that was just fed.
+        :param delay: seconds, as the policy decided.
+        """
+        if delay != watcher.poll_interval:
+            watcher.due = _next_on_grid(self.clock() + delay, watcher.poll_interval)
+            self._changed.set()
+
+    async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
+        """Look whenever somebody is due, for ever."""
+        async with shared_hook(self._conn_id) as hook:
+            while True:
+                now = await self._until_somebody_is_due()
+                if now < self._resume_at:
+                    # The server asked for a pause. Whoever reached a deadline in it is only told the time.
+                    fed = frozenset(watcher for watcher in self._watchers if watcher.due <= now)
+                    snapshot = Snapshot({}, fed, now, jitter())
+                else:
+                    self._is_looking = True
+                    try:
+                        snapshot = await self._look(hook, now)
+                    finally:
+                        self._is_looking = False
+                interval_part = 1.0 - _SPREAD * jitter()
+                for watcher in snapshot.fed:
+                    watcher.due = max(snapshot.now + watcher.poll_interval * interval_part, self._resume_at)
+                yield snapshot
+
+    async def _until_somebody_is_due(self) -> float:
+        while True:
+            self._changed.clear()
+            now = self.clock()
+            next_due = min((watcher.due for watcher in self._watchers), default=None)
+            if next_due is not None and next_due <= now:
+                return now
+            try:
+                async with asyncio.timeout(None if next_due is None else next_due - now):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    async def _look(self, hook: InstantlyHook, now: float) -> Snapshot:
+        fed = [w for w in self._watchers if w.due <= now + _RIDE_ALONG * w.poll_interval]
+        seen, error = await self._read(hook, fed)
+        if _has_lost_its_key(seen, error):
+            # A key that was replaced since this poller began: the connection knows the new one.
+            await hook.aclose()
+            seen, error = await self._read(hook, fed)
+        snapshot = Snapshot(seen, frozenset(fed), self.clock(), jitter(), error)
+        self._pause_after(snapshot)
+        return snapshot
+
+    async def _read(
+        self, hook: InstantlyHook, fed: list[Watcher]
+    ) -> tuple[Mapping[str, Campaign | InstantlyError], InstantlyError | None]:
+        seen: dict[str, Campaign | InstantlyError] = {}
+        error: InstantlyError | None = None
+        if any(watcher.campaign_ids is None for watcher in fed):
+            try:
+                async for campaign in hook.alist_campaigns(tag_ids=self._tag_ids):
+                    if campaign.status is not None:
+                        seen[campaign.id] = campaign
+            except InstantlyError as caught:
+                error = caught
+        wanted = {cid for watcher in fed for cid in watcher.campaign_ids or ()} - seen.keys()
+        if isinstance(error, _CONCERNS_ALL):
+            # It would be the same with each, and asking would make it worse.
+            seen.update(dict.fromkeys(wanted, error))
+        elif wanted:
+            seen.update(await hook.aread_campaigns(sorted(wanted)))
+        return seen, error
+
+    def _pause_after(self, snapshot: Snapshot) -> None:
+        """After an error that concerns all, the whole group pauses; one campaign's error is its waiter's business."""
+        errors = [
+            e for e in (*snapshot.campaigns.values(), snapshot.error) if isinstance(e, _CONCERNS_ALL) and may_pass(e)
+        ]
+        if not errors:
+            self._misses = 0
+            return
+        longest = max(pause_before_retry(error, self._misses, snapshot.jitter) for error in errors)
+        self._resume_at = snapshot.now + longest
+        self._misses += 1
+
+
+_CONCERNS_ALL: Final = (InstantlyRateLimitError, InstantlyConnectionError)
+
+_pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[tuple[str, ...], Poller]]
+_pollers = WeakKeyDictionary()
+
+
+@dataclass
+class _SharedHook:
+    opened: asyncio.Task[InstantlyHook]
+    users: int = 0
+
+
+_hooks: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _SharedHook]] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def shared_hook(conn_id: str) -> AsyncIterator[InstantlyHook]:
+    """
+    A hook, and so an HTTP session, that all users of one connection in this event loop share; the last closes it.
+
+    It does not retry by itself: pausing after errors is the policy's business.
+
+    :param conn_id: the id of the Airflow connection.
+    """
+    hooks = _hooks.setdefault(asyncio.get_running_loop(), {})
+    shared = hooks.get(conn_id)
+    if shared is None:
+        shared = hooks[conn_id] = _SharedHook(asyncio.create_task(_open_hook(conn_id)))
+    shared.users += 1
+    try:
+        yield await asyncio.shield(shared.opened)
+    finally:
+        shared.users -= 1
+        if shared.users == 0:
+            del hooks[conn_id]
+            if not shared.opened.cancel():
+                await shared.opened.result().aclose()
+
+
+async def _open_hook(conn_id: str) -> InstantlyHook:
+    hook = await asyncio.to_thread(_new_hook, conn_id)
+    # Once, before hundreds of users ask for it at the same time. If it fails, each user's own attempt says so.
+    with suppress(InstantlyError):
+        await hook.aget_conn()
+    return hook
+
+
+def _new_hook(conn_id: str) -> InstantlyHook:
+    """Runs in a thread: to import the HTTP clients takes so long that it would stall the event loop."""
+    import aiohttp  # noqa: F401
+    import requests  # noqa: F401
+
+    from airflow_provider_instantly.hooks.instantly import InstantlyHook
+
+    return InstantlyHook(conn_id, max_retries=0)
+
+
+def _next_on_grid(moment: float, poll_interval: float) -> float:
+    grid = min(_GRID[0], _GRID[1] * poll_interval)
+    return math.ceil(moment / grid) * grid
+
+
+def _has_lost_its_key(seen: Mapping[str, Campaign | InstantlyError], error: InstantlyError | None) -> bool:
+    return any(isinstance(value, InstantlyAuthenticationError) for value in (*seen.values(), error))

@@ -1,0 +1,63 @@
+"""What a watcher of changes has seen last, kept in the state store of the watched asset (Airflow >= 3.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_instantly.waiting import TaskLog
+
+
+class Watermark:
+    """
+    The status of every campaign that was watched, as it was when the last events fired.
+
+    It is kept in parts, by the last digit of the campaigns' ids: Airflow warns of values above 64 KiB, which 1,500
+    campaigns would exceed, and a change then writes one part only.
+
+    :param store: the state store of the trigger's asset, or None where there is none: then nothing is kept.
+    :param key: the key in the store.
+    :param log: the trigger's log.
+    """
+
+    def __init__(self, store: Any, key: str, log: TaskLog) -> None:
+        self._store = store
+        self._keys = {digit: f"{key}-{digit}" for digit in "0123456789abcdef"}
+        self._log = log
+
+    async def load(self) -> dict[str, int] | None:
+        """Read what was kept, or None where nothing was."""
+        if self._store is None:
+            return None
+        try:
+            parts = [await self._store.aget(key) for key in self._keys.values()]
+        except ValueError as error:
+            if type(error) is not ValueError:
+                # What decoders raise derives from it, and says nothing about the assets.
+                raise
+            self._log.warning(
+                "This watcher belongs to several assets, so it remembers nothing when the triggerer restarts (%s). "
+                "Give the watcher of each asset other arguments, such as another poll_interval.",
+                error,
+            )
+            self._store = None
+            return None
+        found = [part for part in parts if isinstance(part, dict)]
+        if not found:
+            return None
+        return {cid: status for part in found for cid, status in part.items() if isinstance(status, int)}
+
+    async def save(self, known: Mapping[str, int], changed: Mapping[str, int]) -> None:
+        """
+        Keep the parts in which something has changed.
+
+        :param known: the status of every campaign.
+        :param changed: those of them that are not kept yet.
+        """
+        if self._store is None:
+            return
+        for digit in sorted({campaign_id[-1] for campaign_id in changed}):
+            part = {campaign_id: status for campaign_id, status in known.items() if campaign_id[-1] == digit}
+            await self._store.aset(self._keys[digit], part)

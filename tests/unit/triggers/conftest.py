@@ -1,0 +1,184 @@
+"""
+An event loop whose time passes at once, and an Instantly that answers in it: hours of polling in milliseconds.
+
+What needs a real connection uses the sandbox instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import re
+from collections import Counter
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+
+from airflow_provider_instantly.api.errors import CampaignNotFoundError
+from airflow_provider_instantly.api.protocol import Pages
+from airflow_provider_instantly.hooks.instantly import InstantlyHook
+from airflow_provider_instantly.triggers import campaign, poller
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+
+    from airflow_provider_instantly.api.protocol import Json, Request
+
+T = TypeVar("T")
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """An event loop that never sleeps: where nothing is ready, its clock jumps to the next timer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now = 1_000_000.0
+        self._really_select = self._selector.select  # type: ignore[attr-defined]
+        self._selector.select = self._select  # type: ignore[attr-defined]
+
+    def time(self) -> float:
+        """Seconds since some moment, as tests have them pass."""
+        return self._now
+
+    def _select(self, timeout: float | None = None) -> Any:
+        ready = self._really_select(0)
+        if ready or timeout == 0:
+            return ready
+        assert timeout is not None, "Everybody waits, and nobody for a moment in time: this would hang for ever."
+        self._now += timeout
+        return ready
+
+
+@dataclass
+class InstantlyInVirtualTime:
+    """
+    An Instantly that answers without a network.
+
+    :param statuses: the workspace: the status of each campaign, in the order of the list.
+    :param latency: seconds for each answer.
+    :param answer: may raise an error in the place of an answer; asked with each request.
+    """
+
+    statuses: dict[str, int] = field(default_factory=dict)
+    latency: float = 0.0
+    answer: Callable[[Request], None] = lambda request: None
+    requests: list[tuple[float, str]] = field(default_factory=list)
+    open_hooks: int = 0
+
+    def add(self, count: int, status: int = 0) -> list[str]:
+        """Add campaigns and return their ids."""
+        first = len(self.statuses)
+        ids = [f"00000000-0000-4000-8000-{number:012x}" for number in range(first, first + count)]
+        self.statuses |= dict.fromkeys(ids, status)
+        return ids
+
+    def since(self, moment: float) -> list[str]:
+        """The requests from a moment on, as ``list`` or the campaign's id."""
+        return [what for when, what in self.requests if when >= moment]
+
+    async def reply(self, request: Request) -> Json:
+        """Answer a request."""
+        found = re.fullmatch(r"/campaigns/([^/]+)", request.path)
+        self.requests.append((asyncio.get_running_loop().time(), found[1] if found else "list"))
+        await asyncio.sleep(self.latency)
+        self.answer(request)
+        if found is None:
+            return self._page(dict(request.query))
+        if found[1] not in self.statuses:
+            raise CampaignNotFoundError("It is gone.", method="GET", path=request.path, status=404)
+        return self._document(found[1])
+
+    def _page(self, query: dict[str, str]) -> Json:
+        ids, start = list(self.statuses), int(query.get("starting_after", "0"))
+        end = start + int(query["limit"])
+        more = {"next_starting_after": str(end)} if end < len(ids) else {}
+        return {"items": [self._document(each) for each in ids[start:end]], **more}
+
+    def _document(self, campaign_id: str) -> Json:
+        return {"id": campaign_id, "name": f"Campaign {campaign_id[-4:]}", "status": self.statuses[campaign_id]}
+
+
+class HookInVirtualTime(InstantlyHook):
+    """The real hook, its transport replaced."""
+
+    def __init__(self, instantly: InstantlyInVirtualTime) -> None:
+        super().__init__(max_retries=0)
+        self.instantly = instantly
+
+    async def aget_conn(self) -> Any:
+        """Return something with the calls of a transport."""
+        return self
+
+    async def call(self, request: Request, *, max_retries: int | None = None) -> Json:
+        """Stand in for the transport's call."""
+        return await self.instantly.reply(request)
+
+    async def pages(self, first: Request, *, max_retries: int | None = None) -> AsyncIterator[list[Json]]:
+        """Stand in for the transport's pages."""
+        pages = Pages(first)
+        request: Request | None = first
+        while request is not None:
+            page = await self.call(request)
+            yield page["items"]
+            request = pages.after(page)
+
+    async def aclose(self) -> None:
+        """Keep the stand-in for a transport."""
+
+
+class Virtually:
+    """
+    Runs coroutines in virtual time.
+
+    :param instantly: what answers there.
+    """
+
+    def __init__(self, instantly: InstantlyInVirtualTime) -> None:
+        self.instantly = instantly
+
+    def __call__(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run it to its end; no task and no hook may be left then."""
+        with asyncio.Runner(loop_factory=VirtualTimeLoop, debug=False) as runner:
+            result = runner.run(_leaving_no_task(coroutine))
+        assert self.instantly.open_hooks == 0
+        return result
+
+
+async def _leaving_no_task(coroutine: Coroutine[Any, Any, T]) -> T:
+    result = await coroutine
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    return result
+
+
+@pytest.fixture
+def virtually(monkeypatch: pytest.MonkeyPatch) -> Virtually:
+    """Run a coroutine where time passes at once; ``virtually.instantly`` answers there."""
+    instantly = InstantlyInVirtualTime()
+
+    @asynccontextmanager
+    async def hook_of(conn_id: str) -> AsyncIterator[InstantlyHook]:
+        instantly.open_hooks += 1
+        try:
+            yield HookInVirtualTime(instantly)
+        finally:
+            instantly.open_hooks -= 1
+
+    def clock() -> Callable[[], float]:
+        return asyncio.get_running_loop().time
+
+    for module in (poller, campaign):
+        monkeypatch.setattr(module, "shared_hook", hook_of)
+        monkeypatch.setattr(module, "steady_clock", clock)
+    return Virtually(instantly)
+
+
+@pytest.fixture
+def nothing_left_open(recwarn: pytest.WarningsRecorder) -> Iterator[None]:
+    """No HTTP session and no connection may be left to the garbage collector."""
+    yield
+    gc.collect()
+    left = Counter(str(warning.message) for warning in recwarn if issubclass(warning.category, ResourceWarning))
+    assert not left, f"left open: {left}"

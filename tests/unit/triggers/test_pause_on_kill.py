@@ -1,0 +1,77 @@
+"""What the trigger does with its campaign when Airflow cancels it; Airflow's own answers are stand-ins."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_instantly import attempt
+from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_instantly.sandbox.client import SandboxClient
+
+
+@pytest.fixture
+def killed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., CampaignStatusTrigger]:
+    """Make a trigger whose task stands as given in Airflow's database."""
+
+    def killed(campaign_id: str, *, state: str | None = "failed", own: bool = True, told: bool = True) -> Any:
+        async def answer(value: Any, *_: Any) -> Any:
+            return value
+
+        trigger = CampaignStatusTrigger(campaign_id, pause_on_kill=told)
+        trigger.task_instance = SimpleNamespace(task_id="a_task", try_number=1)  # type: ignore[assignment]
+        monkeypatch.setattr(trigger, "_task_state", lambda: answer(state))
+        monkeypatch.setattr(attempt, "ais_own", lambda ti: answer(own))
+        return trigger
+
+    return killed
+
+
+@pytest.mark.parametrize("state", ["failed", "success", None, "queued"])
+@pytest.mark.parametrize("status", ["active", "running_subsequences", "draft", 42])
+async def test_pauses_what_may_still_send(sandbox: SandboxClient, killed: Any, state: str, status: Any) -> None:
+    campaign = sandbox.add_campaign(status=status)
+
+    await killed(campaign, state=state).on_kill()
+
+    assert sandbox.campaign(campaign)["status_name"] == "Paused"
+
+
+@pytest.mark.parametrize(
+    ("why", "status"),
+    [({"told": False}, "active"), ({"state": "deferred"}, "active"), ({"own": False}, "active")]
+    + [({}, status) for status in ("paused", "completed", "bounce_protect", "accounts_unhealthy", "account_suspended")],
+)
+async def test_leaves_all_else_alone(sandbox: SandboxClient, killed: Any, why: dict[str, Any], status: str) -> None:
+    campaign = sandbox.add_campaign(status=status)
+
+    await killed(campaign, **why).on_kill()
+
+    assert sandbox.requests(method="POST") == []
+
+
+async def test_no_further_cancellation_stops_it(sandbox: SandboxClient, killed: Any) -> None:
+    """Airflow 3.3.2 cancels a trigger anew with each of its beats, until it has ended."""
+    campaign = sandbox.add_campaign(status="active")
+    sandbox.add_fault("delay", f"*/{campaign}*", delay=0.3, count=2)
+
+    killing = asyncio.create_task(killed(campaign).on_kill())
+    while not killing.done():
+        await asyncio.sleep(0.05)
+        killing.cancel()
+
+    assert sandbox.campaign(campaign)["status_name"] == "Paused"
+
+
+async def test_says_why_it_could_not(sandbox: SandboxClient, killed: Any) -> None:
+    sandbox.revoke_key("default")
+
+    with pytest.raises(Exception, match="401"):
+        await killed(sandbox.add_campaign(status="active")).on_kill()

@@ -1,0 +1,937 @@
+"""One poller for many waiters: how many requests it makes, for whom, and when; in virtual time, then for real."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import threading
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_instantly import policy
+from airflow_provider_instantly.api.errors import (
+    CampaignNotFoundError,
+    InstantlyConnectionError,
+    InstantlyRateLimitError,
+    InstantlyServerError,
+)
+from airflow_provider_instantly.triggers import poller as poller_module
+from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger, CampaignStatusTrigger
+from airflow_provider_instantly.triggers.poller import Poller, shared_hook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from airflow_provider_instantly.api.protocol import Request
+    from airflow_provider_instantly.sandbox.client import SandboxClient
+    from airflow_provider_instantly.triggers.poller import Snapshot, Watcher
+
+CONN = "instantly_default"
+ACTIVE = 1
+
+
+@dataclass
+class Waiter:
+    """What one waiter was shown, and when."""
+
+    shown: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
+
+    @property
+    def times(self) -> list[float]:
+        return [when for when, _ in self.shown]
+
+    def gaps(self, start: float, end: float) -> list[float]:
+        """How long it was left without a look, each time."""
+        moments = [start, *self.times, end]
+        return [later - earlier for earlier, later in pairwise(moments)]
+
+
+class Group:
+    """
+    Waiters that share a poller, as the triggerer has them share one.
+
+    :param poller: the poller.
+    """
+
+    def __init__(self, poller: Poller) -> None:
+        self.poller = poller
+        self.queues: set[asyncio.Queue[Snapshot]] = set()
+        self.snapshots = 0
+        self._task = asyncio.create_task(self._pump())
+
+    async def _pump(self) -> None:
+        async with aclosing(self.poller.snapshots()) as snapshots:
+            async for snapshot in snapshots:
+                self.snapshots += 1
+                assert self.snapshots < 5_000, "the poller spins"
+                for queue in self.queues:
+                    queue.put_nowait(snapshot)
+
+    async def wait(
+        self,
+        waiter: Waiter,
+        ids: Iterable[str] | None,
+        interval: float,
+        seconds: float,
+        then: Callable[[Watcher], None] = lambda watcher: None,
+    ) -> None:
+        """Be fed for some seconds."""
+        queue: asyncio.Queue[Snapshot] = asyncio.Queue()
+        self.queues.add(queue)
+        wanted = None if ids is None else set(ids)
+        try:
+            with self.poller.watching(ids, interval) as watcher:
+                async with asyncio.timeout(seconds):
+                    while True:
+                        snapshot = await queue.get()
+                        if watcher in snapshot.fed:
+                            mine = {k: v for k, v in snapshot.campaigns.items() if wanted is None or k in wanted}
+                            waiter.shown.append((asyncio.get_running_loop().time(), mine))
+                            then(watcher)
+        except TimeoutError:
+            pass
+        finally:
+            self.queues.discard(queue)
+
+    async def aclose(self) -> None:
+        """End it, as the triggerer does when the last waiter has left."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def status_of(shown: dict[str, Any]) -> dict[str, Any]:
+    return {campaign_id: getattr(seen, "status", seen) for campaign_id, seen in shown.items()}
+
+
+def rate_limited(retry_after: float) -> InstantlyRateLimitError:
+    return InstantlyRateLimitError("Too many requests.", retry_after=retry_after, method="GET", path="/campaigns")
+
+
+# How many requests
+
+
+@pytest.mark.parametrize("count", [1, 3, 99, 100, 101, 250, 1000])
+def test_many_waiters_are_fed_by_one_list_request_per_hundred_and_beat(virtually: Any, count: int) -> None:
+    ids = virtually.instantly.add(count, ACTIVE)
+
+    async def watch() -> list[Waiter]:
+        group, waiters = Group(Poller(CONN)), [Waiter() for _ in ids]
+        await asyncio.gather(*(group.wait(w, [cid], 10.0, 101) for w, cid in zip(waiters, ids, strict=True)))
+        await group.aclose()
+        return waiters
+
+    waiters = virtually(watch())
+
+    beats = len(waiters[0].shown)
+    assert 11 <= beats <= 12, "the interval is shortened by a tenth at most"
+    assert all(status_of(shown) == {cid: ACTIVE} for w, cid in zip(waiters, ids, strict=True) for _, shown in w.shown)
+    assert len(virtually.instantly.requests) == beats * -(-count // 100)
+
+
+def test_few_waiters_in_a_large_workspace_are_read_one_by_one(virtually: Any) -> None:
+    ids = virtually.instantly.add(1000)
+
+    async def watch() -> None:
+        group, waiter = Group(Poller(CONN)), Waiter()
+        await group.wait(waiter, ids[-5:], 10.0, 101)
+        await group.aclose()
+
+    virtually(watch())
+
+    first_beat = virtually.instantly.since(0)[:11]
+    assert first_beat.count("list") <= 6, "pages beyond the number of campaigns cost more than asking for each"
+    assert "list" not in virtually.instantly.since(1_000_005)
+    assert len(virtually.instantly.since(1_000_005)) in (5 * 10, 5 * 11)
+
+
+def test_each_waiter_leaves_with_its_campaign(virtually: Any) -> None:
+    ids = virtually.instantly.add(3)
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        await asyncio.gather(
+            group.wait(Waiter(), ids[:1], 10.0, 5), group.wait(Waiter(), ids[1:2], 10.0, 25), asyncio.sleep(60)
+        )
+        await group.aclose()
+
+    virtually(watch())
+
+    assert ids[0] not in virtually.instantly.since(1_000_006)
+    assert virtually.instantly.since(1_000_026) == []
+
+
+def test_a_waiter_that_is_content_with_some_of_its_campaigns_asks_for_the_others_only(virtually: Any) -> None:
+    ids = virtually.instantly.add(2)
+
+    def drop_the_first(watcher: Watcher) -> None:
+        watcher.campaign_ids = frozenset(ids[1:])
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        await group.wait(Waiter(), ids, 10.0, 45, then=drop_the_first)
+        await group.aclose()
+
+    virtually(watch())
+
+    assert set(virtually.instantly.since(1_000_005)) == {ids[1]}
+
+
+# When
+
+
+def test_the_shortest_interval_sets_the_pace_and_the_others_ride_along(virtually: Any) -> None:
+    ids = virtually.instantly.add(2)
+    quick, slow = Waiter(), Waiter()
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        await asyncio.gather(group.wait(slow, ids[:1], 60.0, 600), group.wait(quick, ids[1:], 10.0, 600))
+        await group.aclose()
+
+    virtually(watch())
+
+    assert max(quick.gaps(1_000_000, 1_000_600)) <= 10.0
+    assert max(slow.gaps(1_000_000, 1_000_600)) <= 60.0
+    assert len(slow.shown) <= 600 / 30 + 1, "it is not read at the pace of the other"
+    assert set(slow.times) <= set(quick.times), "no beat is for the slow one alone"
+
+
+def test_a_late_joiner_rides_along_within_its_interval(virtually: Any) -> None:
+    ids = virtually.instantly.add(2)
+    early, late, hasty = Waiter(), Waiter(), Waiter()
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+
+        async def join_later() -> None:
+            await asyncio.sleep(13)
+            await asyncio.gather(group.wait(late, ids[1:], 10.0, 40), group.wait(hasty, ids[1:], 1.0, 2.5))
+
+        await asyncio.gather(group.wait(early, ids[:1], 10.0, 60), join_later())
+        await group.aclose()
+
+    virtually(watch())
+
+    assert late.times[0] - 1_000_013 <= 10.0
+    assert hasty.times[0] == 1_000_013, "who would have to wait longer than its interval is served at once"
+    assert set(late.times) <= set(early.times) | set(hasty.times)
+
+
+def test_a_waiter_that_joins_during_a_look_is_fed_right_after_it(virtually: Any) -> None:
+    ids = virtually.instantly.add(2)
+    virtually.instantly.latency = 4.0
+    late = Waiter()
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+
+        async def join_during_the_first_look() -> None:
+            await asyncio.sleep(1)
+            await group.wait(late, ids[1:], 30.0, 60)
+
+        await asyncio.gather(group.wait(Waiter(), ids[:1], 30.0, 60), join_during_the_first_look())
+        await group.aclose()
+
+    virtually(watch())
+
+    assert late.times[0] == 1_000_008
+
+
+def test_a_waiter_may_ask_to_look_earlier(virtually: Any) -> None:
+    [cid] = virtually.instantly.add(1)
+    waiter = Waiter()
+
+    async def watch() -> None:
+        poller = Poller(CONN)
+        group = Group(poller)
+        await group.wait(waiter, [cid], 60.0, 10, then=lambda watcher: poller.look_again(watcher, 3.0))
+        await group.aclose()
+
+    virtually(watch())
+
+    assert waiter.times == pytest.approx([1_000_000, 1_000_003, 1_000_006, 1_000_009], abs=1.0)
+
+
+def test_beats_are_spread_so_that_pollers_do_not_fall_into_step(virtually: Any) -> None:
+    [cid] = virtually.instantly.add(1)
+    waiters = [Waiter() for _ in range(10)]
+
+    async def watch() -> None:
+        groups = [Group(Poller(CONN)) for _ in waiters]
+        await asyncio.gather(*(g.wait(w, [cid], 60.0, 600) for g, w in zip(groups, waiters, strict=True)))
+        for group in groups:
+            await group.aclose()
+
+    virtually(watch())
+
+    assert len({w.times[-1] for w in waiters}) > 5
+
+
+def test_nobody_is_looked_for_while_nobody_waits(virtually: Any) -> None:
+    async def idle() -> None:
+        group = Group(Poller(CONN))
+        await asyncio.sleep(86_400)
+        await group.aclose()
+
+    virtually(idle())
+
+    assert virtually.instantly.requests == []
+
+
+@pytest.mark.parametrize("spread", [10.0, 60.0])
+def test_deadlines_one_after_the_other_do_not_multiply_the_requests(virtually: Any, spread: float) -> None:
+    count, interval = 400, 10.0
+    ids = virtually.instantly.add(count)
+    ends: list[float] = []
+
+    async def wait_until(group: Group, cid: str, seconds: float) -> None:
+        deadline = now() + seconds
+
+        def ask(watcher: Watcher) -> None:
+            left = deadline - now()
+            if left > 0:
+                group.poller.look_again(watcher, min(interval, left))
+            else:
+                ends.append(now() - deadline)
+                raise TimeoutError
+
+        await group.wait(Waiter(), [cid], interval, 3 * spread + 100, then=ask)
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        await asyncio.gather(*(wait_until(group, cid, 30 + spread * n / count) for n, cid in enumerate(ids)))
+        await group.aclose()
+
+    virtually(watch())
+
+    assert len(ends) == count
+    assert max(ends) <= 1.0, "each deadline ends in time"
+    beats = (30 + spread) / (interval * 0.9) + 1
+    requests = len(virtually.instantly.requests)
+    assert requests <= (beats + spread) * -(-count // 100), "at most one more look a second, for all deadlines in it"
+
+
+# Errors
+
+
+def test_a_pause_that_the_server_asks_for_holds_for_the_whole_group(virtually: Any) -> None:
+    ids = virtually.instantly.add(150)
+    virtually.instantly.answer = refuse_once_at(1_000_015, rate_limited(30))
+    waiters = [Waiter() for _ in ids]
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+
+        async def join_in_the_pause() -> None:
+            await asyncio.sleep(25)
+            await group.wait(Waiter(), ids[:1], 5.0, 60)
+
+        await asyncio.gather(
+            *(group.wait(w, [cid], 10.0, 100) for w, cid in zip(waiters, ids, strict=True)), join_in_the_pause()
+        )
+        await group.aclose()
+
+    virtually(watch())
+
+    moments = [when for when, _ in virtually.instantly.requests]
+    refused = next(when for when in moments if when >= 1_000_015)
+    after = [when for when in moments if when > refused]
+    assert min(after) >= refused + 30
+    assert min(after) <= refused + 31.5
+
+
+def test_a_deadline_within_the_pause_ends_in_time(virtually: Any) -> None:
+    [cid] = virtually.instantly.add(1)
+    virtually.instantly.answer = refuse_once_at(1_000_005, rate_limited(250))
+
+    async def wait() -> tuple[Any, float]:
+        trigger = CampaignStatusTrigger(cid, poll_interval=10.0, deadline=now() + 60, timeout=60)
+        [event] = [event async for event in trigger.run()]
+        return event.payload, now()
+
+    event, ended = virtually(wait())
+
+    assert event["campaigns"][0]["verdict"] == policy.Verdict.TIMED_OUT
+    assert 1_000_060 <= ended <= 1_000_061
+
+
+@pytest.mark.parametrize("stable_for", [3.0, 9.0, 60.0])
+def test_a_hold_that_ends_within_the_pause_waits_for_a_look(virtually: Any, stable_for: float) -> None:
+    """The first page came, the second was refused: who saw its campaign holds it, and is held back with the others."""
+    ids = virtually.instantly.add(200, ACTIVE)
+    virtually.instantly.answer = refuse_once_at(1_000_000, rate_limited(30), skip=1)
+    snapshots = 0
+
+    async def fire(trigger: CampaignStatusTrigger, poller: Poller, group: Group) -> float:
+        queue: asyncio.Queue[Snapshot] = asyncio.Queue()
+        group.queues.add(queue)
+
+        async def stream() -> Any:
+            while True:
+                yield await queue.get()
+
+        async with aclosing(stream()) as snapshots_of_it, aclosing(trigger._events(poller, snapshots_of_it)) as events:
+            event = await anext(events)
+        group.queues.discard(queue)
+        assert event.payload["campaigns"][0]["verdict"] == policy.Verdict.REACHED
+        return now()
+
+    async def wait() -> list[float]:
+        nonlocal snapshots
+        poller = Poller(CONN)
+        group = Group(poller)
+        triggers = [CampaignStatusTrigger(cid, poll_interval=10.0, stable_for=stable_for) for cid in ids]
+        ends = await asyncio.gather(*(fire(t, poller, group) for t in triggers))
+        snapshots = group.snapshots
+        await group.aclose()
+        return list(ends)
+
+    ends = virtually(wait())
+
+    assert max(ends) <= 1_000_000 + 32 + stable_for + 10
+    assert min(ends) >= 1_000_030, "nothing was seen to hold in the pause"
+    assert snapshots <= 20 + stable_for / 3, "nobody spins while the group pauses"
+    assert len(virtually.instantly.requests) <= 2 * (10 + stable_for / 5)
+
+
+def test_one_campaign_that_is_gone_concerns_its_waiter_only(virtually: Any) -> None:
+    ids = virtually.instantly.add(150, ACTIVE)
+    gone = ids[70]
+    del virtually.instantly.statuses[gone]
+    waiters = [Waiter() for _ in ids]
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        await asyncio.gather(*(group.wait(w, [cid], 10.0, 25) for w, cid in zip(waiters, ids, strict=True)))
+        await group.aclose()
+
+    virtually(watch())
+
+    for waiter, cid in zip(waiters, ids, strict=True):
+        [*_, (_, last)] = waiter.shown
+        if cid == gone:
+            assert isinstance(last[cid], CampaignNotFoundError)
+        else:
+            assert status_of(last) == {cid: ACTIVE}
+    assert 3 <= len(waiters[0].shown) <= 4, "nobody is held back by it"
+
+
+def test_an_error_that_one_campaign_always_gives_does_not_hold_the_others_back(virtually: Any) -> None:
+    ids = virtually.instantly.add(2, ACTIVE)
+    waiters = [Waiter(), Waiter()]
+
+    def answer(request: Request) -> None:
+        if request.campaign_id == ids[0]:
+            raise InstantlyServerError("It broke.", method="GET", path=request.path, status=500)
+
+    virtually.instantly.answer = answer
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        await asyncio.gather(*(group.wait(w, [cid], 10.0, 95) for w, cid in zip(waiters, ids, strict=True)))
+        await group.aclose()
+
+    virtually(watch())
+
+    assert max(waiters[1].gaps(1_000_000, 1_000_095)) <= 10.0
+
+
+def test_a_network_that_is_gone_is_asked_less_and_less_often(virtually: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poller_module, "jitter", lambda: 1.0)
+    ids = virtually.instantly.add(300)
+
+    def broken(request: Request) -> None:
+        raise InstantlyConnectionError("No connection.", method="GET", path=request.path)
+
+    virtually.instantly.answer = broken
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        await asyncio.gather(*(group.wait(Waiter(), [cid], 1.0, 600) for cid in ids))
+        await group.aclose()
+
+    virtually(watch())
+
+    moments = [when for when, _ in virtually.instantly.requests]
+    assert len(moments) <= 18, "one request tells it for all, and the pauses double up to a minute"
+    assert moments[-1] - moments[-2] == pytest.approx(60, abs=1)
+
+
+def test_the_list_that_was_refused_is_not_followed_by_single_reads(virtually: Any) -> None:
+    """A watcher of the whole workspace and waits for single campaigns share the refusal."""
+    ids = virtually.instantly.add(5, ACTIVE)
+    virtually.instantly.answer = refuse_once_at(1_000_000, rate_limited(30))
+    everything, one = Waiter(), Waiter()
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        await asyncio.gather(group.wait(everything, None, 10.0, 60), group.wait(one, ids[:1], 10.0, 60))
+        await group.aclose()
+
+    virtually(watch())
+
+    assert [when for when, _ in virtually.instantly.requests if when < 1_000_030] == [1_000_000]
+    assert isinstance(one.shown[0][1][ids[0]], InstantlyRateLimitError)
+
+
+def refuse_once_at(moment: float, error: Exception, skip: int = 0) -> Callable[[Request], None]:
+    """The first request from a moment on is refused; ``skip`` lets so many pass before."""
+    refused: list[float] = []
+
+    def answer(request: Request) -> None:
+        nonlocal skip
+        if refused or now() < moment:
+            return
+        if skip:
+            skip -= 1
+            return
+        refused.append(now())
+        raise error
+
+    return answer
+
+
+# Anybody, at any time
+
+joiners = st.lists(
+    st.tuples(
+        st.floats(0, 200),  # when it joins
+        st.floats(1, 200),  # how long it stays
+        st.sampled_from([0.5, 1.0, 7.0, 10.0, 45.0, 60.0]),  # its interval
+        st.lists(st.integers(0, 120), min_size=1, max_size=4),  # its campaigns
+    ),
+    min_size=1,
+    max_size=15,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(joiners=joiners, latency=st.sampled_from([0.0, 0.05, 0.4]))
+def test_nobody_waits_longer_than_its_interval_and_nobody_is_read_too_often(
+    virtually: Any, joiners: list[tuple[float, float, float, list[int]]], latency: float
+) -> None:
+    virtually.instantly.requests.clear()
+    virtually.instantly.statuses.clear()
+    virtually.instantly.latency = latency
+    ids = virtually.instantly.add(121)
+    waiters = [(Waiter(), join, stay, interval, [ids[n] for n in which]) for join, stay, interval, which in joiners]
+
+    async def watch() -> int:
+        group = Group(Poller(CONN))
+
+        async def join_later(waiter: Waiter, join: float, stay: float, interval: float, which: list[str]) -> None:
+            await asyncio.sleep(join)
+            await group.wait(waiter, which, interval, stay)
+
+        await asyncio.gather(*(join_later(*each) for each in waiters))
+        await group.aclose()
+        return group.snapshots
+
+    virtually(watch())
+
+    # A look takes a request for each campaign at most; a joiner may have to let one look pass and be fed by the next.
+    for waiter, join, stay, interval, which in waiters:
+        look = 2 * latency * (len(ids) + 2)
+        assert max(waiter.gaps(1_000_000 + join, 1_000_000 + join + stay)) <= interval + look + 1e-6
+        assert all(set(shown) == set(which) for _, shown in waiter.shown)
+    # Each waiter is fed at most twice in an interval, and needs at most a request for each of its campaigns then;
+    # the first look at a workspace of unknown size also reads its two pages.
+    allowed = sum((2 * stay / (interval * 0.9) + 2) * len(set(which)) for _, _, stay, interval, which in waiters)
+    assert len(virtually.instantly.requests) <= allowed + 2
+
+
+# For real
+
+
+def of(kind: str, requests: list[dict[str, Any]]) -> int:
+    """How many requests there were of a kind: ``list`` or ``one``."""
+    return sum((request["path"].endswith("/campaigns")) == (kind == "list") for request in requests)
+
+
+async def end_of(group: Group, *waits: Any) -> None:
+    try:
+        await asyncio.gather(*waits)
+    finally:
+        await group.aclose()
+
+
+async def test_a_watcher_of_the_workspace_sees_all_and_feeds_the_others(sandbox: SandboxClient) -> None:
+    ids = sandbox.add_campaigns(150, "Watched", status=ACTIVE)
+    everything, one = Waiter(), Waiter()
+    group = Group(Poller(CONN))
+
+    await end_of(group, group.wait(everything, None, 60, 3), group.wait(one, ids[-1:], 60, 3))
+
+    assert status_of(everything.shown[0][1]) == dict.fromkeys(ids, ACTIVE)
+    assert status_of(one.shown[0][1]) == {ids[-1]: ACTIVE}
+    requests = sandbox.requests()
+    assert of("one", requests) == 0
+    assert of("list", requests) == 3, "two pages, and since the last one has a cursor too, the empty one after it"
+
+
+async def test_a_watcher_of_tags_sees_only_what_has_one_of_them(sandbox: SandboxClient) -> None:
+    [first, second, third] = ["11111111-0000-4000-8000-00000000000" + n for n in "123"]
+    tagged = [sandbox.add_campaign("Tagged", tags=[tag], status=ACTIVE) for tag in (first, second)]
+    sandbox.add_campaign("Other", tags=[third])
+    sandbox.add_campaign("None")
+    waiter = Waiter()
+    group = Group(Poller(CONN, [first, second]))
+
+    await end_of(group, group.wait(waiter, None, 60, 2))
+
+    assert sorted(waiter.shown[0][1]) == sorted(tagged)
+
+
+async def test_a_key_that_was_replaced_is_read_again_once(
+    sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cid = sandbox.add_campaign("Watched", status=ACTIVE)
+    old, new = sandbox.add_key("old"), sandbox.add_key("new")
+    monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", with_key(sandbox, old))
+    waiter = Waiter()
+    group = Group(Poller(CONN))
+
+    replaced: list[int] = []
+
+    async def replace_the_key() -> None:
+        await eventually(lambda: len(waiter.shown) >= 1)
+        monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", with_key(sandbox, new))
+        await asyncio.to_thread(sandbox.revoke_key, "old")
+        replaced.append(len(waiter.shown))
+        await eventually(lambda: len(waiter.shown) >= replaced[0] + 3)
+        watching.cancel()
+
+    watching = asyncio.ensure_future(group.wait(waiter, [cid], 0.3, 60))
+    await replace_the_key()
+    await asyncio.gather(watching, return_exceptions=True)
+    await group.aclose()
+
+    assert all(status_of(shown) == {cid: ACTIVE} for _, shown in waiter.shown)
+    assert [r["status"] for r in sandbox.requests()].count(401) == 1
+    sandbox.revoke_key("new")
+
+
+async def test_a_key_that_was_revoked_ends_each_wait_once_it_was_read_again(
+    sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = sandbox.add_campaigns(3, "Watched")
+    monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", with_key(sandbox, sandbox.add_key("short")))
+    trigger = CampaignStatusTrigger(ids, poll_interval=0.2)
+
+    async def revoke() -> None:
+        await eventually(lambda: len(sandbox.requests()) >= 1)
+        await asyncio.to_thread(sandbox.revoke_key, "short")
+
+    async with asyncio.timeout(15):
+        events, _ = await asyncio.gather(collected(trigger.run()), revoke())
+
+    [event] = events
+    assert {outcome["verdict"] for outcome in event.payload["campaigns"]} == {"lost"}
+    assert all("key" in outcome["reason"].lower() for outcome in event.payload["campaigns"])
+
+
+async def test_a_session_that_is_closed_for_a_new_key_does_no_harm_to_others_that_use_it(
+    sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pollers for tags and for all share the connection's session; each may find first that the key was replaced."""
+    tag = "11111111-0000-4000-8000-000000000001"
+    ids = sandbox.add_campaigns(4, "Watched", status=ACTIVE, tags=[tag])
+    sandbox.set(latency=0.1)
+    monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", with_key(sandbox, sandbox.add_key("first")))
+    waiters = [Waiter() for _ in range(4)]
+    groups = [Group(Poller(CONN)), Group(Poller(CONN)), Group(Poller(CONN, [tag])), Group(Poller(CONN, [tag]))]
+
+    async def replace_the_key() -> None:
+        await eventually(lambda: all(waiter.shown for waiter in waiters))
+        monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", sandbox.airflow_connection)
+        await asyncio.to_thread(sandbox.revoke_key, "first")
+
+    wanted = [ids, ids[:1], None, None]
+    waits = [g.wait(w, what, 0.3, 8) for g, w, what in zip(groups, waiters, wanted, strict=True)]
+    await asyncio.gather(*waits, replace_the_key())
+    for group in groups:
+        await group.aclose()
+    sandbox.set(latency=0.0)
+
+    for waiter, what in zip(waiters, wanted, strict=True):
+        assert status_of(waiter.shown[-1][1]) == dict.fromkeys(what or ids, ACTIVE)
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds."""
+    async with asyncio.timeout(30):
+        while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - another process has no event of ours
+            await asyncio.sleep(0.02)
+
+
+def with_key(sandbox: SandboxClient, key: str) -> str:
+    return json.dumps({**json.loads(sandbox.airflow_connection), "password": key})
+
+
+async def collected(events: Any) -> list[Any]:
+    return [event async for event in events]
+
+
+# Who shares what
+
+
+async def test_a_poller_is_shared_as_long_as_somebody_holds_it() -> None:
+    poller = Poller.shared(CONN)
+
+    assert Poller.shared(CONN) is poller
+    assert Poller.shared("another") is not poller
+    assert Poller.shared(CONN, ["a", "b"]) is Poller.shared(CONN, ["b", "a"])
+    assert Poller.shared(CONN, ["a"]) is not poller
+    watcher_of_it = id(poller)
+    del poller
+    gc.collect()
+    assert len(poller_module._pollers[asyncio.get_running_loop()]) == 0, watcher_of_it
+
+
+def test_two_event_loops_share_nothing(sandbox: SandboxClient) -> None:
+    ids = sandbox.add_campaigns(2, "Watched", status=ACTIVE)
+    events: dict[str, Any] = {}
+    pollers: list[Poller] = []
+    together = threading.Barrier(2)
+
+    async def wait(cid: str) -> None:
+        pollers.append(Poller.shared(CONN))
+        await asyncio.to_thread(together.wait, 10)
+        [events[cid]] = await collected(CampaignStatusTrigger(cid, poll_interval=0.2, stable_for=0.5).run())
+
+    threads = [threading.Thread(target=asyncio.run, args=(wait(cid),)) for cid in ids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert {cid: event.payload["campaigns"][0]["verdict"] for cid, event in events.items()} == dict.fromkeys(
+        ids, "reached"
+    )
+    assert pollers[0] is not pollers[1]
+    assert not any(poller_module._hooks.values())
+
+
+async def test_the_hook_is_shared_and_its_session_closed_when_its_last_user_leaves(sandbox: SandboxClient) -> None:
+    cid = sandbox.add_campaign("Watched")
+
+    async with shared_hook(CONN) as one:
+        async with shared_hook(CONN) as two, shared_hook("another") as three:
+            assert one is two is not three
+            await two.aget_campaign(cid)
+        session = session_of(one)
+        await one.aget_campaign(cid)
+        assert session_of(one) is session
+        assert not session.closed
+    assert session.closed
+    assert poller_module._hooks[asyncio.get_running_loop()] == {}
+
+
+@pytest.mark.parametrize("moment", ["opening", "reading"])
+async def test_a_cancelled_user_leaves_the_session_to_the_others_and_the_last_closes_it(
+    sandbox: SandboxClient, moment: str, nothing_left_open: None
+) -> None:
+    cid = sandbox.add_campaign("Watched")
+    if moment == "reading":
+        sandbox.add_fault("delay", delay=5, count=None)
+
+    async def use() -> None:
+        async with shared_hook(CONN) as hook:
+            await hook.aget_campaign(cid)
+
+    tasks = [asyncio.create_task(use()) for _ in range(3)]
+    await asyncio.sleep(0 if moment == "opening" else 1)
+    for task in tasks:
+        task.cancel()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [type(result) for result in results] == [asyncio.CancelledError] * 3
+    assert poller_module._hooks[asyncio.get_running_loop()] == {}
+
+
+async def test_one_of_two_users_that_is_cancelled_while_the_hook_is_opened_does_not_harm_the_other(
+    sandbox: SandboxClient, nothing_left_open: None
+) -> None:
+    cid = sandbox.add_campaign("Watched")
+
+    async def use() -> str:
+        async with shared_hook(CONN) as hook:
+            return (await hook.aget_campaign(cid)).id
+
+    first, second = asyncio.create_task(use()), asyncio.create_task(use())
+    await asyncio.sleep(0)
+    first.cancel()
+
+    assert await second == cid
+    with suppress(asyncio.CancelledError):
+        await first
+    assert first.cancelled()
+
+
+async def test_a_connection_that_does_not_exist_is_told_to_each_waiter(
+    sandbox: SandboxClient, nothing_left_open: None
+) -> None:
+    cid = sandbox.add_campaign("Watched")
+    triggers = [CampaignStatusTrigger(cid, "no_such_connection", poll_interval=0.2) for _ in range(3)]
+
+    async with asyncio.timeout(10):
+        fired = await asyncio.gather(*(collected(trigger.run()) for trigger in triggers))
+
+    for [event] in fired:
+        [outcome] = event.payload["campaigns"]
+        assert outcome["verdict"] == "lost"
+        assert "There is no Airflow connection 'no_such_connection'" in outcome["reason"]
+    assert poller_module._hooks[asyncio.get_running_loop()] == {}
+
+
+async def test_many_users_at_once_look_the_connection_up_once_and_open_one_session(
+    sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch, nothing_left_open: None
+) -> None:
+    from airflow_provider_instantly.hooks.instantly import InstantlyHook
+
+    cid = sandbox.add_campaign("Watched")
+    looked_up: list[str] = []
+    look_up = InstantlyHook._endpoint
+
+    def counted(hook: InstantlyHook, connection: Any, extra: Any) -> Any:
+        looked_up.append(connection.conn_id)
+        return look_up(hook, connection, extra)
+
+    monkeypatch.setattr(InstantlyHook, "_endpoint", counted)
+
+    async def use() -> Any:
+        async with shared_hook(CONN) as hook:
+            await hook.aget_conn()
+            await hook.aget_campaign(cid)
+            return session_of(hook)
+
+    sessions = await asyncio.gather(*(use() for _ in range(20)))
+
+    assert looked_up == [CONN]
+    assert len({id(session) for session in sessions}) == 1
+
+
+def session_of(hook: Any) -> Any:
+    return hook._async._session
+
+
+def test_a_wait_leaves_no_task_and_no_session_behind(sandbox: SandboxClient, nothing_left_open: None) -> None:
+    ids = sandbox.add_campaigns(3, "Watched", script=[(0, "active")], status=ACTIVE)
+
+    async def wait() -> set[Any]:
+        await collected(CampaignStatusTrigger(ids, poll_interval=0.2, stable_for=0.3).run())
+        cancelled = asyncio.create_task(collected(CampaignStatusTrigger(ids, poll_interval=0.2, stable_for=60).run()))
+        await asyncio.sleep(0.5)
+        cancelled.cancel()
+        await asyncio.gather(cancelled, return_exceptions=True)
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert asyncio.run(wait()) == set()
+
+
+# Airflow's own sharing
+
+
+@pytest.fixture
+async def streams() -> Any:
+    """What runs shared streams in the triggerer of Airflow >= 3.3."""
+    shared_stream = pytest.importorskip(
+        "airflow.triggers.shared_stream", reason="Airflow shares streams from 3.3 on", exc_type=ImportError
+    )
+    manager = shared_stream.SharedStreamManager(max_subscriber_queue=50)
+    yield manager
+    await manager.stop_all()
+
+
+async def run_in(streams: Any, trigger_id: int, trigger: Any, limit: int = 1) -> list[Any]:
+    """Run a trigger as the triggerer does, until it has fired so often."""
+    key = trigger.shared_stream_key()
+    stream = streams.subscribe(trigger_id=trigger_id, trigger=trigger, key=key)
+    fired = []
+    try:
+        async with aclosing(trigger.filter_shared_stream(stream)) as events:
+            async for event in events:
+                fired.append(event)
+                if len(fired) == limit:
+                    return fired
+    finally:
+        await streams.unsubscribe(trigger_id, key)
+    return fired
+
+
+async def test_status_and_change_triggers_share_one_stream_in_the_triggerer(
+    sandbox: SandboxClient, streams: Any, nothing_left_open: None
+) -> None:
+    ids = sandbox.add_campaigns(230, "Shared", script=[(0, "active")])
+    waits = [CampaignStatusTrigger(cid, poll_interval=1.0) for cid in ids]
+    changes = CampaignChangeTrigger(poll_interval=1.0)
+    assert len({trigger.shared_stream_key() for trigger in (*waits, changes)}) == 1
+
+    async def launch() -> None:
+        # Two looks for all: what a watcher of changes has not seen before does not change.
+        await eventually(lambda: of("list", sandbox.requests()) >= 9)
+        for cid in ids[:40]:
+            await asyncio.to_thread(sandbox.activate, cid)
+        for cid in ids[40:]:
+            await asyncio.to_thread(sandbox.set_status, cid, "active")
+
+    async with asyncio.timeout(45):
+        fired, *_, changed, _ = await asyncio.gather(
+            *(run_in(streams, number, trigger) for number, trigger in enumerate(waits)),
+            run_in(streams, 1000, changes, limit=len(ids)),
+            launch(),
+        )
+
+    assert fired[0].payload["campaigns"][0]["verdict"] == "reached"
+    assert sorted(event.payload["campaign_id"] for event in changed) == sorted(ids)
+    assert streams._groups == {}
+    requests = sandbox.requests()
+    assert of("list", requests) <= 4 * 45 / 0.9
+    assert of("one", requests) <= 4
+
+
+async def test_a_waiter_that_stalls_harms_no_other(
+    sandbox: SandboxClient, streams: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = sandbox.add_campaigns(2, "Shared", status=ACTIVE)
+    stalled = CampaignStatusTrigger(ids[0], poll_interval=0.1, stable_for=0.2)
+    free = CampaignStatusTrigger(ids[1], poll_interval=0.1, stable_for=2.0)
+    may_go_on = asyncio.Event()
+
+    async def stall(*args: Any) -> Any:
+        await may_go_on.wait()
+        return await CampaignStatusTrigger._event(stalled, *args)
+
+    monkeypatch.setattr(stalled, "_event", stall)
+
+    async with asyncio.timeout(20):
+        task = asyncio.create_task(run_in(streams, 1, stalled))
+        [event] = await run_in(streams, 2, free)
+        assert not task.done()
+        may_go_on.set()
+        [late] = await task
+
+    assert event.payload["campaigns"][0]["verdict"] == late.payload["campaigns"][0]["verdict"] == "reached"
+
+
+async def test_who_joins_while_the_last_one_leaves_is_served(sandbox: SandboxClient, streams: Any) -> None:
+    [cid] = sandbox.add_campaigns(1, "Shared", status=ACTIVE)
+
+    async with asyncio.timeout(20):
+        for number in range(20):
+            first = asyncio.create_task(run_in(streams, number, CampaignStatusTrigger(cid, poll_interval=0.1)))
+            await asyncio.sleep(0.002 * number)
+            second = asyncio.create_task(run_in(streams, 100 + number, CampaignStatusTrigger(cid, poll_interval=0.1)))
+            assert [len(fired) for fired in await asyncio.gather(first, second)] == [1, 1]
+    assert streams._groups == {}
