@@ -1,0 +1,179 @@
+"""
+Where a deferred wait begins and ends: in the triggerer wherever Airflow allows it without a loss, else on a worker.
+
+Airflow >= 3.3 can start a task in the triggerer, with its templates rendered, and end it there. What it then leaves out
+(listeners, asset events, callbacks at the start) is what decides here.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, overload
+
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from airflow.triggers.base import StartTriggerArgs
+
+#: Seconds by which Airflow's own limit on a deferral lies behind our deadline, which it only backs up.
+BACKSTOP: Final = 600.0
+#: Seconds that a task stays away from the workers at least. Airflow (seen on 3.3.2) fails a task that is queued again
+#: before the scheduler has read the executor's report of its first run.
+MIN_ABSENCE: Final = 10.0
+#: Seconds by which a deferred wait ends before ``execution_timeout`` on Airflow 2.11, which counts the time until a
+#: worker resumes the task, and then ends it with an error that knows nothing of campaigns, nor of ``soft_fail``.
+_HEAD_START: Final = 0.0 if AIRFLOW_V_3_0_PLUS else 30.0
+#: A trigger that starts a task carries its whole serialized DAG. A DAG of 25 tasks takes about 50 kB and 2 ms of CPU in
+#: the triggerer; one of 100 takes 265 kB and 6 ms; one of 1,000 takes 3.5 MB and 75 ms, and the event loop stalls for
+#: more than a second where 50 come together. (Airflow 3.3.2, `python -m benchmarks dag_in_trigger`)
+MAX_TASKS_OF_A_LIGHT_DAG: Final = 25
+
+_FACTS_OF_THE_RUN: Final = frozenset(
+    {
+        "dag_run",
+        "data_interval_end",
+        "data_interval_start",
+        "ds",
+        "ds_nodash",
+        "logical_date",
+        "params",
+        "run_id",
+        "ts",
+        "ts_nodash",
+        "ts_nodash_with_tz",
+    }
+)
+
+
+def why_not_end_in_triggerer(task: Any) -> str | None:
+    """
+    Why success must be noted on a worker, or None where the triggerer may end the task.
+
+    :param task: the operator.
+    """
+    if not AIRFLOW_V_3_3_PLUS:
+        return "Airflow below 3.3 cannot"
+    if task.outlets:
+        return "its outlets are announced on a worker only"
+    if _has_listeners():
+        return "a listener is registered, which hears only of what ends on a worker"
+    return None
+
+
+def why_not_start_in_triggerer(task: Any) -> str | None:
+    """
+    Why the task must begin on a worker, or None where the triggerer may start it.
+
+    :param task: the operator, in its DAG or not yet.
+    """
+    if not AIRFLOW_V_3_3_PLUS:
+        return "Airflow below 3.3 does not render templates there"
+    if not _renders_in_triggerer(task.campaign_id) or not _renders_in_triggerer(task.instantly_conn_id):
+        return "its templates need what only a worker has, such as XComs, variables or macros of the DAG"
+    if not _params_have_values(task):
+        return "a param of its DAG has no valid default, which stops the triggerer of Airflow 3.3.2 altogether"
+    if task.execution_timeout is not None:
+        return "execution_timeout is counted on a worker only"
+    if task.has_on_execute_callback:
+        return "on_execute_callback is called on a worker only"
+    if _has_listeners():
+        return "a listener is registered, which hears only of what begins on a worker"
+    return None
+
+
+def overdue_at(task: Any, started: float) -> float | None:
+    """
+    When a deferred wait has used up the task's ``execution_timeout``, in seconds since the epoch, or None.
+
+    Airflow 3 counts that time on a worker only, so the wait counts it by itself.
+
+    :param task: the operator.
+    :param started: when its worker began, in seconds since the epoch.
+    """
+    limit: timedelta | None = task.execution_timeout
+    if limit is None:
+        return None
+    seconds = limit.total_seconds()
+    return started + seconds - min(_HEAD_START, seconds / 10)
+
+
+def is_light(task: Any) -> bool:
+    """
+    Whether the task's DAG is small enough for its triggers to carry it.
+
+    :param task: the operator; without a DAG it counts as light.
+    """
+    return not task.has_dag() or len(task.dag.task_dict) <= MAX_TASKS_OF_A_LIGHT_DAG
+
+
+class StartsFromTrigger:
+    """
+    The attribute ``start_from_trigger``, decided when Airflow asks, which is when the DAG is complete.
+
+    On the class it is False: Airflow cannot start mapped tasks in the triggerer, and reads it there for them.
+    """
+
+    def __get__(self, task: Any, owner: type) -> bool:
+        """Whether Airflow should start the task in the triggerer."""
+        return task is not None and task.starts_in_triggerer()
+
+
+class StartTriggerArguments:
+    """The attribute ``start_trigger_args``, made when Airflow asks, for the same reason."""
+
+    @overload
+    def __get__(self, task: None, owner: type) -> None: ...
+
+    @overload
+    def __get__(self, task: Any, owner: type) -> StartTriggerArgs | None: ...
+
+    def __get__(self, task: Any, owner: type) -> StartTriggerArgs | None:
+        """What Airflow makes the trigger from."""
+        return None if task is None or not task.starts_in_triggerer() else task.first_trigger()
+
+
+def _params_have_values(task: Any) -> bool:
+    """Airflow 3.3.2 validates the params before a run's own values count; where one fails, its triggerer ends."""
+    try:
+        task.params.validate()
+        if task.has_dag():
+            task.dag.params.validate()
+    except Exception:
+        # Whatever a param's own check raises, the triggerer would meet it too.
+        return False
+    return True
+
+
+def _has_listeners() -> bool:
+    from airflow.providers.common.compat.sdk import get_listener_manager
+
+    return bool(get_listener_manager().has_listeners)
+
+
+def _renders_in_triggerer(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(_renders_in_triggerer(entry) for entry in value)
+    return isinstance(value, str) and _names_only_the_run(value)
+
+
+@lru_cache(maxsize=1024)
+def _names_only_the_run(template: str) -> bool:
+    """
+    Whether a template uses nothing but facts of its DAG run.
+
+    Seen on Airflow 3.3.2: an XCom that a template pulls in the triggerer is never answered, and the trigger hangs; and
+    a DAG's own macros and filters are not there.
+    """
+    if "{" not in template:
+        return True
+    from jinja2 import Environment, TemplateError, meta
+
+    environment = Environment(autoescape=True)
+    try:
+        environment.compile(template)
+        names = meta.find_undeclared_variables(environment.parse(template))
+    except TemplateError:
+        return False
+    return names <= _FACTS_OF_THE_RUN
