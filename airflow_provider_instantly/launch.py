@@ -1,0 +1,122 @@
+"""Whether to launch a campaign, as a pure decision: e-mails cannot be unsent, so it is taken in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_instantly.api.campaign import RUNNING_STATUSES, STOPPED_STATUSES, CampaignStatus
+from airflow_provider_instantly.launch_record import Earlier
+
+if TYPE_CHECKING:
+    from airflow_provider_instantly.api.campaign import Campaign
+
+
+class LaunchAction(StrEnum):
+    """What to do with a campaign that is to be launched."""
+
+    ACTIVATE = "activate"
+    LEAVE = "leave"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True)
+class LaunchPlan:
+    """
+    The decision and its reason.
+
+    :param action: what to do.
+    :param reason: why, as a sentence for the log or the error.
+    :param is_warning: whether a person should look at it.
+    """
+
+    action: LaunchAction
+    reason: str
+    is_warning: bool = False
+
+
+@dataclass(frozen=True)
+class LaunchRules:
+    """
+    What the DAG's author allows.
+
+    :param reactivate_stopped: whether a campaign that Instantly stopped may be activated.
+    :param resume_paused: whether a paused campaign may be resumed.
+    :param check_before: whether the campaign is read before it is activated.
+    """
+
+    reactivate_stopped: bool = False
+    resume_paused: bool = True
+    check_before: bool = True
+
+
+#: After a launch, these mean something else than before it: somebody paused it, or it is done.
+_TELLING: Final = frozenset({CampaignStatus.PAUSED, CampaignStatus.COMPLETED})
+
+
+def plan_launch(campaign: Campaign, rules: LaunchRules, *, earlier: Earlier = Earlier.NOTHING) -> LaunchPlan:
+    """
+    Decide what launching means for a campaign as it stands.
+
+    :param campaign: as it was just read.
+    :param rules: what the DAG's author allows.
+    :param earlier: what came of the activations that this task instance sent before.
+    """
+    status = campaign.status
+    if status is None:
+        return LaunchPlan(LaunchAction.REFUSE, f"Campaign {campaign.title} has no status, so it was not activated.")
+    stands = f"Campaign {campaign.title} is {status.label}"
+    if status in RUNNING_STATUSES:
+        return LaunchPlan(LaunchAction.LEAVE, f"{stands} already, so nothing was sent to Instantly.")
+    if earlier is not Earlier.NOTHING and (status in _TELLING or not status.is_known):
+        return _plan_after_a_launch(stands, status, earlier)
+    if status in STOPPED_STATUSES:
+        return _plan_for_stopped(stands, rules, earlier)
+    if status is CampaignStatus.PAUSED and not rules.resume_paused:
+        return LaunchPlan(
+            LaunchAction.REFUSE,
+            f"{stands}, and resume_paused=False, so it was not activated. Resume it in Instantly first.",
+        )
+    if not status.is_known:
+        reason = f"{stands}, a status that this release does not know. Activating it."
+        return LaunchPlan(LaunchAction.ACTIVATE, reason, is_warning=True)
+    return LaunchPlan(LaunchAction.ACTIVATE, f"{stands}. Activating it.")
+
+
+def _plan_after_a_launch(stands: str, status: CampaignStatus, earlier: Earlier) -> LaunchPlan:
+    """What this task instance launched, or may have, is not launched a second time."""
+    if status is CampaignStatus.PAUSED:
+        return LaunchPlan(
+            LaunchAction.REFUSE,
+            f"{stands}, although this task activated it, or tried to: somebody, or pause_on_kill, may have paused it "
+            "since. A retry does not overrule that, so it was not resumed. Resume it in Instantly, or start a new run.",
+        )
+    if earlier is Earlier.LAUNCHED:
+        if status is CampaignStatus.COMPLETED:
+            return LaunchPlan(LaunchAction.LEAVE, f"{stands}: this task launched it, and it is done.")
+        reason = f"{stands}, a status that this release does not know. This task launched it, so it is left alone."
+        return LaunchPlan(LaunchAction.LEAVE, reason, is_warning=True)
+    return LaunchPlan(
+        LaunchAction.REFUSE,
+        f"{stands}. This task tried to activate it, and nobody can tell whether that took effect, so it was not "
+        "activated again. Look at it in Instantly; if it has sent nothing since, start a new run.",
+    )
+
+
+def _plan_for_stopped(stands: str, rules: LaunchRules, earlier: Earlier) -> LaunchPlan:
+    if rules.reactivate_stopped and earlier is Earlier.LAUNCHED:
+        return LaunchPlan(
+            LaunchAction.REFUSE,
+            f"{stands}: this task launched it, and Instantly stopped it since. reactivate_stopped=True is for how the "
+            "task finds a campaign, so it was not activated again. Mend the cause in Instantly, and start a new run.",
+        )
+    if rules.reactivate_stopped:
+        reason = f"{stands}. Activating it all the same, because of reactivate_stopped=True."
+        return LaunchPlan(LaunchAction.ACTIVATE, reason, is_warning=True)
+    return LaunchPlan(
+        LaunchAction.REFUSE,
+        f"{stands}: Instantly stopped it, so it was not activated. Mend the cause in Instantly first. "
+        "reactivate_stopped=True would activate it all the same; after bounce protection, Instantly does not "
+        "protect it again for 7 days.",
+    )

@@ -1,0 +1,99 @@
+"""
+What earlier tries of the same task instance did, so that a retry does not undo what a person decided since.
+
+Kept in Airflow's task state store, which exists from Airflow 3.3. Below, nothing is remembered, and a retry sees only
+the campaign itself.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from airflow_provider_instantly.api.campaign import CampaignStatus
+    from airflow_provider_instantly.waiting import TaskLog
+
+_KEY: Final = "instantly_activation"
+
+
+class Earlier(StrEnum):
+    """What came of the activations that this task instance sent so far."""
+
+    NOTHING = "nothing"
+    MAYBE = "maybe"
+    LAUNCHED = "launched"
+
+
+class LaunchRecord:
+    """
+    Whether an activation was sent that may have taken effect, and as what the campaign was seen before it.
+
+    :param context: the task's context.
+    :param log: the task's log.
+    """
+
+    def __init__(self, context: Any, log: TaskLog) -> None:
+        self._store = context.get("task_state_store")
+        self._log = log
+        #: What this try noted, or None while it noted nothing and the store has the word.
+        self._noted: dict[str, Any] | None = None
+        self._before: dict[str, Any] = {}
+
+    @property
+    def may_have_launched(self) -> bool:
+        """Whether this task instance sent an activation that may have taken effect."""
+        return bool(self._read())
+
+    def earlier(self, status: CampaignStatus | None) -> Earlier:
+        """
+        What came of what was sent.
+
+        :param status: as the campaign stands now: that it changed since an activation was sent proves a launch.
+        """
+        sent = self._read()
+        if not sent:
+            return Earlier.NOTHING
+        if sent.get("answered"):
+            return Earlier.LAUNCHED
+        seen_before = sent.get("status_before")
+        has_changed = seen_before is not None and status is not None and status.is_known and status != seen_before
+        return Earlier.LAUNCHED if has_changed else Earlier.MAYBE
+
+    def note_sending(self, status_before: CampaignStatus | None) -> None:
+        """
+        Before an activation is sent: the worker may die before its answer comes.
+
+        :param status_before: as the campaign was seen, or None if it was not.
+        """
+        self._before = self._read()
+        status = None if status_before is None else int(status_before)
+        self._note({"status_before": status, "answered": bool(self._before.get("answered"))})
+
+    def note_answered(self) -> None:
+        """After the answer that says that the activation took effect."""
+        self._note({**self._read(), "answered": True})
+
+    def note_without_effect(self) -> None:
+        """After it is certain that what was sent last had no effect: what was sent before that still counts."""
+        self._note(self._before)
+
+    def forget(self) -> None:
+        """After we paused the campaign ourselves: to resume it overrules nobody."""
+        self._note({})
+
+    def _read(self) -> dict[str, Any]:
+        if self._noted is None:
+            stored = None if self._store is None else self._store.get(_KEY, default=None)
+            self._noted = stored if isinstance(stored, dict) else {}
+        return self._noted
+
+    def _note(self, sent: dict[str, Any]) -> None:
+        self._noted = sent
+        if self._store is None:
+            return
+        try:
+            self._store.set(_KEY, sent)
+        except Exception as error:
+            # The launch is safe without the record; only a later try knows less.
+            self._log.warning("The task state store could not be written (%s).", type(error).__name__)

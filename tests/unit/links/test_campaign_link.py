@@ -1,0 +1,58 @@
+"""`CampaignLink`: what Airflow asks of it. That the button works while a task runs is tested on a real Airflow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_instantly.links.campaign import CampaignLink
+from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
+from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
+
+CAMPAIGN_ID = "7d1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5e"
+URL = f"https://app.instantly.ai/app/campaign/{CAMPAIGN_ID}/analytics"
+
+
+def test_what_is_persisted_lies_where_airflow_looks_for_it(task_instance: Any) -> None:
+    ti = task_instance()
+
+    CampaignLink.persist({"ti": ti}, URL)
+
+    assert ti.xcom == {CampaignLink().xcom_key: URL}
+
+
+@pytest.mark.parametrize(("stored", "address"), [(URL, URL), (None, "")], ids=["pushed", "never pushed"])
+def test_the_address_is_read_from_the_tasks_xcom(monkeypatch: pytest.MonkeyPatch, stored: Any, address: str) -> None:
+    asked: list[dict[str, Any]] = []
+
+    class XCom:
+        @staticmethod
+        def get_value(**where: Any) -> Any:
+            asked.append(where)
+            return stored
+
+    monkeypatch.setattr("airflow_provider_instantly.links.campaign.XCom", XCom)
+
+    assert CampaignLink().get_link(None, ti_key="the task") == address  # type: ignore[arg-type]
+    assert asked == [{"key": CampaignLink().xcom_key, "ti_key": "the task"}]
+
+
+@pytest.mark.parametrize("task_class", [ActivateCampaignOperator, CampaignStatusSensor])
+def test_the_link_survives_the_serialization_of_a_dag(task_class: Any) -> None:
+    from airflow.providers.common.compat.sdk import DAG
+    from airflow.serialization.serialized_objects import SerializedDAG
+
+    try:
+        from airflow.serialization.serialized_objects import DagSerialization as Serialization
+    except ImportError:  # Airflow below 3.2
+        Serialization = SerializedDAG  # noqa: N806
+
+    with DAG("with_a_link", schedule=None) as dag:
+        task_class(task_id="a_task", campaign_id=CAMPAIGN_ID)
+    restored = Serialization.from_dict(Serialization.to_dict(dag)).get_task("a_task")
+
+    [link] = restored.operator_extra_links
+    assert link.name == "Campaign in Instantly"
+    assert getattr(link, "xcom_key", CampaignLink.XCOM_KEY) == CampaignLink.XCOM_KEY
+    assert restored.extra_links == ["Campaign in Instantly"]

@@ -1,0 +1,130 @@
+"""Whether to launch: every status, every switch, and everything that an earlier try may have done."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
+from airflow_provider_instantly.launch import LaunchPlan, LaunchRules, plan_launch
+from airflow_provider_instantly.launch_record import Earlier
+
+CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
+SWITCHES = list(itertools.product([False, True], repeat=3))
+ALL_STATUSES = [0, 1, 2, 3, 4, -1, -2, -99, 7]
+
+
+def plan(status: int | None, earlier: Earlier = Earlier.NOTHING, **rules: bool) -> LaunchPlan:
+    campaign = Campaign(CAMPAIGN_ID, None if status is None else CampaignStatus(status), "Autumn")
+    return plan_launch(campaign, LaunchRules(**rules), earlier=earlier)
+
+
+class TestFirstTry:
+    """Rows: a status, and what is done for (reactivate_stopped, resume_paused) = FF, FT, TF, TT."""
+
+    @pytest.mark.parametrize(
+        ("status", "actions"),
+        [
+            (0, "activate activate activate activate"),
+            (3, "activate activate activate activate"),
+            (7, "activate activate activate activate"),
+            (2, "refuse activate refuse activate"),
+            (1, "leave leave leave leave"),
+            (4, "leave leave leave leave"),
+            (-1, "refuse refuse activate activate"),
+            (-2, "refuse refuse activate activate"),
+            (-99, "refuse refuse activate activate"),
+            (None, "refuse refuse refuse refuse"),
+        ],
+    )
+    @pytest.mark.parametrize("check_before", [False, True])
+    def test_every_status_and_switch(self, status: int | None, actions: str, check_before: bool) -> None:
+        found = [
+            plan(status, reactivate_stopped=stopped, resume_paused=paused, check_before=check_before).action.value
+            for stopped, paused in itertools.product([False, True], repeat=2)
+        ]
+        assert found == actions.split()
+
+    def test_by_default_what_instantly_stopped_is_refused_and_what_is_paused_is_resumed(self) -> None:
+        assert [plan(status).action.value for status in (-1, -2, -99)] == ["refuse"] * 3
+        assert plan(2).action == "activate"
+
+    @pytest.mark.parametrize(
+        ("status", "rules", "is_warning"),
+        [(0, {}, False), (1, {}, False), (7, {}, True), (-2, {"reactivate_stopped": True}, True), (2, {}, False)],
+    )
+    def test_what_a_person_should_look_at_is_a_warning(
+        self, status: int, rules: dict[str, bool], is_warning: bool
+    ) -> None:
+        assert plan(status, **rules).is_warning is is_warning
+
+    @pytest.mark.parametrize("status", [-1, -2, -99])
+    def test_a_refusal_says_what_to_do_and_what_it_would_cost(self, status: int) -> None:
+        reason = plan(status).reason
+        assert f'Campaign "Autumn" ({CAMPAIGN_ID}) is {CampaignStatus(status).label}: Instantly stopped it' in reason
+        assert "so it was not activated" in reason
+        assert "Mend the cause in Instantly first." in reason
+        assert "reactivate_stopped=True" in reason
+        assert "7 days" in reason
+
+    def test_a_refusal_to_resume_names_the_pause_and_the_switch(self) -> None:
+        reason = plan(2, resume_paused=False).reason
+        assert "is Paused" in reason
+        assert "resume_paused=False" in reason
+
+    @pytest.mark.parametrize("status", [1, 4])
+    def test_what_runs_is_said_to_be_left_alone(self, status: int) -> None:
+        assert "already, so nothing was sent" in plan(status).reason
+
+
+class TestLaterTry:
+    """What this task instance launched, or may have, is not launched again by a retry."""
+
+    @pytest.mark.parametrize(
+        ("status", "maybe", "launched"),
+        [
+            (0, "activate", "activate"),
+            (1, "leave", "leave"),
+            (4, "leave", "leave"),
+            (2, "refuse", "refuse"),
+            (3, "refuse", "leave"),
+            (7, "refuse", "leave"),
+            (-1, "refuse", "refuse"),
+            (-2, "refuse", "refuse"),
+            (-99, "refuse", "refuse"),
+            (None, "refuse", "refuse"),
+        ],
+    )
+    def test_every_status(self, status: int | None, maybe: str, launched: str) -> None:
+        assert plan(status, Earlier.MAYBE).action == maybe
+        assert plan(status, Earlier.LAUNCHED).action == launched
+
+    @pytest.mark.parametrize(("stopped", "paused", "check"), SWITCHES)
+    def test_no_switch_lets_a_retry_overrule_a_pause(self, stopped: bool, paused: bool, check: bool) -> None:
+        for earlier in (Earlier.MAYBE, Earlier.LAUNCHED):
+            found = plan(2, earlier, reactivate_stopped=stopped, resume_paused=paused, check_before=check)
+            assert found.action == "refuse"
+            assert "A retry does not overrule that" in found.reason
+
+
+@pytest.mark.parametrize("earlier", list(Earlier))
+@pytest.mark.parametrize("status", ALL_STATUSES)
+@pytest.mark.parametrize(("stopped", "paused", "check"), SWITCHES)
+class TestAlways:
+    def test_what_runs_is_never_activated(
+        self, status: int, earlier: Earlier, stopped: bool, paused: bool, check: bool
+    ) -> None:
+        found = plan(status, earlier, reactivate_stopped=stopped, resume_paused=paused, check_before=check)
+        if status in (1, 4):
+            assert found.action == "leave"
+        if status in (-1, -2, -99) and not stopped:
+            assert found.action == "refuse"
+
+    def test_the_reason_is_a_sentence_that_names_the_campaign(
+        self, status: int, earlier: Earlier, stopped: bool, paused: bool, check: bool
+    ) -> None:
+        found = plan(status, earlier, reactivate_stopped=stopped, resume_paused=paused, check_before=check)
+        assert CAMPAIGN_ID in found.reason
+        assert found.reason.endswith(".")
+        assert found.reason.isprintable()

@@ -1,0 +1,163 @@
+"""What a task instance remembers of its launches from try to try, and what becomes of it where nothing remembers."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from airflow_provider_instantly.api.campaign import CampaignStatus
+from airflow_provider_instantly.launch_record import Earlier, LaunchRecord
+
+DRAFT, ACTIVE, PAUSED, COMPLETED = (CampaignStatus(number) for number in (0, 1, 2, 3))
+BOUNCED, UNKNOWN = CampaignStatus(-2), CampaignStatus(7)
+
+
+class TaskStateStore:
+    """As much of Airflow's task state store as is used. It keeps JSON, refuses None, and may fail."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+        self.cannot_read = self.cannot_write = False
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Read a value."""
+        if self.cannot_read:
+            raise RuntimeError("https://user:secret@the.api.server")
+        return json.loads(self.kept[key]) if key in self.kept else default
+
+    def set(self, key: str, value: Any) -> None:
+        """Write a value."""
+        if self.cannot_write:
+            raise RuntimeError("https://user:secret@the.api.server")
+        assert value is not None
+        self.kept[key] = json.dumps(value)
+
+
+@pytest.fixture
+def store() -> TaskStateStore:
+    return TaskStateStore()
+
+
+def record(store: TaskStateStore | None) -> LaunchRecord:
+    """The record as the next try finds it."""
+    context = {} if store is None else {"task_state_store": store}
+    return LaunchRecord(context, logging.getLogger("a task"))
+
+
+def test_the_first_try_has_launched_nothing(store: TaskStateStore) -> None:
+    assert not record(store).may_have_launched
+    assert record(store).earlier(PAUSED) is Earlier.NOTHING
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "earlier"),
+    [
+        (DRAFT, DRAFT, Earlier.MAYBE),
+        (DRAFT, PAUSED, Earlier.LAUNCHED),
+        (PAUSED, PAUSED, Earlier.MAYBE),
+        (PAUSED, COMPLETED, Earlier.LAUNCHED),
+        (COMPLETED, COMPLETED, Earlier.MAYBE),
+        (DRAFT, UNKNOWN, Earlier.MAYBE),
+        (DRAFT, None, Earlier.MAYBE),
+        (None, PAUSED, Earlier.MAYBE),
+    ],
+)
+def test_a_try_that_died_before_the_answer_may_have_launched(
+    store: TaskStateStore, before: CampaignStatus | None, now: CampaignStatus | None, earlier: Earlier
+) -> None:
+    record(store).note_sending(before)
+
+    assert record(store).may_have_launched
+    assert record(store).earlier(now) is earlier
+
+
+@pytest.mark.parametrize("now", [DRAFT, ACTIVE, PAUSED, COMPLETED, BOUNCED, UNKNOWN, None])
+def test_an_answer_proves_the_launch(store: TaskStateStore, now: CampaignStatus | None) -> None:
+    first = record(store)
+    first.note_sending(DRAFT)
+    first.note_answered()
+
+    assert record(store).earlier(now) is Earlier.LAUNCHED
+
+
+def test_what_had_no_effect_counts_no_more(store: TaskStateStore) -> None:
+    first = record(store)
+    first.note_sending(DRAFT)
+    first.note_without_effect()
+
+    assert not first.may_have_launched
+    assert not record(store).may_have_launched
+
+
+def test_what_had_no_effect_does_not_take_back_what_an_earlier_try_did(store: TaskStateStore) -> None:
+    first = record(store)
+    first.note_sending(DRAFT)
+    first.note_answered()
+    second = record(store)
+    second.note_sending(BOUNCED)
+    second.note_without_effect()
+
+    assert record(store).earlier(PAUSED) is Earlier.LAUNCHED
+
+
+def test_a_second_activation_does_not_forget_that_the_first_was_answered(store: TaskStateStore) -> None:
+    first = record(store)
+    first.note_sending(DRAFT)
+    first.note_answered()
+    record(store).note_sending(PAUSED)
+
+    assert record(store).earlier(PAUSED) is Earlier.LAUNCHED
+
+
+def test_what_we_paused_ourselves_may_be_resumed(store: TaskStateStore) -> None:
+    first = record(store)
+    first.note_sending(DRAFT)
+    first.note_answered()
+    first.forget()
+
+    assert record(store).earlier(PAUSED) is Earlier.NOTHING
+
+
+def test_below_airflow_33_a_try_remembers_only_what_it_did_itself() -> None:
+    first = record(None)
+    first.note_sending(DRAFT)
+    first.note_answered()
+
+    assert first.earlier(PAUSED) is Earlier.LAUNCHED
+    assert not record(None).may_have_launched
+
+
+def test_a_store_that_cannot_be_written_is_told_without_its_secrets(
+    store: TaskStateStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.cannot_write = True
+    first = record(store)
+
+    first.note_sending(DRAFT)
+    first.note_answered()
+
+    assert first.earlier(PAUSED) is Earlier.LAUNCHED, "this try still knows"
+    assert "could not be written (RuntimeError)" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_store_that_cannot_be_read_stops_the_try_before_anything_is_sent(store: TaskStateStore) -> None:
+    """Otherwise a retry could overrule a person who has paused the campaign since."""
+    store.cannot_read = True
+
+    with pytest.raises(RuntimeError):
+        record(store).earlier(PAUSED)
+    with pytest.raises(RuntimeError):
+        record(store).note_sending(DRAFT)
+
+
+@pytest.mark.parametrize("foreign", [True, 1, "sent", [1], {}, {"answered": None}])
+def test_what_nobody_wrote_as_a_record_is_not_believed(store: TaskStateStore, foreign: Any) -> None:
+    record(store).note_sending(DRAFT)
+    [key] = store.kept
+    store.kept[key] = json.dumps(foreign)
+
+    assert record(store).earlier(DRAFT) in (Earlier.NOTHING, Earlier.MAYBE)

@@ -1,0 +1,181 @@
+"""The launch from try to try: what a person, Instantly or a dead worker did in between is never overruled."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_instantly.exceptions import LaunchNotConfirmedError, LaunchRefusedError
+from airflow_provider_instantly.hooks.instantly import InstantlyHook
+from airflow_provider_instantly.launch import LaunchRules
+from airflow_provider_instantly.launch_record import LaunchRecord
+from airflow_provider_instantly.launcher import Launched, Launcher
+
+if TYPE_CHECKING:
+    from airflow_provider_instantly.sandbox.client import SandboxClient
+
+pytestmark = pytest.mark.usefixtures("sandbox_time", "short_pauses")
+
+DRAFT, ACTIVE, PAUSED, COMPLETED, BOUNCED, UNKNOWN = 0, 1, 2, 3, -2, 7
+
+
+class Killed(BaseException):
+    """The worker is gone: nothing after this line runs."""
+
+
+class TaskStateStore(dict[str, str]):
+    """What Airflow >= 3.3 keeps for the tries of one task instance."""
+
+    broken = False
+
+    def get(self, key: str, default: Any = None) -> Any:  # type: ignore[override]
+        """Read a value."""
+        if self.broken:
+            raise RuntimeError("The API server is away.")
+        return json.loads(self[key]) if key in self else default
+
+    def set(self, key: str, value: Any) -> None:
+        """Write a value."""
+        self[key] = json.dumps(value)
+
+
+@pytest.fixture
+def store() -> TaskStateStore:
+    return TaskStateStore()
+
+
+def launch(
+    campaign_id: str, store: TaskStateStore | None, *, try_number: int = 1, may_settle: bool = False, **rules: Any
+) -> Launched:
+    """Launch as one try of a task does."""
+    log = logging.getLogger("a task")
+    with InstantlyHook() as hook:
+        return Launcher(
+            hook=hook,
+            rules=LaunchRules(**rules),
+            record=LaunchRecord({} if store is None else {"task_state_store": store}, log),
+            is_retry=try_number > 1,
+            may_settle=may_settle,
+            log=log,
+        ).launch(campaign_id)
+
+
+def die_after_the_activation(monkeypatch: pytest.MonkeyPatch, *, before_the_answer: bool) -> None:
+    activate = InstantlyHook.activate_campaign
+
+    def dying(hook: InstantlyHook, campaign_id: str, **more: Any) -> Any:
+        activate(hook, campaign_id, **more)
+        raise Killed
+
+    def dying_after(record: LaunchRecord) -> None:
+        noted(record)
+        raise Killed
+
+    noted = LaunchRecord.note_answered
+    if before_the_answer:
+        monkeypatch.setattr(InstantlyHook, "activate_campaign", dying)
+    else:
+        monkeypatch.setattr(LaunchRecord, "note_answered", dying_after)
+
+
+@pytest.mark.parametrize("before_the_answer", [True, False])
+@pytest.mark.parametrize("first", [DRAFT, PAUSED])
+@pytest.mark.parametrize(
+    ("since", "ends"),
+    [(PAUSED, LaunchRefusedError), (ACTIVE, None), (COMPLETED, None), (BOUNCED, LaunchRefusedError)],
+)
+def test_a_retry_after_a_dead_worker_overrules_nobody(
+    sandbox: SandboxClient, store: TaskStateStore, before_the_answer: bool, first: int, since: int, ends: Any
+) -> None:
+    cid = sandbox.add_campaign("Spring", status=first)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        die_after_the_activation(monkeypatch, before_the_answer=before_the_answer)
+        with pytest.raises(Killed):
+            launch(cid, store)
+    sandbox.set_status(cid, since)
+
+    if ends is None:
+        assert launch(cid, store, try_number=2).by_this_run
+    else:
+        with pytest.raises(ends):
+            launch(cid, store, try_number=2)
+
+    assert sandbox.activations(cid) == 1
+    assert sandbox.campaign(cid)["status"] == since
+
+
+def test_without_a_store_a_retry_sees_only_the_campaign(sandbox: SandboxClient) -> None:
+    cid = sandbox.add_campaign("Spring")
+    assert launch(cid, None).by_this_run
+
+    assert not launch(cid, None, try_number=2).by_this_run, "it runs already, and nobody remembers why"
+    assert sandbox.activations(cid) == 1
+
+
+def test_a_store_that_cannot_be_read_stops_the_launch(sandbox: SandboxClient, store: TaskStateStore) -> None:
+    cid = sandbox.add_campaign("Spring", status=PAUSED)
+    store.broken = True
+
+    with pytest.raises(RuntimeError, match="The API server is away"):
+        launch(cid, store, try_number=2)
+
+    assert sandbox.activations(cid) == 0
+
+
+def test_a_store_that_cannot_be_read_before_an_unseen_launch_stops_it(
+    sandbox: SandboxClient, store: TaskStateStore
+) -> None:
+    cid = sandbox.add_campaign("Spring")
+    store.broken = True
+
+    with pytest.raises(RuntimeError, match="The API server is away"):
+        launch(cid, store, check_before=False)
+
+    assert sandbox.activations(cid) == 0
+
+
+def test_an_activation_that_is_refused_leaves_no_record(sandbox: SandboxClient, store: TaskStateStore) -> None:
+    cid = sandbox.add_campaign("Spring", status=PAUSED)
+    sandbox.add_fault("error", path="*/activate", status=403)
+    with pytest.raises(Exception, match="403"):
+        launch(cid, store)
+
+    assert launch(cid, store, try_number=2).by_this_run
+    assert sandbox.activations(cid) == 1
+
+
+def test_an_activation_whose_answer_was_lost_is_not_repeated_by_the_next_try(
+    sandbox: SandboxClient, store: TaskStateStore
+) -> None:
+    """The answer is lost and nothing can be read: whether the campaign is paused by a person, the retry finds out."""
+    cid = sandbox.add_campaign("Spring")
+    sandbox.add_fault("reset", path="*/activate", moment="after")
+    sandbox.add_fault("error", path=f"*/campaigns/{cid}", method="GET", status=503, skip=1, count=None)
+    with pytest.raises(LaunchNotConfirmedError):
+        launch(cid, store)
+    sandbox.clear_faults()
+    sandbox.pause(cid)
+
+    with pytest.raises(LaunchRefusedError, match="A retry does not overrule that"):
+        launch(cid, store, try_number=2)
+
+    assert sandbox.activations(cid) == 1
+
+
+@pytest.mark.parametrize("status", [COMPLETED, UNKNOWN])
+def test_what_may_have_been_launched_unseen_is_not_launched_on_a_guess(
+    sandbox: SandboxClient, store: TaskStateStore, status: int
+) -> None:
+    """Nobody looked before the first try, so nobody can tell whether it has an effect that is over already."""
+    cid = sandbox.add_campaign("Spring", status=status, script=[(0, status)])
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        die_after_the_activation(monkeypatch, before_the_answer=True)
+        with pytest.raises(Killed):
+            launch(cid, store, check_before=False)
+
+    with pytest.raises(LaunchRefusedError, match="nobody can tell"):
+        launch(cid, store, try_number=2, check_before=False)
+    assert sandbox.activations(cid) == 1
