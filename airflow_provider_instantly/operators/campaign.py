@@ -1,0 +1,260 @@
+"""The operator that launches a campaign: looks first, activates once, confirms, and waits if told to."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
+
+from airflow_provider_instantly import arguments, attempt
+from airflow_provider_instantly.deferral import BACKSTOP, MIN_ABSENCE, overdue_at, why_not_end_in_triggerer
+from airflow_provider_instantly.exceptions import CampaignWaitError, LaunchRefusedError
+from airflow_provider_instantly.launch import LaunchRules
+from airflow_provider_instantly.launch_record import LaunchRecord
+from airflow_provider_instantly.launcher import Launched, Launcher
+from airflow_provider_instantly.links.campaign import CampaignLink
+from airflow_provider_instantly.policy import Goal, Wait
+from airflow_provider_instantly.waiting import (
+    look,
+    raise_for_result,
+    result_of_event,
+    returned,
+    steady_clock,
+    tell,
+    wait_on_worker,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_instantly.policy import WaitResult
+    from airflow_provider_instantly.waiting import Clock
+
+
+class ActivateCampaignOperator(BaseOperator):
+    """
+    Launches a campaign, or resumes it, and makes sure that it is launched.
+
+    It reads the campaign first. What runs is left alone, so a retry, a cleared task and a second run do no harm. What
+    Instantly stopped (Accounts Unhealthy, Bounce Protect, Account Suspended) is refused. After an answer that was
+    lost it reads again before it decides; it never repeats an activation blindly.
+
+    It returns a dict: ``id``, ``name``, ``status``, ``status_name``, ``launched`` (whether this run did it), ``url``,
+    and ``next_sending_window`` (``opens`` and ``closes`` in ISO 8601, or None).
+
+    :param campaign_id: the UUID of the campaign. (templated)
+    :param instantly_conn_id: the id of the Airflow connection. (templated)
+    :param wait_for_active: whether to wait, after the launch, until the campaign is seen Active.
+    :param deferrable: whether that wait takes place in the triggerer.
+    :param timeout: seconds, or a ``timedelta``, after which the wait fails, without a retry.
+    :param poll_interval: seconds, or a ``timedelta``, between two looks of the wait.
+    :param stable_for: seconds, or a ``timedelta``, for which Active must be seen to hold. Instantly finds an
+        unhealthy account only some time after the launch, so Active right after it proves little.
+    :param reactivate_stopped: whether to activate a campaign that Instantly itself stopped. After bounce protection,
+        Instantly does not protect a reactivated campaign again for 7 days.
+    :param resume_paused: whether to resume a campaign that is paused.
+    :param check_before: whether to read the campaign before it is activated. Without, a key with the scope
+        ``campaigns:update`` is enough, but a campaign that Instantly stopped is reactivated unseen. A retry always
+        looks first.
+    :param pause_on_kill: whether to pause the campaign that this run launched when the waiting task is killed, marked
+        failed or cleared. On a worker always; in the triggerer on Airflow >= 3.3. By default the campaign goes on.
+    :raises ValueError: while the DAG is parsed, if a parameter can be of no use.
+    """
+
+    template_fields: Sequence[str] = ("campaign_id", "instantly_conn_id")
+    operator_extra_links = (CampaignLink(),)
+    ui_color = "#dfeeff"
+
+    def __init__(
+        self,
+        *,
+        campaign_id: str,
+        instantly_conn_id: str = "instantly_default",
+        wait_for_active: bool = False,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        timeout: float | timedelta = 3600.0,
+        poll_interval: float | timedelta = 60.0,
+        stable_for: float | timedelta | None = None,
+        reactivate_stopped: bool = False,
+        resume_paused: bool = True,
+        check_before: bool = True,
+        pause_on_kill: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        arguments.check_campaign_ids_early("campaign_id", campaign_id, many=False)
+        self.campaign_id = campaign_id
+        self.instantly_conn_id = arguments.connection_id("instantly_conn_id", instantly_conn_id)
+        self.wait_for_active = arguments.flag("wait_for_active", wait_for_active)
+        self.deferrable = arguments.flag("deferrable", deferrable)
+        self.timeout = arguments.seconds("timeout", timeout)
+        self.poll_interval = arguments.seconds("poll_interval", poll_interval, low=arguments.MIN_POLL_INTERVAL)
+        self.stable_for = 0.0 if stable_for is None else arguments.seconds("stable_for", stable_for)
+        self.reactivate_stopped = arguments.flag("reactivate_stopped", reactivate_stopped)
+        self.resume_paused = arguments.flag("resume_paused", resume_paused)
+        self.check_before = arguments.flag("check_before", check_before)
+        self.pause_on_kill = arguments.flag("pause_on_kill", pause_on_kill)
+        self._pause_if_own: Callable[[], None] | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """
+        Launch, confirm, and wait if told to.
+
+        :param context: the task's context.
+        :raises LaunchRefusedError: if the campaign must not be launched as it stands. Not retried.
+        :raises CampaignStoppedError: if Instantly stopped the campaign after the launch. Not retried.
+        :raises LaunchNotConfirmedError: if nobody can say whether the launch took effect.
+        :raises InstantlyError: if Instantly refused a request or could not be reached; nothing was launched then.
+        """
+        from airflow_provider_instantly.hooks.instantly import InstantlyHook
+
+        clock = steady_clock()
+        began = clock()
+        campaign_id = self._checked_campaign_id()
+        with InstantlyHook(self.instantly_conn_id) as hook:
+            url = hook.campaign_page(campaign_id)
+            CampaignLink.persist(context, url)
+            record = LaunchRecord(context, self.log)
+            launcher = Launcher(
+                hook=hook,
+                rules=LaunchRules(self.reactivate_stopped, self.resume_paused, self.check_before),
+                record=record,
+                is_retry=context["ti"].try_number > 1,
+                may_settle=self.wait_for_active,
+                log=self.log,
+            )
+            launched = launcher.launch(campaign_id)
+        summary = self._summary(launched, url)
+        if not self.wait_for_active:
+            return self._done(context, summary)
+        if self.pause_on_kill and launched.by_this_run:
+            attempt.claim(context["ti"])
+            self._pause_if_own = partial(self._pause, campaign_id, context["ti"], record)
+        return self._arrived(context, self._wait(launched, summary, clock, began), summary)
+
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """
+        Resume after the triggerer.
+
+        :param context: the task's context.
+        :param event: what the trigger fired. It is input: anything unexpected fails the task.
+        """
+        campaign_id = self._checked_campaign_id()
+        result = result_of_event(event, self._goal(deadline=None), [campaign_id])
+        summary = event.get("echo")
+        if not isinstance(summary, dict) or summary.get("id") != campaign_id:
+            summary = {"id": campaign_id}
+        return self._arrived(context, result, summary)
+
+    def on_kill(self) -> None:
+        """
+        Pause the campaign that this attempt launched and waits for, if told to: the task is killed on its worker.
+
+        :raises CampaignWaitError: to end the wait; after SIGTERM, Airflow >= 3 would let it go on.
+        """
+        if self._pause_if_own is None:
+            return
+        self._pause_if_own()
+        if not isinstance(sys.exception(), AirflowTaskTimeout):
+            raise CampaignWaitError("The task was killed, so it does not wait any longer.")
+
+    def _pause(self, campaign_id: str, ti: Any, record: LaunchRecord) -> None:
+        from airflow_provider_instantly.hooks.instantly import InstantlyHook
+
+        with InstantlyHook(self.instantly_conn_id) as hook:
+            campaign = hook.get_campaign(campaign_id)
+            if attempt.can_be_paused(campaign) and attempt.is_own(ti):
+                hook.pause_campaign(campaign_id)
+                self.log.info("Paused campaign %s, because its task was killed.", campaign.title)
+                record.forget()
+
+    # The wait
+
+    def _wait(self, launched: Launched, summary: dict[str, Any], clock: Clock, began: float) -> WaitResult:
+        from airflow_provider_instantly.hooks.instantly import InstantlyHook
+
+        now, campaign = clock(), launched.campaign
+        goal = self._goal(deadline=now + self.timeout)
+        wait = Wait([campaign.id], goal, now=now)
+        # The policy decides about pauses after errors, so the hook makes one attempt a look.
+        with InstantlyHook(self.instantly_conn_id, max_retries=0) as hook:
+            if launched.was_seen:
+                decision = wait.advance({campaign.id: campaign}, now=now)
+                tell(decision, self.log)
+            else:
+                decision = look(hook, wait, clock, self.log)
+            if decision.delay is None:
+                return wait.result()
+            if self.deferrable:
+                self._defer(campaign.id, replace(goal, overdue_at=overdue_at(self, began)), summary, now)
+            time.sleep(decision.delay)
+            return wait_on_worker(hook, wait, clock, self.log)
+
+    def _defer(self, campaign_id: str, goal: Goal, summary: dict[str, Any], now: float) -> None:
+        from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger
+
+        self.defer(
+            trigger=CampaignStatusTrigger(
+                campaign_id,
+                self.instantly_conn_id,
+                **goal.as_json(),
+                echo=summary,
+                ends_task=why_not_end_in_triggerer(self) is None,
+                resume_after=now + MIN_ABSENCE,
+                pause_on_kill=self.pause_on_kill and summary["launched"],
+            ),
+            method_name="execute_complete",
+            # A deferral that Airflow ends knows nothing of campaigns, so ours always ends first.
+            timeout=timedelta(seconds=self.timeout + BACKSTOP),
+        )
+
+    def _goal(self, *, deadline: float | None) -> Goal:
+        return Goal(
+            stable_for=self.stable_for,
+            poll_interval=self.poll_interval,
+            deadline=deadline,
+            timeout=self.timeout,
+        )
+
+    # What is returned
+
+    def _summary(self, launched: Launched, url: str) -> dict[str, Any]:
+        campaign = launched.campaign
+        window = campaign.schedule.next_sending_window(datetime.now(UTC))
+        opens = None if window is None else {"opens": window.opens.isoformat(), "closes": window.closes.isoformat()}
+        return {
+            "id": campaign.id,
+            "name": campaign.name,
+            "status": None if campaign.status is None else int(campaign.status),
+            "status_name": campaign.status_label,
+            "launched": launched.by_this_run,
+            "url": url,
+            "next_sending_window": opens,
+        }
+
+    def _arrived(self, context: Context, result: WaitResult, summary: dict[str, Any]) -> dict[str, Any]:
+        raise_for_result(result)
+        self.log.info("Done: %s.", result.state)
+        return self._done(context, returned(result, summary))
+
+    def _done(self, context: Context, summary: dict[str, Any]) -> dict[str, Any]:
+        """Tell the schedules that follow this task's assets which campaign it was, and how it stands."""
+        for outlet in self.outlets:
+            if hasattr(outlet, "uri"):
+                context["outlet_events"][outlet].extra = {
+                    key: summary[key] for key in ("id", "status", "status_name") if key in summary
+                }
+        return summary
+
+    def _checked_campaign_id(self) -> str:
+        try:
+            return arguments.campaign_ids("campaign_id", self.campaign_id, many=False)[0]
+        except ValueError as error:
+            raise LaunchRefusedError(str(error)) from error

@@ -1,0 +1,317 @@
+"""The sensor: waits until campaigns have a status, or says why they never will."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from airflow_provider_instantly import arguments
+from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignStatus
+from airflow_provider_instantly.api.errors import InstantlyError
+from airflow_provider_instantly.deferral import (
+    BACKSTOP,
+    MIN_ABSENCE,
+    StartsFromTrigger,
+    StartTriggerArguments,
+    is_light,
+    overdue_at,
+    why_not_end_in_triggerer,
+    why_not_start_in_triggerer,
+)
+from airflow_provider_instantly.links.campaign import CampaignLink
+from airflow_provider_instantly.policy import DEFAULT_FAILURE_BUDGET, Goal, Wait
+from airflow_provider_instantly.waiting import (
+    look,
+    raise_for_result,
+    result_of_event,
+    steady_clock,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+    from airflow.triggers.base import StartTriggerArgs
+
+    from airflow_provider_instantly.hooks.instantly import InstantlyHook
+    from airflow_provider_instantly.policy import WaitResult
+    from airflow_provider_instantly.waiting import Clock
+
+
+class CampaignStatusSensor(BaseSensorOperator):
+    """
+    Waits until a campaign has a status; it changes nothing in Instantly.
+
+    It succeeds in a target status, or one that lies beyond it: a campaign that is Completed has been Active. It fails
+    at once, and without a retry, in a failed status. Draft, Paused and statuses that nobody knows yet are waited out.
+    All modes decide alike. ``mode="reschedule"`` gives its worker back between two looks, but keeps it while
+    there is something to remember: a target that has to hold, an answer that did not come.
+
+    :param campaign_id: the UUID of a campaign, or several: a list, a template, an XCom. (templated)
+    :param target_statuses: the statuses to wait for, `CampaignStatus` members or their numbers.
+    :param failed_statuses: the statuses in which to fail. A status in both is a target.
+    :param stable_for: seconds, or a ``timedelta``, for which the target must be seen to hold. Instantly finds an
+        unhealthy account only some time after the launch, so Active right after it proves little.
+    :param instantly_conn_id: the id of the Airflow connection. (templated)
+    :param failure_budget: seconds, or a ``timedelta``, without any answer after which to give up.
+    :param fail_fast: of several campaigns, whether the first that fails ends the wait.
+    :param deferrable: whether to wait in the triggerer.
+    :param start_from_trigger: whether a deferrable wait begins in the triggerer, without a worker (Airflow >= 3.3). By
+        default it does where nothing is lost and the DAG is small; where it cannot, a worker begins it.
+    :param end_from_trigger: whether a deferrable wait that succeeds ends in the triggerer, without a worker (Airflow
+        >= 3.3). By default it does where nothing is lost. A failure always ends on a worker, which raises its reason.
+    :param poke_interval: seconds, or a ``timedelta``, between two looks.
+    :param timeout: seconds, or a ``timedelta``, after which the sensor fails, without a retry.
+    :raises ValueError: while the DAG is parsed, if a parameter can be of no use.
+    """
+
+    template_fields: Sequence[str] = ("campaign_id", "instantly_conn_id")
+    operator_extra_links = (CampaignLink(),)
+    ui_color = "#e4ecfb"
+    #: Airflow asks `start_from_trigger` already while its own part of the sensor is being built.
+    deferrable: bool = False
+    _has_warned: bool = False
+    start_from_trigger = StartsFromTrigger()
+    start_trigger_args = StartTriggerArguments()
+
+    def __init__(
+        self,
+        *,
+        campaign_id: str | Collection[str],
+        target_statuses: Collection[int] = (CampaignStatus.ACTIVE,),
+        failed_statuses: Collection[int] = STOPPED_STATUSES,
+        stable_for: float | timedelta | None = None,
+        instantly_conn_id: str = "instantly_default",
+        failure_budget: float | timedelta = DEFAULT_FAILURE_BUDGET,
+        fail_fast: bool = True,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        start_from_trigger: bool | None = None,
+        end_from_trigger: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        arguments.check_campaign_ids_early("campaign_id", campaign_id, many=True)
+        arguments.seconds("poke_interval", self.poke_interval, low=arguments.MIN_POLL_INTERVAL)
+        if self.exponential_backoff:
+            raise ValueError(
+                "exponential_backoff is not for CampaignStatusSensor: it looks every poke_interval, and pauses longer "
+                "by itself after errors."
+            )
+        self.campaign_id = campaign_id
+        self.target_statuses = arguments.statuses("target_statuses", target_statuses)
+        self.failed_statuses = arguments.statuses("failed_statuses", failed_statuses, may_be_empty=True)
+        self.stable_for = 0.0 if stable_for is None else arguments.seconds("stable_for", stable_for)
+        self.instantly_conn_id = arguments.connection_id("instantly_conn_id", instantly_conn_id)
+        self.failure_budget = arguments.seconds("failure_budget", failure_budget)
+        self.fail_fast = arguments.flag("fail_fast", fail_fast)
+        self.deferrable = arguments.flag("deferrable", deferrable)
+        self.wants_start = (
+            None if start_from_trigger is None else arguments.flag("start_from_trigger", start_from_trigger)
+        )
+        self.wants_end = None if end_from_trigger is None else arguments.flag("end_from_trigger", end_from_trigger)
+
+    def execute(self, context: Context) -> Any:
+        """
+        Wait in the way that the parameters ask for.
+
+        :param context: the task's context.
+        :return: how it stands with the campaign, or with each of them.
+        """
+        try:
+            result = self._wait(context, steady_clock())
+        except (AirflowFailException, AirflowTaskTimeout) as error:
+            self._skip_if_told(error)
+            raise
+        return self._conclude(context, result)
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """
+        Look once, remembering nothing: for callers that drive the sensor by themselves.
+
+        :param context: the task's context.
+        """
+        clock = steady_clock()
+        wait = Wait(self._campaign_ids(), self._goal(deadline=None), now=clock())
+        with self._hook() as hook:
+            if look(hook, wait, clock, self.log).delay is not None:
+                return PokeReturnValue(is_done=False)
+        return PokeReturnValue(is_done=True, xcom_value=self._conclude(context, wait.result()))
+
+    def execute_complete(self, context: Context, event: Any = None) -> Any:
+        """
+        Resume after the triggerer.
+
+        :param context: the task's context.
+        :param event: what the trigger fired. It is input: anything unexpected fails the task.
+        """
+        return self._conclude(context, result_of_event(event, self._goal(deadline=None), self._campaign_ids()))
+
+    def starts_in_triggerer(self) -> bool:
+        """Whether Airflow starts this task in the triggerer; asked when its DAG is complete."""
+        if not self._may_start_in_triggerer():
+            return False
+        if not is_light(self) and self.wants_start:
+            self._warn_of_heavy_dag()
+        return is_light(self) or self.wants_start is True
+
+    def first_trigger(self) -> StartTriggerArgs:
+        """What Airflow makes the trigger from, where it starts the task in the triggerer."""
+        from airflow.triggers.base import StartTriggerArgs
+
+        return StartTriggerArgs(
+            trigger_cls="airflow_provider_instantly.triggers.campaign.CampaignStatusTrigger",
+            trigger_kwargs={
+                "campaign_id": self.campaign_id,
+                "instantly_conn_id": self.instantly_conn_id,
+                **self._goal(deadline=None).as_json(),
+                "ends_task": self._ends_in_triggerer(),
+            },
+            next_method="execute_complete",
+            timeout=timedelta(seconds=self.timeout + BACKSTOP),
+        )
+
+    def _say_why_on_worker(self) -> None:
+        if self.wants_start and (reason := why_not_start_in_triggerer(self)):
+            self.log.info("The wait began on a worker, although start_from_trigger=True: %s.", reason)
+        if self.wants_end and (reason := why_not_end_in_triggerer(self)):
+            self.log.info("The wait will end on a worker, although end_from_trigger=True: %s.", reason)
+
+    def _ends_in_triggerer(self) -> bool:
+        return self.wants_end is not False and why_not_end_in_triggerer(self) is None
+
+    def _may_start_in_triggerer(self) -> bool:
+        return self.deferrable and self.wants_start is not False and why_not_start_in_triggerer(self) is None
+
+    def _warn_of_heavy_dag(self) -> None:
+        """Once for all sensors of a DAG: the first of them speaks, which Airflow asks when the DAG is complete."""
+        first = next(
+            task
+            for task in self.dag.task_dict.values()
+            if isinstance(task, CampaignStatusSensor) and task.wants_start and task._may_start_in_triggerer()
+        )
+        if first is not self or self._has_warned:
+            return
+        self._has_warned = True
+        self.log.warning(
+            "start_from_trigger=True in DAG %s, which has %d tasks: each such trigger carries the whole DAG into the "
+            "triggerer. Split the DAG, watch all campaigns with one sensor, or leave start_from_trigger alone.",
+            self.dag_id,
+            len(self.dag.task_dict),
+        )
+
+    def _wait(self, context: Context, clock: Clock) -> WaitResult:
+        campaign_ids = self._campaign_ids()
+        began = clock()
+        goal = self._goal(deadline=self._started(context, clock) + self.timeout)
+        wait = Wait(campaign_ids, goal, now=began)
+        with self._hook() as hook:
+            if len(campaign_ids) == 1:
+                with contextlib.suppress(InstantlyError):
+                    CampaignLink.persist(context, hook.campaign_page(campaign_ids[0]))
+            while (delay := look(hook, wait, clock, self.log).delay) is not None:
+                if self.deferrable:
+                    self._say_why_on_worker()
+                    self._defer(campaign_ids, replace(goal, overdue_at=overdue_at(self, began)), clock())
+                if self.reschedule and not wait.has_memory:
+                    raise _reschedule(delay)
+                time.sleep(delay)
+        return wait.result()
+
+    def _defer(self, campaign_ids: list[str], goal: Goal, now: float) -> None:
+        from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger
+
+        only = campaign_ids[0] if len(campaign_ids) == 1 else campaign_ids
+        self.defer(
+            trigger=CampaignStatusTrigger(
+                only,
+                self.instantly_conn_id,
+                **goal.as_json(),
+                ends_task=self._ends_in_triggerer(),
+                resume_after=now + MIN_ABSENCE,
+            ),
+            method_name="execute_complete",
+            # A deferral that Airflow ends knows nothing of campaigns, so ours always ends first.
+            timeout=timedelta(seconds=max(0.0, (goal.deadline or now) - now) + BACKSTOP),
+        )
+
+    def _conclude(self, context: Context, result: WaitResult) -> Any:
+        try:
+            raise_for_result(result)
+        except (AirflowException, AirflowTaskTimeout) as error:
+            if len(result.campaigns) > 1:
+                # A task that fails returns nothing, and its message has room for some campaigns only.
+                context["ti"].xcom_push(key="campaigns", value=result.xcom)
+            self._skip_if_told(error)
+            raise
+        self.log.info("Done: %s.", result.state)
+        return result.xcom
+
+    def _skip_if_told(self, error: BaseException) -> None:
+        """Both switches mean the same in all modes; Airflow's own loop honours them for some errors only."""
+        if self.soft_fail or self.never_fail:
+            # When a task resumes, Airflow >= 3 puts words of its own in the place of ours.
+            self.log.warning("%s", error)
+            raise AirflowSkipException(f"{error} Skipped, because the sensor is told not to fail.") from error
+
+    def _campaign_ids(self) -> list[str]:
+        try:
+            return arguments.campaign_ids("campaign_id", self.campaign_id, many=True)
+        except ValueError as error:
+            raise AirflowFailException(str(error)) from error
+
+    def _goal(self, *, deadline: float | None) -> Goal:
+        return Goal(
+            target_statuses=self.target_statuses,
+            failed_statuses=self.failed_statuses,
+            stable_for=self.stable_for,
+            poll_interval=self.poke_interval,
+            deadline=deadline,
+            timeout=self.timeout,
+            failure_budget=None if self.silent_fail else self.failure_budget,
+            fail_fast=self.fail_fast,
+        )
+
+    def _hook(self) -> InstantlyHook:
+        from airflow_provider_instantly.hooks.instantly import InstantlyHook
+
+        # The policy decides about pauses after errors, so the hook makes one attempt a look.
+        return InstantlyHook(self.instantly_conn_id, max_retries=0)
+
+    def _started(self, context: Context, clock: Clock) -> float:
+        """When the wait began: for a rescheduled task, at its first look."""
+        first = _first_look(context["ti"], context, self.retries) if self.reschedule else None
+        return clock() if first is None else first.timestamp()
+
+
+def _first_look(ti: Any, context: Context, retries: int | None) -> datetime | None:
+    if hasattr(ti, "get_first_reschedule_date"):
+        first: datetime | None = ti.get_first_reschedule_date(context)
+        return first
+    # Airflow 2: what its own BaseSensorOperator asks its database.
+    from airflow.sensors.base import _orig_start_date
+
+    first_try = (ti.max_tries or 0) - (retries or 0) + 1
+    found: datetime | None = _orig_start_date(ti.dag_id, ti.task_id, ti.run_id, ti.map_index, first_try)
+    return found
+
+
+def _reschedule(delay: float) -> Exception:
+    try:
+        from airflow.sdk.exceptions import AirflowRescheduleException
+    except ImportError:  # Airflow 2
+        from airflow.exceptions import AirflowRescheduleException
+    next_look = datetime.now(UTC) + timedelta(seconds=delay)
+    return AirflowRescheduleException(next_look)  # type: ignore[no-untyped-call]

@@ -1,0 +1,119 @@
+"""Each task with the one scope that the manual says is enough, and with all others but that one."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_instantly.api.errors import InstantlyPermissionError
+from airflow_provider_instantly.exceptions import CampaignWaitError
+from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
+from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_instantly.sandbox.client import SandboxClient
+
+READ, UPDATE = "campaigns:read", "campaigns:update"
+OTHERS = ["campaigns:create", "campaigns:delete", "leads:all", "workspaces:all"]
+SENSORS: list[dict[str, Any]] = [{"mode": "poke"}, {"mode": "reschedule"}, {"deferrable": True}]
+
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
+
+@pytest.fixture
+def with_scopes(sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let the connection have a key with these scopes and no other."""
+
+    def with_scopes(*scopes: str) -> None:
+        key = sandbox.add_key("with few scopes", scopes)
+        connection = {**json.loads(sandbox.airflow_connection), "password": key}
+        monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", json.dumps(connection))
+
+    return with_scopes
+
+
+def requests_made(sandbox: SandboxClient) -> set[tuple[str, int]]:
+    return {(request["method"], request["status"]) for request in sandbox.requests()}
+
+
+@pytest.mark.parametrize("how", SENSORS, ids=str)
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_sensor_needs_only_to_read(
+    sandbox: SandboxClient, run_task: Any, with_scopes: Any, how: dict[str, Any], count: int
+) -> None:
+    campaigns = sandbox.add_campaigns(count, script=[(0, "active")], running=True)
+    with_scopes(READ)
+
+    run = run_task(CampaignStatusSensor(task_id="a_task", campaign_id=campaigns, poke_interval=0.1, **how))
+
+    assert run.error is None
+    assert requests_made(sandbox) == {("GET", 200)}
+
+
+@pytest.mark.parametrize("how", SENSORS, ids=str)
+def test_the_sensor_reads_why_a_campaign_was_stopped_with_the_same_scope(
+    sandbox: SandboxClient, run_task: Any, with_scopes: Any, how: dict[str, Any]
+) -> None:
+    campaign = sandbox.add_campaign(status="bounce_protect")
+    with_scopes(READ)
+
+    run = run_task(CampaignStatusSensor(task_id="a_task", campaign_id=campaign, poke_interval=0.1, **how))
+
+    assert "is Bounce Protect" in str(run.error)
+    assert requests_made(sandbox) == {("GET", 200)}
+    assert any(request["path"].endswith("/sending-status") for request in sandbox.requests())
+
+
+@pytest.mark.parametrize("how", SENSORS, ids=str)
+def test_without_that_scope_the_sensor_names_it_and_ends(
+    sandbox: SandboxClient, run_task: Any, with_scopes: Any, how: dict[str, Any]
+) -> None:
+    campaign = sandbox.add_campaign(status="active")
+    with_scopes(UPDATE, *OTHERS)
+
+    run = run_task(CampaignStatusSensor(task_id="a_task", campaign_id=campaign, poke_interval=0.1, **how))
+
+    assert isinstance(run.error, CampaignWaitError)
+    assert READ in str(run.error)
+
+
+def test_a_launch_unseen_needs_only_to_update(sandbox: SandboxClient, run_task: Any, with_scopes: Any) -> None:
+    campaign = sandbox.add_campaign()
+    with_scopes(UPDATE)
+
+    run = run_task(ActivateCampaignOperator(task_id="a_task", campaign_id=campaign, check_before=False))
+
+    assert run.error is None
+    assert requests_made(sandbox) == {("POST", 200)}
+    assert sandbox.activations(campaign) == 1
+
+
+def test_a_launch_with_a_look_needs_both(sandbox: SandboxClient, run_task: Any, with_scopes: Any) -> None:
+    campaign = sandbox.add_campaign()
+    with_scopes(READ, UPDATE)
+
+    run = run_task(ActivateCampaignOperator(task_id="a_task", campaign_id=campaign))
+
+    assert run.error is None
+    assert requests_made(sandbox) == {("GET", 200), ("POST", 200)}
+
+
+@pytest.mark.parametrize(
+    ("check_before", "scopes", "lacking"),
+    [(False, (READ, *OTHERS), UPDATE), (True, (READ, *OTHERS), UPDATE), (True, (UPDATE, *OTHERS), READ)],
+)
+def test_without_its_scope_the_operator_names_it_and_launches_nothing(
+    sandbox: SandboxClient, run_task: Any, with_scopes: Any, check_before: bool, scopes: tuple[str, ...], lacking: str
+) -> None:
+    campaign = sandbox.add_campaign()
+    with_scopes(*scopes)
+
+    run = run_task(ActivateCampaignOperator(task_id="a_task", campaign_id=campaign, check_before=check_before))
+
+    assert isinstance(run.error, InstantlyPermissionError)
+    assert lacking in str(run.error)
+    assert sandbox.activations(campaign) == 0
