@@ -1,0 +1,24 @@
+"""Wait until many campaigns run, in one task: one request shows a hundred of them. The ids are given with each run."""
+
+from __future__ import annotations
+
+from airflow.providers.common.compat.sdk import DAG, Param
+
+from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
+
+with DAG(
+    dag_id="instantly_fleet",
+    schedule=None,
+    # A default that is valid, though of no use, lets Airflow >= 3.3 begin the wait without a worker.
+    params={"campaign_ids": Param([], type="array", description="The UUIDs of the campaigns.")},
+    tags=["instantly"],
+):
+    CampaignStatusSensor(
+        task_id="wait_until_all_are_active",
+        campaign_id="{{ params.campaign_ids }}",
+        # Hear of all that go wrong, not only of the first.
+        fail_fast=False,
+        poke_interval=60,
+        timeout=6 * 60 * 60,
+        deferrable=True,
+    )
