@@ -1,0 +1,164 @@
+"""One real Airflow and one sandbox for all integration tests; `instantly_default` leads from one to the other."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_instantly.sandbox.client import running_sandbox
+from deployment.local_airflow import LocalAirflow
+from deployment.postgres import Postgres, server_binaries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    from airflow_provider_instantly.sandbox.client import SandboxClient
+    from deployment.local_airflow import TaskInstance
+
+DAGS = Path(__file__).parent / "dags"
+EXAMPLE_DAGS = Path(__file__).parents[2] / "dags"
+SOON = {
+    "scheduler.task_instance_heartbeat_sec": "1",
+    "scheduler.task_instance_heartbeat_timeout": "10",
+    "scheduler.task_instance_heartbeat_timeout_detection_interval": "1",
+    "scheduler.scheduler_health_check_threshold": "8",
+    "scheduler.orphaned_tasks_check_interval": "2",
+    "triggerer.job_heartbeat_sec": "1",
+    "triggerer.triggerer_health_check_threshold": "6",
+    "workers.min_heartbeat_interval": "2",
+    "workers.max_failed_heartbeats": "10",
+}
+"""Settings with which Airflow notices within seconds, not minutes, that a part of it is gone."""
+TIMEOUT = 60.0
+"""Seconds that anything may take that is waited for."""
+LOG_TAIL = 40
+"""Lines of each component's log that are shown with a failed test."""
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[SandboxClient]:
+    """A sandbox that all tests share: each makes campaigns of its own and leaves the settings as they are."""
+    with running_sandbox("--no-limits") as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def airflow(sandbox: SandboxClient) -> Iterator[LocalAirflow]:
+    """A real Airflow with the DAGs of these tests and the example DAGs, which it has wait for seconds, not minutes."""
+    connections = {"instantly_default": json.loads(sandbox.airflow_connection)}
+    seconds = {
+        "INSTANTLY_LAUNCH_POKE_INTERVAL": "1",
+        "INSTANTLY_LAUNCH_STABLE_FOR": "5",
+        "INSTANTLY_STOPPED_POLL_INTERVAL": "1",
+    }
+    with LocalAirflow(DAGS, EXAMPLE_DAGS, connections=connections, variables=seconds) as local_airflow:
+        yield local_airflow
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A private PostgreSQL server, for the tests that need Airflow as teams run it."""
+    if server_binaries() is None:
+        pytest.skip("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def airflow_on_postgres(sandbox: SandboxClient, postgres: Postgres) -> Iterator[LocalAirflow]:
+    """A real Airflow on PostgreSQL that logs at the level DEBUG and soon notices when a part of it is gone."""
+    connections = {"instantly_default": json.loads(sandbox.airflow_connection)}
+    settings = {**SOON, "logging.logging_level": "DEBUG", "api.expose_config": "True"}
+    url = postgres.create_database("airflow")
+    with LocalAirflow(DAGS, connections=connections, database_url=url, settings=settings) as local_airflow:
+        yield local_airflow
+
+
+class Launch:
+    """
+    A run of a DAG with the one task `launch`, and the campaign that it launches.
+
+    :param airflow: The Airflow.
+    :param sandbox: The stand-in for Instantly.
+    :param dag_id: The DAG.
+    :param campaign_id: The campaign.
+    """
+
+    def __init__(self, airflow: LocalAirflow, sandbox: SandboxClient, dag_id: str, campaign_id: str) -> None:
+        self.airflow, self.sandbox, self.dag_id, self.campaign_id = airflow, sandbox, dag_id, campaign_id
+        self.run_id = airflow.trigger(dag_id, conf={"campaign_id": campaign_id})
+
+    @property
+    def task(self) -> TaskInstance:
+        [task] = self.airflow.task_instances(self.dag_id, self.run_id)
+        return task
+
+    @property
+    def log(self) -> str:
+        tries = range(1, self.task.try_number + 1)
+        return "\n".join(self.airflow.task_log(self.dag_id, self.run_id, "launch", try_number=each) for each in tries)
+
+    def wait_until(self, condition: Callable[[], Any], what: str) -> None:
+        self.airflow.wait_for(lambda: bool(condition()), TIMEOUT, lambda: f"{what} did not happen ({self.task})")
+
+    def wait_until_activated(self) -> None:
+        self.wait_until(lambda: self.sandbox.activations(self.campaign_id), "The activation")
+
+    def wait_until_state(self, state: str | None, *, try_number: int = 1) -> None:
+        self.wait_until(
+            lambda: (self.task.state, self.task.try_number) == (state, try_number),
+            f"The state {state!r} in try {try_number}",
+        )
+
+    def wait_until_hit(self, fault: int) -> None:
+        """Wait until a fault has hit its last request, which the sandbox notes before it answers."""
+        self.wait_until(lambda: fault not in [each["id"] for each in self.sandbox.faults()], "The request")
+
+    @property
+    def task_pid(self) -> int:
+        """The id of the process that runs the task on its worker."""
+        sql = "SELECT pid FROM task_instance WHERE dag_id = :dag_id AND run_id = :run_id"
+        [[pid]] = self.airflow.query(sql, dag_id=self.dag_id, run_id=self.run_id)
+        return int(pid)
+
+    def kill_task(self, with_signal: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to the process that runs the task on its worker."""
+        os.kill(self.task_pid, with_signal)
+
+    def end(self) -> tuple[str, int]:
+        """Wait for the end; return the run's state, and how often the campaign was activated."""
+        state = self.airflow.wait_for_run(self.dag_id, self.run_id)
+        return state, self.sandbox.activations(self.campaign_id)
+
+    @property
+    def effects(self) -> list[str]:
+        """What was done to the campaign, in order."""
+        return [each["effect"] for each in self.sandbox.campaign(self.campaign_id)["history"]]
+
+
+@pytest.fixture
+def launch(airflow_on_postgres: LocalAirflow, sandbox: SandboxClient) -> Callable[..., Launch]:
+    """Launch a campaign with one of the DAGs."""
+
+    def launch(dag_id: str, campaign_id: str) -> Launch:
+        return Launch(airflow_on_postgres, sandbox, dag_id, campaign_id)
+
+    return launch
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what Airflow has logged lately with each test that failed in it."""
+    report = yield
+    for local_airflow in getattr(item, "funcargs", {}).values():
+        if not report.failed or not isinstance(local_airflow, LocalAirflow):
+            continue
+        for component in local_airflow.components:
+            tail = local_airflow.log(component).splitlines()[-LOG_TAIL:]
+            report.sections.append((f"Airflow's {component}", "\n".join(tail)))
+    return report

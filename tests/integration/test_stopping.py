@@ -1,0 +1,177 @@
+"""What becomes of a launched campaign when its waiting task is marked failed, cleared or killed on a real Airflow."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from deployment.configuration import AIRFLOW_3
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_instantly.sandbox.client import SandboxClient
+
+pytestmark = pytest.mark.skipif(not AIRFLOW_3, reason="these tests know the REST API of Airflow 3")
+
+IN_BOTH_PLACES = pytest.mark.parametrize("where", ["worker", "triggerer"])
+NOTICED = 5.0
+"""Seconds in which a worker and a triggerer notice that their task was ended, and act."""
+
+
+@pytest.fixture
+def waiting(launch: Callable[..., Any], sandbox: SandboxClient) -> Callable[..., Any]:
+    """Launch a campaign that is Active, and return when its task waits for it to stay so."""
+
+    def waiting(where: str, *, pause_on_kill: bool, **campaign: Any) -> Any:
+        launched = launch(
+            f"launch_and_{'wait' if campaign else 'hold'}_in_{where}{'_or_pause' if pause_on_kill else ''}",
+            sandbox.add_campaign(f"{where}, {pause_on_kill=}", **campaign),
+        )
+        launched.wait_until_state("deferred" if where == "triggerer" else "running")
+        launched.wait_until_activated()
+        launched.wait_until(lambda: "Launched campaign" in launched.log, "The launch")
+        time.sleep(1)
+        return launched
+
+    return waiting
+
+
+def mark_failed(launched: Any) -> None:
+    path = f"/dags/{launched.dag_id}/dagRuns/{launched.run_id}/taskInstances/launch"
+    launched.airflow.api(path, method="PATCH", json={"new_state": "failed"})
+
+
+def clear(launched: Any) -> None:
+    body = {"dry_run": False, "only_failed": False, "dag_run_id": launched.run_id, "task_ids": ["launch"]}
+    launched.airflow.api(f"/dags/{launched.dag_id}/clearTaskInstances", method="POST", json=body)
+
+
+@IN_BOTH_PLACES
+def test_a_campaign_goes_on_by_default_when_its_task_is_marked_failed(waiting: Any, where: str) -> None:
+    launched = waiting(where, pause_on_kill=False)
+
+    mark_failed(launched)
+    time.sleep(NOTICED)
+
+    assert launched.end() == ("failed", 1)
+    assert launched.effects == ["created", "activated"]
+
+
+@IN_BOTH_PLACES
+def test_a_campaign_is_paused_where_told_so_when_its_task_is_marked_failed(waiting: Any, where: str) -> None:
+    launched = waiting(where, pause_on_kill=True)
+
+    mark_failed(launched)
+    launched.wait_until(lambda: "paused" in launched.effects, "The pause")
+
+    assert launched.end() == ("failed", 1)
+    assert launched.effects == ["created", "activated", "paused"]
+    assert "Paused campaign" in launched.log
+
+
+@pytest.mark.slow
+@IN_BOTH_PLACES
+def test_a_campaign_that_does_not_show_its_launch_yet_is_paused_too(waiting: Any, where: str) -> None:
+    """Instantly shows the status from before for a while after an activation."""
+    launched = waiting(where, pause_on_kill=True, script=[(3600, "active")])
+
+    mark_failed(launched)
+    launched.wait_until(lambda: "paused" in launched.effects, "The pause")
+
+    assert launched.end() == ("failed", 1)
+
+
+@pytest.mark.slow
+@IN_BOTH_PLACES
+def test_a_campaign_goes_on_by_default_when_its_task_is_cleared(waiting: Any, where: str) -> None:
+    launched = waiting(where, pause_on_kill=False)
+
+    clear(launched)
+    launched.wait_until_state("deferred" if where == "triggerer" else "running", try_number=2)
+    launched.wait_until(lambda: "is Active already" in launched.log, "The look of the second try")
+
+    assert launched.effects == ["created", "activated"]
+    mark_failed(launched)
+
+
+def test_a_campaign_is_paused_where_told_so_when_its_task_is_cleared(waiting: Any) -> None:
+    """The next try does not overrule that, since it cannot know that no person paused the campaign."""
+    launched = waiting("worker", pause_on_kill=True)
+
+    clear(launched)
+
+    assert launched.end() == ("failed", 1)
+    assert launched.effects == ["created", "activated", "paused"]
+    assert launched.task.try_number == 2
+    assert "A retry does not overrule that" in launched.log
+
+
+@pytest.mark.slow
+def test_a_task_cleared_in_the_triggerer_ends_truly(waiting: Any) -> None:
+    """The pause comes before the next try has begun, or not at all: then that try takes the campaign over."""
+    launched = waiting("triggerer", pause_on_kill=True)
+
+    clear(launched)
+    launched.wait_until(
+        lambda: launched.task.try_number == 2 and launched.task.state in ("deferred", "failed"), "Try 2"
+    )
+    time.sleep(NOTICED)
+
+    was_paused = "paused" in launched.effects
+    assert launched.effects == ["created", "activated", *(["paused"] if was_paused else [])]
+    assert launched.task.state == ("failed" if was_paused else "deferred")
+    assert ("A retry does not overrule that" if was_paused else "is Active already") in launched.log
+    mark_failed(launched)
+
+
+def test_a_task_that_is_killed_on_its_worker_pauses_and_launches_again(waiting: Any) -> None:
+    """So a campaign does not send while nobody watches it, and a worker that has to go costs no launch."""
+    launched = waiting("worker", pause_on_kill=True)
+
+    launched.kill_task(signal.SIGTERM)
+    launched.wait_until_state("running", try_number=2)
+    launched.wait_until(lambda: launched.effects.count("activated") == 2, "The launch by the second try")
+
+    assert launched.effects == ["created", "activated", "paused", "activated"]
+    assert "The task was killed" in launched.log
+    mark_failed(launched)
+
+
+@pytest.mark.slow
+def test_a_task_that_is_killed_on_its_worker_lets_its_campaign_go_on_by_default(waiting: Any) -> None:
+    launched = waiting("worker", pause_on_kill=False)
+
+    launched.kill_task(signal.SIGTERM)
+    time.sleep(2)
+    launched.kill_task(signal.SIGKILL)
+    launched.wait_until_state("running", try_number=2)
+    launched.wait_until(lambda: "is Active already" in launched.log, "The look of the second try")
+
+    assert launched.effects == ["created", "activated"]
+    mark_failed(launched)
+
+
+@pytest.mark.slow
+def test_a_worker_that_wakes_up_after_a_newer_try_has_begun_leaves_its_campaign(waiting: Any) -> None:
+    launched = waiting("worker", pause_on_kill=True)
+    worker = psutil.Process(launched.task_pid)
+    stopped = [worker, worker.parent()]
+
+    for process in stopped:
+        process.suspend()
+    try:
+        launched.wait_until_state("running", try_number=2)
+        launched.wait_until(lambda: "is Active already" in launched.log, "The look of the second try")
+    finally:
+        for process in stopped:
+            process.resume()
+    launched.wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, "The old one's end")
+
+    assert launched.effects == ["created", "activated"]
+    assert launched.task.state == "running"
+    mark_failed(launched)
