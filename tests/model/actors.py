@@ -1,0 +1,371 @@
+"""
+Airflow's part in the stories: it runs tasks through retries, clears, deferrals and reschedules.
+
+What it hands from one process to the next goes through JSON, as it does in Airflow; an operator never survives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+from fault_schedule import LaunchPlan, WaitPlan
+from stage import ProcessDied, Runaway, VirtualLoop
+
+from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
+from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
+from airflow_provider_instantly.triggers import campaign as triggers
+
+try:
+    from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
+except ImportError:  # Airflow 2
+    from airflow.exceptions import AirflowRescheduleException, TaskDeferred  # type: ignore[no-redef]
+try:
+    from airflow.triggers.shared_stream import SharedStreamManager
+except ImportError:  # Airflow < 3.3
+    SharedStreamManager = None  # type: ignore[assignment, misc]
+
+if TYPE_CHECKING:
+    from stage import Stage
+
+POLL: float = 30.0
+#: Seconds after which Airflow tries a failed task again.
+RETRY_DELAY = 60.0
+BACKSTOP = 600.0
+
+
+@dataclass
+class Try:
+    """
+    One try of a task, from its start to its end.
+
+    :param task: which task, and which try of it, counted from 1.
+    :param plan: the task.
+    :param cleared: whether it only ran because somebody cleared the task.
+    :param value: what it returned.
+    :param error: what it raised, or None. `ProcessDied` where its process died.
+    :param escaped: what a trigger raised: Airflow would fail the task without a word of ours.
+    :param began: the moment on the service's clock.
+    :param ended: the moment on the service's clock.
+    :param handed_over: what Airflow kept of it: trigger arguments, events, XComs.
+    """
+
+    task: tuple[int, int]
+    plan: LaunchPlan | WaitPlan
+    began: float
+    cleared: bool = False
+    value: Any = None
+    error: BaseException | None = None
+    escaped: BaseException | None = None
+    ended: float = 0.0
+    handed_over: list[Any] = field(default_factory=list)
+
+    @property
+    def succeeded(self) -> bool:
+        return self.error is None and self.escaped is None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether Airflow does not try again by itself."""
+        final = (AirflowFailException, AirflowSensorTimeout, AirflowSkipException)
+        return self.succeeded or isinstance(self.error, final)
+
+
+class StateStore:
+    """Airflow's task state store: one for all tries of a task instance."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return json.loads(self.kept[key]) if key in self.kept else default
+
+    def set(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
+        if value is None:
+            raise ValueError("Cannot set value as None")
+        self.kept[key] = json.dumps(value)
+
+    def delete(self, key: str) -> None:
+        self.kept.pop(key, None)
+
+
+class TaskInstance:
+    """As much of one as a task asks for."""
+
+    dag_id, task_id, run_id, map_index, max_tries = "a_dag", "a_task", "a_run", -1, 0
+
+    def __init__(self, try_number: int, keep: list[Any]) -> None:
+        self.try_number = try_number
+        self.first_reschedule_date: datetime | None = None
+        self._keep = keep
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self._keep.append({key: json.loads(json.dumps(value))})
+
+    def get_first_reschedule_date(self, context: Any) -> datetime | None:
+        return self.first_reschedule_date
+
+
+class TaskLog:
+    """Keeps all that is logged, as text."""
+
+    def __init__(self, said: list[str]) -> None:
+        self._said = said
+
+    def info(self, event: str, *args: Any, **more: Any) -> None:
+        self._said.append((event % args if args else event) + (f" {more}" if more else ""))
+
+    debug = warning = error = exception = info
+
+
+class LogCatcher(logging.Handler):
+    """The same for what goes through `logging`, down to DEBUG."""
+
+    def __init__(self, said: list[str]) -> None:
+        super().__init__(logging.DEBUG)
+        self._said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._said.append(record.getMessage())
+
+
+def play(stage: Stage) -> list[Try]:
+    """
+    Run a schedule's tasks to their ends.
+
+    :param stage: its world.
+    """
+    tries: list[Try] = []
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers
+    root.setLevel(logging.DEBUG)
+    root.handlers = [LogCatcher(stage.said)]
+    try:
+        with stage.playing(), mock.patch.object(triggers, "XCom", SimpleNamespace(aset=None)):
+            for position, plan in enumerate(stage.schedule.tasks):
+                tries += _run_task(stage, position, plan)
+    finally:
+        root.setLevel(level)
+        root.handlers = handlers
+    return tries
+
+
+def _run_task(stage: Stage, position: int, plan: LaunchPlan | WaitPlan) -> list[Try]:
+    store = StateStore() if stage.schedule.remembers else None
+    tries: list[Try] = []
+    retries, clears, cleared = plan.retries, plan.clears, False
+    while True:
+        stage.task = (position, len(tries) + 1)
+        one = Try(stage.task, plan, stage.clock.now(), cleared)
+        tries.append(one)
+        _Actor(stage, one, store).run()
+        one.ended = stage.clock.now()
+        cleared = False
+        if not one.is_final and retries:
+            retries -= 1
+        elif clears:
+            clears -= 1
+            cleared = True
+        else:
+            return tries
+        stage.clock.elapsed += RETRY_DELAY
+
+
+class _Actor:
+    def __init__(self, stage: Stage, one: Try, store: StateStore | None) -> None:
+        self.stage = stage
+        self.one = one
+        self.ti = TaskInstance(one.task[1], one.handed_over)
+        self.context: dict[str, Any] = {"ti": self.ti, "task_instance": self.ti}
+        if store is not None:
+            self.context["task_state_store"] = store
+
+    def run(self) -> None:
+        step: Any = lambda task: task.execute(self.context)  # noqa: E731 - it is replaced at each turn
+        if isinstance(self.one.plan, WaitPlan) and self.one.plan.mode == "from_trigger":
+            step = self._start_in_triggerer()
+        while step is not None:
+            task = self._task()
+            self.context["task"] = task
+            try:
+                self.one.value = step(task)
+                step = None
+            except TaskDeferred as deferral:
+                step = self._deferred(deferral)
+            except AirflowRescheduleException as reschedule:
+                step = self._rescheduled(reschedule)
+            except (ProcessDied, Exception) as error:
+                self.one.error = error
+                step = None
+
+    def _task(self) -> Any:
+        """A new operator, as a new worker would make it."""
+        task = launch_task(self.stage, self.one.plan) if isinstance(self.one.plan, LaunchPlan) else None
+        task = task or wait_task(self.stage, self.one.plan)
+        for name in ("_log", "_cached_logger"):
+            object.__setattr__(task, name, TaskLog(self.stage.said))
+        return task
+
+    def _rescheduled(self, reschedule: AirflowRescheduleException) -> Any:
+        now = datetime.fromtimestamp(self.stage.clock.time(), UTC)
+        self.ti.first_reschedule_date = self.ti.first_reschedule_date or now
+        self.stage.clock.sleep(max(0.0, (reschedule.reschedule_date - now).total_seconds()))
+        return lambda task: task.execute(self.context)
+
+    def _deferred(self, deferral: TaskDeferred) -> Any:
+        trigger = deferral.trigger
+        limit = None if deferral.timeout is None else deferral.timeout.total_seconds()
+        return self._await_event(*trigger.serialize(), deferral.method_name, deferral.kwargs, limit)
+
+    def _start_in_triggerer(self) -> Any:
+        arguments = self._task().first_trigger()
+        return self._await_event(
+            arguments.trigger_cls,
+            arguments.trigger_kwargs,
+            arguments.next_method,
+            arguments.next_kwargs,
+            arguments.timeout.total_seconds(),
+        )
+
+    def _await_event(
+        self,
+        class_path: str,
+        arguments: dict[str, Any],
+        method: str,
+        kwargs: dict[str, Any] | None,
+        limit: float | None,
+    ) -> Any:
+        """Let a triggerer run the trigger, and another one where it dies."""
+        kept = json.dumps([class_path, arguments])
+        self.one.handed_over.append(kept)
+        deferred_at = self.stage.clock.now()
+        airflow_limit = None if limit is None else datetime.fromtimestamp(self.stage.clock.time() + limit, UTC)
+        event = None
+        while event is None:
+            try:
+                event = _first_event(self.stage, kept, self.ti, airflow_limit, shared=self._is_shared)
+            except Exception as error:
+                self.one.escaped = error
+                return None
+        if limit is not None and not self.stage.clock.jumped and self.stage.clock.now() - deferred_at > limit:
+            self.one.escaped = TimeoutError("Airflow's own limit on the deferral came first")
+            return None
+        if type(event).__name__ == "TaskSuccessEvent":
+            pushed = [kept["return_value"] for kept in self.one.handed_over if "return_value" in kept]
+            self.one.value = pushed[-1]
+            return None
+        payload = json.loads(json.dumps(event.payload))
+        self.one.handed_over.append(payload)
+        return lambda task: task.resume_execution(method, {**(kwargs or {}), "event": payload}, self.context)
+
+    @property
+    def _is_shared(self) -> bool:
+        plan = self.one.plan
+        wanted = plan.wait == "shared" if isinstance(plan, LaunchPlan) else plan.mode in ("shared", "from_trigger")
+        return wanted and SharedStreamManager is not None
+
+
+def launch_task(stage: Stage, plan: LaunchPlan) -> ActivateCampaignOperator:
+    """The operator of a plan."""
+    return ActivateCampaignOperator(
+        task_id="a_task",
+        campaign_id=stage.campaign_ids[0],
+        wait_for_active=bool(plan.wait),
+        deferrable=plan.wait in ("deferred", "shared"),
+        timeout=plan.timeout,
+        poll_interval=POLL,
+        stable_for=plan.stable_for,
+        reactivate_stopped=plan.reactivate_stopped,
+        resume_paused=plan.resume_paused,
+        check_before=plan.check_before,
+    )
+
+
+def wait_task(stage: Stage, plan: WaitPlan) -> CampaignStatusSensor:
+    """The sensor of a plan."""
+    return CampaignStatusSensor(
+        task_id="a_task",
+        campaign_id=stage.campaign_ids[: plan.campaigns] if plan.campaigns > 1 else stage.campaign_ids[0],
+        mode="reschedule" if plan.mode == "reschedule" else "poke",
+        deferrable=plan.mode in ("deferred", "shared", "from_trigger"),
+        timeout=plan.timeout,
+        poke_interval=POLL,
+        stable_for=plan.stable_for,
+        failure_budget=plan.failure_budget,
+        fail_fast=plan.fail_fast,
+        soft_fail=plan.soft_fail,
+        silent_fail=plan.silent_fail,
+    )
+
+
+def _first_event(stage: Stage, kept: str, ti: Any, airflow_limit: datetime | None, *, shared: bool) -> Any:
+    """What the trigger fires, or None where its triggerer died."""
+    class_path, arguments = json.loads(kept)
+    module, _, name = class_path.rpartition(".")
+    trigger = getattr(import_module(module), name)(**arguments)
+    trigger._log = TaskLog(stage.said)
+    trigger.task_instance = ti
+    trigger.timeout_after = airflow_limit
+
+    async def push(key: str, value: Any, **_ti: Any) -> None:
+        ti.xcom_push(key, value)
+
+    triggers.XCom.aset = push
+    loop = VirtualLoop(stage)
+    stage.in_flight = 0
+    try:
+        return loop.run_until_complete(_until_event_or_death(stage, trigger, shared=shared))
+    finally:
+        stage.on_death = None
+        _close(loop)
+
+
+async def _until_event_or_death(stage: Stage, trigger: Any, *, shared: bool) -> Any:
+    died: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    stage.on_death = lambda: None if died.done() else died.set_result(None)
+    fired = asyncio.ensure_future(_fire(trigger, shared=shared))
+    await asyncio.wait([fired, died], return_when=asyncio.FIRST_COMPLETED)
+    if died.done():
+        return None
+    return fired.result()
+
+
+async def _fire(trigger: Any, *, shared: bool) -> Any:
+    if not shared:
+        return await _first(trigger.run())
+    streams, key = SharedStreamManager(), trigger.shared_stream_key()
+    try:
+        return await _first(trigger.filter_shared_stream(streams.subscribe(trigger_id=1, trigger=trigger, key=key)))
+    finally:
+        await streams.unsubscribe(1, key)
+
+
+async def _first(events: Any) -> Any:
+    async for event in events:
+        await events.aclose()
+        return event
+    raise Runaway("a trigger that ended without an event")
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_until_complete(_cancel_others())
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        loop.close()
+
+
+async def _cancel_others() -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)

@@ -1,0 +1,350 @@
+"""
+What the provider promises, checked against the ledger of a story that was played.
+
+Each function takes the story and returns what it found wrong, as sentences. docs/reliability.md says the same in words.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import TYPE_CHECKING, Final
+
+from actors import POLL, Try
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+)
+from fault_schedule import ACTIVE, COMPLETED, DRAFT, PAUSED, RUNNING, STOPPED, LaunchPlan, WaitPlan
+from stage import API_KEY, SECRET, SHORT_TIMEOUT, Activation, Change, Exchange, ProcessDied
+
+from airflow_provider_instantly.api.errors import InstantlyError
+from airflow_provider_instantly.exceptions import (
+    CampaignStoppedError,
+    CampaignWaitError,
+    LaunchNotConfirmedError,
+    LaunchRefusedError,
+)
+from airflow_provider_instantly.launcher import READ_BACK_PAUSES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stage import Stage
+
+KNOWN_STATUSES: Final = frozenset({DRAFT, ACTIVE, PAUSED, COMPLETED, 4}) | STOPPED
+#: What the default target, Active, is reached in.
+ARRIVED: Final = RUNNING | {COMPLETED}
+#: Requests of one launch at most: a look, and after a try that may have launched it three more; three activations with
+#: three looks after each; a look to confirm, and where it shows no launch yet three more; and the reason of a stop.
+#: Each of them five times, and an activation that is put off by the rate limit with a look before it.
+LAUNCH_BOUND: Final = 5 * (1 + 3 + 3 * (1 + 5 + 3) + 1 + 3 + 1)
+#: Seconds after which a status that was there before an activation, and still is, counts as its outcome.
+PATIENCE_FOR_AN_EFFECT: Final = sum(READ_BACK_PAUSES)
+#: What a sentence says of the campaign, so that a reader knows what became of it.
+OUTCOME: Final = re.compile(
+    r"was not activated|was not resumed|[Nn]othing was (changed|requested|launched|sent)|left as it is"
+    r"|may or may not have|was activated|could not be launched|was to be activated|cannot go on|never repeated"
+    r"|activation had no effect"
+)
+
+
+def broken(stage: Stage, tries: list[Try]) -> list[str]:
+    """
+    Everything that is wrong with a story.
+
+    :param stage: its world, with its ledger.
+    :param tries: the tries of its tasks.
+    """
+    checks = (_activations, _ends, _bounds, _secrets)
+    return [f"{check.__name__.strip('_')}: {wrong}" for check in checks for wrong in check(stage, tries)]
+
+
+# A launch
+
+
+def _activations(stage: Stage, tries: list[Try]) -> Iterator[str]:
+    """Each activation rests on a look that comes right before it, and on what that look showed."""
+    for one in tries:
+        mine = _exchanges(stage, one)
+        sent = [exchange for exchange in mine if exchange.operation in ("activate", "pause")]
+        if isinstance(one.plan, WaitPlan) and sent:
+            yield f"a sensor sent {sent[0].operation}"
+            continue
+        for exchange in sent:
+            if exchange.fault == "connection refused":
+                continue
+            wrong = _why_not_permitted(stage, tries, one, mine, exchange)
+            if wrong:
+                yield f"request {exchange.number} of try {one.task} activated the campaign, but {wrong}"
+
+
+def _why_not_permitted(
+    stage: Stage, tries: list[Try], one: Try, mine: list[Exchange], activation: Exchange
+) -> str | None:
+    plan = one.plan
+    assert isinstance(plan, LaunchPlan)
+    before = mine[: mine.index(activation)]
+    if not plan.check_before and one.task[1] == 1 and not any(_may_have_activated(e) for e in before):
+        return None
+    sent_before = [exchange for exchange in before if exchange.operation != "why"]
+    look = sent_before[-1] if sent_before else None
+    if look is None or look.operation != "look" or not look.answered:
+        return "no look came right before it"
+    status = look.seen[stage.campaign_ids[0]]
+    if status in RUNNING:
+        return f"it was seen {status}, running"
+    launched = list(_effective_before(stage, tries, one, activation))
+    if status in STOPPED:
+        if not plan.reactivate_stopped:
+            return f"it was seen {status}, stopped by Instantly"
+        answered = any(entry.exchange.answered for entry in launched)
+        return f"it was seen {status}, stopped by Instantly since this run launched it" if answered else None
+    if status == PAUSED:
+        if not plan.resume_paused:
+            return "it was seen Paused, and resume_paused is False"
+        return "it was seen Paused, and this run had launched it before" if launched else None
+    if status == DRAFT:
+        return None
+    return f"it was seen {status}, and this run had launched it before" if launched else None
+
+
+def _effective_before(stage: Stage, tries: list[Try], one: Try, activation: Exchange) -> Iterator[Activation]:
+    """
+    The effective launches of this run that a sound provider could know of when it sends another activation.
+
+    Without Airflow's task state store those of earlier tries are beyond its knowledge. And where the campaign was
+    Paused, an answer that was lost and a look that shows Paused again tell that the activation had no effect; that
+    a person paused it in between, nobody could see.
+    """
+    for entry in stage.ledger:
+        if not isinstance(entry, Activation) or not entry.effective or entry.exchange.task[0] != one.task[0]:
+            continue
+        if entry.exchange.number >= activation.number:
+            continue
+        if entry.exchange.task != one.task and not stage.schedule.remembers:
+            continue
+        if entry.from_status == PAUSED and not entry.exchange.answered:
+            continue
+        yield entry
+
+
+def _may_have_activated(exchange: Exchange) -> bool:
+    """Whether an activation was sent whose answer was lost."""
+    refused = exchange.status is not None and exchange.status in (400, 401, 402, 403, 404, 429)
+    return exchange.operation == "activate" and exchange.fault != "connection refused" and not refused
+
+
+# The end of a task
+
+
+def _ends(stage: Stage, tries: list[Try]) -> Iterator[str]:
+    for one in tries:
+        if one.escaped is not None:
+            yield f"the trigger of try {one.task} raised {one.escaped!r}"
+        elif one.error is None:
+            check = _launch_that_succeeded if isinstance(one.plan, LaunchPlan) else _wait_that_succeeded
+            yield from (f"try {one.task} succeeded, but {wrong}" for wrong in check(stage, tries, one))
+        elif not isinstance(one.error, ProcessDied):
+            yield from (f"try {one.task} failed with {one.error!r}, but {wrong}" for wrong in _failure(stage, one))
+
+
+def _launch_that_succeeded(stage: Stage, tries: list[Try], one: Try) -> Iterator[str]:
+    plan, campaign_id = one.plan, stage.campaign_ids[0]
+    assert isinstance(plan, LaunchPlan)
+    value = one.value if isinstance(one.value, dict) else {}
+    if value.get("id") != campaign_id or "launched" not in value:
+        yield f"it returned {one.value!r}"
+        return
+    mine = _exchanges(stage, one)
+    looks = [e for e in mine if campaign_id in e.seen and e.operation in ("look", "list")]
+    activations = [
+        entry
+        for entry in stage.ledger
+        if isinstance(entry, Activation) and entry.exchange.task[0] == one.task[0] and entry.exchange.task <= one.task
+    ]
+    if value["launched"] and not activations and not _somebody_may_have_been_quicker(stage, one):
+        yield "it says that this run launched it, and no activation of this run took effect"
+    if not value["launched"] and not (looks and looks[-1].seen[campaign_id] in ARRIVED):
+        yield "it says that somebody else launched it, and never saw it launched"
+    if plan.wait:
+        yield from _target_was_seen(stage, one, [campaign_id], plan.stable_for)
+    elif looks:
+        answers = [e for e in mine if campaign_id in e.seen]
+        last = answers[-1].seen[campaign_id]
+        if last in STOPPED or last in (DRAFT, PAUSED):
+            yield f"it was last seen {last}"
+        if value["status"] != last:
+            yield f"it says {value['status']}, and {last} was seen"
+
+
+def _somebody_may_have_been_quicker(stage: Stage, one: Try) -> bool:
+    """
+    After a lost answer, that the campaign changed proves a launch, but not whose.
+
+    Where somebody else launched it in the moment between our look and our activation, or it ran already and we did not
+    look, nobody could tell.
+    """
+    assert isinstance(one.plan, LaunchPlan)
+    lost = any(
+        isinstance(e, Exchange) and e.task[0] == one.task[0] and _may_have_activated(e) and not e.answered
+        for e in stage.ledger
+    )
+    others = {"a person activates", "Instantly completes", "subsequences run"}
+    changed = any(isinstance(e, Change) and e.kind in others for e in stage.ledger)
+    return lost and (changed or not one.plan.check_before)
+
+
+def _wait_that_succeeded(stage: Stage, tries: list[Try], one: Try) -> Iterator[str]:
+    plan = one.plan
+    assert isinstance(plan, WaitPlan)
+    ids = stage.campaign_ids[: plan.campaigns]
+    value = one.value if isinstance(one.value, dict) else {}
+    outcomes = value.get("campaigns", [value])
+    if sorted(outcome.get("campaign_id") for outcome in outcomes) != ids:
+        yield f"it returned {one.value!r}"
+        return
+    yield from _target_was_seen(stage, one, ids, plan.stable_for)
+
+
+def _target_was_seen(stage: Stage, one: Try, ids: list[str], stable_for: float) -> Iterator[str]:
+    """The looks of this try showed each campaign arrived, and for long enough."""
+    for campaign_id in ids:
+        looks = [e for e in _exchanges(stage, one) if campaign_id in e.seen and e.operation in ("look", "list")]
+        held: list[Exchange] = []
+        longest = -1.0
+        for look in looks:
+            held = [*held, look] if look.seen[campaign_id] in ARRIVED else []
+            # The moment of a look is when its answer came, at most a request's time later.
+            longest = max(longest, held[-1].at - held[0].at + 2 * SHORT_TIMEOUT if held else -1.0)
+        if longest < stable_for and not stage.clock.jumped:
+            yield f"campaign {campaign_id[-2:]} was seen arrived for {longest:.1f} s of {stable_for} s"
+        for look in looks:
+            if look.truth[campaign_id] != look.seen[campaign_id]:
+                yield f"request {look.number} showed {look.seen[campaign_id]}, and it was {look.truth[campaign_id]}"
+        sent = [e.at for e in _exchanges(stage, one) if e.operation == "activate"]
+        unseen = isinstance(one.plan, LaunchPlan) and not one.plan.check_before
+        is_old = not unseen and held and campaign_id in held[-1].unsettled and held[-1].seen[campaign_id] == COMPLETED
+        if is_old and sent and held[-1].at - sent[-1] < PATIENCE_FOR_AN_EFFECT:
+            yield f"what was seen of campaign {campaign_id[-2:]} was its end before this launch"
+
+
+def _failure(stage: Stage, one: Try) -> Iterator[str]:
+    error, plan = one.error, one.plan
+    assert error is not None
+    # Where a sensor is told to skip, Airflow >= 3 says so in its own words, and ours are the cause.
+    message = f"{error} {error.__cause__}" if isinstance(error, AirflowSkipException) else str(error)
+    launch = isinstance(plan, LaunchPlan)
+    ours: tuple[type[BaseException], ...] = (
+        (LaunchRefusedError, LaunchNotConfirmedError, CampaignStoppedError, CampaignWaitError, InstantlyError)
+        if launch
+        else (CampaignStoppedError, CampaignWaitError, AirflowSkipException)
+    )
+    if not isinstance(error, (*ours, AirflowSensorTimeout)):
+        yield "such an error is not documented"
+    if not launch and not isinstance(error, AirflowException):
+        yield "a sensor must raise AirflowException"
+    if isinstance(plan, WaitPlan) and plan.soft_fail != isinstance(error, AirflowSkipException):
+        yield "soft_fail decides otherwise"
+    if not any(c in message for c in stage.campaign_ids):
+        yield "it names no campaign"
+    if not OUTCOME.search(message):
+        yield "it does not say what became of the campaign"
+    mine = _exchanges(stage, one)
+    looks = [e for e in mine if e.seen and e.operation in ("look", "list")]
+    if isinstance(error, CampaignStoppedError) and not any(s in STOPPED for e in looks for s in e.seen.values()):
+        yield "no look showed it stopped"
+    launched = [e for e in stage.ledger if isinstance(e, Activation) and e.exchange.task == one.task]
+    claims_nothing = isinstance(error, LaunchRefusedError | InstantlyError)
+    if claims_nothing and launched:
+        yield f"request {launched[0].exchange.number} had activated it"
+
+
+# Bounds
+
+
+def _bounds(stage: Stage, tries: list[Try]) -> Iterator[str]:
+    for one in tries:
+        count, bound = len(_exchanges(stage, one)), request_bound(stage, one)
+        if count > bound:
+            yield f"try {one.task} made {count} requests; at most {bound} were due"
+        limit = time_bound(one)
+        if one.ended - one.began > limit and not stage.clock.jumped and "time passes" not in stage.injected:
+            yield f"try {one.task} took {one.ended - one.began:.0f} s; at most {limit:.0f} s were due"
+
+
+def request_bound(stage: Stage, one: Try) -> int:
+    """Requests that a try may make at most."""
+    plan = one.plan
+    jumps = 86_400.0 if stage.clock.jumped else 0.0
+    waits = isinstance(plan, WaitPlan) or bool(plan.wait)
+    launch = LAUNCH_BOUND if isinstance(plan, LaunchPlan) else 0
+    if not waits:
+        return launch
+    campaigns = plan.campaigns if isinstance(plan, WaitPlan) else 1
+    # One look an interval, of which the poller draws a tenth forward, and one more where a hold or the time ends. A
+    # look is one request a campaign at most, or pages and what they lack; after a 401 the triggerer asks twice.
+    looks = 2 * ((plan.timeout + jumps) / (0.9 * POLL) + 2)
+    deaths = 1 + stage.injected["process dies before the request"] + stage.injected["process dies after the answer"]
+    return launch + int(looks * (campaigns + 2) + 2 * deaths * (campaigns + 2) + campaigns)
+
+
+def time_bound(one: Try) -> float:
+    """Seconds that a try may take at most."""
+    plan = one.plan
+    # Each of the requests of a launch may be put off by what the server asks for, 300 s and a second, before it is
+    # repeated; in the worst case all of them.
+    launch = LAUNCH_BOUND * 301.0 if isinstance(plan, LaunchPlan) else 0.0
+    waits = isinstance(plan, WaitPlan) or bool(plan.wait)
+    return launch + (plan.timeout + 30.0 + 4 * POLL if waits else 0.0)
+
+
+# Secrets
+
+
+def _secrets(stage: Stage, tries: list[Try]) -> Iterator[str]:
+    encoded = base64.b64encode(SECRET.encode()).decode().rstrip("=")
+    for where, text in _all_texts(stage, tries):
+        if API_KEY.rstrip("=") in text or SECRET in text or encoded in text:
+            yield f"the key is in {where}: {text[:200]}"
+
+
+def _all_texts(stage: Stage, tries: list[Try]) -> Iterator[tuple[str, str]]:
+    yield "a log", "\n".join(stage.said)
+    for one in tries:
+        yield "what was handed over", json.dumps(one.handed_over)
+        yield "the XCom", repr(one.value)
+        error: BaseException | None = one.error
+        while error is not None:
+            yield "an error", f"{error!r} {error} {getattr(error, '__dict__', '')}"
+            error = error.__cause__ or error.__context__
+
+
+def _exchanges(stage: Stage, one: Try) -> list[Exchange]:
+    return [entry for entry in stage.ledger if isinstance(entry, Exchange) and entry.task == one.task]
+
+
+def describe(stage: Stage, tries: list[Try]) -> str:
+    """The ledger and the ends, for a person."""
+    lines: list[str] = []
+    first = stage.campaign_ids[0]
+    for entry in stage.ledger:
+        at = f"{entry.at - stage.clock.epoch:8.1f} s" if isinstance(entry, Exchange | Change) else " " * 10
+        match entry:
+            case Exchange():
+                seen = ",".join(map(str, entry.seen.values())) or "nothing"
+                fault = f"  [{entry.fault}]" if entry.fault else ""
+                lines.append(
+                    f"{at} {entry.task} #{entry.number} {entry.operation}: it is {entry.truth[first]}, "
+                    f"seen {seen}, HTTP {entry.status}{fault}"
+                )
+            case Activation():
+                lines.append(f"{at}      activated from {entry.from_status}, effective: {entry.effective}")
+            case Change():
+                lines.append(f"{at}      {entry.kind} {entry.campaign_id[-2:]}")
+            case _:
+                lines.append(f"{at}      the process of {entry.task} died")
+    lines += [f"try {one.task}: {one.error!r} {one.value if one.succeeded else ''}" for one in tries]
+    return "\n".join(lines)

@@ -1,0 +1,79 @@
+"""
+Play many fault schedules, others each time, on all cores, and print what was tried: `make soak`.
+
+A story that breaks a promise is printed in the end. As a test of its own, hypothesis can make it shorter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import os
+import random
+import shutil
+import sys
+import tempfile
+import traceback
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from test_fault_schedules import Figures
+
+#: Schedules that one process plays before it hands in its figures.
+BATCH = 250
+
+
+def play_batch(batch: tuple[int, int]) -> Figures:
+    """
+    Play some schedules in this process.
+
+    :param batch: the seed, and how many.
+    """
+    sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+    if "AIRFLOW_HOME" not in os.environ:
+        os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-home-")
+        os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+        atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
+    warnings.simplefilter("ignore")
+    import test_fault_schedules as model
+
+    model.FIGURES = model.Figures()
+    try:
+        model.soak(seed_number=batch[0], schedules=batch[1])
+    except BaseException as error:
+        # As text: what went wrong may be of a kind that cannot go from process to process.
+        raise RuntimeError("".join(traceback.format_exception(error))) from None
+    return model.FIGURES
+
+
+def main() -> None:
+    """Read the command line, play, and print the figures."""
+    parser = argparse.ArgumentParser(description="Play many fault schedules, and print what was tried.")
+    parser.add_argument("--schedules", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=random.randrange(2**31), help="repeats a soak")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    given = parser.parse_args()
+    for name in [name for name in os.environ if name.startswith(("AIRFLOW_", "_AIRFLOW_"))]:
+        del os.environ[name]
+    batches = [(given.seed + at, min(BATCH, given.schedules - at)) for at in range(0, given.schedules, BATCH)]
+    figures: Figures | None = None
+    print(f"--seed {given.seed}", flush=True)
+    with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
+        try:
+            for done in pool.map(play_batch, batches):
+                figures = done if figures is None else figures + done
+                print(f"{len(figures.requests):,} of {given.schedules:,} schedules", flush=True)
+        except BaseException as error:
+            pool.shutdown(wait=False, cancel_futures=True)
+            sys.exit(f"{type(error).__name__}: {error}")
+    if figures is not None:
+        print("\n".join([*figures.broken[:5], *figures.lines()]))
+        sys.exit(bool(figures.broken))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Each bug that the model, or thinking about it, has found: the story that showed it, as short as it gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fault_schedule import ACTIVE, COMPLETED, DRAFT, PAUSED, UNKNOWN, Event, Fault, LaunchPlan, Schedule
+from test_fault_schedules import check
+
+DIES_BEFORE = Event("process dies before the request")
+DIES_AFTER = Event("process dies after the answer")
+REVOKED, VALID = Event("key revoked"), Event("key valid again")
+
+
+def fault(kind: str, **more: Any) -> Fault:
+    return Fault(kind, (("kind", kind), *more.items()))
+
+
+LOST = fault("reset", moment="after")
+NEVER_ARRIVED = fault("reset", moment="before")
+TOO_MANY = fault("error", status=429, retry_after=300.0)
+#: Activations that show at once, and only when everybody has stopped looking.
+AT_ONCE, LATE = None, ((25.0, ACTIVE),)
+DONE_AT_ONCE = ((0.0, ACTIVE), (0.5, COMPLETED))
+
+
+@pytest.mark.parametrize("happened", [Event("Instantly stops", -2), Event("an unknown status", UNKNOWN)], ids=str)
+@pytest.mark.parametrize("put_off", [TOO_MANY, Fault("connection refused")], ids=["429", "refused"])
+def test_what_happens_while_the_rate_limit_puts_an_activation_off(put_off: Fault, happened: Event) -> None:
+    """An activation was repeated after up to 5 minutes without another look."""
+    check(Schedule(DRAFT, AT_ONCE, (LaunchPlan(),), ((2, put_off), (3, happened)), remembers=True))
+
+
+def test_a_pause_while_the_rate_limit_puts_a_resumption_off() -> None:
+    """The same with what resume_paused=False protects."""
+    paused = Event("a person pauses")
+    check(Schedule(DRAFT, AT_ONCE, (LaunchPlan(resume_paused=False),), ((2, TOO_MANY), (3, paused)), remembers=True))
+
+
+def test_a_launch_that_is_completed_before_its_lost_answer_is_read_back() -> None:
+    """Completed before and after was taken for an activation without effect, and the campaign launched again."""
+    check(Schedule(COMPLETED, DONE_AT_ONCE, (LaunchPlan(),), ((2, LOST),), remembers=True))
+
+
+@pytest.mark.parametrize("lost", [DIES_BEFORE, NEVER_ARRIVED], ids=["worker died", "answer lost"])
+def test_a_campaign_that_was_completed_already_is_no_proof_of_a_launch(lost: Event | Fault) -> None:
+    """A retry said that an earlier try had launched it, although nothing ever arrived."""
+    happens = ((2, lost), (3, REVOKED), (4, VALID)) if isinstance(lost, Fault) else ((2, lost),)
+    check(Schedule(COMPLETED, AT_ONCE, (LaunchPlan(),), happens, remembers=True))
+
+
+def test_an_unknown_status_after_the_launch_is_not_activated_again() -> None:
+    """A retry took the unknown status of a campaign that an earlier try had launched for one to activate."""
+    happens = ((4, Event("an unknown status", UNKNOWN)), (4, DIES_AFTER))
+    check(Schedule(DRAFT, AT_ONCE, (LaunchPlan(wait="worker", stable_for=120.0),), happens, remembers=True))
+
+
+def test_an_error_after_a_lost_answer_does_not_say_that_nothing_was_launched() -> None:
+    """The second activation was refused, and the error was raised as if there had been no first one."""
+    check(Schedule(DRAFT, LATE, (LaunchPlan(retries=0),), ((2, LOST), (6, REVOKED)), remembers=True))
+
+
+def test_a_lost_activation_is_remembered_also_where_the_next_one_was_refused() -> None:
+    """Its record was struck out with that of the second activation, and a retry overruled a person's pause."""
+    happens = ((2, LOST), (6, REVOKED), (7, VALID), (7, Event("a person pauses")))
+    check(Schedule(DRAFT, LATE, (LaunchPlan(),), happens, remembers=True))
+
+
+def test_a_launch_stays_on_record_where_a_later_try_is_refused() -> None:
+    """The first try launched it; the second one's refused activation struck that out; the third overruled a pause."""
+    happens = ((2, LOST), (3, DIES_AFTER), (8, REVOKED), (9, VALID), (9, Event("a person pauses")))
+    slow = ((600.0, ACTIVE),)
+    check(Schedule(DRAFT, slow, (LaunchPlan(retries=2),), happens, remembers=True))
+
+
+@pytest.mark.parametrize("happens", [(1, REVOKED), (2, REVOKED), (1, Event("plan unpaid"))], ids=str)
+def test_a_refused_request_says_what_became_of_the_campaign(happens: tuple[int, Event]) -> None:
+    """The errors of requests told what was wrong with the key, and not that nothing had been launched."""
+    check(Schedule(DRAFT, AT_ONCE, (LaunchPlan(retries=0),), (happens,), remembers=True))
+
+
+def test_a_campaign_that_is_completed_already_is_looked_at_again_after_its_activation() -> None:
+    """The old Completed was taken for a target that the campaign had reached since its activation."""
+    script = ((3.0, ACTIVE), (20.0, PAUSED))
+    check(Schedule(COMPLETED, script, (LaunchPlan(wait="worker"),), (), remembers=True))
+
+
+def test_a_retry_does_not_reactivate_what_instantly_stopped_after_the_launch() -> None:
+    """With reactivate_stopped=True, a retry activated a campaign again that was stopped because of this very launch."""
+    happens = ((3, DIES_AFTER), (4, Event("Instantly stops", -2)))
+    check(Schedule(-2, AT_ONCE, (LaunchPlan(reactivate_stopped=True),), happens, remembers=True))
