@@ -1,0 +1,33 @@
+"""One DAG with 1,000 sensors and no argument about where they begin, side by side with the same begun on workers."""
+
+from __future__ import annotations
+
+from benchmarks.dag_sizes import cost
+from benchmarks.row import Row
+
+SENSORS = 1000
+WINDOW = 30.0
+"""Seconds to look at each."""
+TOLERANCE = 1.1
+"""What two measurements of one thing differ by anyway."""
+
+
+def run(sensors: int = SENSORS, window: float = WINDOW) -> list[Row]:
+    """
+    Measure both.
+
+    :param sensors: how many sensors the DAG has.
+    :param window: seconds to look at each.
+    """
+    ours, other = (cost(kind, sensors, sensors, window) for kind in ("ours", "ours_on_worker"))
+    what = f"one DAG with {sensors:,} sensors, defaults"
+    note = f"{what.capitalize()}: the other are the same sensors with start_from_trigger=False."
+    pairs = [
+        ("triggerer CPU", ours.cpu, other.cpu, "s/min"),
+        ("CPU to start them", ours.start_cpu, other.start_cpu, "s"),
+        ("memory per wait", ours.memory / 1e3, other.memory / 1e3, "kB"),
+    ]
+    return [
+        Row(f"{what}: {name}", mine, theirs, unit, "never worse", mine <= theirs * TOLERANCE, note)
+        for name, mine, theirs, unit in pairs
+    ]

@@ -1,0 +1,152 @@
+"""1,000 waits in one real triggerer, ours and dbt Cloud's: requests, CPU, memory, and how late a change is noticed."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.endpoints import endpoints
+from benchmarks.row import Row, at_most
+from benchmarks.triggerer import INTERVAL, Planted, Triggerer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.endpoints import Endpoints
+
+WAITS = 1000
+TASKS = 10
+WINDOW = 60.0
+"""Seconds during which everything waits and is measured."""
+_RANDOM = random.Random(1)  # noqa: S311 - it spreads changes over time, it guards nothing
+
+
+@dataclass(frozen=True)
+class Cost:
+    """
+    What a number of waits cost while nothing changes.
+
+    :param requests: requests a minute.
+    :param cpu: CPU seconds a minute, of the triggerer's supervisor and runner.
+    :param loop_cpu: the same of the runner alone, which has the event loop.
+    :param start_cpu: CPU seconds to start all the waits.
+    :param memory: bytes for each wait more.
+    :param blocked: for how many seconds the event loop was blocked, each time that Airflow complained.
+    """
+
+    requests: float
+    cpu: float
+    loop_cpu: float
+    start_cpu: float
+    memory: float
+    blocked: list[float]
+
+
+def measure(waits: Planted, first: Planted, triggerer: Triggerer, count: Callable[[], int], window: float) -> Cost:
+    """
+    Start waits and look at what they cost. The first one is not counted: it loads the code and opens
+    the session. Its campaign is one of the others'.
+
+    :param waits: the waits.
+    :param first: one wait of the same kind, or a few.
+    :param triggerer: a triggerer that is not started yet.
+    :param count: how many requests were answered so far.
+    :param window: seconds to look at them.
+    """
+    triggerer.plant(first)
+    triggerer.start()
+    warm = len(first.campaign_ids)
+    triggerer.wait_until(lambda: triggerer.looked_triggers() == warm)
+    time.sleep(INTERVAL)
+    before = triggerer.usage()
+    triggerer.plant(waits)
+    triggers = 1 if waits.kind == "ours_fleet" else len(waits.campaign_ids)
+    triggerer.wait_until(lambda: triggerer.started_triggers() == warm + triggers)
+    triggerer.wait_until(lambda: triggerer.looked_triggers() == warm + triggers)
+    # Until all have found their pace.
+    time.sleep(INTERVAL + 5)
+    start, requests = triggerer.usage(), count()
+    time.sleep(window)
+    end, requests = triggerer.usage(), count() - requests
+    minutes = (end.at - start.at) / 60
+    return Cost(
+        requests=requests / minutes,
+        cpu=(end.cpu - start.cpu) / minutes,
+        loop_cpu=(end.runner_cpu - start.runner_cpu) / minutes,
+        start_cpu=start.cpu - before.cpu,
+        memory=(end.memory - before.memory) / len(waits.campaign_ids),
+        blocked=triggerer.blocked(),
+    )
+
+
+def run(waits: int = WAITS, window: float = WINDOW) -> list[Row]:
+    """
+    Measure both, one after the other.
+
+    :param waits: how many waits, a multiple of ten.
+    :param window: seconds to look at each.
+    """
+    with endpoints() as services:
+        theirs = _theirs(services, waits, window)
+        ours, delays = _ours(services, waits, window)
+    what = f"{waits:,} waits in one triggerer, every {INTERVAL:.0f} s"
+    note = (
+        f"{what}: ours are {waits // TASKS} runs of a DAG of {TASKS} sensors that begin and end in the triggerer, "
+        "theirs the same number of `DbtCloudJobRunSensor(deferrable=True)`, begun on a worker."
+    )
+    memory = (
+        "Memory is RSS of the triggerer's two processes: what it grew by from one wait to all of them, by their number."
+    )
+    limit = INTERVAL + 3
+    p50, p99 = _percentile(delays, 0.50), _percentile(delays, 0.99)
+    lateness = f"From the change of a campaign to the end of its task, {waits:,} waits; the other is the interval."
+    return [
+        at_most(f"{what}: API requests", ours.requests, theirs.requests, "1/min", 1 / 80, note),
+        at_most(f"{what}: triggerer CPU", ours.cpu, theirs.cpu, "s/min", 1 / 5, note),
+        Row(f"{what}: CPU of the event loop's process", ours.loop_cpu, theirs.loop_cpu, "s/min"),
+        Row(f"{what}: CPU to start them", ours.start_cpu, theirs.start_cpu, "s"),
+        at_most(f"{what}: memory per wait", ours.memory / 1e3, theirs.memory / 1e3, "kB", 1 / 2, memory),
+        Row(
+            f"{what}: event loop blocked > 200 ms",
+            len(ours.blocked),
+            len(theirs.blocked),
+            "times",
+            "0",
+            not ours.blocked,
+            f"Longest: ours {max(ours.blocked, default=0)} s, theirs {max(theirs.blocked, default=0)} s.",
+        ),
+        Row("change to end of task, p50", p50, INTERVAL, "s", note=lateness),
+        Row("change to end of task, p99", p99, INTERVAL, "s", f"at most {limit:.0f} s", p99 <= limit, lateness),
+    ]
+
+
+def _theirs(services: Endpoints, waits: int, window: float) -> Cost:
+    with Triggerer(services) as triggerer:
+        some = Planted("dbt", TASKS, waits // TASKS, [""] * waits)
+        return measure(some, Planted("dbt", 1, 1, [""]), triggerer, services.dbt.answered, window)
+
+
+def _ours(services: Endpoints, waits: int, window: float) -> tuple[Cost, list[float]]:
+    ids = services.sandbox.add_campaigns(waits, "Waiting", status=0)
+    with Triggerer(services) as triggerer:
+        some = Planted("ours", TASKS, waits // TASKS, ids)
+        cost = measure(some, Planted("ours", 1, 1, ids[:1]), triggerer, services.sandbox_requests, window)
+        return cost, _delays(triggerer, services, ids)
+
+
+def _delays(triggerer: Triggerer, services: Endpoints, ids: list[str]) -> list[float]:
+    """Change the campaigns at random moments over three intervals; return how long each task took to end."""
+    changed: dict[str, float] = {}
+    begin = time.time()
+    for moment, campaign_id in sorted((_RANDOM.uniform(0, 3 * INTERVAL), cid) for cid in ids):
+        time.sleep(max(0.0, begin + moment - time.time()))
+        services.sandbox.set_status(campaign_id, "active")
+        changed[campaign_id] = time.time()
+    triggerer.wait_until(lambda: triggerer.states() == {"success": len(ids) + 1})
+    return [ended - changed[campaign_id] for campaign_id, ended in triggerer.ends().items()]
+
+
+def _percentile(values: list[float], part: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(part * len(values)))]
