@@ -58,7 +58,8 @@ class CampaignStatusSensor(BaseSensorOperator):
     It succeeds in a target status, or one that lies beyond it: a campaign that is Completed has been Active. It fails
     at once, and without a retry, in a failed status. Draft, Paused and statuses that nobody knows yet are waited out.
     All modes decide alike. ``mode="reschedule"`` gives its worker back between two looks, but keeps it while
-    there is something to remember: a target that has to hold, an answer that did not come.
+    there is something to remember: a target that has to hold, an answer that did not come; and for pauses below 10 s,
+    after which Airflow could take the task for lost.
 
     :param campaign_id: the UUID of a campaign, or several: a list, a template, an XCom. (templated)
     :param target_statuses: the statuses to wait for, `CampaignStatus` members or their numbers.
@@ -225,7 +226,7 @@ class CampaignStatusSensor(BaseSensorOperator):
                 if self.deferrable:
                     self._say_why_on_worker()
                     self._defer(campaign_ids, replace(goal, overdue_at=overdue_at(self, began)), clock())
-                if self.reschedule and not wait.has_memory:
+                if self.reschedule and delay >= MIN_ABSENCE and not wait.has_memory:
                     raise _reschedule(delay)
                 time.sleep(delay)
         return wait.result()

@@ -71,6 +71,13 @@ def frequent_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def short_absences(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests have no scheduler that would need the time to notice that a task has left its worker."""
+    monkeypatch.setattr("airflow_provider_instantly.operators.campaign.MIN_ABSENCE", 0.0)
+    monkeypatch.setattr("airflow_provider_instantly.sensors.campaign.MIN_ABSENCE", 0.0)
+
+
+@pytest.fixture
 def sandbox_time(sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Whoever sleeps moves the sandbox's clock instead of waiting. The list has the seconds of each sleep."""
     slept: list[float] = []

@@ -1072,16 +1072,15 @@ with DAG("launch_by_dag_test", schedule=None, params={"id": "none"}) as dag:
 """
 
 
+@pytest.mark.usefixtures("short_absences")
 @pytest.mark.parametrize(
     ("script", "state"),
     [([(0.5, "active")], "success"), ([(0, "active"), (0.2, "bounce_protect")], "failed")],
     ids=["goes Active", "bounces"],
 )
 def test_dag_test_runs_a_deferrable_launch_to_its_end(
-    sandbox: SandboxClient, airflow_database: Path, monkeypatch: pytest.MonkeyPatch, script: Any, state: str
+    sandbox: SandboxClient, airflow_database: Path, script: Any, state: str
 ) -> None:
-    # Here is no scheduler that would need the time to notice that the task has left its worker.
-    monkeypatch.setattr("airflow_provider_instantly.operators.campaign.MIN_ABSENCE", 0.0)
     campaign_id = sandbox.add_campaign(NAME, script=script)
     # Airflow >= 3.3 runs only what it finds in its DAGs folder.
     file = airflow_database.parent / "dags" / "launch_by_dag_test.py"

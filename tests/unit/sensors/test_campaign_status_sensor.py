@@ -40,7 +40,7 @@ DRAFT, ACTIVE, PAUSED, COMPLETED, SUBSEQUENCES, UNHEALTHY, BOUNCED, SUSPENDED = 
 UNKNOWN = 7
 
 every_mode = pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
-pytestmark = pytest.mark.usefixtures("short_pauses", "frequent_looks")
+pytestmark = pytest.mark.usefixtures("short_pauses", "frequent_looks", "short_absences")
 
 
 def error(status: int, **more: Any) -> dict[str, Any]:
@@ -598,6 +598,15 @@ def test_reschedule_keeps_the_worker_while_there_is_something_to_remember(
 
     assert run.error is None
     assert run.rescheduled == rescheduled
+
+
+def test_reschedule_keeps_the_worker_for_pauses_in_which_airflow_could_take_the_task_for_lost(
+    sandbox: SandboxClient, run_task: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_instantly.sensors.campaign.MIN_ABSENCE", 0.1)
+    show(sandbox, DRAFT, DRAFT, ACTIVE)
+
+    assert run_task(sensor(mode="reschedule", poke_interval=0.09)).rescheduled == 0
 
 
 def test_reschedule_keeps_the_worker_once_one_of_several_is_decided(sandbox: SandboxClient, run_task: Any) -> None:
