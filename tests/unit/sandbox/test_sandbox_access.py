@@ -45,7 +45,16 @@ def test_what_is_no_key(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [None, "", "Bearer", "Bearer ", "Basic abc", DEFAULT_API_KEY, f"Bearer {new_api_key()}"]
+    "header",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic abc",
+        DEFAULT_API_KEY,
+        pytest.param(f"Bearer {new_api_key()}", id="another"),
+    ],
 )
 def test_without_a_valid_key_everything_is_401(api_with: Any, header: str | None) -> None:
     api = api_with(None)
