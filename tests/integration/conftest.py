@@ -79,6 +79,14 @@ def airflow_on_postgres(sandbox: SandboxClient, postgres: Postgres) -> Iterator[
         yield local_airflow
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in several processes, those that share an Airflow run in one."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            fixtures = getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group("PostgreSQL" if "postgres" in fixtures else "SQLite"))
+
+
 class Launch:
     """
     A run of a DAG with the one task `launch`, and the campaign that it launches.

@@ -174,7 +174,7 @@ def has_ended(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-@pytest.mark.parametrize("seconds", [20, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [10, pytest.param(60, marks=pytest.mark.slow)])
 def test_instantly_is_away(airflow_on_postgres: LocalAirflow, tmp_path: Path, seconds: float) -> None:
     """Two launches begin while nothing listens; three waits are under way."""
     file, port, conn_id = tmp_path / "sandbox.sqlite", free_port(), f"away_for_{seconds}"
