@@ -6,8 +6,8 @@ AIRFLOW := 3.3.2
 AIRFLOW_2 := 2.11.2
 PRISM := 5.14.2
 
-# Three processes keep two cores busy: two of them mostly wait for a real Airflow.
-IN_PARALLEL := --numprocesses 3 --dist loadgroup
+# One process waits for the real Airflow most of its time; the other has all else.
+IN_PARALLEL := --numprocesses 2 --dist loadgroup
 
 UV := build/tools/bin/uv
 BIN := .venv/bin

@@ -48,21 +48,8 @@ def sandbox() -> Iterator[SandboxClient]:
 
 
 @pytest.fixture(scope="session")
-def airflow(sandbox: SandboxClient) -> Iterator[LocalAirflow]:
-    """A real Airflow with the DAGs of these tests and the example DAGs, which it has wait for seconds, not minutes."""
-    connections = {"instantly_default": json.loads(sandbox.airflow_connection)}
-    seconds = {
-        "INSTANTLY_LAUNCH_POKE_INTERVAL": "1",
-        "INSTANTLY_LAUNCH_STABLE_FOR": "5",
-        "INSTANTLY_STOPPED_POLL_INTERVAL": "1",
-    }
-    with LocalAirflow(DAGS, EXAMPLE_DAGS, connections=connections, variables=seconds) as local_airflow:
-        yield local_airflow
-
-
-@pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A private PostgreSQL server, for the tests that need Airflow as teams run it."""
+    """A private PostgreSQL server, for Airflow as teams run it."""
     if server_binaries() is None:
         pytest.skip("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
     with Postgres() as server:
@@ -70,21 +57,40 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def airflow_on_postgres(sandbox: SandboxClient, postgres: Postgres) -> Iterator[LocalAirflow]:
-    """A real Airflow on PostgreSQL that logs at the level DEBUG and soon notices when a part of it is gone."""
-    connections = {"instantly_default": json.loads(sandbox.airflow_connection)}
-    settings = {**SOON, "logging.logging_level": "DEBUG", "api.expose_config": "True"}
-    url = postgres.create_database("airflow")
-    with LocalAirflow(DAGS, connections=connections, database_url=url, settings=settings) as local_airflow:
+def airflow(sandbox: SandboxClient, request: pytest.FixtureRequest) -> Iterator[LocalAirflow]:
+    """
+    A real Airflow with the DAGs of these tests and the example DAGs, which it has wait for seconds, not minutes.
+
+    It logs at the level DEBUG. It is on PostgreSQL, but on SQLite where no server is installed.
+    """
+    url = None if server_binaries() is None else request.getfixturevalue("postgres").create_database("airflow")
+    seconds = {
+        "INSTANTLY_LAUNCH_POKE_INTERVAL": "1",
+        "INSTANTLY_LAUNCH_STABLE_FOR": "5",
+        "INSTANTLY_STOPPED_POLL_INTERVAL": "1",
+    }
+    with LocalAirflow(
+        DAGS,
+        EXAMPLE_DAGS,
+        connections={"instantly_default": json.loads(sandbox.airflow_connection)},
+        database_url=url,
+        settings={**SOON, "logging.logging_level": "DEBUG", "api.expose_config": "True"},
+        variables=seconds,
+    ) as local_airflow:
         yield local_airflow
 
 
+@pytest.fixture(scope="session")
+def airflow_on_postgres(postgres: Postgres, airflow: LocalAirflow) -> LocalAirflow:
+    """The same, for tests that SQLite is too weak for; they skip without a server."""
+    return airflow
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes, those that share an Airflow run in one."""
+    """Where tests run in several processes, those that share the Airflow run in one."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            fixtures = getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group("PostgreSQL" if "postgres" in fixtures else "SQLite"))
+            item.add_marker(pytest.mark.xdist_group("Airflow"))
 
 
 class Launch:

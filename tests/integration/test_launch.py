@@ -173,7 +173,7 @@ def test_a_mapped_launch_and_a_sensor_that_waits_for_all(airflow: LocalAirflow, 
 def test_airflows_command_line_lists_the_provider(airflow: LocalAirflow) -> None:
     output = subprocess.run(
         [sys.executable, "-m", "airflow", "providers", "list", "--output", "json"],
-        env=environment(airflow.configuration),
+        env={**environment(airflow.configuration), "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO"},
         cwd=airflow.home,
         capture_output=True,
         text=True,

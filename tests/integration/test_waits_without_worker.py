@@ -167,6 +167,7 @@ def test_a_launch_tells_the_schedules_that_follow_its_asset(airflow: LocalAirflo
     assert {"id": LAUNCHED, "status": 1, "status_name": "Active"}.items() <= extras[0].items()
 
 
+@pytest.mark.slow
 def test_a_change_starts_a_dag_once_also_when_the_triggerer_was_restarted(
     airflow: LocalAirflow, sandbox: SandboxClient
 ) -> None:
