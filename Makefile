@@ -7,7 +7,7 @@ AIRFLOW_2 := 2.11.2
 PRISM := 5.14.2
 
 # One process waits for the real Airflow most of its time; the other has all else.
-IN_PARALLEL := --numprocesses 2 --dist loadgroup
+IN_PARALLEL := --numprocesses 2
 
 UV := build/tools/bin/uv
 BIN := .venv/bin

@@ -1,4 +1,4 @@
-"""Keeps every test away from the Airflow of whoever runs it."""
+"""Keeps every test away from the Airflow of whoever runs it, and those that share one in one process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ import atexit
 import os
 import shutil
 import tempfile
+from typing import TYPE_CHECKING
+
+from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    import pytest
+    from xdist.remote import Producer
 
 # Airflow reads its environment when it is first imported, which is when pytest collects the test modules.
 for _name in [_name for _name in os.environ if _name.startswith(("AIRFLOW_", "_AIRFLOW_"))]:
@@ -13,3 +20,16 @@ for _name in [_name for _name in os.environ if _name.startswith(("AIRFLOW_", "_A
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-home-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
+
+
+class _Scheduling(LoadScopeScheduling):
+    """The tests of a file run in one process, and those of tests/integration all in the same: they share an Airflow."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/integration" if nodeid.startswith("tests/integration/") else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Scheduling:
+    """Hand out files in their order, since the longest come early in it."""
+    config.option.loadscopereorder = False
+    return _Scheduling(config, log)

@@ -86,13 +86,6 @@ def airflow_on_postgres(postgres: Postgres, airflow: LocalAirflow) -> LocalAirfl
     return airflow
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes, those that share the Airflow run in one."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("Airflow"))
-
-
 class Launch:
     """
     A run of a DAG with the one task `launch`, and the campaign that it launches.

@@ -12,7 +12,6 @@ from statistics import median
 from time import monotonic
 from typing import TYPE_CHECKING
 
-import pytest
 from actors import Try, play
 from fault_schedule import SCHEDULES, LaunchPlan, Schedule
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -85,8 +84,6 @@ class Figures:
 
 
 FIGURES = Figures()
-# The tests of the figures need those of the schedules.
-pytestmark = pytest.mark.xdist_group("fault schedules")
 
 
 def play_and_judge(schedule: Schedule) -> str:
