@@ -113,7 +113,7 @@ class SyncTransport:
 
     def _send(self, request: Request) -> Answer:
         if self._session is None:
-            self._session = _new_session(self.endpoint.timeout)
+            self._session = _new_session(self.endpoint)
         with self._session.request(
             request.method,
             self.endpoint.url(request.path),
@@ -248,7 +248,7 @@ def _steps(request: Request, endpoint: Endpoint, max_retries: int | None) -> Any
     return exchange(request, max_retries=retries, api_key=endpoint.api_key)
 
 
-def _new_session(timeout: float) -> requests.Session:
+def _new_session(endpoint: Endpoint) -> requests.Session:
     from http.cookiejar import DefaultCookiePolicy
 
     import requests
@@ -260,12 +260,15 @@ def _new_session(timeout: float) -> requests.Session:
         def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
             pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
             if not issubclass(pool.ConnectionCls.response_class, _TimedResponse):
-                response_class = type("Response", (_TimedResponse,), {"timeout": timeout})
+                response_class = type("Response", (_TimedResponse,), {"timeout": endpoint.timeout})
                 pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), {"response_class": response_class})
             return pool
 
     session = requests.Session()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    # All requests go to one host, so the environment is asked once; a session would ask it for each of them.
+    session.trust_env = False
+    session.proxies, session.verify = _proxies_and_trust(endpoint.base_url)
     for scheme in ("https://", "http://"):
         session.mount(scheme, Adapter())
     return session
@@ -304,18 +307,25 @@ class _TimedReader(io.RawIOBase):
         super().close()
 
 
+def _proxies_and_trust(url: str) -> tuple[Any, Any]:
+    """What the environment says to `requests` for this address: which proxies, and whose certificates."""
+    import requests
+
+    with requests.Session() as session:
+        settings = session.merge_environment_settings(url, {}, None, None, None)
+    return settings["proxies"], settings["verify"]
+
+
 def _surroundings(url: str) -> tuple[str | None, ssl.SSLContext | bool]:
     """
     The proxy and the trusted certificates, as `requests` takes them from the environment.
 
     aiohttp would see neither ``REQUESTS_CA_BUNDLE`` nor a network in ``NO_PROXY``, but ``.netrc``.
     """
-    import requests
     from requests.utils import DEFAULT_CA_BUNDLE_PATH, prepend_scheme_if_needed, select_proxy
 
-    with requests.Session() as session:
-        settings = session.merge_environment_settings(url, {}, None, None, None)
-    proxy = select_proxy(url, settings["proxies"])
+    proxies, trust = _proxies_and_trust(url)
+    proxy = select_proxy(url, proxies)
     if proxy is not None:
         proxy = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
         if not proxy.lower().startswith(("http://", "https://")):
@@ -325,7 +335,7 @@ def _surroundings(url: str) -> tuple[str | None, ssl.SSLContext | bool]:
             )
     if not url.startswith("https://"):
         return proxy, True
-    trusted = Path(settings["verify"] if isinstance(settings["verify"], str) else DEFAULT_CA_BUNDLE_PATH)
+    trusted = Path(trust if isinstance(trust, str) else DEFAULT_CA_BUNDLE_PATH)
     is_directory = trusted.is_dir()
     context = ssl.create_default_context(
         cafile=None if is_directory else trusted, capath=trusted if is_directory else None
