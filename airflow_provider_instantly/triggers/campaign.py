@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+from abc import abstractmethod
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -74,11 +75,11 @@ class _PollingTrigger(BaseEventTrigger):
             async for event in self._events(poller, snapshots):
                 yield event
 
-    def _arguments(self) -> dict[str, Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def _arguments(self) -> dict[str, Any]: ...
 
-    def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]:
-        raise NotImplementedError
+    @abstractmethod
+    def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]: ...
 
 
 #: Seconds that a pause may take when the task was ended; Airflow gives a trigger 30 by default.
