@@ -14,9 +14,6 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator
 from airflow_provider_instantly import arguments, attempt
 from airflow_provider_instantly.deferral import BACKSTOP, MIN_ABSENCE, overdue_at, why_not_end_in_triggerer
 from airflow_provider_instantly.exceptions import CampaignWaitError, LaunchRefusedError
-from airflow_provider_instantly.launch import LaunchRules
-from airflow_provider_instantly.launch_record import LaunchRecord
-from airflow_provider_instantly.launcher import Launched, Launcher
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.policy import Goal, Wait
 from airflow_provider_instantly.waiting import (
@@ -34,6 +31,8 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_instantly.launch_record import LaunchRecord
+    from airflow_provider_instantly.launcher import Launched
     from airflow_provider_instantly.policy import WaitResult
     from airflow_provider_instantly.waiting import Clock
 
@@ -114,6 +113,9 @@ class ActivateCampaignOperator(BaseOperator):
         :raises InstantlyError: if Instantly refused a request or could not be reached; nothing was launched then.
         """
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
+        from airflow_provider_instantly.launch import LaunchRules
+        from airflow_provider_instantly.launch_record import LaunchRecord
+        from airflow_provider_instantly.launcher import Launcher
 
         clock = steady_clock()
         began = clock()

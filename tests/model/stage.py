@@ -27,6 +27,8 @@ from unittest import mock
 import uvicorn
 from fault_schedule import COMPLETED, RUNNING, Event, Fault
 
+# The operator imports it when it runs, but its clock is set before.
+import airflow_provider_instantly.launcher  # noqa: F401
 from airflow_provider_instantly.api.protocol import Answer, Request
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
