@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
 )
 from fault_schedule import ACTIVE, COMPLETED, DRAFT, PAUSED, RUNNING, STOPPED, LaunchPlan, WaitPlan
-from stage import API_KEY, SECRET, SHORT_TIMEOUT, Activation, Change, Exchange, ProcessDied
+from stage import API_KEY, SECRET, SHORT_TIMEOUT, Activation, Change, Death, Exchange, ProcessDied
 
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.exceptions import (
@@ -184,17 +184,18 @@ def _somebody_may_have_been_quicker(stage: Stage, one: Try) -> bool:
     """
     After a lost answer, that the campaign changed proves a launch, but not whose.
 
-    Where somebody else launched it in the moment between our look and our activation, or it ran already and we did not
-    look, nobody could tell.
+    A worker that died had noted that it sends, and nobody knows whether it did. And where somebody else launched it in
+    the moment between our look and our activation, or it ran already and we did not look, nobody could tell.
     """
     assert isinstance(one.plan, LaunchPlan)
     lost = any(
         isinstance(e, Exchange) and e.task[0] == one.task[0] and _may_have_activated(e) and not e.answered
         for e in stage.ledger
     )
+    died = any(isinstance(e, Death) and e.task[0] == one.task[0] for e in stage.ledger)
     others = {"a person activates", "Instantly completes", "subsequences run"}
     changed = any(isinstance(e, Change) and e.kind in others for e in stage.ledger)
-    return lost and (changed or not one.plan.check_before)
+    return (lost or died) and (changed or not one.plan.check_before)
 
 
 def _wait_that_succeeded(stage: Stage, tries: list[Try], one: Try) -> Iterator[str]:

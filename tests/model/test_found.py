@@ -50,6 +50,12 @@ def test_a_campaign_that_was_completed_already_is_no_proof_of_a_launch(lost: Eve
     check(Schedule(COMPLETED, AT_ONCE, (LaunchPlan(),), happens, remembers=True))
 
 
+def test_what_changed_after_a_worker_died_may_be_taken_for_its_launch() -> None:
+    """The judge blamed a retry for what nobody can tell: whether the worker that died had sent its activation."""
+    happens = ((2, DIES_BEFORE), (3, Event("Instantly completes", COMPLETED)))
+    check(Schedule(-1, AT_ONCE, (LaunchPlan(reactivate_stopped=True, retries=2),), happens, remembers=True))
+
+
 def test_an_unknown_status_after_the_launch_is_not_activated_again() -> None:
     """A retry took the unknown status of a campaign that an earlier try had launched for one to activate."""
     happens = ((4, Event("an unknown status", UNKNOWN)), (4, DIES_AFTER))
