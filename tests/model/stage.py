@@ -29,7 +29,7 @@ from fault_schedule import COMPLETED, RUNNING, Event, Fault
 
 # The operator imports it when it runs, but its clock is set before.
 import airflow_provider_instantly.launcher  # noqa: F401
-from airflow_provider_instantly.api.protocol import Answer, Request
+from airflow_provider_instantly.api.protocol import MAX_ANSWER_BYTES, Answer, Request
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.sandbox.auth import DEFAULT_WORKSPACE, Key, Workspace, api_key
@@ -518,12 +518,12 @@ class Stage:
 
 
 def _statuses_in(answer: Answer, exchange: Exchange) -> dict[str, int]:
-    """The statuses that an answer shows, read by other means than the provider's."""
+    """The statuses that an answer shows, read by other means than the provider's; one that is too large shows none."""
     try:
         document = json.loads(answer.body)
     except (ValueError, RecursionError):
         return {}
-    if answer.status != 200 or not isinstance(document, dict):
+    if answer.status != 200 or len(answer.body) > MAX_ANSWER_BYTES or not isinstance(document, dict):
         return {}
     found = document.get("items") if exchange.operation == "list" else [{**document, "id": exchange.campaign_id}]
     seen: dict[str, int] = {}

@@ -56,6 +56,12 @@ def test_what_changed_after_a_worker_died_may_be_taken_for_its_launch() -> None:
     check(Schedule(-1, AT_ONCE, (LaunchPlan(reactivate_stopped=True, retries=2),), happens, remembers=True))
 
 
+def test_an_answer_too_large_to_be_read_is_a_lost_one() -> None:
+    """The judge read it all the same, and blamed the next activation for overruling Instantly."""
+    too_large = fault("oversize", announce=False, gzip=False)
+    check(Schedule(-99, LATE, (LaunchPlan(reactivate_stopped=True),), ((2, too_large),), remembers=True))
+
+
 def test_an_unknown_status_after_the_launch_is_not_activated_again() -> None:
     """A retry took the unknown status of a campaign that an earlier try had launched for one to activate."""
     happens = ((4, Event("an unknown status", UNKNOWN)), (4, DIES_AFTER))
