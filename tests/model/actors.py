@@ -195,13 +195,14 @@ class _Actor:
         while step is not None:
             task = self._task()
             self.context["task"] = task
+            began = datetime.fromtimestamp(self.stage.clock.time(), UTC)
             try:
                 self.one.value = step(task)
                 step = None
             except TaskDeferred as deferral:
                 step = self._deferred(deferral)
             except AirflowRescheduleException as reschedule:
-                step = self._rescheduled(reschedule)
+                step = self._rescheduled(reschedule, began)
             except (ProcessDied, Exception) as error:
                 self.one.error = error
                 step = None
@@ -214,9 +215,10 @@ class _Actor:
             object.__setattr__(task, name, TaskLog(self.stage.said))
         return task
 
-    def _rescheduled(self, reschedule: AirflowRescheduleException) -> Any:
+    def _rescheduled(self, reschedule: AirflowRescheduleException, began: datetime) -> Any:
         now = datetime.fromtimestamp(self.stage.clock.time(), UTC)
-        self.ti.first_reschedule_date = self.ti.first_reschedule_date or now
+        # What Airflow notes is when the run began that gave its worker back.
+        self.ti.first_reschedule_date = self.ti.first_reschedule_date or began
         self.stage.clock.sleep(max(0.0, (reschedule.reschedule_date - now).total_seconds()))
         return lambda task: task.execute(self.context)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fault_schedule import ACTIVE, COMPLETED, DRAFT, PAUSED, UNKNOWN, Event, Fault, LaunchPlan, Schedule
+from fault_schedule import ACTIVE, COMPLETED, DRAFT, PAUSED, UNKNOWN, Event, Fault, LaunchPlan, Schedule, WaitPlan
 from test_fault_schedules import check
 
 DIES_BEFORE = Event("process dies before the request")
@@ -54,6 +54,12 @@ def test_what_changed_after_a_worker_died_may_be_taken_for_its_launch() -> None:
     """The judge blamed a retry for what nobody can tell: whether the worker that died had sent its activation."""
     happens = ((2, DIES_BEFORE), (3, Event("Instantly completes", COMPLETED)))
     check(Schedule(-1, AT_ONCE, (LaunchPlan(reactivate_stopped=True, retries=2),), happens, remembers=True))
+
+
+def test_the_time_of_a_rescheduled_wait_counts_from_its_first_look() -> None:
+    """Airflow's part in the story began to count when the worker was given back, which it can be long after."""
+    asked_to_pause = fault("error", status=429, retry_after=288.0)
+    check(Schedule(PAUSED, None, (WaitPlan(mode="reschedule", timeout=300.0),), ((1, asked_to_pause),), remembers=True))
 
 
 def test_an_answer_too_large_to_be_read_is_a_lost_one() -> None:
