@@ -303,6 +303,10 @@ def read_answer(request: Request, answer: Answer, *, api_key: str = "", now: dat
     :raises InstantlyRequestError: the one of its subclasses that fits the answer.
     """
     document = _json_object(answer.body)
+    is_good = 200 <= answer.status < 300
+    if is_good and document is not None and _is_as_asked(request, document):
+        return document
+    # Not before: to make a server's words fit for a log takes longer than to read the answer.
     coordinates: dict[str, Any] = {
         "method": request.method,
         "path": request.path,
@@ -316,19 +320,22 @@ def read_answer(request: Request, answer: Answer, *, api_key: str = "", now: dat
             "Check that the connection's host is Instantly's.",
             **coordinates,
         )
-    if 200 <= answer.status < 300:
-        if document is None:
-            raise InstantlyUnexpectedAnswerError(
-                "The answer is not a JSON object. Check that the connection's host is Instantly's; "
-                "a proxy may have answered in its place.",
-                **coordinates,
-            )
-        if request.answers_with_campaign and Campaign.from_api(document).status is None:
-            raise InstantlyUnexpectedAnswerError(
-                "The answer should be a campaign, but has no status that is a number.", **coordinates
-            )
-        return document
+    if is_good and document is None:
+        raise InstantlyUnexpectedAnswerError(
+            "The answer is not a JSON object. Check that the connection's host is Instantly's; "
+            "a proxy may have answered in its place.",
+            **coordinates,
+        )
+    if is_good:
+        raise InstantlyUnexpectedAnswerError(
+            "The answer should be a campaign, but has no status that is a number.", **coordinates
+        )
     raise _error_of_status(request, answer, coordinates, now or datetime.now(UTC))
+
+
+def _is_as_asked(request: Request, document: Json) -> bool:
+    """Whether an answer carries what its reader cannot do without."""
+    return not request.answers_with_campaign or Campaign.from_api(document).status is not None
 
 
 def _error_of_status(
