@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -179,9 +179,9 @@ class Decision:
     warned: Sequence[str] = ()
 
 
-@dataclass
+@dataclass(slots=True)
 class _CampaignWait:
-    """What is remembered of one campaign between two looks."""
+    """What is remembered of one campaign between two looks; there may be thousands."""
 
     campaign_id: str
     verdict: Verdict = Verdict.WAITING
@@ -192,7 +192,6 @@ class _CampaignWait:
     held_since: float | None = None
     unanswered_since: float | None = None
     misses: int = 0
-    warned: set[int] = field(default_factory=set)
 
     @property
     def has_memory(self) -> bool:
@@ -222,6 +221,7 @@ class Wait:
         self._next_report = now + REPORT_INTERVAL
         self._waits = {cid: _CampaignWait(cid, title=cid) for cid in (c.lower() for c in campaign_ids)}
         self._progress = ""
+        self._warned: set[tuple[str, int]] = set()
 
     @property
     def pending(self) -> list[str]:
@@ -288,8 +288,8 @@ class Wait:
         wait.status, wait.not_sending, wait.title = status, not_sending, campaign.title or wait.campaign_id
         if changed and len(self._waits) == 1:
             said.append(f"Campaign {wait.title} is {status.label}{_but_not_sending(not_sending)}.")
-        if not status.is_known and status not in wait.warned:
-            wait.warned.add(status)
+        if not status.is_known and (wait.campaign_id, status) not in self._warned:
+            self._warned.add((wait.campaign_id, status))
             warned.append(
                 f"Campaign {wait.title} has status {int(status)}, which this release does not know. "
                 "It keeps waiting; update the provider if Instantly has a new status."

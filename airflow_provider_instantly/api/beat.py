@@ -42,7 +42,7 @@ class Beat:
 
     def read(self, campaign_ids: Iterable[str]) -> Generator[Request, Json | InstantlyError, Seen]:
         """
-        Look at the campaigns. Each comes back as it is, or as the error that stood in its place.
+        Look at the campaigns. Each comes back, without its document, or as the error that stood in its place.
 
         :param campaign_ids: their UUIDs in lower case.
         """
@@ -57,7 +57,7 @@ class Beat:
             if isinstance(reply, InstantlyRateLimitError | InstantlyConnectionError):
                 # It would be the same with all others, and asking would make it worse.
                 return {**seen, **dict.fromkeys(left[position:], reply)}
-            seen[campaign_id] = reply if isinstance(reply, InstantlyError) else Campaign.from_api(reply, campaign_id)
+            seen[campaign_id] = reply if isinstance(reply, InstantlyError) else _brief(reply, campaign_id)
         return seen
 
     def _read_list(self, wanted: list[str]) -> Generator[Request, Json | InstantlyError, Seen]:
@@ -77,13 +77,18 @@ class Beat:
                 items = items_of(reply)
             except InstantlyError as error:
                 return {**seen, **dict.fromkeys(missing, error)}
-            for campaign in map(Campaign.from_api, items):
+            for campaign in map(_brief, items):
                 if campaign.id in missing:
                     missing.remove(campaign.id)
                     seen[campaign.id] = campaign if campaign.status is not None else _no_status(campaign)
             request = pages.after(reply)
         self.list_cost = count + len(missing)
         return seen
+
+
+def _brief(document: Json, campaign_id: str | None = None) -> Campaign:
+    """Who looks at thousands of campaigns cannot keep all their documents."""
+    return Campaign.from_api(document, campaign_id).without_document()
 
 
 def _no_status(campaign: Campaign) -> InstantlyUnexpectedAnswerError:

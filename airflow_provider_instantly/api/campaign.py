@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeGuard
@@ -162,6 +162,10 @@ class Campaign:
             sending_accounts=tuple(filter(None, map(_text, accounts))) if isinstance(accounts, list) else (),
             document=dict(document),
         )
+
+    def without_document(self) -> Self:
+        """The same without what may be long: the e-mails' texts, the schedule, the accounts."""
+        return replace(self, sending_accounts=(), document={})
 
     @property
     def title(self) -> str:

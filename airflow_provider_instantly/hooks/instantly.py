@@ -278,7 +278,7 @@ class InstantlyHook(BaseHook):
         Look at many campaigns once, with as few requests as it takes: a page of the list shows 100.
 
         :param campaign_ids: their UUIDs.
-        :return: for each id, in lower case, the campaign, or the error that stood in its place.
+        :return: for each id, in lower case, the campaign without its document, or the error that stood in its place.
         :raises ValueError: if an id is no UUID.
         """
         steps = self._beat.read([check_campaign_id(campaign_id) for campaign_id in campaign_ids])

@@ -194,7 +194,7 @@ class Poller:
             try:
                 async for campaign in hook.alist_campaigns(tag_ids=self._tag_ids):
                     if campaign.status is not None:
-                        seen[campaign.id] = campaign
+                        seen[campaign.id] = campaign.without_document()
             except InstantlyError as caught:
                 error = caught
         wanted = {cid for watcher in fed for cid in watcher.campaign_ids or ()} - seen.keys()
