@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_instantly.api.campaign import Campaign
 from airflow_provider_instantly.api.errors import (
+    AnswerTooLargeError,
     InstantlyConnectionError,
     InstantlyError,
     InstantlyRateLimitError,
     InstantlyUnexpectedAnswerError,
 )
-from airflow_provider_instantly.api.protocol import Pages, get_campaign, items_of, list_campaigns
+from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages, get_campaign, items_of, list_campaigns
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -36,9 +37,11 @@ class Beat:
 
     :param list_cost: pages that were read, and campaigns that had to be asked for all the same, or None as long as
         nobody counted.
+    :param page_size: how many campaigns a page has; fewer, where the answers were too large to be read.
     """
 
     list_cost: int | None = None
+    page_size: int = PAGE_SIZE
 
     def read(self, campaign_ids: Iterable[str]) -> Generator[Request, Json | InstantlyError, Seen]:
         """
@@ -63,7 +66,7 @@ class Beat:
     def _read_list(self, wanted: list[str]) -> Generator[Request, Json | InstantlyError, Seen]:
         seen: Seen = {}
         missing = set(wanted)
-        first = list_campaigns()
+        first = list_campaigns(limit=self.page_size)
         pages = Pages(first)
         request: Request | None = first
         count = 0
@@ -72,6 +75,10 @@ class Beat:
             reply = yield request
             count += 1
             try:
+                if isinstance(reply, AnswerTooLargeError):
+                    request = pages.smaller(request, reply)
+                    self.page_size = pages.size
+                    continue
                 if isinstance(reply, InstantlyError):
                     raise reply
                 items = items_of(reply)

@@ -111,7 +111,11 @@ class InstantlyConnectionError(InstantlyRequestError):
 
 
 class InstantlyUnexpectedAnswerError(InstantlyRequestError):
-    """An answer that is not the API's: HTML, truncated or non-object JSON, wrong types, a redirect, too large."""
+    """An answer that is not the API's: HTML, truncated or non-object JSON, wrong types, a redirect."""
+
+
+class AnswerTooLargeError(InstantlyUnexpectedAnswerError):
+    """An answer with more bytes than are read: not the API's, or a page of campaigns with very long e-mails."""
 
 
 class AmbiguousOutcomeError(InstantlyRequestError):

@@ -10,7 +10,7 @@ import json
 import math
 import random
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +19,7 @@ from urllib.parse import quote
 from airflow_provider_instantly.api.campaign import Campaign
 from airflow_provider_instantly.api.errors import (
     AmbiguousOutcomeError,
+    AnswerTooLargeError,
     CampaignNotFoundError,
     ConnectionLookupError,
     InstantlyAuthenticationError,
@@ -36,7 +37,7 @@ from airflow_provider_instantly.api.redaction import safe_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
 
-#: An answer larger than this is refused. A page of 100 campaigns with their e-mail texts is far below it.
+#: An answer larger than this is not read to its end. A page of 100 campaigns may be, where their e-mails are long.
 MAX_ANSWER_BYTES: Final = 10 * 1024 * 1024
 #: The first pause between two tries is at most this long; every further one at most twice the one before.
 BACKOFF_BASE: Final = 1.0
@@ -145,6 +146,30 @@ class Pages:
         self._seen.add(cursor)
         query = tuple(pair for pair in self.first.query if pair[0] != "starting_after")
         return Request(self.first.method, self.first.path, (*query, ("starting_after", cursor)))
+
+    @property
+    def size(self) -> int:
+        """How many items are asked for on each page."""
+        return int(dict(self.first.query)["limit"])
+
+    def smaller(self, request: Request, error: AnswerTooLargeError) -> Request:
+        """
+        The same page with half as many items; all pages after it are as small.
+
+        :param request: the page's request.
+        :param error: what came of it.
+        :raises AnswerTooLargeError: the same, if the page has one item only.
+        """
+        if self.size == 1:
+            raise error
+        half = self.size // 2
+        self.first = _with_limit(self.first, half)
+        return _with_limit(request, half)
+
+
+def _with_limit(request: Request, limit: int) -> Request:
+    query = tuple((name, str(limit) if name == "limit" else value) for name, value in request.query)
+    return replace(request, query=query)
 
 
 def items_of(page: Json) -> list[Json]:
@@ -315,7 +340,7 @@ def read_answer(request: Request, answer: Answer, *, api_key: str = "", now: dat
         "excerpt": safe_text(answer.body.decode("utf-8", "replace"), api_key),
     }
     if len(answer.body) > MAX_ANSWER_BYTES:
-        raise InstantlyUnexpectedAnswerError(
+        raise AnswerTooLargeError(
             f"The answer is larger than {MAX_ANSWER_BYTES // 1024**2} MB, so it was not read to its end. "
             "Check that the connection's host is Instantly's.",
             **coordinates,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_instantly.api.errors import (
+    AnswerTooLargeError,
     InstantlyConfigurationError,
     InstantlyConnectionError,
     InstantlyRequestError,
@@ -87,7 +88,11 @@ class SyncTransport:
         pages = Pages(first)
         request: Request | None = first
         while request is not None:
-            page = self.call(request, max_retries=max_retries)
+            try:
+                page = self.call(request, max_retries=max_retries)
+            except AnswerTooLargeError as error:
+                request = pages.smaller(request, error)
+                continue
             yield items_of(page)
             request = pages.after(page)
 
@@ -175,7 +180,11 @@ class AsyncTransport:
         pages = Pages(first)
         request: Request | None = first
         while request is not None:
-            page = await self.call(request, max_retries=max_retries)
+            try:
+                page = await self.call(request, max_retries=max_retries)
+            except AnswerTooLargeError as error:
+                request = pages.smaller(request, error)
+                continue
             yield items_of(page)
             request = pages.after(page)
 

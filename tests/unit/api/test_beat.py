@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from airflow_provider_instantly.api.beat import Beat
 from airflow_provider_instantly.api.campaign import Campaign
 from airflow_provider_instantly.api.errors import (
+    AnswerTooLargeError,
     CampaignNotFoundError,
     InstantlyAuthenticationError,
     InstantlyConnectionError,
@@ -43,7 +44,7 @@ class Workspace:
     :param statuses: the campaigns that exist.
     :param unlisted: those that the list does not show all the same.
     :param fails: an error for a request, or None.
-    :param page_size: how many campaigns are on a page.
+    :param page_size: how many campaigns are on a page at the most.
     """
 
     statuses: dict[str, Any]
@@ -60,14 +61,14 @@ class Workspace:
             status = self.statuses.get(request.campaign_id)
             return CampaignNotFoundError("gone") if status is None else {"status": status, "name": "N"}
         query = dict(request.query)
-        assert query["limit"] == "100"
+        page_size = min(self.page_size, int(query["limit"]))
         listed = [campaign_id for campaign_id in self.statuses if campaign_id not in self.unlisted]
         start = int(query.get("starting_after", "0"))
-        page = listed[start : start + self.page_size]
+        page = listed[start : start + page_size]
         answer: dict[str, Any] = {"items": [{"id": cid, "status": self.statuses[cid]} for cid in page]}
-        if len(page) == self.page_size:
+        if len(page) == page_size:
             # As live: the last full page still carries a cursor, and an empty page follows.
-            answer["next_starting_after"] = str(start + self.page_size)
+            answer["next_starting_after"] = str(start + page_size)
         return answer
 
     @property
@@ -158,6 +159,11 @@ class TestWhatIsSeen:
         workspace = Workspace(dict(zip(ids(6), [0, 1, 2, -2, 7, 3.0], strict=True)))
         assert statuses(look(Beat(), ids(6), workspace)) == workspace.statuses
 
+    @pytest.mark.parametrize("count", [1, 3], ids=["alone", "on_the_list"])
+    def test_nothing_is_kept_of_their_documents(self, count: int) -> None:
+        seen = look(Beat(), ids(count), Workspace(dict.fromkeys(ids(count), 1)))
+        assert [campaign.document for campaign in seen.values()] == [{}] * count
+
     def test_a_campaign_that_is_read_alone_knows_its_id(self) -> None:
         workspace = Workspace(dict.fromkeys(ids(1), 1))
         (campaign,) = look(Beat(), ids(1), workspace).values()
@@ -197,6 +203,36 @@ class TestWhatIsSeen:
         odd = [{"id": None, "status": 1}, {"id": "x"}, {}, {"id": ids(1)[0].upper(), "status": 2}]
         request = steps.send({"items": odd})
         assert request.campaign_id == ids(3)[1]
+
+
+class TestPagesThatAreTooLarge:
+    """Campaigns with long e-mails, of which 100 are more than is read of an answer."""
+
+    def test_half_as_many_are_asked_for_until_they_fit_and_then_from_the_start(self) -> None:
+        beat = Beat()
+        workspace = Workspace(dict.fromkeys(ids(100), 1), fails=lambda request: too_large(request, above=25))
+        assert list(statuses(look(beat, ids(100), workspace)).values()) == [1] * 100
+        assert [dict(request.query)["limit"] for request in workspace.asked] == ["100", "50", "25", "25", "25", "25"]
+
+        look(beat, ids(100), workspace)
+        assert [dict(request.query)["limit"] for request in workspace.asked] == ["25"] * 4
+
+    def test_a_later_page(self) -> None:
+        def fails(request: Request) -> InstantlyError | None:
+            return too_large(request, above=50) if len(request.query) > 1 else None
+
+        workspace = Workspace(dict.fromkeys(ids(200), 1), fails=fails)
+        assert list(statuses(look(Beat(), ids(200), workspace)).values()) == [1] * 200
+        assert len(workspace.asked) == 1 + 1 + 2
+
+    def test_one_campaign_that_is_too_large_is_an_error(self) -> None:
+        workspace = Workspace(dict.fromkeys(ids(9), 1), fails=lambda request: too_large(request, above=0))
+        assert set(statuses(look(Beat(), ids(9), workspace)).values()) == {AnswerTooLargeError}
+        assert len(workspace.asked) == 7
+
+
+def too_large(request: Request, above: int) -> AnswerTooLargeError | None:
+    return AnswerTooLargeError("Too large.") if int(dict(request.query).get("limit", 0)) > above else None
 
 
 class TestErrors:

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from airflow_provider_instantly.api import protocol
 from airflow_provider_instantly.api.errors import (
     AmbiguousOutcomeError,
+    AnswerTooLargeError,
     CampaignNotFoundError,
     ConnectionLookupError,
     InstantlyAuthenticationError,
@@ -552,6 +553,9 @@ class TestMayRepeat:
         assert not any(may_repeat(request, AmbiguousOutcomeError("x")) for request in REQUESTS.values())
 
 
+TOO_LARGE = AnswerTooLargeError("Too large.")
+
+
 class TestPages:
     def test_it_follows_the_cursor_and_keeps_the_filters(self) -> None:
         first = protocol.list_campaigns(search="x", starting_after="elsewhere")
@@ -588,6 +592,20 @@ class TestPages:
             asked.append(dict(request.query)["starting_after"])
         assert len(asked) == len(set(asked))
         assert all(asked)
+
+    def test_a_smaller_page_keeps_its_place_and_so_do_those_after_it(self) -> None:
+        pages = Pages(protocol.list_campaigns(search="x"))
+        second = pages.after(page("c"))
+        assert second is not None
+        assert dict(pages.smaller(second, TOO_LARGE).query) == {"limit": "50", "search": "x", "starting_after": "c"}
+        third = pages.after(page("d"))
+        assert third is not None
+        assert dict(third.query) == {"limit": "50", "search": "x", "starting_after": "d"}
+
+    def test_a_page_of_one_cannot_be_smaller(self) -> None:
+        with pytest.raises(AnswerTooLargeError) as caught:
+            Pages(protocol.list_campaigns(limit=1)).smaller(LIST, TOO_LARGE)
+        assert caught.value is TOO_LARGE
 
     def test_a_list_that_never_ends_costs_only_what_is_asked_of_it(self) -> None:
         pages = Pages(LIST)

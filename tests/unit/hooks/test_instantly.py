@@ -13,7 +13,7 @@ import re
 import traceback
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
@@ -154,6 +154,18 @@ class TestLists:
         sandbox.add_fault("repeat_cursor")
         assert len(ask("list_campaigns")) <= 300
         assert len(sandbox.requests()) <= 3
+
+    @pytest.mark.parametrize("call", ["list_campaigns", "read_campaigns"])
+    def test_pages_that_are_too_large_are_read_in_smaller_ones(
+        self, sandbox: SandboxClient, ask: Callable[..., Any], call: str
+    ) -> None:
+        sequences = [{"steps": [{"type": "email", "delay": 1, "variants": [{"subject": "Hi", "body": "x" * 300_000}]}]}]
+        ids = sandbox.add_campaigns(60, "Long", fields={"sequences": sequences})
+        found = ask(call) if call == "list_campaigns" else ask(call, ids).values()
+        assert sorted(campaign.id for campaign in found) == sorted(ids)
+        sizes = [dict(parse_qsl(request["query"]))["limit"] for request in sandbox.requests()]
+        assert sizes[:2] == ["100", "50"]
+        assert sizes[-1] == "25"
 
     def test_filters(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
         tag = "0a000000-0000-4000-8000-000000000001"
