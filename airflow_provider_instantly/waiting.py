@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from typing import TYPE_CHECKING, Any, Protocol
@@ -116,6 +117,17 @@ def tell(decision: Decision, log: TaskLog) -> None:
         log.warning("%s", line)
     for line in decision.said:
         log.info("%s", line)
+
+
+async def atell(decision: Decision, log: TaskLog) -> None:
+    """
+    The same in the triggerer, where the log is a socket that may be full (Airflow 3.3.2): no event loop waits for it.
+
+    :param decision: what the policy decided.
+    :param log: the trigger's log.
+    """
+    if decision.said or decision.warned:
+        await asyncio.to_thread(tell, decision, log)
 
 
 def result_of_event(event: object, goal: Goal, campaign_ids: Iterable[str]) -> WaitResult:

@@ -9,9 +9,8 @@ import json
 from abc import abstractmethod
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from airflow.providers.common.compat.sdk import XCom
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
@@ -23,10 +22,14 @@ from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.policy import DEFAULT_FAILURE_BUDGET, Goal, Verdict, Wait
 from airflow_provider_instantly.triggers.poller import Poller, shared_hook
 from airflow_provider_instantly.triggers.watermark import Watermark
-from airflow_provider_instantly.waiting import aexplain, returned, steady_clock, tell
+from airflow_provider_instantly.triggers.xcom import push_xcom
+from airflow_provider_instantly.waiting import aexplain, atell, returned, steady_clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable, Iterable
+
+    from airflow.providers.common.compat.sdk import Context
+    from jinja2 import Environment
 
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.policy import WaitResult
@@ -163,6 +166,20 @@ class CampaignStatusTrigger(_PollingTrigger):
             "pause_on_kill": self.pause_on_kill,
         }
 
+    def render_template_fields(self, context: Context, jinja_env: Environment | None = None) -> None:
+        """
+        Render, and then let go of the DAG: each trigger that starts a task is given a copy of its own (Airflow 3.3.2).
+
+        A thousand copies fill the memory, and to search them for garbage stops the event loop for up to a second.
+
+        :param context: what Airflow made for this trigger alone; it is empty afterwards.
+        :param jinja_env: what to render with, instead of what the DAG says.
+        """
+        super().render_template_fields(context, jinja_env)
+        cast("dict[str, Any]", context).clear()
+        ti: Any = self.task_instance
+        ti.task = None
+
     async def on_kill(self) -> None:
         """
         Pause the campaign, if the task was told to, and if somebody really ended it.
@@ -219,7 +236,7 @@ class CampaignStatusTrigger(_PollingTrigger):
             event = await self._event(wait, hook)
         if self.pause_on_kill:
             # Whatever becomes of the task from here on, nobody has killed its wait.
-            await self._push_xcom(attempt.XCOM_KEY, None)
+            await push_xcom(self.task_instance, attempt.XCOM_KEY, None, self.log)
         yield event
 
     async def _wait(self, wait: Wait, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> None:
@@ -228,7 +245,7 @@ class CampaignStatusTrigger(_PollingTrigger):
                 if watcher not in snapshot.fed:
                     continue
                 decision = wait.advance(snapshot.campaigns, now=snapshot.now, jitter=snapshot.jitter)
-                tell(decision, self.log)
+                await atell(decision, self.log)
                 if decision.delay is None:
                     return
                 watcher.campaign_ids = frozenset(wait.pending)
@@ -263,24 +280,15 @@ class CampaignStatusTrigger(_PollingTrigger):
         from airflow.triggers.base import TaskSuccessEvent
 
         # Not as the event's own XComs: Airflow 3.3.2 stores those as JSON text, and who pulls one gets a str.
-        pushed = await self._push_xcom("return_value", returned(result, self.echo))
+        pushed = await push_xcom(self.task_instance, "return_value", returned(result, self.echo), self.log)
         return TaskSuccessEvent() if pushed else None
 
     async def _push_link(self, hook: InstantlyHook, campaign_ids: list[str]) -> None:
         """Where no worker began the task, nobody else has pushed the link yet."""
         if self.started_here and len(campaign_ids) == 1:
             with contextlib.suppress(InstantlyError):
-                endpoint = (await hook.aget_conn()).endpoint
-                await self._push_xcom(CampaignLink.XCOM_KEY, endpoint.campaign_page(campaign_ids[0]))
-
-    async def _push_xcom(self, key: str, value: Any) -> bool:
-        ti: Any = self.task_instance
-        try:
-            await XCom.aset(key, value, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index)
-        except Exception as error:
-            self.log.warning("The XCom %s could not be pushed from the triggerer (%s).", key, type(error).__name__)
-            return False
-        return True
+                url = (await hook.aget_conn()).endpoint.campaign_page(campaign_ids[0])
+                await push_xcom(self.task_instance, CampaignLink.XCOM_KEY, url, self.log)
 
 
 class CampaignChangeTrigger(_PollingTrigger):

@@ -22,7 +22,7 @@ from stage import ProcessDied, Runaway, VirtualLoop
 
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
-from airflow_provider_instantly.triggers import campaign as triggers
+from airflow_provider_instantly.triggers import xcom
 
 try:
     from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
@@ -149,7 +149,7 @@ def play(stage: Stage) -> list[Try]:
     root.setLevel(logging.DEBUG)
     root.handlers = [LogCatcher(stage.said)]
     try:
-        with stage.playing(), mock.patch.object(triggers, "XCom", SimpleNamespace(aset=None)):
+        with stage.playing(), mock.patch.object(xcom, "XCom", SimpleNamespace(aset=None)):
             for position, plan in enumerate(stage.schedule.tasks):
                 tries += _run_task(stage, position, plan)
     finally:
@@ -320,7 +320,7 @@ def _first_event(stage: Stage, kept: str, ti: Any, airflow_limit: datetime | Non
     async def push(key: str, value: Any, **_ti: Any) -> None:
         ti.xcom_push(key, value)
 
-    triggers.XCom.aset = push
+    xcom.XCom.aset = push
     loop = VirtualLoop(stage)
     stage.in_flight = 0
     try:

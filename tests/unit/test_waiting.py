@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from airflow.providers.common.compat.sdk import (
@@ -192,6 +194,30 @@ class TestTelling:
             ("WARNING", "%s warned"),
             ("INFO", "100% said"),
         ]
+
+    async def test_a_log_that_stands_still_does_not_hold_the_event_loop(self) -> None:
+        """Airflow's log of a trigger is a socket, and whoever reads it may be busy."""
+        goes_on = threading.Event()
+
+        class FullLog:
+            lines: ClassVar[list[str]] = []
+
+            def info(self, event: str, *args: Any) -> None:
+                assert goes_on.wait(20)
+                self.lines.append(event % args)
+
+            warning = info
+
+        telling = asyncio.create_task(waiting.atell(Decision(1.0, said=["said"], warned=["warned"]), FullLog()))
+        await asyncio.sleep(0.05)
+        assert not telling.done()
+        goes_on.set()
+        await telling
+        assert FullLog.lines == ["warned", "said"]
+
+    async def test_what_has_nothing_to_say_needs_no_thread(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delattr(asyncio, "to_thread")
+        await waiting.atell(Decision(1.0), LOG)
 
 
 class TestClock:

@@ -7,12 +7,15 @@ What it decides is tested with the sensor; here is what a triggerer needs of it.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
+import weakref
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import aiohttp
 import pytest
@@ -340,6 +343,40 @@ async def test_the_pause_that_the_server_asks_for_is_made(sandbox: SandboxClient
 
 
 # In the triggerer's event loop
+
+
+@needs_shared_streams
+def test_the_dag_that_started_it_is_let_go_once_its_templates_are_rendered() -> None:
+    """Airflow's own steps: it decodes the DAG for each trigger, and keeps context and task instance until the end."""
+    from airflow.executors.workloads.task import TaskInstanceDTO
+    from airflow.jobs.triggerer_job_runner import TriggerRunner
+    from airflow.sdk import DAG
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    with DAG("a_dag", schedule=None, params={"campaign_id": CAMPAIGN_ID}) as dag:
+        CampaignStatusSensor(task_id="wait", campaign_id="{{ params.campaign_id }}", deferrable=True)
+    now = datetime.now(UTC)
+    run: dict[str, Any] = {
+        **dict.fromkeys(("logical_date", "data_interval_start", "data_interval_end", "end_date", "partition_key")),
+        **{"dag_id": "a_dag", "run_id": "a_run", "run_after": now, "start_date": now, "run_type": "manual"},
+        **{"state": "running", "conf": {}, "consumed_asset_events": []},
+    }
+    of_task = {"task_id": "wait", "dag_id": "a_dag", "run_id": "a_run", "try_number": 1, "map_index": -1}
+    dto = TaskInstanceDTO(
+        id=uuid4(), dag_version_id=uuid4(), pool_slots=1, queue="default", priority_weight=1, **of_task
+    )
+    ti: Any = TriggerRunner.create_runtime_ti(dto, DagSerialization.to_dict(dag), run)
+    context = ti.get_template_context()
+    copy = weakref.ref(ti.task.dag)
+    wait = trigger("{{ params.campaign_id }}")
+    wait.task_instance = ti
+
+    wait.render_template_fields(context)
+
+    assert wait.campaign_id == CAMPAIGN_ID
+    assert {name: getattr(wait.task_instance, name) for name in of_task} == of_task
+    gc.collect()
+    assert copy() is None
 
 
 @both_ways
