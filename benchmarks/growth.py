@@ -27,13 +27,13 @@ def run(numbers: tuple[int, ...] = NUMBERS, window: float = WINDOW) -> list[Row]
     costs = {number: _cost(number, window) for number in numbers}
     rows: list[Row] = []
     note = (
-        "Growth: the other of the requests is one page of 100 campaigns a beat, and a beat every 9 to 10 s; the other "
-        "of CPU is the figure of the tenfold smaller number."
+        "Growth: the other of the requests is one page of 100 campaigns a beat, and a beat every 9.5 to 10 s; that of "
+        "CPU is the figure of the tenfold smaller number."
     )
     smaller: int | None = None
     for number, cost in costs.items():
-        # An interval is shortened by up to a tenth, by chance.
-        limit = math.ceil(number / PER_PAGE) * 60 / (0.9 * INTERVAL)
+        # An interval is shortened by up to a twentieth, by chance.
+        limit = math.ceil(number / PER_PAGE) * 60 / (0.95 * INTERVAL)
         # A window may catch one beat more than its length says.
         met = cost.requests <= limit + math.ceil(number / PER_PAGE) * 60 / window
         rows.append(Row(f"{number:,} waits: API requests", cost.requests, limit, "1/min", "∝ N/100", met, note))

@@ -285,9 +285,9 @@ def request_bound(stage: Stage, one: Try) -> int:
     if not waits:
         return launch
     campaigns = plan.campaigns if isinstance(plan, WaitPlan) else 1
-    # One look an interval, of which the poller draws a tenth forward, and one more where a hold or the time ends. A
+    # One look an interval, of which the poller draws a twentieth forward, and one more where a hold or the time ends. A
     # look is one request a campaign at most, or pages and what they lack; after a 401 the triggerer asks twice.
-    looks = 2 * ((plan.timeout + jumps) / (0.9 * POLL) + 2)
+    looks = 2 * ((plan.timeout + jumps) / (0.95 * POLL) + 2)
     deaths = 1 + stage.injected["process dies before the request"] + stage.injected["process dies after the answer"]
     return launch + int(looks * (campaigns + 2) + 2 * deaths * (campaigns + 2) + campaigns)
 
