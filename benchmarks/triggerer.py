@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 INTERVAL = 10.0
 """Seconds between two looks, in all measurements of waits."""
 TIMEOUT = 600.0
+LOOP_LIMIT = 0.2
+"""Seconds for which the event loop may be blocked before Airflow complains."""
 _BLOCKED = re.compile(r"async thread was blocked for ([0-9.]+) seconds")
+_NOTES_STEPS = Path(__file__).parent / "in_triggerer"
 
 
 @dataclass(frozen=True)
@@ -103,13 +106,14 @@ class Triggerer:
     def __init__(self, endpoints: Endpoints, settings: Mapping[str, str] | None = None) -> None:
         self._endpoints = endpoints
         self.home = Path(tempfile.mkdtemp(prefix="benchmark-triggerer-")).resolve()
+        self._steps = self.home / "steps"
         self.configuration = Configuration(
             home=self.home,
             port=0,
             database_url=sqlite_url(self.home / "airflow.db"),
             executor="LocalExecutor",
             settings={"triggerer.capacity": "20000", **(settings or {})},
-            variables=endpoints.variables,
+            variables={**endpoints.variables, **noting_steps(self._steps)},
         )
         self._engine = create_engine(self.configuration.database_url, poolclass=NullPool)
         self._connected = False
@@ -174,6 +178,10 @@ class Triggerer:
         """For how many seconds its event loop was blocked, each time that Airflow complained."""
         return [float(seconds) for seconds in _BLOCKED.findall(self.log())]
 
+    def long_steps(self) -> list[float]:
+        """The CPU seconds of each step of its event loop that took longer than Airflow allows."""
+        return long_steps(self._steps)
+
     def started_triggers(self) -> int:
         """How many triggers have begun to run."""
         # Airflow opens a log for each when it says that it starts.
@@ -228,6 +236,25 @@ class Triggerer:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.states()}\n{self.log()[-3000:]}")
             time.sleep(0.5)
+
+
+def noting_steps(file: Path) -> dict[str, str]:
+    """
+    The environment in which a triggerer notes the long steps of its event loops; see `in_triggerer`.
+
+    :param file: where it notes them.
+    """
+    return {"PYTHONPATH": str(_NOTES_STEPS), "TRIGGERER_STEPS": str(file)}
+
+
+def long_steps(file: Path) -> list[float]:
+    """
+    The CPU seconds of each step that took longer than Airflow allows.
+
+    :param file: where the steps were noted.
+    """
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [seconds for seconds in map(float, lines) if seconds > LOOP_LIMIT]
 
 
 def _cpu_seconds(process: psutil.Process) -> float:

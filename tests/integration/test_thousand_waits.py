@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_instantly.sandbox.client import running_sandbox
+from benchmarks.triggerer import long_steps, noting_steps
 from deployment.configuration import environment
 from deployment.local_airflow import LocalAirflow
 from deployment.processes import ProcessGuard
@@ -38,10 +38,10 @@ PATIENCE = 900.0
 # What becomes of a campaign, and of its task. One of ten campaigns is stopped.
 ENDS = {"active": "success", "bounce_protect": "failed", "accounts_unhealthy": "failed"}
 SETTINGS = {"core.max_active_runs_per_dag": str(RUNS)}
-BLOCKED = re.compile(r"async thread was blocked for ([0-9.]+) seconds")
 
 
-def test_a_thousand_waits_outlive_the_triggerers_death(postgres: Postgres) -> None:
+def test_a_thousand_waits_outlive_the_triggerers_death(postgres: Postgres, tmp_path: Path) -> None:
+    noted = tmp_path / "steps"
     dag = {"dag_id": "waits", "kind": "ours", "tasks": TASKS, "interval": 5}
     with running_sandbox("--no-limits", "--latency", "0.05") as sandbox:
         ids = sandbox.add_campaigns(TASKS * RUNS, "Waiting", status=0)
@@ -50,7 +50,7 @@ def test_a_thousand_waits_outlive_the_triggerers_death(postgres: Postgres) -> No
             connections={"instantly_default": json.loads(sandbox.airflow_connection)},
             database_url=postgres.create_database("thousand_waits"),
             settings=SETTINGS,
-            variables={"BENCHMARK_DAGS": json.dumps([dag])},
+            variables={"BENCHMARK_DAGS": json.dumps([dag]), **noting_steps(noted)},
         ) as airflow:
             expected = {}
             for number in range(RUNS):
@@ -65,17 +65,15 @@ def test_a_thousand_waits_outlive_the_triggerers_death(postgres: Postgres) -> No
                 sandbox.set_status(cid, fates[cid])
             _wait(airflow, lambda: _states(airflow)["success"] > len(thirds[0]) / 4)
             airflow.kill("triggerer")
-            logs = [airflow.log("triggerer")]
             for cid in thirds[1]:
                 sandbox.set_status(cid, fates[cid])
-            with second_triggerer(airflow) as second_log:
+            with second_triggerer(airflow):
                 airflow.restart("triggerer")
                 _wait(airflow, lambda: _states(airflow)["deferred"] == len(thirds[2]))
                 shares = _shares(airflow)
                 for cid in thirds[2]:
                     sandbox.set_status(cid, fates[cid])
                 _wait(airflow, lambda: set(_states(airflow)) == {"success", "failed"})
-                logs += [airflow.log("triggerer"), second_log.read_text(errors="replace")]
 
             rows = airflow.query("SELECT run_id, task_id, state, pid FROM task_instance")
             assert {(run, task): state for run, task, state, _ in rows} == {
@@ -85,7 +83,8 @@ def test_a_thousand_waits_outlive_the_triggerers_death(postgres: Postgres) -> No
             [[xcoms]] = airflow.query("SELECT count(*) FROM xcom WHERE key = 'return_value'")
             assert xcoms == sum(fate == "active" for fate in fates.values())
             assert len(shares) == 2, f"two triggerers share the waits: {shares}"
-            assert [float(seconds) for log in logs for seconds in BLOCKED.findall(log)] == []
+            # In CPU time: this test's processes share the machine's cores, and that is nobody's blocking.
+            assert long_steps(noted) == []
 
 
 def _fate(number: int) -> str:
@@ -117,10 +116,10 @@ def _wait(airflow: LocalAirflow, condition: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def second_triggerer(airflow: LocalAirflow) -> Iterator[Path]:
-    """Run another triggerer next to the one that belongs to the Airflow; gives the file that it logs to."""
+def second_triggerer(airflow: LocalAirflow) -> Iterator[None]:
+    """Run another triggerer next to the one that belongs to the Airflow."""
     log = airflow.home / "second-triggerer.log"
     command = [sys.executable, "-m", "airflow", "triggerer", "--skip-serve-logs"]
     with ProcessGuard() as guard:
         guard.start(command, env=environment(airflow.configuration), cwd=airflow.home, log=log)
-        yield log
+        yield
