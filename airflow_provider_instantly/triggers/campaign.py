@@ -22,7 +22,7 @@ from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.policy import DEFAULT_FAILURE_BUDGET, Goal, Verdict, Wait
 from airflow_provider_instantly.triggers.poller import Poller, shared_hook
 from airflow_provider_instantly.triggers.watermark import Watermark
-from airflow_provider_instantly.triggers.xcom import push_xcom
+from airflow_provider_instantly.triggers.xcom import push_xcom, pushing_meanwhile
 from airflow_provider_instantly.waiting import aexplain, atell, returned, steady_clock
 
 if TYPE_CHECKING:
@@ -230,8 +230,7 @@ class CampaignStatusTrigger(_PollingTrigger):
             return
         goal = self._goal_from(poller.clock())
         wait = Wait(campaign_ids, goal, now=poller.clock())
-        async with shared_hook(self.instantly_conn_id) as hook:
-            await self._push_link(hook, campaign_ids)
+        async with shared_hook(self.instantly_conn_id) as hook, self._linking(hook, campaign_ids):
             await self._wait(wait, poller, snapshots)
             event = await self._event(wait, hook)
         if self.pause_on_kill:
@@ -283,12 +282,18 @@ class CampaignStatusTrigger(_PollingTrigger):
         pushed = await push_xcom(self.task_instance, "return_value", returned(result, self.echo), self.log)
         return TaskSuccessEvent() if pushed else None
 
-    async def _push_link(self, hook: InstantlyHook, campaign_ids: list[str]) -> None:
-        """Where no worker began the task, nobody else has pushed the link yet."""
+    @contextlib.asynccontextmanager
+    async def _linking(self, hook: InstantlyHook, campaign_ids: list[str]) -> AsyncIterator[None]:
+        """Where no worker began the task, nobody else pushes the link."""
+        url = None
         if self.started_here and len(campaign_ids) == 1:
             with contextlib.suppress(InstantlyError):
                 url = (await hook.aget_conn()).endpoint.campaign_page(campaign_ids[0])
-                await push_xcom(self.task_instance, CampaignLink.XCOM_KEY, url, self.log)
+        if url is None:
+            yield
+            return
+        async with pushing_meanwhile(self.task_instance, CampaignLink.XCOM_KEY, url, self.log):
+            yield
 
 
 class CampaignChangeTrigger(_PollingTrigger):

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.sdk import XCom
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from airflow_provider_instantly.waiting import TaskLog
 
 #: XComs that are on their way at once. The triggerer's supervisor (Airflow 3.3.2) takes one after the other, and news
 #: of ended tasks in between: behind a thousand XComs, the first task would end with the last.
 _AT_ONCE: Final = 16
+#: After an XCom that nobody waits for, a pause of so many times its own time: for each, the supervisor goes through all
+#: its triggers twice, and a thousand would keep it from starting and ending tasks for half a minute.
+_REST: Final = 4.0
 
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+_idle_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
 async def push_xcom(ti: Any, key: str, value: Any, log: TaskLog) -> bool:
@@ -35,3 +42,33 @@ async def push_xcom(ti: Any, key: str, value: Any, log: TaskLog) -> bool:
         log.warning("The XCom %s could not be pushed from the triggerer (%s).", key, type(error).__name__)
         return False
     return True
+
+
+@asynccontextmanager
+async def pushing_meanwhile(ti: Any, key: str, value: Any, log: TaskLog) -> AsyncIterator[None]:
+    """
+    Push an XCom that nobody waits for, when its turn comes, and at the latest when the block ends.
+
+    :param ti: see `push_xcom`, as all others.
+    """
+    pushing = asyncio.create_task(_push_in_turn(ti, key, value, log))
+    try:
+        yield
+        if not pushing.done():
+            await push_xcom(ti, key, value, log)
+    finally:
+        pushing.cancel()
+        with suppress(asyncio.CancelledError):
+            await pushing
+
+
+async def _push_in_turn(ti: Any, key: str, value: Any, log: TaskLog) -> None:
+    loop = asyncio.get_running_loop()
+    turn = _idle_turns.setdefault(loop, asyncio.Lock())
+    await turn.acquire()
+    began = loop.time()
+    try:
+        # Where nobody waits for it any longer, it is answered all the same, and Airflow complains of such an answer.
+        await asyncio.shield(push_xcom(ti, key, value, log))
+    finally:
+        loop.call_later(_REST * (loop.time() - began), turn.release)

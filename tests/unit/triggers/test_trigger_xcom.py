@@ -60,3 +60,76 @@ async def test_what_cannot_be_stored_is_told_without_its_text(airflow: Any, capl
     assert pushed == [False] * 40
     assert "The XCom a_key could not be pushed from the triggerer (RuntimeError)." in caplog.text
     assert "secret" not in caplog.text
+
+
+class TestMeanwhile:
+    """What nobody waits for: one at a time, and with pauses, while something else is done."""
+
+    async def test_it_is_pushed_in_the_block_where_there_is_time(self, airflow: Any) -> None:
+        stored = []
+
+        async def aset(key: str, _value: Any, **_of: Any) -> None:
+            stored.append(key)
+
+        airflow(aset)
+        async with xcom.pushing_meanwhile(TI, "a_link", "a page", LOG):
+            await asyncio.sleep(0.05)
+            assert stored == ["a_link"]
+        assert stored == ["a_link"]
+
+    async def test_it_is_pushed_at_the_end_where_its_turn_did_not_come(self, airflow: Any) -> None:
+        stored = []
+
+        async def aset(key: str, _value: Any, **_of: Any) -> None:
+            stored.append(key)
+            await asyncio.sleep(0.1)
+
+        airflow(aset)
+        async with xcom.pushing_meanwhile(TI, "first", "a page", LOG):
+            await asyncio.sleep(0.15)
+            async with xcom.pushing_meanwhile(TI, "second", "a page", LOG):
+                await asyncio.sleep(0.15)
+                assert stored == ["first"]
+            assert stored == ["first", "second"]
+
+    async def test_one_at_a_time(self, airflow: Any) -> None:
+        under_way, most, stored = 0, 0, 0
+        all_stored = asyncio.Event()
+
+        async def aset(*_args: Any, **_of: Any) -> None:
+            nonlocal under_way, most, stored
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0.001)
+            under_way -= 1
+            stored += 1
+            if stored == 20:
+                asyncio.get_running_loop().call_later(0.05, all_stored.set)
+
+        async def wait() -> None:
+            async with xcom.pushing_meanwhile(TI, "a_link", "a page", LOG):
+                await all_stored.wait()
+
+        airflow(aset)
+        await asyncio.gather(*(wait() for _ in range(20)))
+        assert (most, stored) == (1, 20)
+
+    async def test_a_wait_that_is_cancelled_pushes_nothing_more(self, airflow: Any) -> None:
+        stored = []
+
+        async def aset(key: str, _value: Any, **_of: Any) -> None:
+            await asyncio.sleep(0.1)
+            stored.append(key)
+
+        async def wait(key: str) -> None:
+            async with xcom.pushing_meanwhile(TI, key, "a page", LOG):
+                await asyncio.sleep(20)
+
+        airflow(aset)
+        under_way, in_line = (asyncio.create_task(wait(key)) for key in ("under_way", "in_line"))
+        await asyncio.sleep(0.05)
+        for each in (under_way, in_line):
+            each.cancel()
+        assert await asyncio.gather(under_way, in_line, return_exceptions=True) != [None, None]
+        await asyncio.sleep(0.2)
+        assert stored == ["under_way"]
