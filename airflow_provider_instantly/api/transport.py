@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.api.endpoint import Endpoint
 
 _CHUNK = 64 * 1024
+_ENCODINGS = "gzip, deflate"
 #: The longest header that Python's own HTTP client takes; aiohttp's default is far shorter.
 _MAX_HEADER_BYTES = 64 * 1024
 
@@ -117,16 +118,20 @@ class SyncTransport:
             return _connection_error(request, error, never_sent=_requests_never_sent(error))
 
     def _send(self, request: Request) -> Answer:
+        import requests
+
         if self._session is None:
             self._session = _new_session(self.endpoint)
-        with self._session.request(
+        # Not by the session, which would merge its settings into each request anew, and add a login from `.netrc`.
+        prepared = requests.PreparedRequest()
+        prepared.prepare(
             request.method,
             self.endpoint.url(request.path),
-            params=request.query or None,
-            auth=_Headers(self.endpoint),
-            timeout=self.endpoint.timeout,
-            allow_redirects=False,
-            stream=True,
+            headers={"Accept-Encoding": _ENCODINGS, **self.endpoint.headers()},
+            params=request.query,
+        )
+        with self._session.send(
+            prepared, timeout=self.endpoint.timeout, allow_redirects=False, stream=True
         ) as response:
             body = bytearray()
             for chunk in response.iter_content(_CHUNK):
@@ -239,17 +244,6 @@ class AsyncTransport:
                     break
             headers = {name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers}
             return Answer(response.status, headers, bytes(body))
-
-
-class _Headers:
-    """Sets our headers last, so that neither a session's defaults nor a ``.netrc`` get between."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-
-    def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-        prepared.headers.update(self._endpoint.headers())
-        return prepared
 
 
 def _steps(request: Request, endpoint: Endpoint, max_retries: int | None) -> Any:
