@@ -114,8 +114,8 @@ class InstantlyUnexpectedAnswerError(InstantlyRequestError):
     """An answer that is not the API's: HTML, truncated or non-object JSON, wrong types, a redirect."""
 
 
-class AnswerTooLargeError(InstantlyUnexpectedAnswerError):
-    """An answer with more bytes than are read: not the API's, or a page of campaigns with very long e-mails."""
+class AnswerTooLargeError(InstantlyRequestError):
+    """2xx with more bytes than are read: not the API's answer, or a page of campaigns with very long e-mails."""
 
 
 class AmbiguousOutcomeError(InstantlyRequestError):

@@ -279,6 +279,7 @@ def may_pass(error: Exception) -> bool:
         | InstantlyServerError
         | InstantlyConnectionError
         | InstantlyUnexpectedAnswerError
+        | AnswerTooLargeError
         | ConnectionLookupError,
     )
 
@@ -340,7 +341,9 @@ def read_answer(request: Request, answer: Answer, *, api_key: str = "", now: dat
         "excerpt": safe_text(answer.body.decode("utf-8", "replace"), api_key),
     }
     if len(answer.body) > MAX_ANSWER_BYTES:
-        raise AnswerTooLargeError(
+        # An error's page does not become shorter with what is asked for.
+        too_large = AnswerTooLargeError if is_good else InstantlyUnexpectedAnswerError
+        raise too_large(
             f"The answer is larger than {MAX_ANSWER_BYTES // 1024**2} MB, so it was not read to its end. "
             "Check that the connection's host is Instantly's.",
             **coordinates,

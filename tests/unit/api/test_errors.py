@@ -21,6 +21,7 @@ REQUEST_ERRORS = [
     errors.InstantlyServerError,
     errors.InstantlyConnectionError,
     errors.InstantlyUnexpectedAnswerError,
+    errors.AnswerTooLargeError,
     errors.AmbiguousOutcomeError,
 ]
 COORDINATES: dict[str, Any] = {

@@ -225,10 +225,10 @@ class TestBadAnswers:
             assert (error.method, error.path, error.status) == (request.method, request.path, status)
 
     @pytest.mark.parametrize("status", [200, 302, 401, 404, 429, 500])
-    def test_an_oversized_answer_is_unexpected_whatever_its_status(self, status: int) -> None:
+    def test_an_oversized_answer_is_refused_whatever_its_status(self, status: int) -> None:
         for request in REQUESTS.values():
             error = error_of(request, answer(status, OVERSIZED))
-            assert type(error) is InstantlyUnexpectedAnswerError
+            assert type(error) is (AnswerTooLargeError if status == 200 else InstantlyUnexpectedAnswerError)
             assert "larger than 10 MB" in error.message
 
     def test_an_answer_of_just_ten_megabytes_is_read(self) -> None:

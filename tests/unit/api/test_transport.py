@@ -26,6 +26,7 @@ from airflow_provider_instantly.api import protocol
 from airflow_provider_instantly.api.endpoint import Endpoint
 from airflow_provider_instantly.api.errors import (
     AmbiguousOutcomeError,
+    AnswerTooLargeError,
     InstantlyConfigurationError,
     InstantlyConnectionError,
     InstantlyError,
@@ -330,9 +331,9 @@ BEHAVIOURS: dict[str, tuple[Callable[[Any], Any], type[InstantlyRequestError] | 
     "half a gzip": (_send(http_answer(gzip.compress(GOOD_BODY)[:-12], Content_Encoding="gzip")), UNEXPECTED),
     "truncated JSON": (_send(http_answer(GOOD_BODY[:-2])), UNEXPECTED),
     "redirect": (_send(http_answer(b"", 302, Location="/elsewhere")), UNEXPECTED),
-    "too large, announced": (_send(http_answer(LARGE)), UNEXPECTED),
-    "too large, not announced": (_send(chunked(LARGE)), UNEXPECTED),
-    "too large once unpacked": (_send(http_answer(_bomb(), Content_Encoding="gzip")), UNEXPECTED),
+    "too large, announced": (_send(http_answer(LARGE)), AnswerTooLargeError),
+    "too large, not announced": (_send(chunked(LARGE)), AnswerTooLargeError),
+    "too large once unpacked": (_send(http_answer(_bomb(), Content_Encoding="gzip")), AnswerTooLargeError),
     "an error that is too large": (_send(http_answer(LARGE, 500)), UNEXPECTED),
     "500": (_send(http_answer(b'{"message": "x"}', 500)), InstantlyServerError),
     "503 in HTML": (_send(http_answer(b"<html>", 503)), InstantlyServerError),
