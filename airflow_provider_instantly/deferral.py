@@ -57,6 +57,10 @@ def why_not_end_in_triggerer(task: Any) -> str | None:
         return "Airflow below 3.3 cannot"
     if task.outlets:
         return "its outlets are announced on a worker only"
+    if task.multiple_outputs:
+        return "multiple_outputs are pushed on a worker only"
+    if task.has_dag() and next(task.iter_mapped_dependants(), None) is not None:
+        return "a mapped task runs over its result, and only a worker tells Airflow how long that is"
     if _has_listeners():
         return "a listener is registered, which hears only of what ends on a worker"
     return None

@@ -209,6 +209,7 @@ class ActivateCampaignOperator(BaseOperator):
                 **goal.as_json(),
                 echo=summary,
                 ends_task=why_not_end_in_triggerer(self) is None,
+                push_result=self.do_xcom_push,
                 resume_after=now + MIN_ABSENCE,
                 pause_on_kill=self.pause_on_kill and summary["launched"],
             ),

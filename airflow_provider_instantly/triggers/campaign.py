@@ -113,6 +113,7 @@ class CampaignStatusTrigger(_PollingTrigger):
         its reason can be raised, and retries and callbacks work as they always do.
     :param resume_after: the earliest moment, in seconds since the epoch, to send the task back to a worker.
     :param pause_on_kill: whether to pause the campaign when somebody ends the task or clears it (Airflow >= 3.3).
+    :param push_result: whether a success that ends here pushes how it stands, as ``do_xcom_push`` has a worker do.
     """
 
     # A task's trigger belongs to the task's triggerer queue; only asset triggers have none.
@@ -135,6 +136,7 @@ class CampaignStatusTrigger(_PollingTrigger):
         ends_task: bool = False,
         resume_after: float | None = None,
         pause_on_kill: bool = False,
+        push_result: bool = True,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.campaign_id = campaign_id
@@ -143,6 +145,7 @@ class CampaignStatusTrigger(_PollingTrigger):
         self.ends_task = ends_task
         self.resume_after = resume_after
         self.pause_on_kill = pause_on_kill
+        self.push_result = push_result
         self.goal = Goal(
             target_statuses=frozenset(int(status) for status in target_statuses),
             failed_statuses=frozenset(int(status) for status in failed_statuses),
@@ -164,6 +167,7 @@ class CampaignStatusTrigger(_PollingTrigger):
             "ends_task": self.ends_task,
             "resume_after": self.resume_after,
             "pause_on_kill": self.pause_on_kill,
+            "push_result": self.push_result,
         }
 
     def render_template_fields(self, context: Context, jinja_env: Environment | None = None) -> None:
@@ -278,6 +282,8 @@ class CampaignStatusTrigger(_PollingTrigger):
         """End the task here, or None where its XCom cannot be stored from here."""
         from airflow.triggers.base import TaskSuccessEvent
 
+        if not self.push_result:
+            return TaskSuccessEvent()
         # Not as the event's own XComs: Airflow 3.3.2 stores those as JSON text, and who pulls one gets a str.
         pushed = await push_xcom(self.task_instance, "return_value", returned(result, self.echo), self.log)
         return TaskSuccessEvent() if pushed else None

@@ -82,6 +82,26 @@ def test_a_wait_begins_and_ends_without_a_worker_and_its_xcom_is_a_dict(
     assert "is Active" in airflow.task_log("wait_and_read", run, "wait")
 
 
+def test_a_mapped_task_runs_over_what_a_wait_returns(airflow: LocalAirflow, sandbox: SandboxClient) -> None:
+    """Its length is known only where a worker pushed it."""
+    campaign = sandbox.add_campaign("Mapped over", status=1)
+    run = airflow.trigger("wait_and_map", conf={"campaign_id": campaign})
+
+    assert airflow.wait_for_run("wait_and_map", run) == "success"
+    parts = [task for task in airflow.task_instances("wait_and_map", run) if task.task_id == "one_of"]
+    assert len(parts) == len(airflow.xcom("wait_and_map", run, "wait"))
+
+
+def test_a_wait_that_shall_push_no_xcom_pushes_none(airflow: LocalAirflow, sandbox: SandboxClient) -> None:
+    campaign = sandbox.add_campaign("Not told", status=1)
+    run = airflow.trigger("wait_and_tell_nobody", conf={"campaign_id": campaign})
+
+    assert airflow.wait_for_run("wait_and_tell_nobody", run) == "success"
+    assert worker_of(airflow, "wait_and_tell_nobody", run)[1:] == (None, None)
+    keys = airflow.query("SELECT key FROM xcom WHERE run_id = :run_id AND dag_id = 'wait_and_tell_nobody'", run_id=run)
+    assert [key for (key,) in keys] == ["_link_CampaignLink"]
+
+
 def test_the_waits_of_many_runs_share_one_poller_and_need_no_worker(
     airflow: LocalAirflow, sandbox: SandboxClient
 ) -> None:

@@ -197,7 +197,13 @@ def test_where_a_listener_is_registered_waits_begin_and_end_on_a_worker() -> Non
 @only_where_it_starts_there
 @pytest.mark.parametrize(
     ("given", "ends"),
-    [({}, True), ({"end_from_trigger": True}, True), ({"end_from_trigger": False}, False), ({"outlets": "one"}, False)],
+    [
+        ({}, True),
+        ({"end_from_trigger": True}, True),
+        ({"end_from_trigger": False}, False),
+        ({"outlets": "one"}, False),
+        ({"multiple_outputs": True}, False),
+    ],
 )
 def test_a_wait_ends_in_the_triggerer_where_nothing_is_lost(given: dict[str, Any], ends: bool) -> None:
     from airflow.sdk import Asset
@@ -207,6 +213,31 @@ def test_a_wait_ends_in_the_triggerer_where_nothing_is_lost(given: dict[str, Any
 
     assert found.start_from_trigger
     assert arguments_of(found)["ends_task"] is ends
+
+
+@only_where_it_starts_there
+def test_a_wait_whose_result_a_mapped_task_runs_over_ends_on_a_worker() -> None:
+    from airflow.sdk import task
+
+    @task
+    def part(one: Any) -> None: ...
+
+    def make() -> Any:
+        wait = sensor()
+        part.expand(one=wait.output)
+        return wait
+
+    found = serialized(in_dag(make)).get_task("wait")
+
+    assert found.start_from_trigger
+    assert arguments_of(found)["ends_task"] is False
+
+
+@only_where_it_starts_there
+@pytest.mark.parametrize("pushes", [True, False])
+def test_a_wait_that_ends_in_the_triggerer_pushes_what_a_worker_would(pushes: bool) -> None:
+    found = serialized(in_dag(lambda: sensor(do_xcom_push=pushes))).get_task("wait")
+    assert arguments_of(found)["push_result"] is pushes
 
 
 def arguments_of(found: Any) -> dict[str, Any]:

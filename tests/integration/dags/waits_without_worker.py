@@ -37,6 +37,18 @@ with DAG(dag_id="wait_and_read", schedule=None, params={"campaign_id": Param(NOB
 
     what_came(sensor("wait").output)
 
+with DAG(dag_id="wait_and_map", schedule=None, params={"campaign_id": Param(NOBODY, type="string")}):
+
+    @task
+    def one_of(part: Any) -> str:
+        """Say which part of the result a mapped task was given."""
+        return str(part[0])
+
+    one_of.expand(part=sensor("wait").output)
+
+with DAG(dag_id="wait_and_tell_nobody", schedule=None, params={"campaign_id": Param(NOBODY, type="string")}):
+    sensor("wait", do_xcom_push=False)
+
 with DAG(
     dag_id="waits_only",
     schedule=None,
