@@ -55,4 +55,4 @@ def cost(kind: str, size: int, waits: int, window: float) -> Cost:
         ids = services.sandbox.add_campaigns(runs * size, "Waiting", status=0)
         with Triggerer(services) as triggerer:
             first = Planted("ours_fleet", 1, 1, ids[:1])
-            return measure(Planted(kind, size, runs, ids), first, triggerer, services.sandbox_requests, window)
+            return measure([Planted(kind, size, runs, ids)], first, triggerer, services.sandbox_requests, window)

@@ -45,4 +45,4 @@ def _cost(kind: str, campaigns: int, window: float) -> Cost:
         ids = services.sandbox.add_campaigns(campaigns, "Waiting", status=0)
         with Triggerer(services) as triggerer:
             some = Planted(kind, 1, 1, ids)
-            return measure(some, Planted("ours", 1, 1, ids[:1]), triggerer, services.sandbox_requests, window)
+            return measure([some], Planted("ours", 1, 1, ids[:1]), triggerer, services.sandbox_requests, window)

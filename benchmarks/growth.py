@@ -52,4 +52,4 @@ def _cost(number: int, window: float) -> Cost:
         ids = services.sandbox.add_campaigns(number, "Waiting", status=0)
         with Triggerer(services, {"triggerer.max_trigger_to_select_per_loop": AT_ONCE}) as triggerer:
             some = Planted("ours", TASKS, number // TASKS, ids)
-            return measure(some, Planted("ours", 1, 1, ids[:1]), triggerer, services.sandbox_requests, window)
+            return measure([some], Planted("ours", 1, 1, ids[:1]), triggerer, services.sandbox_requests, window)

@@ -12,7 +12,7 @@ from benchmarks.row import Row, at_most
 from benchmarks.triggerer import INTERVAL, Planted, Triggerer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from benchmarks.endpoints import Endpoints
 
@@ -48,12 +48,14 @@ class Cost:
     long_steps: list[float]
 
 
-def measure(waits: Planted, first: Planted, triggerer: Triggerer, count: Callable[[], int], window: float) -> Cost:
+def measure(
+    waits: Sequence[Planted], first: Planted, triggerer: Triggerer, count: Callable[[], int], window: float
+) -> Cost:
     """
     Start waits and look at what they cost. The first one is not counted: it loads the code and opens
     the session. Its campaign is one of the others'.
 
-    :param waits: the waits.
+    :param waits: the waits; all are of one kind, or two.
     :param first: one wait of the same kind, or a few.
     :param triggerer: a triggerer that is not started yet.
     :param count: how many requests were answered so far.
@@ -65,8 +67,8 @@ def measure(waits: Planted, first: Planted, triggerer: Triggerer, count: Callabl
     triggerer.wait_until(lambda: triggerer.looked_triggers() == warm)
     time.sleep(INTERVAL)
     before = triggerer.usage()
-    triggerer.plant(waits)
-    triggers = 1 if waits.kind == "ours_fleet" else len(waits.campaign_ids)
+    triggerer.plant(*waits)
+    triggers = sum(1 if each.kind == "ours_fleet" else len(each.campaign_ids) for each in waits)
     triggerer.wait_until(lambda: triggerer.started_triggers() == warm + triggers)
     triggerer.wait_until(lambda: triggerer.looked_triggers() == warm + triggers)
     # Until all have found their pace.
@@ -80,7 +82,7 @@ def measure(waits: Planted, first: Planted, triggerer: Triggerer, count: Callabl
         cpu=(end.cpu - start.cpu) / minutes,
         loop_cpu=(end.runner_cpu - start.runner_cpu) / minutes,
         start_cpu=start.cpu - before.cpu,
-        memory=(end.memory - before.memory) / len(waits.campaign_ids),
+        memory=(end.memory - before.memory) / sum(len(each.campaign_ids) for each in waits),
         blocked=triggerer.blocked(),
         long_steps=triggerer.long_steps(),
     )
@@ -90,7 +92,7 @@ def run(waits: int = WAITS, window: float = WINDOW) -> list[Row]:
     """
     Measure both, one after the other.
 
-    :param waits: how many waits, a multiple of ten.
+    :param waits: how many waits, a multiple of twenty.
     :param window: seconds to look at each.
     """
     with endpoints() as services:
@@ -101,17 +103,19 @@ def run(waits: int = WAITS, window: float = WINDOW) -> list[Row]:
         f"{what}: ours are {waits // TASKS} runs of a DAG of {TASKS} sensors that begin and end in the triggerer, "
         "theirs the same number of `DbtCloudJobRunSensor(deferrable=True)`, begun on a worker."
     )
+    asked_for = waits * 60 / INTERVAL
     memory = (
         "Memory is RSS of the triggerer's two processes: what it grew by from one wait to all of them, by their number."
     )
     return [
         at_most(f"{what}: API requests", ours.requests, theirs.requests, "1/min", 1 / 80, note),
+        Row(f"{what}: API requests, against what the other's interval asks for", ours.requests, asked_for, "1/min"),
         at_most(f"{what}: triggerer CPU", ours.cpu, theirs.cpu, "s/min", 1 / 5, note),
         Row(f"{what}: CPU of the event loop's process", ours.loop_cpu, theirs.loop_cpu, "s/min"),
         Row(f"{what}: CPU to start them", ours.start_cpu, theirs.start_cpu, "s"),
         at_most(f"{what}: memory per wait", ours.memory / 1e3, theirs.memory / 1e3, "kB", 1 / 2, memory),
         *_blocked_rows(what, ours, theirs),
-        *(row for pace, of_pace in delays.items() for row in _delay_rows(waits, pace, of_pace)),
+        *(row for (kind, pace), found in delays.items() for row in _delay_rows(kind, pace, found)),
     ]
 
 
@@ -128,13 +132,14 @@ def _blocked_rows(what: str, ours: Cost, theirs: Cost) -> list[Row]:
     ]
 
 
-def _delay_rows(waits: int, pace: int, delays: list[float]) -> list[Row]:
+def _delay_rows(kind: str, pace: int, delays: list[float]) -> list[Row]:
     limit = INTERVAL + 3
     p50, p99 = _percentile(delays, 0.50), _percentile(delays, 0.99)
-    what = f"change to end of task, {pace} changes a second"
+    without = " without XCom" if kind == "ours_without_xcom" else ""
+    what = f"change to end of task{without}, {pace} changes a second"
     note = (
-        f"From the change of a campaign to the end of its task: of {waits:,} waits, {len(delays)} at each pace. The "
-        "other is the interval."
+        "From the change of a campaign to the end of its task: half of the waits push no XCom (`do_xcom_push=False`); "
+        "of each half, one half ends at each pace. The other is the interval."
     )
     return [
         Row(f"{what}, p50", p50, INTERVAL, "s", note=note),
@@ -145,17 +150,23 @@ def _delay_rows(waits: int, pace: int, delays: list[float]) -> list[Row]:
 def _theirs(services: Endpoints, waits: int, window: float) -> Cost:
     with Triggerer(services) as triggerer:
         some = Planted("dbt", TASKS, waits // TASKS, [""] * waits)
-        return measure(some, Planted("dbt", 1, 1, [""]), triggerer, services.dbt.answered, window)
+        return measure([some], Planted("dbt", 1, 1, [""]), triggerer, services.dbt.answered, window)
 
 
-def _ours(services: Endpoints, waits: int, window: float) -> tuple[Cost, dict[int, list[float]]]:
-    ids = services.sandbox.add_campaigns(waits, "Waiting", status=0)
+def _ours(services: Endpoints, waits: int, window: float) -> tuple[Cost, dict[tuple[str, int], list[float]]]:
+    """What the waits cost, and by kind and pace, how late their tasks ended."""
+    half = waits // 2
+    ids = services.sandbox.add_campaigns(waits + 1, "Waiting", status=0)
+    some = {kind: ids[start : start + half] for kind, start in (("ours", 1), ("ours_without_xcom", 1 + half))}
     with Triggerer(services) as triggerer:
-        some = Planted("ours", TASKS, waits // TASKS, ids)
-        cost = measure(some, Planted("ours", 1, 1, ids[:1]), triggerer, services.sandbox_requests, window)
-        # The first campaign has two waits, of which the first is not one of those that count.
-        shares = {pace: ids[1:][number :: len(PACES)] for number, pace in enumerate(PACES)}
-        return cost, {pace: _delays(triggerer, services, share, pace) for pace, share in shares.items()}
+        planted = [Planted(kind, TASKS, half // TASKS, of_kind) for kind, of_kind in some.items()]
+        cost = measure(planted, Planted("ours", 1, 1, ids[:1]), triggerer, services.sandbox_requests, window)
+        shares = {
+            (kind, pace): of_kind[number :: len(PACES)]
+            for number, pace in enumerate(PACES)
+            for kind, of_kind in some.items()
+        }
+        return cost, {key: _delays(triggerer, services, share, key[1]) for key, share in shares.items()}
 
 
 def _delays(triggerer: Triggerer, services: Endpoints, ids: list[str], pace: float) -> list[float]:

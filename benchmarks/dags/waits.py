@@ -26,6 +26,11 @@ def ours(index: int, **more: Any) -> None:
     )
 
 
+def ours_without_xcom(index: int) -> None:
+    """The same, for whoever only wants to know that it has ended."""
+    ours(index, do_xcom_push=False)
+
+
 def ours_on_worker(index: int) -> None:
     """The same, begun on a worker."""
     ours(index, start_from_trigger=False)
@@ -68,7 +73,8 @@ def dbt(index: int) -> None:
 
 
 KINDS: dict[str, Callable[[int], None]] = {
-    each.__name__: each for each in (ours, ours_on_worker, ours_started, ours_fleet, ours_mapped, dbt)
+    each.__name__: each
+    for each in (ours, ours_without_xcom, ours_on_worker, ours_started, ours_fleet, ours_mapped, dbt)
 }
 
 for wanted in json.loads(os.environ.get("BENCHMARK_DAGS", "[]")):
