@@ -71,6 +71,7 @@ def measure(
     triggers = sum(1 if each.kind == "ours_fleet" else len(each.campaign_ids) for each in waits)
     triggerer.wait_until(lambda: triggerer.started_triggers() == warm + triggers)
     triggerer.wait_until(lambda: triggerer.looked_triggers() == warm + triggers)
+    triggerer.wait_until_settled()
     # Until all have found their pace.
     time.sleep(INTERVAL + 5)
     start, requests = triggerer.usage(), count()

@@ -241,6 +241,17 @@ class Triggerer:
             # To look at the logs of 10,000 waits takes long, and the machine is the triggerer's.
             time.sleep(max(0.5, 4 * (time.monotonic() - began)))
 
+    def wait_until_settled(self) -> None:
+        """Wait until no more XComs come: links are pushed while their tasks wait, and belong to their start."""
+        before, now = -1, self._xcoms()
+        while now != before:
+            time.sleep(INTERVAL)
+            before, now = now, self._xcoms()
+
+    def _xcoms(self) -> int:
+        [[count]] = self.query("SELECT count(*) FROM xcom")
+        return int(count)
+
 
 def noting_steps(file: Path) -> dict[str, str]:
     """
