@@ -245,11 +245,11 @@ class TestConnections:
 
     def test_a_time_over_does_not_shorten_the_next_answers_time(self, speak: Speaker, raw_server: Any) -> None:
         def reply(request: Any) -> None:
-            time.sleep(0.3)
+            time.sleep(1)
             request.send(http_answer())
 
         raw_server.reply = reply
-        assert speak(endpoint_of(raw_server, timeout=0.8), READ, READ, READ) == [GOOD] * 3
+        assert speak(endpoint_of(raw_server, timeout=2.5), READ, READ, READ) == [GOOD] * 3
         assert raw_server.connections == 1
 
     def test_a_closed_transport_opens_again(self, raw_server: Any) -> None:

