@@ -53,7 +53,7 @@ def measure(
 ) -> Cost:
     """
     Start waits and look at what they cost. The first one is not counted: it loads the code and opens
-    the session. Its campaign is one of the others'.
+    the session. Its campaign may be one of the others'.
 
     :param waits: the waits; all are of one kind, or two.
     :param first: one wait of the same kind, or a few.
