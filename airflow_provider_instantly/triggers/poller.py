@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: A waiter whose next look is due within this part of its interval is served by the present beat.
 _RIDE_ALONG: Final = 0.5
+#: However long a look took, the server is left alone for this part of the interval before the next.
+_REST: Final = 0.5
 #: The part of an interval by which beats are drawn forward at random, so that pollers do not fall into step.
 _SPREAD: Final = 0.05
 #: Looks that do not wait for the next interval, at deadlines or for those who join during a look, are put off to the
@@ -158,7 +160,9 @@ class Poller:
                         self._is_looking = False
                 interval_part = 1.0 - _SPREAD * jitter()
                 for watcher in snapshot.fed:
-                    watcher.due = max(snapshot.now + watcher.poll_interval * interval_part, self._resume_at)
+                    # Counted from the look's beginning: a workspace of many pages is not looked at less often.
+                    next_look = now + watcher.poll_interval * interval_part
+                    watcher.due = max(next_look, snapshot.now + watcher.poll_interval * _REST, self._resume_at)
                 yield snapshot
 
     async def _until_somebody_is_due(self) -> float:

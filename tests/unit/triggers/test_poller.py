@@ -278,6 +278,41 @@ def test_beats_are_spread_so_that_pollers_do_not_fall_into_step(virtually: Any) 
     assert len({w.times[-1] for w in waiters}) > 5
 
 
+def test_the_time_that_a_look_takes_does_not_lengthen_the_interval(virtually: Any) -> None:
+    virtually.instantly.latency = 0.4
+    ids = virtually.instantly.add(250)
+    waiter = Waiter()
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        await group.wait(waiter, ids, 10.0, 100)
+        await group.aclose()
+
+    virtually(watch())
+
+    gaps = [later - earlier for earlier, later in pairwise(waiter.times)]
+    assert len(gaps) >= 9
+    assert max(gaps) <= 10.0 + 1e-6, "three pages take 1.2 s, and the next look begins an interval after this one"
+
+
+def test_a_server_that_is_slower_than_the_interval_is_given_pauses(virtually: Any) -> None:
+    virtually.instantly.latency = 4.0
+    ids = virtually.instantly.add(250)
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        await group.wait(Waiter(), ids, 10.0, 200)
+        await group.aclose()
+
+    virtually(watch())
+
+    sent = [when for when, _ in virtually.instantly.requests]
+    pauses = [later - earlier - 4.0 for earlier, later in pairwise(sent)]
+    between_looks = [pause for pause in pauses if pause > 1e-6]
+    assert len(between_looks) >= 10
+    assert min(between_looks) >= 5.0 - 1e-6, "half the interval, though each look takes twelve seconds of ten"
+
+
 def test_nobody_is_looked_for_while_nobody_waits(virtually: Any) -> None:
     async def idle() -> None:
         group = Group(Poller(CONN))
