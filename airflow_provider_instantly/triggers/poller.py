@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 #: A waiter whose next look is due within this part of its interval is served by the present beat.
 _RIDE_ALONG: Final = 0.5
 #: However long a look took, the server is left alone for this part of the interval before the next.
-_REST: Final = 0.5
+_REST: Final = 0.2
 #: The part of an interval by which beats are drawn forward at random, so that pollers do not fall into step.
 _SPREAD: Final = 0.05
 #: Looks that do not wait for the next interval, at deadlines or for those who join during a look, are put off to the

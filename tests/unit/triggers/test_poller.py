@@ -310,7 +310,31 @@ def test_a_server_that_is_slower_than_the_interval_is_given_pauses(virtually: An
     pauses = [later - earlier - 4.0 for earlier, later in pairwise(sent)]
     between_looks = [pause for pause in pauses if pause > 1e-6]
     assert len(between_looks) >= 10
-    assert min(between_looks) >= 5.0 - 1e-6, "half the interval, though each look takes twelve seconds of ten"
+    assert min(between_looks) >= 2.0 - 1e-6, "a fifth of the interval, though each look takes twelve seconds of ten"
+
+
+@pytest.mark.parametrize("latency", [0.4, 2.0, 4.0])
+@pytest.mark.parametrize("joins", [0.5, 3.0, 8.0])
+def test_who_joins_during_a_slow_look_falls_into_step_with_the_others(
+    virtually: Any, latency: float, joins: float
+) -> None:
+    virtually.instantly.latency = latency
+    ids = virtually.instantly.add(250)
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+
+        async def join_later() -> None:
+            await asyncio.sleep(joins)
+            await group.wait(Waiter(), ids, 10.0, 200)
+
+        await asyncio.gather(group.wait(Waiter(), ids, 10.0, 200), join_later())
+        await group.aclose()
+
+    virtually(watch())
+
+    period = max(10.0 * 0.95, 3 * latency + 2.0)
+    assert len(virtually.instantly.requests) <= 3 * ((200 + joins) / period + 3)
 
 
 def test_nobody_is_looked_for_while_nobody_waits(virtually: Any) -> None:
