@@ -49,7 +49,13 @@ class Cost:
 
 
 def measure(
-    waits: Sequence[Planted], first: Planted, triggerer: Triggerer, count: Callable[[], int], window: float
+    waits: Sequence[Planted],
+    first: Planted,
+    triggerer: Triggerer,
+    count: Callable[[], int],
+    window: float,
+    *,
+    linked: bool = True,
 ) -> Cost:
     """
     Start waits and look at what they cost. The first one is not counted: it loads the code and opens
@@ -60,6 +66,7 @@ def measure(
     :param triggerer: a triggerer that is not started yet.
     :param count: how many requests were answered so far.
     :param window: seconds to look at them.
+    :param linked: whether to begin when the links of all waits are pushed.
     """
     triggerer.plant(first)
     triggerer.start()
@@ -71,7 +78,8 @@ def measure(
     triggers = sum(1 if each.kind == "ours_fleet" else len(each.campaign_ids) for each in waits)
     triggerer.wait_until(lambda: triggerer.started_triggers() == warm + triggers)
     triggerer.wait_until(lambda: triggerer.looked_triggers() == warm + triggers)
-    triggerer.wait_until_settled()
+    if linked:
+        triggerer.wait_until_settled()
     # Until all have found their pace.
     time.sleep(INTERVAL + 5)
     start, requests = triggerer.usage(), count()
@@ -157,8 +165,9 @@ def _theirs(services: Endpoints, waits: int, window: float) -> Cost:
 def _ours(services: Endpoints, waits: int, window: float) -> tuple[Cost, dict[tuple[str, int], list[float]]]:
     """What the waits cost, and by kind and pace, how late their tasks ended."""
     half = waits // 2
-    ids = services.sandbox.add_campaigns(waits + 1, "Waiting", status=0)
-    some = {kind: ids[start : start + half] for kind, start in (("ours", 1), ("ours_without_xcom", 1 + half))}
+    # As many as are waited for, since one more would be a page more; so the first wait's is also another's.
+    ids = services.sandbox.add_campaigns(waits, "Waiting", status=0)
+    some = {"ours": ids[:half], "ours_without_xcom": ids[half:]}
     with Triggerer(services) as triggerer:
         planted = [Planted(kind, TASKS, half // TASKS, of_kind) for kind, of_kind in some.items()]
         cost = measure(planted, Planted("ours", 1, 1, ids[:1]), triggerer, services.sandbox_requests, window)
