@@ -66,7 +66,7 @@ def measure(
     :param triggerer: a triggerer that is not started yet.
     :param count: how many requests were answered so far.
     :param window: seconds to look at them.
-    :param linked: whether to begin when the links of all waits are pushed.
+    :param linked: whether to wait until the links of all waits are pushed.
     """
     triggerer.plant(first)
     triggerer.start()

@@ -17,7 +17,7 @@ from deployment.local_airflow import LocalAirflow
 if TYPE_CHECKING:
     from benchmarks.endpoints import Endpoints
 
-RUNS = 3
+RUNS = 5
 WAIT = 60.0
 """Seconds from the activation until a campaign is Active."""
 SHORT_WAIT = 25.0
@@ -38,9 +38,9 @@ def run(runs: int = RUNS, wait: float = WAIT, short_wait: float = SHORT_WAIT) ->
     with endpoints() as services:
         headers = {"Authorization": f"Bearer {services.sandbox.api_key}", "Content-Type": "application/json"}
         with LocalAirflow(
-            Path(__file__).parent / "dags",
+            Path(__file__).parent / "worker_dags",
             connections=services.connections,
-            variables={**services.variables, "BENCHMARK_WORK": json.dumps(headers)},
+            variables={**services.variables, "BENCHMARK_HEADERS": json.dumps(headers)},
         ) as airflow:
             ours = _launches(airflow, services, "launch_ours", runs, wait)
             http = _launches(airflow, services, "launch_http", runs, wait)

@@ -1,1 +1,1 @@
-"""DAG files for the measurements; they are empty unless an environment variable says what is measured."""
+"""DAG files for waits that are planted; an environment variable says which."""
