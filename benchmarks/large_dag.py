@@ -21,7 +21,7 @@ def run(sensors: int = SENSORS, window: float = WINDOW) -> list[Row]:
     """
     ours, other = (cost(kind, sensors, sensors, window) for kind in ("ours", "ours_on_worker"))
     what = f"one DAG with {sensors:,} sensors, defaults"
-    note = f"{what.capitalize()}: the other are the same sensors with start_from_trigger=False."
+    note = f"{what[0].upper()}{what[1:]}: the other are the same sensors with start_from_trigger=False."
     pairs = [
         ("triggerer CPU", ours.cpu, other.cpu, "s/min"),
         ("CPU to start them", ours.start_cpu, other.start_cpu, "s"),
