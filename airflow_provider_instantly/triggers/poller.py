@@ -88,6 +88,7 @@ class Poller:
         self._conn_id = conn_id
         self._tag_ids = tuple(tag_ids)
         self._watchers: set[Watcher] = set()
+        self._next_due = math.inf
         self._changed = asyncio.Event()
         self._misses = 0
         self._resume_at = 0.0
@@ -117,15 +118,14 @@ class Poller:
         :param poll_interval: seconds between two looks.
         """
         now = self.clock()
-        next_beat = min((watcher.due for watcher in self._watchers), default=now)
-        due = next_beat if next_beat - now <= poll_interval else now
+        due = self._next_due if self._next_due - now <= poll_interval else now
         if self._is_looking:
             # Where hundreds join one shortly after the other, there would be no end of looking.
             due = _next_on_grid(now, poll_interval)
         ids = None if campaign_ids is None else frozenset(campaign_ids)
         watcher = Watcher(ids, poll_interval, due)
         self._watchers.add(watcher)
-        self._changed.set()
+        self._expect(due)
         try:
             yield watcher
         finally:
@@ -141,7 +141,16 @@ class Poller:
         """
         if delay != watcher.poll_interval:
             watcher.due = _next_on_grid(self.clock() + delay, watcher.poll_interval)
+            self._expect(watcher.due)
+
+    def _expect(self, due: float) -> None:
+        """Thousands join one after the other, and none may have to go through all others."""
+        if due < self._next_due:
+            self._next_due = due
             self._changed.set()
+
+    def _find_next_due(self) -> None:
+        self._next_due = min((watcher.due for watcher in self._watchers), default=math.inf)
 
     async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
         """Look whenever somebody is due, for ever."""
@@ -163,17 +172,18 @@ class Poller:
                     # Counted from the look's beginning: a workspace of many pages is not looked at less often.
                     next_look = now + watcher.poll_interval * interval_part
                     watcher.due = max(next_look, snapshot.now + watcher.poll_interval * _REST, self._resume_at)
+                self._find_next_due()
                 yield snapshot
 
     async def _until_somebody_is_due(self) -> float:
         while True:
             self._changed.clear()
+            self._find_next_due()
             now = self.clock()
-            next_due = min((watcher.due for watcher in self._watchers), default=None)
-            if next_due is not None and next_due <= now:
+            if self._next_due <= now:
                 return now
             try:
-                async with asyncio.timeout(None if next_due is None else next_due - now):
+                async with asyncio.timeout(None if self._next_due == math.inf else self._next_due - now):
                     await self._changed.wait()
             except TimeoutError:
                 continue
