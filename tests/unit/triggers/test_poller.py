@@ -285,8 +285,7 @@ def test_the_time_that_a_look_takes_does_not_lengthen_the_interval(virtually: An
 
     async def watch() -> None:
         group = Group(Poller(CONN))
-        await group.wait(waiter, ids, 10.0, 100)
-        await group.aclose()
+        await end_of(group, group.wait(waiter, ids, 10.0, 100))
 
     virtually(watch())
 
@@ -301,8 +300,7 @@ def test_a_server_that_is_slower_than_the_interval_is_given_pauses(virtually: An
 
     async def watch() -> None:
         group = Group(Poller(CONN))
-        await group.wait(Waiter(), ids, 10.0, 200)
-        await group.aclose()
+        await end_of(group, group.wait(Waiter(), ids, 10.0, 200))
 
     virtually(watch())
 
@@ -328,8 +326,7 @@ def test_who_joins_during_a_slow_look_falls_into_step_with_the_others(
             await asyncio.sleep(joins)
             await group.wait(Waiter(), ids, 10.0, 200)
 
-        await asyncio.gather(group.wait(Waiter(), ids, 10.0, 200), join_later())
-        await group.aclose()
+        await end_of(group, group.wait(Waiter(), ids, 10.0, 200), join_later())
 
     virtually(watch())
 
