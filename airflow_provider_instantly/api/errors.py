@@ -6,6 +6,8 @@ No error here carries the API key: not in its message, not in its fields, not in
 
 from __future__ import annotations
 
+from typing import Final
+
 
 class InstantlyError(Exception):
     """Base of every error that this package raises about Instantly's API."""
@@ -124,6 +126,10 @@ class AmbiguousOutcomeError(InstantlyRequestError):
 
     ``__cause__`` is the error that made it ambiguous.
     """
+
+
+#: After one of these, any other request would come to the same, and asking would make it worse.
+CONCERNS_ALL: Final = (InstantlyRateLimitError, InstantlyConnectionError)
 
 
 def _rebuild(cls: type[InstantlyRequestError], message: str) -> InstantlyRequestError:

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from airflow_provider_instantly.api.errors import (
+    CONCERNS_ALL,
     InstantlyAuthenticationError,
-    InstantlyConnectionError,
     InstantlyError,
-    InstantlyRateLimitError,
 )
 from airflow_provider_instantly.api.protocol import may_pass, pause_before_retry
 from airflow_provider_instantly.waiting import jitter, steady_clock
@@ -212,7 +211,7 @@ class Poller:
             except InstantlyError as caught:
                 error = caught
         wanted = {cid for watcher in fed for cid in watcher.campaign_ids or ()} - seen.keys()
-        if isinstance(error, _CONCERNS_ALL):
+        if isinstance(error, CONCERNS_ALL):
             # It would be the same with each, and asking would make it worse.
             seen.update(dict.fromkeys(wanted, error))
         elif wanted:
@@ -222,7 +221,7 @@ class Poller:
     def _pause_after(self, snapshot: Snapshot) -> None:
         """After an error that concerns all, the whole group pauses; one campaign's error is its waiter's business."""
         errors = [
-            e for e in (*snapshot.campaigns.values(), snapshot.error) if isinstance(e, _CONCERNS_ALL) and may_pass(e)
+            e for e in (*snapshot.campaigns.values(), snapshot.error) if isinstance(e, CONCERNS_ALL) and may_pass(e)
         ]
         if not errors:
             self._misses = 0
@@ -231,8 +230,6 @@ class Poller:
         self._resume_at = snapshot.now + longest
         self._misses += 1
 
-
-_CONCERNS_ALL: Final = (InstantlyRateLimitError, InstantlyConnectionError)
 
 _pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[tuple[str, ...], Poller]]
 _pollers = WeakKeyDictionary()

@@ -100,13 +100,18 @@ class InstantlyInVirtualTime:
         return self._document(found[1])
 
     def _page(self, query: dict[str, str]) -> Json:
-        ids, start = list(self.statuses), int(query.get("starting_after", "0"))
+        ids = [each for each, status in self.statuses.items() if _is_shown(str(status), query)]
+        start = int(query.get("starting_after", "0"))
         end = start + int(query["limit"])
         more = {"next_starting_after": str(end)} if end < len(ids) else {}
         return {"items": [self._document(each) for each in ids[start:end]], **more}
 
     def _document(self, campaign_id: str) -> Json:
         return {"id": campaign_id, "name": f"Campaign {campaign_id[-4:]}", "status": self.statuses[campaign_id]}
+
+
+def _is_shown(status: str, query: dict[str, str]) -> bool:
+    return query.get("status", status) == status != query.get("exclude_status")
 
 
 class HookInVirtualTime(InstantlyHook):

@@ -140,7 +140,7 @@ def test_many_waiters_are_fed_by_one_list_request_per_hundred_and_beat(virtually
 
 
 def test_few_waiters_in_a_large_workspace_are_read_one_by_one(virtually: Any) -> None:
-    ids = virtually.instantly.add(1000)
+    ids = virtually.instantly.add(1000, ACTIVE)
 
     async def watch() -> None:
         group, waiter = Group(Poller(CONN)), Waiter()
@@ -151,8 +151,35 @@ def test_few_waiters_in_a_large_workspace_are_read_one_by_one(virtually: Any) ->
 
     first_beat = virtually.instantly.since(0)[:11]
     assert first_beat.count("list") <= 6, "pages beyond the number of campaigns cost more than asking for each"
-    assert "list" not in virtually.instantly.since(1_000_005)
-    assert len(virtually.instantly.since(1_000_005)) in (5 * 10, 5 * 11)
+    assert virtually.instantly.since(1_000_005).count("list") <= 6, "the list of those in their status is tried once"
+    assert "list" not in virtually.instantly.since(1_000_015)
+    assert len(virtually.instantly.since(1_000_015)) in (5 * 9, 5 * 10)
+
+
+def test_drafts_are_waited_for_with_a_request_for_a_thousand_and_beat(virtually: Any) -> None:
+    ids = virtually.instantly.add(1000)
+    waiters = [Waiter() for _ in ids]
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        await end_of(
+            group, *(group.wait(w, [cid], 10.0, 301) for w, cid in zip(waiters, ids, strict=True)), launch_some()
+        )
+
+    async def launch_some() -> None:
+        for number in range(10):
+            await asyncio.sleep(10)
+            virtually.instantly.statuses[ids[number * 100]] = ACTIVE
+
+    virtually(watch())
+
+    beats = len(waiters[0].shown)
+    assert 30 <= beats <= 33
+    assert len(virtually.instantly.requests) <= beats + 10 * -(-beats // 10)
+    for number in range(10):
+        launched = 1_000_010 + 10 * number
+        told = [when for when, shown in waiters[number * 100].shown if ACTIVE in status_of(shown).values()]
+        assert min(told) <= launched + 10.0
 
 
 def test_each_waiter_leaves_with_its_campaign(virtually: Any) -> None:
@@ -280,7 +307,7 @@ def test_beats_are_spread_so_that_pollers_do_not_fall_into_step(virtually: Any) 
 
 def test_the_time_that_a_look_takes_does_not_lengthen_the_interval(virtually: Any) -> None:
     virtually.instantly.latency = 0.4
-    ids = virtually.instantly.add(250)
+    ids = virtually.instantly.add(250, ACTIVE)
     waiter = Waiter()
 
     async def watch() -> None:
