@@ -192,6 +192,7 @@ class _CampaignWait:
     held_since: float | None = None
     unanswered_since: float | None = None
     misses: int = 0
+    seen: Campaign | None = None
 
     @property
     def has_memory(self) -> bool:
@@ -219,6 +220,7 @@ class Wait:
         self.goal = goal
         self._started = now
         self._next_report = now + REPORT_INTERVAL
+        self._quiet_until = -math.inf
         self._waits = {cid: _CampaignWait(cid, title=cid) for cid in (c.lower() for c in campaign_ids)}
         self._progress = ""
         self._warned: set[tuple[str, int]] = set()
@@ -259,7 +261,19 @@ class Wait:
                 pause = max(pause, self._miss(wait, seen, now, jitter, warned))
         if self._is_over(now):
             return Decision(None, (*said, *self._new_progress()), warned)
-        return Decision(self._delay(now, pause), (*said, *self._new_progress(), *self._report(now)), warned)
+        decision = Decision(self._delay(now, pause), (*said, *self._new_progress(), *self._report(now)), warned)
+        self._quiet_until = self._next_time_that_matters()
+        return decision
+
+    def is_unmoved_by(self, beat: Mapping[str, Campaign | Exception], *, now: float) -> bool:
+        """
+        Whether `advance` would say nothing and ask for the next look at the interval, and so need not be called.
+
+        :param beat: what was read, as for `advance`.
+        :param now: the present moment.
+        """
+        pending = (wait for wait in self._waits.values() if wait.verdict is Verdict.WAITING)
+        return now < self._quiet_until and all(wait.seen == beat.get(wait.campaign_id) for wait in pending)
 
     def explain(self, campaign_id: str, sending_status: SendingStatus) -> None:
         """
@@ -280,7 +294,7 @@ class Wait:
             raise ValueError("an answer without a status is an error of the read, not a campaign")
         if wait.unanswered_since is not None:
             said.append(f"Instantly answers again after {span(now - wait.unanswered_since)}.")
-        wait.unanswered_since, wait.misses, wait.reason = None, 0, ""
+        wait.unanswered_since, wait.misses, wait.reason, wait.seen = None, 0, "", campaign
         # A list does not carry the reason for not sending, so its absence is no news.
         remembered = wait.not_sending if status == wait.status else None
         not_sending = campaign.not_sending_status or remembered
@@ -338,6 +352,12 @@ class Wait:
         ends = [left for since in held if (left := since + self.goal.stable_for - now) > 0]
         next_look = min([self.goal.poll_interval, *ends])
         return min(max(next_look, pause), max(self.goal.limit[0] - now, 0.0))
+
+    def _next_time_that_matters(self) -> float:
+        """Until then, looks that show what the last one showed need not be taken in."""
+        if any(w.verdict is Verdict.WAITING and (w.has_memory or w.seen is None) for w in self._waits.values()):
+            return -math.inf
+        return min(self._next_report, self.goal.limit[0] - self.goal.poll_interval)
 
     def _new_progress(self) -> list[str]:
         """For many campaigns: how many stand how, where that changed."""

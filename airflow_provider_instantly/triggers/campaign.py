@@ -243,7 +243,7 @@ class CampaignStatusTrigger(_PollingTrigger):
         yield event
 
     async def _wait(self, wait: Wait, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> None:
-        with poller.watching(wait.pending, wait.goal.poll_interval) as watcher:
+        with poller.watching(wait.pending, wait.goal.poll_interval, wait) as watcher:
             async for snapshot in snapshots:
                 if watcher not in snapshot.fed:
                     continue

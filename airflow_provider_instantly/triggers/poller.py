@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
+    from airflow_provider_instantly.policy import Wait
 
 #: A waiter whose next look is due within this part of its interval is served by the present beat.
 _RIDE_ALONG: Final = 0.5
@@ -48,11 +49,21 @@ class Watcher:
     :param campaign_ids: what it waits for, in lower case; None means the whole workspace.
     :param poll_interval: seconds between two looks.
     :param due: when it wants to look next, in seconds since the epoch.
+    :param wait: what decides for it, and so knows what is no news to it; without one, everything is.
     """
 
     campaign_ids: frozenset[str] | None
     poll_interval: float
     due: float
+    wait: Wait | None = None
+
+    def is_told(self, snapshot: Snapshot) -> bool:
+        """
+        Whether the snapshot is news to it.
+
+        :param snapshot: what a look showed that was for this waiter, too.
+        """
+        return self.wait is None or not self.wait.is_unmoved_by(snapshot.campaigns, now=snapshot.now)
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,7 @@ class Snapshot:
     What one look showed.
 
     :param campaigns: for each campaign that was looked at, the campaign, or the error that stood in its place.
-    :param fed: the waiters for whom this look was. The others need not bother.
+    :param fed: the waiters to whom it is news. The others need not bother.
     :param now: when it was, in seconds since the epoch.
     :param jitter: one random number for all waiters, so that all pause alike after an error.
     :param error: why the workspace's list could not be read, where it was asked for.
@@ -109,12 +120,15 @@ class Poller:
         return poller
 
     @contextmanager
-    def watching(self, campaign_ids: Iterable[str] | None, poll_interval: float) -> Iterator[Watcher]:
+    def watching(
+        self, campaign_ids: Iterable[str] | None, poll_interval: float, wait: Wait | None = None
+    ) -> Iterator[Watcher]:
         """
         Be fed from now on. Whoever joins late rides along with the next beat, where it comes soon enough.
 
         :param campaign_ids: what to watch, in lower case; None means the whole workspace.
         :param poll_interval: seconds between two looks.
+        :param wait: what decides; without one, every look is told.
         """
         now = self.clock()
         due = self._next_due if self._next_due - now <= poll_interval else now
@@ -122,7 +136,7 @@ class Poller:
             # Where hundreds join one shortly after the other, there would be no end of looking.
             due = _next_on_grid(now, poll_interval)
         ids = None if campaign_ids is None else frozenset(campaign_ids)
-        watcher = Watcher(ids, poll_interval, due)
+        watcher = Watcher(ids, poll_interval, due, wait)
         self._watchers.add(watcher)
         self._expect(due)
         try:
@@ -152,7 +166,7 @@ class Poller:
         self._next_due = min((watcher.due for watcher in self._watchers), default=math.inf)
 
     async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
-        """Look whenever somebody is due, for ever."""
+        """Look whenever somebody is due, for ever, and tell what is news to somebody."""
         async with shared_hook(self._conn_id) as hook:
             while True:
                 now = await self._until_somebody_is_due()
@@ -172,7 +186,9 @@ class Poller:
                     next_look = now + watcher.poll_interval * interval_part
                     watcher.due = max(next_look, snapshot.now + watcher.poll_interval * _REST, self._resume_at)
                 self._find_next_due()
-                yield snapshot
+                # A snapshot wakes all waiters of the group, and most looks are no news to anybody.
+                if told := frozenset(watcher for watcher in snapshot.fed if watcher.is_told(snapshot)):
+                    yield replace(snapshot, fed=told)
 
     async def _until_somebody_is_due(self) -> float:
         while True:

@@ -123,6 +123,55 @@ ARRIVED = {
 }
 
 
+class TestUnmoved:
+    """Who feeds thousands of waits may spare those that a look does not move."""
+
+    def test_by_the_same_again(self) -> None:
+        clock = Clock(goal())
+        assert not clock.wait.is_unmoved_by({ONE: seen(0)}, now=START)
+        clock.look(0)
+        assert clock.wait.is_unmoved_by({ONE: seen(0)}, now=START + 60)
+
+    @pytest.mark.parametrize(
+        "beat", [{ONE: seen(2)}, {ONE: seen(0, name="M")}, {ONE: seen(0, not_sending=2)}, {ONE: TRANSIENT[0]}, {}]
+    )
+    def test_but_by_anything_else(self, beat: dict[str, Any]) -> None:
+        clock = Clock(goal())
+        clock.look(0)
+        assert not clock.wait.is_unmoved_by(beat, now=START + 60)
+
+    @pytest.mark.parametrize("limit", ["deadline", "overdue_at"])
+    def test_until_the_next_look_would_be_too_late(self, limit: str) -> None:
+        clock = Clock(goal(**{limit: START + 200}))
+        clock.look(0)
+        assert clock.wait.is_unmoved_by({ONE: seen(0)}, now=START + 139)
+        assert not clock.wait.is_unmoved_by({ONE: seen(0)}, now=START + 140)
+
+    def test_until_there_is_something_to_report(self) -> None:
+        clock = Clock(goal())
+        clock.look(0)
+        assert clock.wait.is_unmoved_by({ONE: seen(0)}, now=START + REPORT_INTERVAL - 1)
+        assert not clock.wait.is_unmoved_by({ONE: seen(0)}, now=START + REPORT_INTERVAL)
+
+    def test_never_while_a_target_has_to_hold(self) -> None:
+        clock = Clock(goal(stable_for=500.0))
+        clock.look(1)
+        assert not clock.wait.is_unmoved_by({ONE: seen(1)}, now=START + 60)
+
+    def test_never_while_no_answer_comes(self) -> None:
+        clock = Clock(goal())
+        clock.look(0)
+        clock.look(TRANSIENT[0])
+        assert not clock.wait.is_unmoved_by({ONE: seen(0)}, now=START + 120)
+
+    def test_of_many_those_that_are_decided_do_not_count(self) -> None:
+        clock = Clock(goal(), IDS[:3])
+        clock.look({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(0, IDS[1]), IDS[2]: seen(2, IDS[2])})
+        again = {IDS[1]: seen(0, IDS[1]), IDS[2]: seen(2, IDS[2])}
+        assert clock.wait.is_unmoved_by(again, now=START + 60)
+        assert not clock.wait.is_unmoved_by({IDS[1]: seen(0, IDS[1])}, now=START + 60)
+
+
 class TestOneLook:
     @pytest.mark.parametrize("stable_for", [0.0, 90.0])
     @pytest.mark.parametrize("failed", [frozenset({-1, -2, -99}), frozenset(), frozenset({2, 3}), frozenset({1, -1})])
@@ -838,6 +887,8 @@ class WaitMachine(RuleBasedStateMachine):
         self.decision: Decision = Decision(0.0)
         self.looks = self.hold_ends = self.reports = 0
         self.unknown_warned: set[tuple[str, int]] = set()
+        self.spared = Wait(self.ids, self.goal, now=START)
+        self.last_beat: dict[str, Any] = {}
 
     @precondition(lambda self: self.decision.delay is not None)
     @rule(data=st.data(), lateness=st.just(0.0) | TIMES, jitter=st.sampled_from([0.0, 0.25, 1.0]))
@@ -857,10 +908,30 @@ class WaitMachine(RuleBasedStateMachine):
 
         self.decision = self.wait.advance(beat, now=self.now, jitter=jitter)
 
+        self._check_sparing(beat, jitter)
         self._check_verdicts(pending)
         self._check_delay(beat)
         self._check_lines(beat)
         self._check_forgetting(beat, jitter, shadow)
+
+    @precondition(lambda self: self.decision.delay is not None and self.last_beat)
+    @rule(times=st.integers(1, 8), lateness=st.just(0.0) | TIMES)
+    def look_and_see_the_same(self, times: int, lateness: float) -> None:
+        for _ in range(times):
+            if self.decision.delay is None:
+                return
+            self.now += self.decision.delay + lateness
+            self.looks += 1
+            for cid in self.wait.pending:
+                if isinstance(again := self.last_beat.get(cid), Campaign):
+                    self.history[cid].append((self.now, int(again.status or 0)))
+            beat = {cid: found for cid, found in self.last_beat.items() if isinstance(found, Campaign)}
+            pending = self.wait.pending
+            self.forgetful = None
+            self.decision = self.wait.advance(beat, now=self.now)
+            self._check_sparing(beat, 1.0)
+            self._check_verdicts(pending)
+            self._check_lines(beat)
 
     @precondition(lambda self: self.decision.delay is None)
     @rule()
@@ -885,6 +956,15 @@ class WaitMachine(RuleBasedStateMachine):
         for outcome in self.wait.result().campaigns:
             statuses = [o for _, o in self.history[outcome.campaign_id] if isinstance(o, int)]
             assert outcome.status == (statuses[-1] if statuses else None)
+
+    def _check_sparing(self, beat: dict[str, Any], jitter: float) -> None:
+        """A wait that is spared what does not move it stands where the other does, and says the same."""
+        if self.spared.is_unmoved_by(beat, now=self.now):
+            assert (self.decision.delay, *self.decision.said, *self.decision.warned) == (self.goal.poll_interval,)
+        else:
+            assert self.spared.advance(beat, now=self.now, jitter=jitter) == self.decision
+        assert self.spared.result() == self.wait.result()
+        self.last_beat = beat
 
     def _check_delay(self, beat: dict[str, Any]) -> None:
         delay = self.decision.delay

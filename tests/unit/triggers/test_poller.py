@@ -405,6 +405,28 @@ def test_deadlines_one_after_the_other_do_not_multiply_the_requests(virtually: A
     assert requests <= (beats + spread) * -(-count // 100), "at most one more look a second, for all deadlines in it"
 
 
+def test_nobody_is_woken_by_looks_that_are_no_news(virtually: Any) -> None:
+    ids = virtually.instantly.add(150)
+
+    async def watch() -> tuple[int, list[float]]:
+        group = Group(Poller(CONN))
+        waits = [asyncio.create_task(reached(CampaignStatusTrigger(cid, poll_interval=10.0), group)) for cid in ids]
+        await asyncio.sleep(200)
+        late = asyncio.create_task(reached(CampaignStatusTrigger(ids[0], poll_interval=10.0), group))
+        await asyncio.sleep(80)
+        told = group.snapshots
+        virtually.instantly.statuses |= dict.fromkeys(ids, ACTIVE)
+        ends = await asyncio.gather(*waits, late)
+        await group.aclose()
+        return told, list(ends)
+
+    told, ends = virtually(watch())
+
+    assert len(virtually.instantly.requests) >= 28, "it looked all the time"
+    assert told == 2, "the first look, and the one that the last to join saw"
+    assert max(ends) <= 1_000_290
+
+
 # Errors
 
 
@@ -449,6 +471,22 @@ def test_a_deadline_within_the_pause_ends_in_time(virtually: Any) -> None:
     assert 1_000_060 <= ended <= 1_000_061
 
 
+async def reached(trigger: CampaignStatusTrigger, group: Group) -> float:
+    """Run a trigger on the group's snapshots, and return when it fired that its campaign is where it should be."""
+    queue: asyncio.Queue[Snapshot] = asyncio.Queue()
+    group.queues.add(queue)
+
+    async def stream() -> Any:
+        while True:
+            yield await queue.get()
+
+    async with aclosing(stream()) as snapshots, aclosing(trigger._events(group.poller, snapshots)) as events:
+        event = await anext(events)
+    group.queues.discard(queue)
+    assert event.payload["campaigns"][0]["verdict"] == policy.Verdict.REACHED
+    return now()
+
+
 @pytest.mark.parametrize("stable_for", [3.0, 9.0, 60.0])
 def test_a_hold_that_ends_within_the_pause_waits_for_a_look(virtually: Any, stable_for: float) -> None:
     """The first page came, the second was refused: who saw its campaign holds it, and is held back with the others."""
@@ -456,26 +494,12 @@ def test_a_hold_that_ends_within_the_pause_waits_for_a_look(virtually: Any, stab
     virtually.instantly.answer = refuse_once_at(1_000_000, rate_limited(30), skip=1)
     snapshots = 0
 
-    async def fire(trigger: CampaignStatusTrigger, poller: Poller, group: Group) -> float:
-        queue: asyncio.Queue[Snapshot] = asyncio.Queue()
-        group.queues.add(queue)
-
-        async def stream() -> Any:
-            while True:
-                yield await queue.get()
-
-        async with aclosing(stream()) as snapshots_of_it, aclosing(trigger._events(poller, snapshots_of_it)) as events:
-            event = await anext(events)
-        group.queues.discard(queue)
-        assert event.payload["campaigns"][0]["verdict"] == policy.Verdict.REACHED
-        return now()
-
     async def wait() -> list[float]:
         nonlocal snapshots
         poller = Poller(CONN)
         group = Group(poller)
         triggers = [CampaignStatusTrigger(cid, poll_interval=10.0, stable_for=stable_for) for cid in ids]
-        ends = await asyncio.gather(*(fire(t, poller, group) for t in triggers))
+        ends = await asyncio.gather(*(reached(t, group) for t in triggers))
         snapshots = group.snapshots
         await group.aclose()
         return list(ends)
