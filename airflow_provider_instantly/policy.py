@@ -192,11 +192,19 @@ class _CampaignWait:
     held_since: float | None = None
     unanswered_since: float | None = None
     misses: int = 0
-    seen: Campaign | None = None
 
     @property
     def has_memory(self) -> bool:
         return self.held_since is not None or self.unanswered_since is not None
+
+    def shows(self, found: Campaign | Exception | None) -> bool:
+        """Whether this is what was seen before."""
+        return (
+            isinstance(found, Campaign)
+            and found.status == self.status
+            and found.not_sending_status in (None, self.not_sending)
+            and (not found.name or found.title == self.title)
+        )
 
     def outcome(self) -> CampaignOutcome:
         status = None if self.status is None else int(self.status)
@@ -273,7 +281,7 @@ class Wait:
         :param now: the present moment.
         """
         pending = (wait for wait in self._waits.values() if wait.verdict is Verdict.WAITING)
-        return now < self._quiet_until and all(wait.seen == beat.get(wait.campaign_id) for wait in pending)
+        return now < self._quiet_until and all(wait.shows(beat.get(wait.campaign_id)) for wait in pending)
 
     def explain(self, campaign_id: str, sending_status: SendingStatus) -> None:
         """
@@ -294,12 +302,14 @@ class Wait:
             raise ValueError("an answer without a status is an error of the read, not a campaign")
         if wait.unanswered_since is not None:
             said.append(f"Instantly answers again after {span(now - wait.unanswered_since)}.")
-        wait.unanswered_since, wait.misses, wait.reason, wait.seen = None, 0, "", campaign
+        wait.unanswered_since, wait.misses, wait.reason = None, 0, ""
         # A list does not carry the reason for not sending, so its absence is no news.
         remembered = wait.not_sending if status == wait.status else None
         not_sending = campaign.not_sending_status or remembered
         changed = (status, not_sending) != (wait.status, wait.not_sending)
-        wait.status, wait.not_sending, wait.title = status, not_sending, campaign.title or wait.campaign_id
+        wait.status, wait.not_sending = status, not_sending
+        if campaign.name:
+            wait.title = campaign.title
         if changed and len(self._waits) == 1:
             said.append(f"Campaign {wait.title} is {status.label}{_but_not_sending(not_sending)}.")
         if not status.is_known and (wait.campaign_id, status) not in self._warned:
@@ -355,7 +365,7 @@ class Wait:
 
     def _next_time_that_matters(self) -> float:
         """Until then, looks that show what the last one showed need not be taken in."""
-        if any(w.verdict is Verdict.WAITING and (w.has_memory or w.seen is None) for w in self._waits.values()):
+        if any(w.verdict is Verdict.WAITING and (w.has_memory or w.status is None) for w in self._waits.values()):
             return -math.inf
         return min(self._next_report, self.goal.limit[0] - self.goal.poll_interval)
 

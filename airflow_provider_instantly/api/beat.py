@@ -21,7 +21,7 @@ from airflow_provider_instantly.api.errors import (
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages, get_campaign, items_of, list_campaigns
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterable, Iterator
 
     from airflow_provider_instantly.api.protocol import Json, Request
 
@@ -75,13 +75,15 @@ class Beat:
 
     costs: dict[Listing, float] = field(default_factory=dict)
     page_size: int = PAGE_SIZE
-    _known: dict[str, Campaign] = field(default_factory=dict)
+    _known: dict[str, CampaignStatus | None] = field(default_factory=dict)
     _trusted: Counter[str] = field(default_factory=Counter)
     _looks: int = field(default=0, compare=False)
 
     def read(self, campaign_ids: Iterable[str]) -> Generator[Request, Json | InstantlyError, Seen]:
         """
         Look at the campaigns. Each comes back, without its document, or as the error that stood in its place.
+
+        One that is still a Draft, because the list of all others does not show it, comes back without its name, too.
 
         :param campaign_ids: their UUIDs in lower case.
         """
@@ -115,7 +117,7 @@ class Beat:
 
     def _expected_costs(self, wanted: list[str]) -> dict[Listing, float]:
         expected: dict[Listing, float] = {EVERYTHING: self.costs.get(EVERYTHING, _FIRST_GUESS)}
-        statuses = Counter(self._known[cid].status for cid in wanted if cid in self._known)
+        statuses = Counter(self._known[cid] for cid in wanted if cid in self._known)
         status, count = next(iter(statuses.most_common(1)), (None, 0))
         if self.costs.get(EVERYTHING, 0) <= 1 or status is None or not status.is_known:
             return expected
@@ -128,10 +130,9 @@ class Beat:
     def _read_list(
         self, listing: Listing, wanted: list[str], limit: float
     ) -> Generator[Request, Json | InstantlyError, Seen]:
-        search = _Search(listing, set(wanted), {cid for cid in wanted if self._should_show(listing, cid)})
-        pages = Pages(
-            list_campaigns(limit=self.page_size, status=listing.status, exclude_status=listing.exclude_status)
-        )
+        should_be_there = wanted if listing.status is None else self._known_as(listing.status, wanted)
+        search = _Search(listing, set(wanted), set(should_be_there))
+        pages = Pages(listing.first_page(self.page_size))
         request: Request | None = pages.first
         try:
             while request is not None and search.is_worth_another_page(limit):
@@ -148,7 +149,7 @@ class Beat:
         is_read_through = request is None or not search.missing
         self.costs[listing] = search.pages if is_read_through and search.is_honoured else math.inf
         if request is None and search.is_honoured and listing == NO_DRAFTS:
-            return {**search.found, **{cid: self._known[cid] for cid in search.left if self._was_draft(cid)}}
+            search.found.update({cid: _StillDraft(cid) for cid in self._known_as(CampaignStatus.DRAFT, search.left)})
         return search.found
 
     def _read_page(
@@ -162,22 +163,17 @@ class Beat:
             raise reply
         return [_brief(item) for item in items_of(reply)], pages.after(reply)
 
-    def _should_show(self, listing: Listing, campaign_id: str) -> bool:
-        if listing.status is None:
-            return True
-        return campaign_id in self._known and self._known[campaign_id].status == listing.status
-
-    def _was_draft(self, campaign_id: str) -> bool:
-        return campaign_id in self._known and self._known[campaign_id].status is CampaignStatus.DRAFT
+    def _known_as(self, status: CampaignStatus, campaign_ids: Iterable[str]) -> Iterator[str]:
+        return (campaign_id for campaign_id in campaign_ids if self._known.get(campaign_id) == status)
 
     def _remember(self, seen: Seen) -> None:
         for campaign_id, found in seen.items():
-            if found is self._known.get(campaign_id):
+            if isinstance(found, _StillDraft):
                 self._trusted[campaign_id] += 1
                 continue
             self._trusted.pop(campaign_id, None)
             if isinstance(found, Campaign):
-                self._known[campaign_id] = found
+                self._known[campaign_id] = found.status
             elif not isinstance(found, CONCERNS_ALL):
                 self._known.pop(campaign_id, None)
         self._looks += 1
@@ -185,6 +181,13 @@ class Beat:
             self._known.clear()
             self._trusted.clear()
             self.costs = {listing: cost for listing, cost in self.costs.items() if listing == EVERYTHING}
+
+
+@dataclass(frozen=True)
+class _StillDraft(Campaign):
+    """A campaign that was a Draft and is not on the list of all that are none."""
+
+    status: CampaignStatus | None = CampaignStatus.DRAFT
 
 
 @dataclass

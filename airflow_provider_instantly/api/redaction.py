@@ -37,7 +37,7 @@ def safe_text(text: str, api_key: str = "", *, limit: int = EXCERPT_CHARS) -> st
     if len(beginning) < len(text):
         # What stands at the cut may be the beginning of the key.
         struck = struck[: max(0, len(struck) - key_room)]
-    printable = "".join(char if char.isprintable() else " " for char in struck)
+    printable = struck if struck.isprintable() else "".join(c if c.isprintable() else " " for c in struck)
     words = " ".join(printable.split())
     return words if len(words) <= limit else f"{words[:limit]}…"
 

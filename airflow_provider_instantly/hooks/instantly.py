@@ -277,8 +277,8 @@ class InstantlyHook(BaseHook):
         """
         Look at many campaigns once, with as few requests as it takes: a page of the list shows 100.
 
-        Called again, it asks for what changed where that is cheaper. A Draft that was deleted is then missed at the
-        tenth call at the latest.
+        Called again, it asks for what changed where that is cheaper. What is still a Draft then comes without its name,
+        and one that was deleted is missed at the tenth call at the latest.
 
         :param campaign_ids: their UUIDs.
         :return: for each id, in lower case, the campaign without its document, or the error that stood in its place.

@@ -140,6 +140,15 @@ class TestUnmoved:
         clock.look(0)
         assert not clock.wait.is_unmoved_by(beat, now=START + 60)
 
+    def test_by_an_answer_that_tells_less(self) -> None:
+        clock = Clock(goal())
+        clock.look(seen(0, not_sending=2))
+        assert clock.wait.is_unmoved_by({ONE: seen(0, name="")}, now=START + 60)
+        clock.look(seen(0, name=""))
+        assert not clock.look(seen(0)).said
+        assert "not sending" not in clock.look(seen(2, name="")).said[0]
+        assert '"N"' in clock.said[-1], "it is named as before"
+
     @pytest.mark.parametrize("limit", ["deadline", "overdue_at"])
     def test_until_the_next_look_would_be_too_late(self, limit: str) -> None:
         clock = Clock(goal(**{limit: START + 200}))
