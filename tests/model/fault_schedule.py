@@ -88,6 +88,7 @@ class Schedule:
     :param tasks: what runs, one after the other.
     :param happens: what happens before the n-th request, counted from 1.
     :param remembers: whether Airflow keeps task state, as it does from 3.3.
+    :param page_size: how many campaigns a page of the list has; with one, three campaigns make a long list.
     """
 
     status: int
@@ -95,6 +96,7 @@ class Schedule:
     tasks: tuple[LaunchPlan | WaitPlan, ...]
     happens: tuple[tuple[int, Fault | Event], ...]
     remembers: bool
+    page_size: int = 100
 
 
 def _sandbox(kind: str, fault: str, *, waits: bool = False, **more: Any) -> Fault:
@@ -241,4 +243,5 @@ SCHEDULES: Final = st.builds(
         lambda pairs: tuple(sorted(pairs, key=lambda pair: pair[0]))
     ),
     remembers=st.booleans(),
+    page_size=st.sampled_from([100, 1]),
 )

@@ -20,6 +20,7 @@ from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from unittest import mock
@@ -29,8 +30,10 @@ from fault_schedule import COMPLETED, RUNNING, Event, Fault
 
 # The operator imports it when it runs, but its clock is set before.
 import airflow_provider_instantly.launcher  # noqa: F401
+from airflow_provider_instantly.api.beat import Beat
 from airflow_provider_instantly.api.protocol import MAX_ANSWER_BYTES, Answer, Request
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
+from airflow_provider_instantly.hooks import instantly
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.sandbox.auth import DEFAULT_WORKSPACE, Key, Workspace, api_key
 from airflow_provider_instantly.sandbox.campaigns import CampaignNotFoundError, NewCampaign
@@ -449,6 +452,7 @@ class Stage:
                     patch(mock.patch.object(module, "datetime", Now))
             patch(mock.patch.object(SyncTransport, "_attempt", self._sync_attempt(SyncTransport._attempt)))
             patch(mock.patch.object(AsyncTransport, "_attempt", self._async_attempt(AsyncTransport._attempt)))
+            patch(mock.patch.object(instantly, "Beat", partial(Beat, page_size=self.schedule.page_size)))
             patch(mock.patch.object(InstantlyHook, "aget_conn", self._in_real_time(InstantlyHook.aget_conn)))
             yield
 
