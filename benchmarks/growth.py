@@ -49,8 +49,8 @@ def run(numbers: tuple[int, ...] = NUMBERS, at_once: int = AT_ONCE, window: floa
     started = _cost("ours", at_once, window)
     rows += _rows(f"{at_once:,} waits begun in the triggerer", at_once, started, None, window, begun)
     paused = (
-        "Of campaigns that are no Drafts all pages of 100 are read; only Drafts, as those are that wait for a launch, are "
-        "told by what is none any longer."
+        "Of campaigns that are no Drafts all pages of 100 are read; only Drafts, as those are that wait for a launch, "
+        "are told by what is none any longer."
     )
     dearest = _cost("ours_on_worker", PAUSED, window, CampaignStatus.PAUSED)
     return rows + _rows(f"{PAUSED:,} waits for Paused campaigns", PAUSED, dearest, None, window, paused)

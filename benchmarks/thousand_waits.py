@@ -110,8 +110,8 @@ def run(waits: int = WAITS, window: float = WINDOW) -> list[Row]:
     what = f"{waits:,} waits in one triggerer, every {INTERVAL:.0f} s"
     note = (
         f"{what}: ours are {waits // TASKS} runs of a DAG of {TASKS} sensors that begin and end in the triggerer, "
-        "theirs the same number of `DbtCloudJobRunSensor(deferrable=True)`, begun on a worker. Our campaigns are Drafts, as "
-        "those are that wait for a launch, and there are no others."
+        "theirs the same number of `DbtCloudJobRunSensor(deferrable=True)`, begun on a worker. Our campaigns are "
+        "Drafts, as those are that wait for a launch, and there are no others."
     )
     asked_for = waits * 60 / INTERVAL
     memory = (
