@@ -146,9 +146,10 @@ class Beat:
         if listing == EVERYTHING:
             self.costs[listing] = search.pages + len(search.missing)
             return search.found
-        is_read_through = request is None or not search.missing
-        self.costs[listing] = search.pages if is_read_through and search.is_honoured else math.inf
-        if request is None and search.is_honoured and listing == NO_DRAFTS:
+        has_led_somewhere = request is None or not search.missing
+        self.costs[listing] = search.pages if has_led_somewhere and search.is_honoured else math.inf
+        is_whole = request is None and search.is_honoured and not pages.has_repeated_itself
+        if is_whole and listing == NO_DRAFTS:
             search.found.update({cid: _StillDraft(cid) for cid in self._known_as(CampaignStatus.DRAFT, search.left)})
         return search.found
 

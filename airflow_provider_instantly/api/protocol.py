@@ -132,6 +132,7 @@ class Pages:
     """
 
     first: Request
+    has_repeated_itself: bool = field(default=False, init=False)
     _seen: set[str] = field(default_factory=set)
 
     def after(self, page: Json) -> Request | None:
@@ -141,7 +142,10 @@ class Pages:
         :param page: the page's JSON object.
         """
         cursor = page.get("next_starting_after")
-        if not isinstance(cursor, str) or not cursor or cursor in self._seen or not items_of(page):
+        if not isinstance(cursor, str) or not cursor or not items_of(page):
+            return None
+        if cursor in self._seen:
+            self.has_repeated_itself = True
             return None
         self._seen.add(cursor)
         query = tuple(pair for pair in self.first.query if pair[0] != "starting_after")
