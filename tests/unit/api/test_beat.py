@@ -93,6 +93,17 @@ class Workspace:
         return len(self.asked) - self.singles
 
 
+class RepeatingWorkspace(Workspace):
+    """Whose list without a status never gets beyond its first page."""
+
+    def __call__(self, request: Request) -> Any:
+        answer = super().__call__(request)
+        if "exclude_status" not in dict(request.query):
+            return answer
+        first = [each for each in self.statuses if self.statuses[each] != 0][:10]
+        return {"items": [{"id": each, "status": self.statuses[each]} for each in first], "next_starting_after": "10"}
+
+
 def look(beat: Beat, wanted: Iterable[str], workspace: Workspace) -> dict[str, Any]:
     """Read the campaigns once; only the requests of this look are kept in the workspace."""
     workspace.asked.clear()
@@ -244,22 +255,11 @@ class TestShorterLists:
             assert statuses(look(beat, ids(500), workspace)) == truth
 
     def test_a_list_that_repeats_itself_is_not_trusted(self) -> None:
-        beat, workspace = Beat(page_size=10), Workspace(dict.fromkeys(ids(100), 0))
+        beat, workspace = Beat(page_size=10), RepeatingWorkspace(dict.fromkeys(ids(100), 0))
         look(beat, ids(100), workspace)
         workspace.statuses |= dict.fromkeys(ids(30), 1)
-
-        steps, asked = beat.read(ids(100)), []
-        request = next(steps)
-        with pytest.raises(StopIteration) as stopped:
-            while True:
-                asked.append(request)
-                answer = workspace(request)
-                if "exclude_status" in dict(request.query):
-                    answer = workspace(asked[0]) | {"next_starting_after": "10"}
-                request = steps.send(answer)
-
-        assert statuses(stopped.value.value) == workspace.statuses
-        assert sum("exclude_status" in dict(request.query) for request in asked) == 2
+        assert statuses(look(beat, ids(100), workspace)) == workspace.statuses
+        assert sum("exclude_status" in dict(request.query) for request in workspace.asked) == 2
 
     @pytest.mark.parametrize("error", [InstantlyBadRequestError("400"), InstantlyServerError("500")])
     def test_a_list_that_is_refused_is_left_alone_and_the_whole_one_is_read(self, error: InstantlyError) -> None:
