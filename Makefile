@@ -54,7 +54,7 @@ matrix: .venv/.installed .venv-2.11/.installed ## Run the unit tests and a short
 		$$bin/python -m pytest $(IN_PARALLEL) tests/unit && $$bin/python -m pytest tests/integration -m every_version || exit 1; \
 	done
 
-bench: .venv-bench/.installed ## Measure every claim about performance (an hour on a machine that does nothing else)
+bench: .venv-bench/.installed ## Measure every claim about performance (more than an hour on a machine that does nothing else)
 	@$(BIN_BENCH)/python -m benchmarks
 
 thousand: .venv-bench/.installed ## Run 1,000 deferred sensors on PostgreSQL while the triggerer is killed (needs PostgreSQL's programs)
