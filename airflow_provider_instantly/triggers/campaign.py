@@ -248,6 +248,7 @@ class CampaignStatusTrigger(_PollingTrigger):
                 if watcher not in snapshot.fed:
                     continue
                 decision = wait.advance(snapshot.campaigns, now=snapshot.now, jitter=snapshot.jitter)
+                watcher.untaken -= 1
                 await atell(decision, self.log)
                 if decision.delay is None:
                     return

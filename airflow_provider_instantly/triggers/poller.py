@@ -50,12 +50,15 @@ class Watcher:
     :param poll_interval: seconds between two looks.
     :param due: when it wants to look next, in seconds since the epoch.
     :param wait: what decides for it, and so knows what is no news to it; without one, everything is.
+    :param untaken: how many snapshots it was told of and has not taken in. While there are any, it is told of each
+        look: what it would make of one is not known.
     """
 
     campaign_ids: frozenset[str] | None
     poll_interval: float
     due: float
     wait: Wait | None = None
+    untaken: int = 0
 
     def is_told(self, snapshot: Snapshot) -> bool:
         """
@@ -63,7 +66,9 @@ class Watcher:
 
         :param snapshot: what a look showed that was for this waiter, too.
         """
-        return self.wait is None or not self.wait.is_unmoved_by(snapshot.campaigns, now=snapshot.now)
+        if self.wait is None or self.untaken:
+            return True
+        return not self.wait.is_unmoved_by(snapshot.campaigns, now=snapshot.now)
 
 
 @dataclass(frozen=True)
@@ -188,6 +193,8 @@ class Poller:
                 self._find_next_due()
                 # A snapshot wakes all waiters of the group, and most looks are no news to anybody.
                 if told := frozenset(watcher for watcher in snapshot.fed if watcher.is_told(snapshot)):
+                    for watcher in told:
+                        watcher.untaken += 1
                     yield replace(snapshot, fed=told)
 
     async def _until_somebody_is_due(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import json
 import threading
 from contextlib import aclosing, suppress
@@ -427,6 +428,25 @@ def test_nobody_is_woken_by_looks_that_are_no_news(virtually: Any) -> None:
     assert max(ends) <= 1_000_290
 
 
+def test_who_has_not_taken_a_look_in_is_told_of_the_next_whatever_it_shows(virtually: Any) -> None:
+    """Its campaign went Active, back to Draft and Active again: that did not hold, however late it hears of it."""
+    [cid] = virtually.instantly.add(1)
+    moments = [(5.0, ACTIVE), (15.0, 0), (25.0, ACTIVE)]
+
+    async def watch() -> float:
+        group = Group(Poller(CONN))
+        trigger = CampaignStatusTrigger(cid, poll_interval=10.0, stable_for=25.0)
+        waiting = asyncio.create_task(reached(trigger, group, stalls=range(1, 2)))
+        for moment, status in moments:
+            await asyncio.sleep(1_000_000 + moment - now())
+            virtually.instantly.statuses[cid] = status
+        ended = await waiting
+        await group.aclose()
+        return ended
+
+    assert virtually(watch()) >= 1_000_025 + 25.0
+
+
 # Errors
 
 
@@ -471,14 +491,20 @@ def test_a_deadline_within_the_pause_ends_in_time(virtually: Any) -> None:
     assert 1_000_060 <= ended <= 1_000_061
 
 
-async def reached(trigger: CampaignStatusTrigger, group: Group) -> float:
-    """Run a trigger on the group's snapshots, and return when it fired that its campaign is where it should be."""
+async def reached(trigger: CampaignStatusTrigger, group: Group, stalls: range = range(0)) -> float:
+    """
+    Run a trigger on the group's snapshots, and return when it fired that its campaign is where it should be.
+
+    :param stalls: the snapshots that it comes to only half a minute later.
+    """
     queue: asyncio.Queue[Snapshot] = asyncio.Queue()
     group.queues.add(queue)
 
     async def stream() -> Any:
-        while True:
-            yield await queue.get()
+        for number in itertools.count():
+            snapshot = await queue.get()
+            await asyncio.sleep(30.0 if number in stalls else 0.0)
+            yield snapshot
 
     async with aclosing(stream()) as snapshots, aclosing(trigger._events(group.poller, snapshots)) as events:
         event = await anext(events)
