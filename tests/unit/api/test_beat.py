@@ -289,7 +289,7 @@ class TestShorterLists:
             look(beat, ids(200), workspace)
         assert len(beat._known) <= 200
 
-    @unhurried
+    @settings(unhurried, max_examples=40)
     @given(data=st.data())
     def test_against_a_workspace_that_changes(self, data: st.DataObject) -> None:
         names = ids(40)
