@@ -419,7 +419,7 @@ def _error_of_status(
 
 def _as_outcome(request: Request, error: InstantlyRequestError) -> InstantlyRequestError:
     """A read's error stands for itself. A write's may hide that the write took effect."""
-    certainly_without_effect = not may_pass(error) or may_repeat(request, error)
+    certainly_without_effect = not may_pass(error) or may_repeat(request, error) or _is_refusal(error.status)
     if request.only_reads or certainly_without_effect:
         return error
     ambiguous = AmbiguousOutcomeError(
@@ -433,6 +433,11 @@ def _as_outcome(request: Request, error: InstantlyRequestError) -> InstantlyRequ
     )
     ambiguous.__cause__ = error
     return ambiguous
+
+
+def _is_refusal(status: int | None) -> bool:
+    """Whether the status alone, whatever came with it, says that the request was refused."""
+    return status is not None and 400 <= status < 500 and status != 408
 
 
 def _campaign_request(

@@ -68,6 +68,12 @@ def test_an_answer_too_large_to_be_read_is_a_lost_one() -> None:
     check(Schedule(-99, LATE, (LaunchPlan(reactivate_stopped=True),), ((2, too_large),), remembers=True))
 
 
+def test_a_refusal_that_is_too_large_to_be_read_is_no_lost_answer() -> None:
+    """The campaign ran already, and the activation that the key may not make was taken for the one that launched it."""
+    happens = ((1, Event("key may only read")), (1, fault("oversize", announce=True, gzip=False)))
+    check(Schedule(4, AT_ONCE, (LaunchPlan(check_before=False),), happens, remembers=True))
+
+
 def test_an_unknown_status_after_the_launch_is_not_activated_again() -> None:
     """A retry took the unknown status of a campaign that an earlier try had launched for one to activate."""
     happens = ((4, Event("an unknown status", UNKNOWN)), (4, DIES_AFTER))

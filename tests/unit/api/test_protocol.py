@@ -435,6 +435,14 @@ class TestExchange:
         expected = AmbiguousOutcomeError if unknown and not request_.only_reads else type(plain)
         assert type(outcome) is expected
 
+    @pytest.mark.parametrize(
+        ("status", "is_lost"), [(200, True), (302, True), (403, False), (404, False), (408, True), (500, True)]
+    )
+    def test_a_refusal_is_one_however_much_is_said_with_it(self, status: int, is_lost: bool) -> None:
+        for request in (ACTIVATE, PAUSE):
+            _, _, outcome = converse(request, [answer(status, OVERSIZED)], max_retries=0)
+            assert isinstance(outcome, AmbiguousOutcomeError) is is_lost
+
     def test_an_ambiguous_outcome_says_so_and_keeps_what_made_it_so(self) -> None:
         lost = InstantlyConnectionError("The connection broke.", method="POST", path=ACTIVATE.path)
         _, _, outcome = converse(ACTIVATE, [lost], max_retries=4)
