@@ -39,7 +39,7 @@ MAX_ACTIVATIONS: Final = 3
 
 _LAUNCHED_STATUSES: Final = RUNNING_STATUSES | {CampaignStatus.COMPLETED}
 _NOT_LAUNCHED_STATUSES: Final = frozenset({CampaignStatus.DRAFT, CampaignStatus.PAUSED})
-#: Where a campaign had one of these before its activation, the first look after it may still show it.
+#: The first look after an activation may still show one of these: from the last look, or from the moment since it.
 _SHOWN_UNTIL_IT_TAKES_EFFECT: Final = STOPPED_STATUSES | {CampaignStatus.COMPLETED}
 
 
@@ -110,7 +110,7 @@ class Launcher:
                 time.sleep(pause_before_retry(error, put_off, jitter()))
                 put_off += 1
             else:
-                confirmed = self._confirm(answered, before)
+                confirmed = self._confirm(answered)
                 return Launched(confirmed, by_this_run=True, was_seen=confirmed is not answered)
 
     @property
@@ -201,15 +201,14 @@ class Launcher:
                 break
         return campaign
 
-    def _confirm(self, answered: Campaign, before: Campaign | None) -> Campaign:
+    def _confirm(self, answered: Campaign) -> Campaign:
         """Check the answer to the activation against a fresh look, where the key may look."""
         campaign = answered
         if self.rules.check_before:
             try:
                 campaign = self.hook.get_campaign(answered.id)
-                is_as_before = before is not None and campaign.status == before.status
-                may_be_late = campaign.status in _SHOWN_UNTIL_IT_TAKES_EFFECT and is_as_before
-                if may_be_late or (campaign.status in _NOT_LAUNCHED_STATUSES and not self.may_settle):
+                may_settle_yet = campaign.status in _NOT_LAUNCHED_STATUSES and not self.may_settle
+                if may_settle_yet or campaign.status in _SHOWN_UNTIL_IT_TAKES_EFFECT:
                     campaign = self._read_back(answered.id, campaign.status)
             except InstantlyError as error:
                 self.log.warning("The activation was answered, but could not be confirmed by a look: %s", error)

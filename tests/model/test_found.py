@@ -110,6 +110,13 @@ def test_a_campaign_that_is_completed_already_is_looked_at_again_after_its_activ
     check(Schedule(COMPLETED, script, (LaunchPlan(wait="worker"),), (), remembers=True))
 
 
+@pytest.mark.parametrize("wait", ["", "worker", "deferred"])
+def test_what_is_completed_in_the_moment_before_its_activation_is_looked_at_again(wait: str) -> None:
+    """Only a status that the look before the launch had shown was taken for an old one."""
+    late, completed = ((3.0, ACTIVE), (20.0, PAUSED)), (2, Event("Instantly completes", COMPLETED))
+    check(Schedule(-2, late, (LaunchPlan(wait=wait, reactivate_stopped=True),), (completed,), remembers=True))
+
+
 def test_a_retry_does_not_reactivate_what_instantly_stopped_after_the_launch() -> None:
     """With reactivate_stopped=True, a retry activated a campaign again that was stopped because of this very launch."""
     happens = ((3, DIES_AFTER), (4, Event("Instantly stops", -2)))
