@@ -245,10 +245,9 @@ class CampaignStatusTrigger(_PollingTrigger):
     async def _wait(self, wait: Wait, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> None:
         with poller.watching(wait.pending, wait.goal.poll_interval, wait) as watcher:
             async for snapshot in snapshots:
-                if watcher not in snapshot.fed:
+                if not watcher.takes(snapshot):
                     continue
                 decision = wait.advance(snapshot.campaigns, now=snapshot.now, jitter=snapshot.jitter)
-                watcher.untaken -= 1
                 await atell(decision, self.log)
                 if decision.delay is None:
                     return
@@ -356,7 +355,7 @@ class CampaignChangeTrigger(_PollingTrigger):
         watched = None if self.tag_ids or not self.campaign_ids else self.campaign_ids
         with poller.watching(watched, self.poll_interval) as watcher:
             async for snapshot in snapshots:
-                if watcher not in snapshot.fed:
+                if not watcher.takes(snapshot):
                     continue
                 error = "" if snapshot.error is None else str(snapshot.error)
                 if error not in ("", told):

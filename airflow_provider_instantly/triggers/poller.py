@@ -70,6 +70,17 @@ class Watcher:
             return True
         return not self.wait.is_unmoved_by(snapshot.campaigns, now=snapshot.now)
 
+    def takes(self, snapshot: Snapshot) -> bool:
+        """
+        Whether the snapshot is for this waiter, which then takes it in.
+
+        :param snapshot: one that the poller has told.
+        """
+        if self not in snapshot.fed:
+            return False
+        self.untaken -= 1
+        return True
+
 
 @dataclass(frozen=True)
 class Snapshot:
