@@ -6,9 +6,9 @@ The figures stand behind `airflow_provider_instantly.deferral.MAX_TASKS_OF_A_LIG
 
 from __future__ import annotations
 
+from benchmarks.cost import Cost, measure
 from benchmarks.endpoints import endpoints
 from benchmarks.row import Row
-from benchmarks.thousand_waits import Cost, measure
 from benchmarks.triggerer import Planted, Triggerer
 
 SIZES = (1, 10, 25, 50, 100, 1000)

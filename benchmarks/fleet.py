@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from benchmarks.cost import Cost, measure
 from benchmarks.endpoints import endpoints
 from benchmarks.row import Row
-from benchmarks.thousand_waits import Cost, measure
 from benchmarks.triggerer import Planted, Triggerer
 
 CAMPAIGNS = 1000

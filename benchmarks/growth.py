@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 
 from airflow_provider_instantly.api.campaign import CampaignStatus
+from benchmarks import bare
+from benchmarks.cost import Cost, measure
 from benchmarks.endpoints import endpoints
 from benchmarks.row import Row
-from benchmarks.thousand_waits import TASKS, Cost, measure
+from benchmarks.thousand_waits import TASKS
 from benchmarks.triggerer import INTERVAL, Planted, Triggerer
 
 NUMBERS = (10, 100, 1_000, 10_000)
@@ -42,6 +44,8 @@ def run(numbers: tuple[int, ...] = NUMBERS, at_once: int = AT_ONCE, window: floa
         before = None if smaller is None else costs[smaller].cpu / smaller * 1e3
         rows += _rows(f"{number:,} waits", number, cost, before, window, note)
         smaller = number
+    for number in numbers[-2:]:
+        rows += _rows_of_the_least(number, costs[number], window)
     begun = (
         f"Begun in the triggerer: {at_once:,} at once, in the first minute in which all wait. Their links are still "
         "being pushed, one at a time with pauses, which goes on for hours and is part of the CPU."
@@ -69,6 +73,21 @@ def _rows(what: str, number: int, cost: Cost, before: float | None, window: floa
         Row(f"{what}: triggerer CPU per wait", cpu, before, "ms/min", "" if before is None else "falls", falls, note),
         Row(f"{what}: memory per wait", cost.memory / 1e3, None, "kB"),
         Row(f"{what}: event loop blocked, longest", max(cost.blocked, default=0.0), None, "s"),
+    ]
+
+
+def _rows_of_the_least(number: int, ours: Cost, window: float) -> list[Row]:
+    with endpoints() as services, Triggerer(services, SETTINGS) as triggerer:
+        least = bare.cost("bare_on_worker", TASKS, number, triggerer, window)
+    note = f"{bare.AGAINST.capitalize()}: they only sleep, and were begun on workers, too."
+    figures = [
+        ("triggerer CPU per wait", [each.cpu / number * 1e3 for each in (ours, least)], "ms/min"),
+        ("memory per wait", [each.memory / 1e3 for each in (ours, least)], "kB"),
+        ("event loop blocked, longest", [max(each.blocked, default=0.0) for each in (ours, least)], "s"),
+    ]
+    return [
+        Row(f"{number:,} waits: {name}, {bare.AGAINST}", mine, theirs, unit, note=note)
+        for name, (mine, theirs), unit in figures
     ]
 
 

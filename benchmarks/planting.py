@@ -110,6 +110,10 @@ def _trigger_of(task: Any, ti: Any, conf: dict[str, Any]) -> tuple[Any, datetime
             ),
             None,
         )
+    if task.task_type == "BareSensor":
+        from benchmarks.bare_wait import BareTrigger
+
+        return BareTrigger(conf["campaign_ids"][_index(ti.task_id)]), None
     if ti.map_index >= 0:
         task = task.unmap(
             task.expand_input.value | {"campaign_id": task.expand_input.value["campaign_id"][ti.map_index]}

@@ -1,19 +1,23 @@
-"""1,000 waits in one real triggerer, ours and dbt Cloud's: requests, CPU, memory, and how late a change is noticed."""
+"""
+1,000 waits in one real triggerer: ours, dbt Cloud's, and such that do nothing.
+
+What they cost in requests, CPU and memory, and how late a change is noticed.
+"""
 
 from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmarks import bare
+from benchmarks.cost import measure
 from benchmarks.endpoints import endpoints
 from benchmarks.row import Row, at_most
 from benchmarks.triggerer import INTERVAL, Planted, Triggerer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
+    from benchmarks.cost import Cost
     from benchmarks.endpoints import Endpoints
 
 WAITS = 1000
@@ -22,91 +26,22 @@ WINDOW = 120.0
 """Seconds during which everything waits and is measured."""
 PACES = (3, 30)
 """Changes a second: as many as two cores could launch by themselves, and ten times as many."""
+ALLOWANCE = 3.0
+"""Seconds that a task may take to end, once the look has shown the change."""
 _RANDOM = random.Random(1)  # noqa: S311 - it spreads changes over time, it guards nothing
-
-
-@dataclass(frozen=True)
-class Cost:
-    """
-    What a number of waits cost while nothing changes.
-
-    :param requests: requests a minute.
-    :param cpu: CPU seconds a minute, of the triggerer's supervisor and runner.
-    :param loop_cpu: the same of the runner alone, which has the event loop.
-    :param start_cpu: CPU seconds to start all the waits.
-    :param memory: bytes for each wait more.
-    :param blocked: for how many seconds the event loop was blocked, each time that Airflow complained.
-    :param long_steps: the CPU seconds of the event loop's steps that were longer than Airflow allows.
-    """
-
-    requests: float
-    cpu: float
-    loop_cpu: float
-    start_cpu: float
-    memory: float
-    blocked: list[float]
-    long_steps: list[float]
-
-
-def measure(
-    waits: Sequence[Planted],
-    first: Planted,
-    triggerer: Triggerer,
-    count: Callable[[], int],
-    window: float,
-    *,
-    linked: bool = True,
-) -> Cost:
-    """
-    Start waits and look at what they cost. The first one is not counted: it loads the code and opens
-    the session. Its campaign may be one of the others'.
-
-    :param waits: the waits; all are of one kind, or two.
-    :param first: one wait of the same kind, or a few.
-    :param triggerer: a triggerer that is not started yet.
-    :param count: how many requests were answered so far.
-    :param window: seconds to look at them.
-    :param linked: whether to wait until the links of all waits are pushed.
-    """
-    triggerer.plant(first)
-    triggerer.start()
-    warm = len(first.campaign_ids)
-    triggerer.wait_until(lambda: triggerer.looked_triggers() == warm)
-    time.sleep(INTERVAL)
-    before = triggerer.usage()
-    triggerer.plant(*waits)
-    triggers = sum(1 if each.kind == "ours_fleet" else len(each.campaign_ids) for each in waits)
-    triggerer.wait_until(lambda: triggerer.started_triggers() == warm + triggers)
-    triggerer.wait_until(lambda: triggerer.looked_triggers() == warm + triggers)
-    if linked:
-        triggerer.wait_until_settled()
-    # Until all have found their pace.
-    time.sleep(INTERVAL + 5)
-    start, requests = triggerer.usage(), count()
-    time.sleep(window)
-    end, requests = triggerer.usage(), count() - requests
-    minutes = (end.at - start.at) / 60
-    return Cost(
-        requests=requests / minutes,
-        cpu=(end.cpu - start.cpu) / minutes,
-        loop_cpu=(end.runner_cpu - start.runner_cpu) / minutes,
-        start_cpu=start.cpu - before.cpu,
-        memory=(end.memory - before.memory) / sum(len(each.campaign_ids) for each in waits),
-        blocked=triggerer.blocked(),
-        long_steps=triggerer.long_steps(),
-    )
 
 
 def run(waits: int = WAITS, window: float = WINDOW) -> list[Row]:
     """
-    Measure both, one after the other.
+    Measure all three, one after the other.
 
-    :param waits: how many waits, a multiple of twenty.
+    :param waits: how many waits, a multiple of forty.
     :param window: seconds to look at each.
     """
     with endpoints() as services:
         theirs = _theirs(services, waits, window)
         ours, delays = _ours(services, waits, window)
+        least, least_delays = _least(services, waits, window)
     what = f"{waits:,} waits in one triggerer, every {INTERVAL:.0f} s"
     note = (
         f"{what}: ours are {waits // TASKS} runs of a DAG of {TASKS} sensors that begin and end in the triggerer, "
@@ -126,7 +61,32 @@ def run(waits: int = WAITS, window: float = WINDOW) -> list[Row]:
         at_most(f"{what}: memory per wait", ours.memory / 1e3, theirs.memory / 1e3, "kB", 1 / 2, memory),
         *_blocked_rows(what, ours, theirs),
         *(row for (kind, pace), found in delays.items() for row in _delay_rows(kind, pace, found)),
+        *_rows_of_the_least(what, ours, least),
+        *(_delay_row_of_the_least(kind, found) for kind, found in least_delays.items()),
     ]
+
+
+def _rows_of_the_least(what: str, ours: Cost, least: Cost) -> list[Row]:
+    note = (
+        f"{bare.AGAINST.capitalize()}: as many that only sleep, begun and ended in the triggerer, in DAGs of the same "
+        f"size. That is what Airflow itself takes; blocked for {max(least.blocked, default=0.0):.2f} s at the most."
+    )
+    return [
+        Row(f"{what}: triggerer CPU, {bare.AGAINST}", ours.cpu, least.cpu, "s/min", note=note),
+        Row(f"{what}: CPU to start them, {bare.AGAINST}", ours.start_cpu, least.start_cpu, "s", note=note),
+        Row(f"{what}: memory per wait, {bare.AGAINST}", ours.memory / 1e3, least.memory / 1e3, "kB", note=note),
+        Row(f"{what}: event loop blocked, {bare.AGAINST}", len(ours.blocked), len(least.blocked), "times", note=note),
+    ]
+
+
+def _delay_row_of_the_least(kind: str, delays: list[float]) -> Row:
+    note = (
+        f"{len(delays)} waits that do nothing and end at one moment, while 1,000 others sleep: from that moment to the "
+        "end of the task. The other is what the goal leaves for that, after the interval."
+    )
+    with_xcom = " with XCom" if kind == "bare_with_xcom" else ""
+    what = f"{len(delays)} waits that do nothing end at once{with_xcom}, p99"
+    return Row(what, _percentile(delays, 0.99), ALLOWANCE, "s", note=note)
 
 
 def _blocked_rows(what: str, ours: Cost, theirs: Cost) -> list[Row]:
@@ -143,7 +103,7 @@ def _blocked_rows(what: str, ours: Cost, theirs: Cost) -> list[Row]:
 
 
 def _delay_rows(kind: str, pace: int, delays: list[float]) -> list[Row]:
-    limit = INTERVAL + 3
+    limit = INTERVAL + ALLOWANCE
     p50, p99 = _percentile(delays, 0.50), _percentile(delays, 0.99)
     without = " without XCom" if kind == "ours_without_xcom" else ""
     what = f"change to end of task{without}, {pace} changes a second"
@@ -178,6 +138,14 @@ def _ours(services: Endpoints, waits: int, window: float) -> tuple[Cost, dict[tu
             for kind, of_kind in some.items()
         }
         return cost, {key: _delays(triggerer, services, share, key[1]) for key, share in shares.items()}
+
+
+def _least(services: Endpoints, waits: int, window: float) -> tuple[Cost, dict[str, list[float]]]:
+    """What waits cost that do nothing, and by kind, how long as many take to end at once as of ours end at one pace."""
+    number = waits // (2 * len(PACES))
+    with Triggerer(services) as triggerer:
+        cost = bare.cost("bare", TASKS, waits, triggerer, window)
+        return cost, {kind: bare.delays(kind, TASKS, number, triggerer) for kind in ("bare", "bare_with_xcom")}
 
 
 def _delays(triggerer: Triggerer, services: Endpoints, ids: list[str], pace: float) -> list[float]:

@@ -41,6 +41,7 @@ LOOP_LIMIT = 0.2
 """Seconds for which the event loop may be blocked before Airflow complains."""
 _BLOCKED = re.compile(r"async thread was blocked for ([0-9.]+) seconds")
 _NOTES_STEPS = Path(__file__).parent / "in_triggerer"
+_PROJECT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Planted:
     :param kind: which sensor; see `benchmarks/dags/waits.py`.
     :param tasks: how many of them the DAG has.
     :param runs: how many runs.
-    :param campaign_ids: the campaigns to wait for, one for each task of each run.
+    :param campaign_ids: the campaigns to wait for, one for each task of each run; of waits that do nothing, when each
+        ends.
     """
 
     kind: str
@@ -147,7 +149,7 @@ class Triggerer:
         result = subprocess.run(
             [sys.executable, "-m", "benchmarks.planting"],
             input=json.dumps(wanted),
-            env={**self._environment, "PYTHONPATH": str(Path(__file__).parents[1])},
+            env={**self._environment, "PYTHONPATH": str(_PROJECT)},
             cwd=self.home,
             capture_output=True,
             text=True,
@@ -255,11 +257,12 @@ class Triggerer:
 
 def noting_steps(file: Path) -> dict[str, str]:
     """
-    The environment in which a triggerer notes the long steps of its event loops; see `in_triggerer`.
+    The environment in which a triggerer notes the long steps of its event loops; see `in_triggerer`. It finds this
+    package, too, for `bare_wait`.
 
     :param file: where it notes them.
     """
-    return {"PYTHONPATH": str(_NOTES_STEPS), "TRIGGERER_STEPS": str(file)}
+    return {"PYTHONPATH": f"{_NOTES_STEPS}:{_PROJECT}", "TRIGGERER_STEPS": str(file)}
 
 
 def long_steps(file: Path) -> list[float]:

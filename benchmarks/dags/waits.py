@@ -72,9 +72,30 @@ def dbt(index: int) -> None:
     )
 
 
+def bare(index: int, **more: Any) -> None:
+    """A sensor that does nothing: in place of its campaign stands the moment at which it ends."""
+    from benchmarks.bare_wait import BareSensor
+
+    moment = f"{{{{ params.campaign_ids[{index}] }}}}"
+    BareSensor(task_id=f"wait_{index}", moment=moment, **{"do_xcom_push": False, **more})
+
+
+def bare_with_xcom(index: int) -> None:
+    """The same, which pushes an XCom at its end."""
+    bare(index, do_xcom_push=True)
+
+
+def bare_on_worker(index: int) -> None:
+    """The same without an XCom, begun on a worker."""
+    bare(index, start_from_trigger=False)
+
+
 KINDS: dict[str, Callable[[int], None]] = {
     each.__name__: each
-    for each in (ours, ours_without_xcom, ours_on_worker, ours_started, ours_fleet, ours_mapped, dbt)
+    for each in (
+        *(ours, ours_without_xcom, ours_on_worker, ours_started, ours_fleet, ours_mapped),
+        *(dbt, bare, bare_with_xcom, bare_on_worker),
+    )
 }
 
 for wanted in json.loads(os.environ.get("BENCHMARK_DAGS", "[]")):
