@@ -18,7 +18,7 @@ export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/*),true,false)
 EMPTY_TREE = $(shell git hash-object -t tree /dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo test soak check matrix bench thousand prism constraints clean
+.PHONY: help install demo test soak check oldest matrix bench thousand prism constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -48,11 +48,17 @@ check: .venv/.installed ## Check style, types, and what the wheel contains
 	$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir build/wheel
 	$(BIN)/python -m deployment.wheel build/wheel/*.whl
 
-matrix: .venv/.installed .venv-2.11/.installed ## Run the unit tests and a short integration run on Airflow 2.11 and 3.3
-	@for bin in $(BIN_2) $(BIN); do \
-		echo "== Airflow $$($$bin/python -c 'from importlib.metadata import version; print(version("apache-airflow"))')"; \
-		$$bin/python -m pytest $(IN_PARALLEL) tests/unit && $$bin/python -m pytest tests/integration -m every_version || exit 1; \
-	done
+define short_run
+@echo "== Airflow $$($(1)/python -c 'from importlib.metadata import version; print(version("apache-airflow"))')"
+@$(1)/python -m pytest $(IN_PARALLEL) tests/unit
+@$(1)/python -m pytest tests/integration -m every_version
+endef
+
+oldest: .venv-2.11/.installed ## Run the unit tests and a short integration run on Airflow 2.11
+	$(call short_run,$(BIN_2))
+
+matrix: oldest .venv/.installed ## Run the same on Airflow 2.11 and 3.3
+	$(call short_run,$(BIN))
 
 bench: .venv-bench/.installed ## Measure every claim about performance (more than an hour on a machine that does nothing else)
 	@$(BIN_BENCH)/python -m benchmarks
