@@ -207,8 +207,8 @@ class Launcher:
         if self.rules.check_before:
             try:
                 campaign = self.hook.get_campaign(answered.id)
-                may_settle_yet = campaign.status in _NOT_LAUNCHED_STATUSES and not self.may_settle
-                if may_settle_yet or campaign.status in _SHOWN_UNTIL_IT_TAKES_EFFECT:
+                awaited_here = frozenset() if self.may_settle else _NOT_LAUNCHED_STATUSES
+                if campaign.status in _SHOWN_UNTIL_IT_TAKES_EFFECT | awaited_here:
                     campaign = self._read_back(answered.id, campaign.status)
             except InstantlyError as error:
                 self.log.warning("The activation was answered, but could not be confirmed by a look: %s", error)
