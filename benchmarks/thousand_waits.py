@@ -81,7 +81,7 @@ def _rows_of_the_least(what: str, ours: Cost, least: Cost) -> list[Row]:
 
 def _delay_row_of_the_least(kind: str, delays: list[float]) -> Row:
     note = (
-        f"{len(delays)} waits that do nothing and end at one moment, while 1,000 others sleep: from that moment to the "
+        f"{len(delays)} waits that do nothing and end at one moment, while the others sleep: from that moment to the "
         "end of the task. The other is what the goal leaves for that, after the interval."
     )
     with_xcom = " with XCom" if kind == "bare_with_xcom" else ""
