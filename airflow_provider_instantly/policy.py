@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, Campaign, CampaignStatus, is_campaign_id
-from airflow_provider_instantly.api.protocol import may_pass, pause_before_retry
+from airflow_provider_instantly.api.retry import may_pass, pause_before_retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

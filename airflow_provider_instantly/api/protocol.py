@@ -7,12 +7,9 @@ Both transports drive `exchange`, so that what is repeated, when, and what an an
 from __future__ import annotations
 
 import json
-import math
 import random
-import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -21,10 +18,8 @@ from airflow_provider_instantly.api.errors import (
     AmbiguousOutcomeError,
     AnswerTooLargeError,
     CampaignNotFoundError,
-    ConnectionLookupError,
     InstantlyAuthenticationError,
     InstantlyBadRequestError,
-    InstantlyConnectionError,
     InstantlyPaymentRequiredError,
     InstantlyPermissionError,
     InstantlyRateLimitError,
@@ -33,18 +28,13 @@ from airflow_provider_instantly.api.errors import (
     InstantlyUnexpectedAnswerError,
 )
 from airflow_provider_instantly.api.redaction import safe_text
+from airflow_provider_instantly.api.retry import may_pass, may_repeat, pause_before_retry, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
 
 #: An answer larger than this is not read to its end. A page of 100 campaigns may be, where their e-mails are long.
 MAX_ANSWER_BYTES: Final = 10 * 1024 * 1024
-#: The first pause between two tries is at most this long; every further one at most twice the one before.
-BACKOFF_BASE: Final = 1.0
-BACKOFF_CAP: Final = 60.0
-#: The longest that we let the server hold us back. Above `ABSURD_RETRY_AFTER` we don't believe it at all.
-MAX_RETRY_AFTER: Final = 300.0
-ABSURD_RETRY_AFTER: Final = 86_400.0
 PAGE_SIZE: Final = 100
 
 Json = dict[str, Any]
@@ -255,71 +245,6 @@ def exchange(
                 raise outcome from outcome.__cause__
             yield Pause(pause_before_retry(error, attempt, jitter()), because=error)
     raise AssertionError("unreachable: the last attempt returns or raises")
-
-
-def may_repeat(request: Request, error: InstantlyRequestError) -> bool:
-    """
-    Whether sending the request again is safe and has a chance.
-
-    :param request: what was sent, or was meant to be.
-    :param error: why it gave nothing.
-    """
-    if isinstance(error, InstantlyRateLimitError):
-        return True
-    if isinstance(error, InstantlyConnectionError) and error.never_sent:
-        return True
-    return request.only_reads and may_pass(error)
-
-
-def may_pass(error: Exception) -> bool:
-    """
-    Whether the same read may succeed later without anybody doing anything.
-
-    :param error: why it gave nothing.
-    """
-    return isinstance(
-        error,
-        InstantlyRateLimitError
-        | InstantlyServerError
-        | InstantlyConnectionError
-        | InstantlyUnexpectedAnswerError
-        | AnswerTooLargeError
-        | ConnectionLookupError,
-    )
-
-
-def pause_before_retry(error: Exception | None, attempt: int, jitter: float) -> float:
-    """
-    Seconds to wait before the next try: what the server asked for, else exponential with full jitter.
-
-    :param error: what the last try ended with.
-    :param attempt: how many tries were made before that one.
-    :param jitter: a number from 0 to 1.
-    """
-    if isinstance(error, InstantlyRateLimitError) and error.retry_after is not None:
-        # A little more than asked, so that many waiters do not come back in the same instant.
-        return min(error.retry_after, MAX_RETRY_AFTER) + jitter
-    return jitter * min(BACKOFF_CAP, BACKOFF_BASE * 2.0 ** min(attempt, 30))
-
-
-def retry_after(header: str | None, *, now: datetime) -> float | None:
-    """
-    Seconds that a ``Retry-After`` header asks for, in either of its forms, or None where it says nothing usable.
-
-    :param header: the header's value.
-    :param now: the present moment, aware.
-    """
-    text = (header or "").strip()
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
-        seconds = float(text)
-    else:
-        try:
-            moment = parsedate_to_datetime(text)
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return None
-        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
-        seconds = max(seconds, 0.0)
-    return seconds if math.isfinite(seconds) and seconds <= ABSURD_RETRY_AFTER else None
 
 
 def read_answer(request: Request, answer: Answer, *, api_key: str = "", now: datetime | None = None) -> Json:

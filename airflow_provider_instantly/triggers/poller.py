@@ -19,7 +19,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyAuthenticationError,
     InstantlyError,
 )
-from airflow_provider_instantly.api.protocol import may_pass, pause_before_retry
+from airflow_provider_instantly.api.retry import may_pass, pause_before_retry
 from airflow_provider_instantly.waiting import jitter, steady_clock
 
 if TYPE_CHECKING:

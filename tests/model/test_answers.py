@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_instantly.api import protocol
+from airflow_provider_instantly.api import protocol, retry
 from airflow_provider_instantly.api.beat import Beat
 from airflow_provider_instantly.api.campaign import Campaign, SendingStatus
 from airflow_provider_instantly.api.endpoint import Endpoint
@@ -119,7 +119,7 @@ def test_every_answer_is_an_object_or_an_error_of_ours(
         for text in (str(outcome), repr(outcome), repr(outcome.__dict__)):
             assert KEY.rstrip("=") not in text
             assert text.isprintable()
-        assert protocol.pause_before_retry(outcome, 3, 1.0) <= protocol.MAX_RETRY_AFTER + 1.0
+        assert retry.pause_before_retry(outcome, 3, 1.0) <= retry.MAX_RETRY_AFTER + 1.0
 
 
 @PATIENT

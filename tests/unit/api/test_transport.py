@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_instantly.api import protocol
+from airflow_provider_instantly.api import protocol, retry
 from airflow_provider_instantly.api.endpoint import Endpoint
 from airflow_provider_instantly.api.errors import (
     AmbiguousOutcomeError,
@@ -506,14 +506,14 @@ class TestNothingSent:
         assert type(speak.ask(endpoint_of(f"https://{host}"))) is InstantlyConnectionError
 
     def test_a_refused_connection_is_tried_again(self, speak: Speaker, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(protocol, "BACKOFF_BASE", 0.001)
+        monkeypatch.setattr(retry, "BACKOFF_BASE", 0.001)
         outcome = speak.ask(endpoint_of(f"http://127.0.0.1:{_free_port()}"), ACTIVATE, max_retries=3)
         assert type(outcome) is InstantlyConnectionError
 
     def test_a_rate_limit_is_waited_for_and_tried_again(
         self, speak: Speaker, raw_server: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(protocol, "BACKOFF_BASE", 0.001)
+        monkeypatch.setattr(retry, "BACKOFF_BASE", 0.001)
         answers = iter([http_answer(b"{}", 429), http_answer(b"{}", 429), http_answer()])
         raw_server.reply = lambda request: request.send(next(answers))
         assert speak.ask(endpoint_of(raw_server), ACTIVATE, max_retries=2) == GOOD
@@ -522,7 +522,7 @@ class TestNothingSent:
     def test_the_endpoint_says_how_often(
         self, speak: Speaker, raw_server: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(protocol, "BACKOFF_BASE", 0.001)
+        monkeypatch.setattr(retry, "BACKOFF_BASE", 0.001)
         raw_server.reply = lambda request: request.send(http_answer(b"{}", 503))
         endpoint = endpoint_of(raw_server, max_retries=2)
         if speak.name == "sync":
@@ -542,7 +542,7 @@ class TestNothingSent:
     def test_a_change_whose_outcome_is_unknown_is_sent_once(
         self, speak: Speaker, raw_server: Any, behaviour: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(protocol, "BACKOFF_BASE", 0.001)
+        monkeypatch.setattr(retry, "BACKOFF_BASE", 0.001)
         raw_server.reply = BEHAVIOURS[behaviour][0]
         assert type(speak.ask(endpoint_of(raw_server), ACTIVATE, max_retries=5)) is AmbiguousOutcomeError
         assert len(raw_server.received) == 1

@@ -319,7 +319,7 @@ class TestErrors:
         assert len(sandbox.requests(path="*/activate")) == 1
 
     def test_reads_are_repeated(self, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("airflow_provider_instantly.api.protocol.BACKOFF_BASE", 0.01)
+        monkeypatch.setattr("airflow_provider_instantly.api.retry.BACKOFF_BASE", 0.01)
         campaign_id = sandbox.add_campaign()
         sandbox.add_fault("error", status=503, count=2)
         with InstantlyHook() as hook:
@@ -329,7 +329,7 @@ class TestErrors:
     def test_the_hooks_number_of_retries_goes_before_the_connections(
         self, sandbox: SandboxClient, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("airflow_provider_instantly.api.protocol.BACKOFF_BASE", 0.01)
+        monkeypatch.setattr("airflow_provider_instantly.api.retry.BACKOFF_BASE", 0.01)
         extra = {"max_retries": 1}
         monkeypatch.setenv(CONN, _json(host=sandbox.url, password=sandbox.api_key, extra=extra))
         sandbox.add_fault("error", status=503, count=None)
