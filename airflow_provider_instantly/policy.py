@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: Seconds without any answer after which a wait gives up; every answer starts them anew.
 DEFAULT_FAILURE_BUDGET: Final = 600.0
-#: Seconds between two lines in the log while nothing changes.
+#: Seconds between two lines in the log while nothing changes. In the triggerer there may be more: see the poller.
 REPORT_INTERVAL: Final = 300.0
 #: How many campaigns one error message describes; the XCom and the event list them all.
 _CAMPAIGNS_IN_A_MESSAGE: Final = 20
@@ -227,7 +227,8 @@ class Wait:
     def __init__(self, campaign_ids: Iterable[str], goal: Goal, *, now: float) -> None:
         self.goal = goal
         self._started = now
-        self._next_report = now + REPORT_INTERVAL
+        #: From when on `advance` says that it still waits.
+        self.next_report = now + REPORT_INTERVAL
         self._quiet_until = -math.inf
         self._waits = {cid: _CampaignWait(cid, title=cid) for cid in (c.lower() for c in campaign_ids)}
         self._progress = ""
@@ -275,7 +276,9 @@ class Wait:
 
     def is_unmoved_by(self, beat: Mapping[str, Campaign | Exception], *, now: float) -> bool:
         """
-        Whether `advance` would say nothing and ask for the next look at the interval, and so need not be called.
+        Whether `advance` would ask for the next look at the interval and say no more than that it still waits.
+
+        It need not be called then. What it would report it says at its next call.
 
         :param beat: what was read, as for `advance`.
         :param now: the present moment.
@@ -367,7 +370,7 @@ class Wait:
         """Until then, looks that show what the last one showed need not be taken in."""
         if any(w.verdict is Verdict.WAITING and (w.has_memory or w.status is None) for w in self._waits.values()):
             return -math.inf
-        return min(self._next_report, self.goal.limit[0] - self.goal.poll_interval)
+        return self.goal.limit[0] - self.goal.poll_interval
 
     def _new_progress(self) -> list[str]:
         """For many campaigns: how many stand how, where that changed."""
@@ -378,9 +381,9 @@ class Wait:
         return [f"{progress}."] if changed else []
 
     def _report(self, now: float) -> list[str]:
-        if now < self._next_report:
+        if now < self.next_report:
             return []
-        self._next_report = now + REPORT_INTERVAL
+        self.next_report = now + REPORT_INTERVAL
         of = "" if self.goal.timeout is None else f" of {span(self.goal.timeout)}"
         waited = f"{span(now - self._started)}{of}"
         return [f"Still waiting for {self.goal.target_names} after {waited}: {self.result().state}."]

@@ -23,6 +23,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyRateLimitError,
     InstantlyServerError,
 )
+from airflow_provider_instantly.triggers import campaign as campaign_module
 from airflow_provider_instantly.triggers import poller as poller_module
 from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger, CampaignStatusTrigger
 from airflow_provider_instantly.triggers.poller import Poller, shared_hook
@@ -426,6 +427,37 @@ def test_nobody_is_woken_by_looks_that_are_no_news(virtually: Any) -> None:
     assert len(virtually.instantly.requests) >= 28, "it looked all the time"
     assert told == 2, "the first look, and the one that the last to join saw"
     assert max(ends) <= 1_000_290
+
+
+@pytest.mark.parametrize(("count", "longest"), [(1, 5.2), (30, 6.2), (300, 16)])
+def test_the_more_wait_the_more_rarely_each_says_so(
+    virtually: Any, monkeypatch: pytest.MonkeyPatch, count: int, longest: float
+) -> None:
+    ids = virtually.instantly.add(count)
+    said: list[tuple[float, str]] = []
+
+    async def remember(decision: policy.Decision, log: Any) -> None:
+        said.extend((now(), line) for line in decision.said)
+
+    monkeypatch.setattr(campaign_module, "atell", remember)
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        triggers = [CampaignStatusTrigger(cid, poll_interval=10.0) for cid in ids]
+        waits = [asyncio.create_task(reached(trigger, group)) for trigger in triggers]
+        await asyncio.sleep(3600)
+        virtually.instantly.statuses |= dict.fromkeys(ids, ACTIVE)
+        await asyncio.gather(*waits)
+        await group.aclose()
+
+    virtually(watch())
+
+    reports = [(when, line) for when, line in said if line.startswith("Still waiting")]
+    for cid in ids:
+        own = [1_000_000.0, *(when for when, line in reports if cid in line), 1_003_600.0]
+        assert max(later - earlier for earlier, later in pairwise(own)) <= 60 * longest
+    for start in range(1_000_000, 1_003_600, 60):
+        assert sum(start <= when < start + 60 for when, _ in reports) <= 30
 
 
 def test_who_has_not_taken_a_look_in_is_told_of_the_next_whatever_it_shows(virtually: Any) -> None:
