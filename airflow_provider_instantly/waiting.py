@@ -76,7 +76,7 @@ async def aexplain(hook: InstantlyHook, wait: Wait, log: TaskLog) -> None:
         try:
             wait.explain(campaign_id, await hook.aget_sending_status(campaign_id))
         except InstantlyError as error:
-            log.warning("The reason could not be read: %s", error)
+            await awarn(log, "The reason could not be read: %s", error)
 
 
 def wait_on_worker(hook: InstantlyHook, wait: Wait, clock: Clock, log: TaskLog) -> WaitResult:
@@ -128,6 +128,17 @@ async def atell(decision: Decision, log: TaskLog) -> None:
     """
     if decision.said or decision.warned:
         await asyncio.to_thread(tell, decision, log)
+
+
+async def awarn(log: TaskLog, event: str, *args: object) -> None:
+    """
+    Write a warning from the triggerer, as `atell` does.
+
+    :param log: the trigger's log.
+    :param event: the line.
+    :param args: what is put into it.
+    """
+    await asyncio.to_thread(log.warning, event, *args)
 
 
 def result_of_event(event: object, goal: Goal, campaign_ids: Iterable[str]) -> WaitResult:

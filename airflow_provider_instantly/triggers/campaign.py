@@ -23,7 +23,7 @@ from airflow_provider_instantly.policy import DEFAULT_FAILURE_BUDGET, Goal, Verd
 from airflow_provider_instantly.triggers.poller import Poller, shared_hook
 from airflow_provider_instantly.triggers.watermark import Watermark
 from airflow_provider_instantly.triggers.xcom import push_xcom, pushing_meanwhile
-from airflow_provider_instantly.waiting import aexplain, atell, returned, steady_clock
+from airflow_provider_instantly.waiting import aexplain, atell, awarn, returned, steady_clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable, Iterable
@@ -359,7 +359,7 @@ class CampaignChangeTrigger(_PollingTrigger):
                     continue
                 error = "" if snapshot.error is None else str(snapshot.error)
                 if error not in ("", told):
-                    self.log.warning("The campaigns could not be listed; asking again: %s", error)
+                    await awarn(self.log, "The campaigns could not be listed; asking again: %s", error)
                 told = error
                 seen = [c for cid, c in snapshot.campaigns.items() if isinstance(c, Campaign) and self._watches(cid)]
                 if known is not None and any(True for _ in self._changes(known, seen)):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_instantly.waiting import awarn
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -37,7 +39,8 @@ class Watermark:
             if type(error) is not ValueError:
                 # What decoders raise derives from it, and says nothing about the assets.
                 raise
-            self._log.warning(
+            await awarn(
+                self._log,
                 "This watcher belongs to several assets, so it remembers nothing when the triggerer restarts (%s). "
                 "Give the watcher of each asset other arguments, such as another poll_interval.",
                 error,

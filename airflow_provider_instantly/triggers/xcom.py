@@ -9,6 +9,8 @@ from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.sdk import XCom
 
+from airflow_provider_instantly.waiting import awarn
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -39,7 +41,7 @@ async def push_xcom(ti: Any, key: str, value: Any, log: TaskLog) -> bool:
         async with turns:
             await XCom.aset(key, value, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index)
     except Exception as error:
-        log.warning("The XCom %s could not be pushed from the triggerer (%s).", key, type(error).__name__)
+        await awarn(log, "The XCom %s could not be pushed from the triggerer (%s).", key, type(error).__name__)
         return False
     return True
 

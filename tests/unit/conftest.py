@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import threading
 import time
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -251,3 +252,22 @@ def task_log(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
         return "\n".join([caplog.text, *printed])
 
     return logged
+
+
+class ThreadsOfLog:
+    """A log that keeps its warnings, and which threads wrote them."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.threads: set[int] = set()
+
+    def warning(self, event: str, *args: Any) -> None:
+        """Keep a line."""
+        self.lines.append(event % args)
+        self.threads.add(threading.get_ident())
+
+
+@pytest.fixture
+def threads_of_log() -> ThreadsOfLog:
+    """Airflow's log of a trigger is a socket that may be full: the event loop's own thread must not write to it."""
+    return ThreadsOfLog()

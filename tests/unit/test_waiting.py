@@ -215,6 +215,14 @@ class TestTelling:
         await telling
         assert FullLog.lines == ["warned", "said"]
 
+    async def test_neither_does_one_that_has_to_take_a_warning(self, threads_of_log: Any) -> None:
+        wait = Wait([ONE], Goal(), now=0.0)
+        wait.advance({ONE: Campaign(ONE, CampaignStatus(-1))}, now=0.0)
+        hook: Any = ScriptedHook(0, reason=InstantlyServerError("No."))
+        await waiting.aexplain(hook, wait, threads_of_log)
+        assert threads_of_log.lines[0].startswith("The reason could not be read: No.")
+        assert threading.get_ident() not in threads_of_log.threads
+
     async def test_what_has_nothing_to_say_needs_no_thread(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delattr(asyncio, "to_thread")
         await waiting.atell(Decision(1.0), LOG)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,16 @@ async def test_what_cannot_be_stored_is_told_without_its_text(airflow: Any, capl
     assert pushed == [False] * 40
     assert "The XCom a_key could not be pushed from the triggerer (RuntimeError)." in caplog.text
     assert "secret" not in caplog.text
+
+
+async def test_a_log_that_stands_still_does_not_hold_the_event_loop(airflow: Any, threads_of_log: Any) -> None:
+    async def aset(*_args: Any, **_of: Any) -> None:
+        raise RuntimeError
+
+    airflow(aset)
+    assert not await xcom.push_xcom(TI, "a_key", 1, threads_of_log)
+    assert len(threads_of_log.lines) == 1
+    assert threading.get_ident() not in threads_of_log.threads
 
 
 class TestMeanwhile:
