@@ -20,7 +20,8 @@ from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.deferral import BACKSTOP
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.policy import DEFAULT_FAILURE_BUDGET, Goal, Verdict, Wait
-from airflow_provider_instantly.triggers.poller import Poller, shared_hook
+from airflow_provider_instantly.triggers.poller import Poller
+from airflow_provider_instantly.triggers.shared_hook import shared_hook
 from airflow_provider_instantly.triggers.watermark import Watermark
 from airflow_provider_instantly.triggers.xcom import push_xcom, pushing_meanwhile
 from airflow_provider_instantly.waiting import aexplain, atell, awarn, returned, steady_clock

@@ -7,7 +7,7 @@ import gc
 import itertools
 import json
 import threading
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -25,8 +25,9 @@ from airflow_provider_instantly.api.errors import (
 )
 from airflow_provider_instantly.triggers import campaign as campaign_module
 from airflow_provider_instantly.triggers import poller as poller_module
+from airflow_provider_instantly.triggers import shared_hook as shared_hook_module
 from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger, CampaignStatusTrigger
-from airflow_provider_instantly.triggers.poller import Poller, shared_hook
+from airflow_provider_instantly.triggers.poller import Poller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -885,63 +886,7 @@ def test_two_event_loops_share_nothing(sandbox: SandboxClient) -> None:
         ids, "reached"
     )
     assert pollers[0] is not pollers[1]
-    assert not any(poller_module._hooks.values())
-
-
-async def test_the_hook_is_shared_and_its_session_closed_when_its_last_user_leaves(sandbox: SandboxClient) -> None:
-    cid = sandbox.add_campaign("Watched")
-
-    async with shared_hook(CONN) as one:
-        async with shared_hook(CONN) as two, shared_hook("another") as three:
-            assert one is two is not three
-            await two.aget_campaign(cid)
-        session = session_of(one)
-        await one.aget_campaign(cid)
-        assert session_of(one) is session
-        assert not session.closed
-    assert session.closed
-    assert poller_module._hooks[asyncio.get_running_loop()] == {}
-
-
-@pytest.mark.parametrize("moment", ["opening", "reading"])
-async def test_a_cancelled_user_leaves_the_session_to_the_others_and_the_last_closes_it(
-    sandbox: SandboxClient, moment: str, nothing_left_open: None
-) -> None:
-    cid = sandbox.add_campaign("Watched")
-    if moment == "reading":
-        sandbox.add_fault("delay", delay=5, count=None)
-
-    async def use() -> None:
-        async with shared_hook(CONN) as hook:
-            await hook.aget_campaign(cid)
-
-    tasks = [asyncio.create_task(use()) for _ in range(3)]
-    await asyncio.sleep(0 if moment == "opening" else 1)
-    for task in tasks:
-        task.cancel()
-    results = await asyncio.gather(*tasks, return_exceptions=True)
-
-    assert [type(result) for result in results] == [asyncio.CancelledError] * 3
-    assert poller_module._hooks[asyncio.get_running_loop()] == {}
-
-
-async def test_one_of_two_users_that_is_cancelled_while_the_hook_is_opened_does_not_harm_the_other(
-    sandbox: SandboxClient, nothing_left_open: None
-) -> None:
-    cid = sandbox.add_campaign("Watched")
-
-    async def use() -> str:
-        async with shared_hook(CONN) as hook:
-            return (await hook.aget_campaign(cid)).id
-
-    first, second = asyncio.create_task(use()), asyncio.create_task(use())
-    await asyncio.sleep(0)
-    first.cancel()
-
-    assert await second == cid
-    with suppress(asyncio.CancelledError):
-        await first
-    assert first.cancelled()
+    assert not any(shared_hook_module._hooks.values())
 
 
 async def test_a_connection_that_does_not_exist_is_told_to_each_waiter(
@@ -957,38 +902,7 @@ async def test_a_connection_that_does_not_exist_is_told_to_each_waiter(
         [outcome] = event.payload["campaigns"]
         assert outcome["verdict"] == "lost"
         assert "There is no Airflow connection 'no_such_connection'" in outcome["reason"]
-    assert poller_module._hooks[asyncio.get_running_loop()] == {}
-
-
-async def test_many_users_at_once_look_the_connection_up_once_and_open_one_session(
-    sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch, nothing_left_open: None
-) -> None:
-    from airflow_provider_instantly.hooks.instantly import InstantlyHook
-
-    cid = sandbox.add_campaign("Watched")
-    looked_up: list[str] = []
-    look_up = InstantlyHook._endpoint
-
-    def counted(hook: InstantlyHook, connection: Any, extra: Any) -> Any:
-        looked_up.append(connection.conn_id)
-        return look_up(hook, connection, extra)
-
-    monkeypatch.setattr(InstantlyHook, "_endpoint", counted)
-
-    async def use() -> Any:
-        async with shared_hook(CONN) as hook:
-            await hook.aget_conn()
-            await hook.aget_campaign(cid)
-            return session_of(hook)
-
-    sessions = await asyncio.gather(*(use() for _ in range(20)))
-
-    assert looked_up == [CONN]
-    assert len({id(session) for session in sessions}) == 1
-
-
-def session_of(hook: Any) -> Any:
-    return hook._async._session
+    assert shared_hook_module._hooks[asyncio.get_running_loop()] == {}
 
 
 def test_a_wait_leaves_no_task_and_no_session_behind(sandbox: SandboxClient, nothing_left_open: None) -> None:
