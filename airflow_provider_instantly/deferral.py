@@ -25,9 +25,9 @@ MIN_ABSENCE: Final = 10.0
 #: Seconds by which a deferred wait ends before ``execution_timeout`` on Airflow 2.11, which counts the time until a
 #: worker resumes the task, and then ends it with an error that knows nothing of campaigns, nor of ``soft_fail``.
 _HEAD_START: Final = 0.0 if AIRFLOW_V_3_0_PLUS else 30.0
-#: A trigger that starts a task carries its whole serialized DAG. A DAG of 25 tasks takes about 90 kB and 2 ms of CPU in
-#: the triggerer; one of 100 takes 335 kB and 6 ms; one of 1,000 takes 3.5 MB and 70 ms, and the event loop stalls for
-#: more than a second where 50 come together. (Airflow 3.3.2, `python -m benchmarks dag_in_trigger`)
+#: A trigger that starts a task carries its whole serialized DAG. A DAG of 25 tasks takes about 97 kB and 5 ms of CPU in
+#: the triggerer; one of 100 takes 334 kB and 11 ms; one of 1,000 takes 3.5 MB and 170 ms, and the event loop stalls for
+#: two seconds where 50 come together. (Airflow 3.3.2, `python -m benchmarks dag_in_trigger`)
 MAX_TASKS_OF_A_LIGHT_DAG: Final = 25
 
 _FACTS_OF_THE_RUN: Final = frozenset(
