@@ -38,8 +38,8 @@ _REST: Final = 0.2
 #: The part of an interval by which beats are drawn forward at random, so that pollers do not fall into step.
 _SPREAD: Final = 0.05
 #: While nothing changes, so many waits of one connection may say within so many seconds that they still wait. Each line
-#: makes Airflow (seen on 3.3.2) go through all its triggers once more: ten thousand waits that said it every five
-#: minutes doubled what the waiting cost.
+#: makes Airflow (seen on 3.3.2) go through all its triggers once more: the lines of ten thousand waits, one every five
+#: minutes each, cost nearly as much CPU as the waiting.
 _REPORTS: Final = (30, 60.0)
 #: Looks that do not wait for the next interval, at deadlines or for those who join during a look, are put off to the
 #: next of the moments that lie so far apart: seconds, and a part of the interval, whichever is less. Else a thousand
