@@ -17,8 +17,8 @@ from airflow_provider_instantly.api.errors import (
     InstantlyPermissionError,
     InstantlyRequestError,
 )
-from airflow_provider_instantly.api.protocol import activate_campaign
-from airflow_provider_instantly.api.retry import may_repeat, pause_before_retry
+from airflow_provider_instantly.api.protocol import activate_campaign, may_repeat
+from airflow_provider_instantly.api.retry import pause_before_retry
 from airflow_provider_instantly.exceptions import (
     CampaignStoppedError,
     LaunchNotConfirmedError,

@@ -1,7 +1,7 @@
 """
 The conversation with Instantly as values and pure functions: no I/O, no sleeping, no Airflow.
 
-Both transports drive `exchange`, so that what is repeated, when, and what an answer means is decided here alone.
+Both transports drive `exchange`, so that what is repeated and what an answer means is decided here alone.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from airflow_provider_instantly.api.errors import (
     CampaignNotFoundError,
     InstantlyAuthenticationError,
     InstantlyBadRequestError,
+    InstantlyConnectionError,
     InstantlyPaymentRequiredError,
     InstantlyPermissionError,
     InstantlyRateLimitError,
@@ -28,7 +29,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyUnexpectedAnswerError,
 )
 from airflow_provider_instantly.api.redaction import safe_text
-from airflow_provider_instantly.api.retry import may_pass, may_repeat, pause_before_retry, retry_after
+from airflow_provider_instantly.api.retry import may_pass, pause_before_retry, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
@@ -245,6 +246,20 @@ def exchange(
                 raise outcome from outcome.__cause__
             yield Pause(pause_before_retry(error, attempt, jitter()), because=error)
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def may_repeat(request: Request, error: InstantlyRequestError) -> bool:
+    """
+    Whether sending the request again is safe and has a chance.
+
+    :param request: what was sent, or was meant to be.
+    :param error: why it gave nothing.
+    """
+    if isinstance(error, InstantlyRateLimitError):
+        return True
+    if isinstance(error, InstantlyConnectionError) and error.never_sent:
+        return True
+    return request.only_reads and may_pass(error)
 
 
 def read_answer(request: Request, answer: Answer, *, api_key: str = "", now: datetime | None = None) -> Json:

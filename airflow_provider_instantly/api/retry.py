@@ -1,4 +1,4 @@
-"""Which errors a repetition may mend, and how long to pause before it."""
+"""Which errors may pass by themselves, and how long to pause before another try."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import math
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from airflow_provider_instantly.api.errors import (
     AnswerTooLargeError,
     ConnectionLookupError,
     InstantlyConnectionError,
     InstantlyRateLimitError,
-    InstantlyRequestError,
     InstantlyServerError,
     InstantlyUnexpectedAnswerError,
 )
-
-if TYPE_CHECKING:
-    from airflow_provider_instantly.api.protocol import Request
 
 #: The first pause between two tries is at most this long; every further one at most twice the one before.
 BACKOFF_BASE: Final = 1.0
@@ -27,20 +23,6 @@ BACKOFF_CAP: Final = 60.0
 #: The longest that we let the server hold us back. Above `ABSURD_RETRY_AFTER` we don't believe it at all.
 MAX_RETRY_AFTER: Final = 300.0
 ABSURD_RETRY_AFTER: Final = 86_400.0
-
-
-def may_repeat(request: Request, error: InstantlyRequestError) -> bool:
-    """
-    Whether sending the request again is safe and has a chance.
-
-    :param request: what was sent, or was meant to be.
-    :param error: why it gave nothing.
-    """
-    if isinstance(error, InstantlyRateLimitError):
-        return True
-    if isinstance(error, InstantlyConnectionError) and error.never_sent:
-        return True
-    return request.only_reads and may_pass(error)
 
 
 def may_pass(error: Exception) -> bool:

@@ -42,10 +42,11 @@ from airflow_provider_instantly.api.protocol import (
     Request,
     exchange,
     items_of,
+    may_repeat,
     read_answer,
 )
 from airflow_provider_instantly.api.redaction import EXCERPT_CHARS
-from airflow_provider_instantly.api.retry import MAX_RETRY_AFTER
+from airflow_provider_instantly.api.retry import MAX_RETRY_AFTER, may_pass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -450,6 +451,12 @@ class TestKey:
     def test_not_in_the_nothing_that_a_redirect_leads_to(self) -> None:
         error = error_of(READ, answer(302, b"", location=f"https://evil.example/?key={KEY}"))
         assert "evil" not in str(error)
+
+
+class TestMayRepeat:
+    def test_an_ambiguous_outcome_is_never_repeated(self) -> None:
+        assert not may_pass(AmbiguousOutcomeError("x"))
+        assert not any(may_repeat(request, AmbiguousOutcomeError("x")) for request in REQUESTS.values())
 
 
 TOO_LARGE = AnswerTooLargeError("Too large.")

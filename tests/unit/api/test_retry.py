@@ -1,4 +1,4 @@
-"""What may be repeated, what a server may ask for, and how long to back off."""
+"""What may pass by itself, what a server may ask for, and how long to back off."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_instantly.api import protocol
 from airflow_provider_instantly.api.errors import (
-    AmbiguousOutcomeError,
     ConnectionLookupError,
     InstantlyConfigurationError,
     InstantlyRateLimitError,
@@ -23,7 +21,6 @@ from airflow_provider_instantly.api.retry import (
     BACKOFF_CAP,
     MAX_RETRY_AFTER,
     may_pass,
-    may_repeat,
     pause_before_retry,
     retry_after,
 )
@@ -31,20 +28,13 @@ from airflow_provider_instantly.api.retry import (
 #: A machine that does other things too is no reason to fail.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
-READ = protocol.get_campaign(CAMPAIGN_ID)
-ACTIVATE = protocol.activate_campaign(CAMPAIGN_ID)
 
 
-class TestMayRepeat:
+class TestMayPass:
     @pytest.mark.parametrize("error", [InstantlyConfigurationError("x"), ConnectionLookupError("x"), ValueError("x")])
     def test_may_pass_for_what_is_no_answer(self, error: Exception) -> None:
         assert may_pass(error) == isinstance(error, ConnectionLookupError)
-
-    def test_an_ambiguous_outcome_is_never_repeated(self) -> None:
-        assert not may_pass(AmbiguousOutcomeError("x"))
-        assert not any(may_repeat(request, AmbiguousOutcomeError("x")) for request in (READ, ACTIVATE))
 
 
 class TestRetryAfter:
