@@ -129,7 +129,7 @@ class Poller:
         self._changed = asyncio.Event()
         self._misses = 0
         self._resume_at = 0.0
-        self._next_reports = 0.0
+        self._reports_resume_at = 0.0
         self._is_looking = False
 
     @classmethod
@@ -223,12 +223,12 @@ class Poller:
     def _told(self, snapshot: Snapshot) -> frozenset[Watcher]:
         """To whom it is news; and who has waited the longest for a chance to say that it still waits."""
         told = {watcher for watcher in snapshot.fed if watcher.is_told(snapshot)}
-        if snapshot.now >= self._next_reports:
+        if snapshot.now >= self._reports_resume_at:
             count, pause = _REPORTS
             silent = [watcher for watcher in snapshot.fed - told if watcher.next_report <= snapshot.now]
             if silent:
                 told.update(heapq.nsmallest(count, silent, key=lambda watcher: watcher.next_report))
-                self._next_reports = snapshot.now + pause
+                self._reports_resume_at = snapshot.now + pause
         return frozenset(told)
 
     async def _until_somebody_is_due(self) -> float:
