@@ -122,6 +122,10 @@ class Launch:
             f"The state {state!r} in try {try_number}",
         )
 
+    def wait_until_logged(self, text: str) -> None:
+        """Wait for a line in the log of any try: it is written after what it tells of has happened."""
+        self.wait_until(lambda: text in self.log, f"The log's line {text!r}")
+
     def wait_until_hit(self, fault: int) -> None:
         """Wait until a fault has hit its last request, which the sandbox notes before it answers."""
         self.wait_until(lambda: fault not in [each["id"] for each in self.sandbox.faults()], "The request")

@@ -233,7 +233,7 @@ def test_a_triggerer_loses_its_triggers_and_comes_back(
     )
     for process in stopped:
         process.resume()
-    launched.wait_until(lambda: "invoking on_kill" in launched.log, "The first triggerer's notice")
+    launched.wait_until_logged("invoking on_kill")
     time.sleep(2)
 
     assert launched.task.state == "deferred"

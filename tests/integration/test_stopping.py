@@ -34,7 +34,7 @@ def waiting(launch: Callable[..., Any], sandbox: SandboxClient) -> Callable[...,
         )
         launched.wait_until_state("deferred" if where == "triggerer" else "running")
         launched.wait_until_activated()
-        launched.wait_until(lambda: "Launched campaign" in launched.log, "The launch")
+        launched.wait_until_logged("Launched campaign")
         time.sleep(1)
         return launched
 
@@ -71,7 +71,7 @@ def test_a_campaign_is_paused_where_told_so_when_its_task_is_marked_failed(waiti
 
     assert launched.end() == ("failed", 1)
     assert launched.effects == ["created", "activated", "paused"]
-    assert "Paused campaign" in launched.log
+    launched.wait_until_logged("Paused campaign")
 
 
 @pytest.mark.slow
@@ -93,7 +93,7 @@ def test_a_campaign_goes_on_by_default_when_its_task_is_cleared(waiting: Any, wh
 
     clear(launched)
     launched.wait_until_state("deferred" if where == "triggerer" else "running", try_number=2)
-    launched.wait_until(lambda: "is Active already" in launched.log, "The look of the second try")
+    launched.wait_until_logged("is Active already")
 
     assert launched.effects == ["created", "activated"]
     mark_failed(launched)
@@ -150,7 +150,7 @@ def test_a_task_that_is_killed_on_its_worker_lets_its_campaign_go_on_by_default(
     time.sleep(2)
     launched.kill_task(signal.SIGKILL)
     launched.wait_until_state("running", try_number=2)
-    launched.wait_until(lambda: "is Active already" in launched.log, "The look of the second try")
+    launched.wait_until_logged("is Active already")
 
     assert launched.effects == ["created", "activated"]
     mark_failed(launched)
@@ -166,7 +166,7 @@ def test_a_worker_that_wakes_up_after_a_newer_try_has_begun_leaves_its_campaign(
         process.suspend()
     try:
         launched.wait_until_state("running", try_number=2)
-        launched.wait_until(lambda: "is Active already" in launched.log, "The look of the second try")
+        launched.wait_until_logged("is Active already")
     finally:
         for process in stopped:
             process.resume()
