@@ -210,10 +210,14 @@ class CampaignStatusTrigger(_PollingTrigger):
                 if not attempt.can_be_paused(campaign):
                     continue
                 if await self._task_state() == "deferred" or not await attempt.ais_own(self.task_instance):
-                    self.log.info("Campaign %s is left as it is, because its task goes on.", campaign.title)
+                    await asyncio.to_thread(
+                        self.log.info, "Campaign %s is left as it is, because its task goes on.", campaign.title
+                    )
                     return
                 await hook.apause_campaign(campaign_id)
-                self.log.info("Paused campaign %s, because its task was ended.", campaign.title)
+                await asyncio.to_thread(
+                    self.log.info, "Paused campaign %s, because its task was ended.", campaign.title
+                )
 
     async def _task_state(self) -> str | None:
         """How the task instance stands in Airflow's database; None after it was cleared."""

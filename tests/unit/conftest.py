@@ -255,7 +255,7 @@ def task_log(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 
 
 class ThreadsOfLog:
-    """A log that keeps its warnings, and which threads wrote them."""
+    """A log that keeps its lines, and which threads wrote them."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -265,6 +265,8 @@ class ThreadsOfLog:
         """Keep a line."""
         self.lines.append(event % args)
         self.threads.add(threading.get_ident())
+
+    info = warning
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,20 @@ async def test_no_further_cancellation_stops_it(sandbox: SandboxClient, killed: 
         killing.cancel()
 
     assert sandbox.campaign(campaign)["status_name"] == "Paused"
+
+
+@pytest.mark.parametrize(("state", "told"), [("failed", "Paused campaign"), ("deferred", "is left as it is")])
+async def test_a_log_that_stands_still_does_not_hold_the_event_loop(
+    sandbox: SandboxClient, killed: Any, threads_of_log: Any, state: str, told: str
+) -> None:
+    trigger = killed(sandbox.add_campaign(status="active"), state=state)
+    trigger._log = threads_of_log
+
+    await trigger.on_kill()
+
+    [line] = threads_of_log.lines
+    assert told in line
+    assert threading.get_ident() not in threads_of_log.threads
 
 
 async def test_says_why_it_could_not(sandbox: SandboxClient, killed: Any) -> None:
