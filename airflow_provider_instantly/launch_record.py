@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.api.campaign import CampaignStatus
     from airflow_provider_instantly.waiting import TaskLog
 
-_KEY: Final = "instantly_activation"
+_KEY: Final = "instantly_activation_{}"
 
 
 class Earlier(StrEnum):
@@ -30,11 +30,13 @@ class LaunchRecord:
     Whether an activation was sent that may have taken effect, and as what the campaign was seen before it.
 
     :param context: the task's context.
+    :param campaign_id: the UUID of the campaign. In another try the task's template may render to another one.
     :param log: the task's log.
     """
 
-    def __init__(self, context: Any, log: TaskLog) -> None:
+    def __init__(self, context: Any, campaign_id: str, log: TaskLog) -> None:
         self._store = context.get("task_state_store")
+        self._key = _KEY.format(campaign_id)
         self._log = log
         #: What this try noted, or None while it noted nothing and the store has the word.
         self._noted: dict[str, Any] | None = None
@@ -84,7 +86,7 @@ class LaunchRecord:
 
     def _read(self) -> dict[str, Any]:
         if self._noted is None:
-            stored = None if self._store is None else self._store.get(_KEY, default=None)
+            stored = None if self._store is None else self._store.get(self._key, default=None)
             self._noted = stored if isinstance(stored, dict) else {}
         return self._noted
 
@@ -93,7 +95,7 @@ class LaunchRecord:
         if self._store is None:
             return
         try:
-            self._store.set(_KEY, sent)
+            self._store.set(self._key, sent)
         except Exception as error:
             # The launch is safe without the record; only a later try knows less.
             self._log.warning("The task state store could not be written (%s).", type(error).__name__)

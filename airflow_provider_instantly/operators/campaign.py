@@ -123,7 +123,7 @@ class ActivateCampaignOperator(BaseOperator):
         with InstantlyHook(self.instantly_conn_id) as hook:
             url = hook.campaign_page(campaign_id)
             CampaignLink.persist(context, url)
-            record = LaunchRecord(context, self.log)
+            record = LaunchRecord(context, campaign_id, self.log)
             launcher = Launcher(
                 hook=hook,
                 rules=LaunchRules(self.reactivate_stopped, self.resume_paused, self.check_before),

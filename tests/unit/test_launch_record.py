@@ -12,6 +12,7 @@ from airflow_provider_instantly.api.campaign import CampaignStatus
 from airflow_provider_instantly.launch_record import Earlier, LaunchRecord
 
 DRAFT, ACTIVE, PAUSED, COMPLETED = (CampaignStatus(number) for number in (0, 1, 2, 3))
+CAMPAIGN_ID = "0192e0c2-7f9d-7b5e-9f5f-1f1f2c3d4e5f"
 BOUNCED, UNKNOWN = CampaignStatus(-2), CampaignStatus(7)
 
 
@@ -44,7 +45,7 @@ def store() -> TaskStateStore:
 def record(store: TaskStateStore | None) -> LaunchRecord:
     """The record as the next try finds it."""
     context = {} if store is None else {"task_state_store": store}
-    return LaunchRecord(context, logging.getLogger("a task"))
+    return LaunchRecord(context, CAMPAIGN_ID, logging.getLogger("a task"))
 
 
 def test_the_first_try_has_launched_nothing(store: TaskStateStore) -> None:

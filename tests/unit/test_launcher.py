@@ -56,7 +56,7 @@ def launch(
         return Launcher(
             hook=hook,
             rules=LaunchRules(**rules),
-            record=LaunchRecord({} if store is None else {"task_state_store": store}, log),
+            record=LaunchRecord({} if store is None else {"task_state_store": store}, campaign_id, log),
             is_retry=try_number > 1,
             may_settle=may_settle,
             log=log,
@@ -105,6 +105,33 @@ def test_a_retry_after_a_dead_worker_overrules_nobody(
 
     assert sandbox.activations(cid) == 1
     assert sandbox.campaign(cid)["status"] == since
+
+
+@pytest.mark.parametrize(
+    ("status", "rules", "sent"),
+    [(ACTIVE, {}, 0), (PAUSED, {}, 1), (COMPLETED, {}, 1), (UNKNOWN, {}, 1), (BOUNCED, {"reactivate_stopped": True}, 1)],
+)
+def test_a_retry_for_another_campaign_knows_nothing_of_the_first(
+    sandbox: SandboxClient, store: TaskStateStore, status: int, rules: dict[str, bool], sent: int
+) -> None:
+    """A task that is cleared together with what its template reads may come to another campaign."""
+    launch(sandbox.add_campaign("Spring"), store)
+    other = sandbox.add_campaign("Autumn", status=status)
+
+    assert launch(other, store, try_number=2, **rules).by_this_run == bool(sent)
+    assert sandbox.activations(other) == sent
+
+
+def test_a_retry_that_comes_back_to_its_first_campaign_remembers_it(
+    sandbox: SandboxClient, store: TaskStateStore
+) -> None:
+    first = sandbox.add_campaign("Spring")
+    launch(first, store)
+    launch(sandbox.add_campaign("Autumn"), store, try_number=2)
+    sandbox.pause(first)
+
+    with pytest.raises(LaunchRefusedError, match="A retry does not overrule that"):
+        launch(first, store, try_number=3)
 
 
 def test_without_a_store_a_retry_sees_only_the_campaign(sandbox: SandboxClient) -> None:
