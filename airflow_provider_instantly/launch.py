@@ -65,7 +65,9 @@ def plan_launch(campaign: Campaign, rules: LaunchRules, *, earlier: Earlier = Ea
     """
     status = campaign.status
     if status is None:
-        return LaunchPlan(LaunchAction.REFUSE, f"Campaign {campaign.title} has no status, so it was not activated.")
+        return LaunchPlan(
+            LaunchAction.REFUSE, f"Campaign {campaign.title} has no status, so this try did not activate it."
+        )
     stands = f"Campaign {campaign.title} is {status.label}"
     if status in RUNNING_STATUSES:
         return LaunchPlan(LaunchAction.LEAVE, f"{stands} already, so nothing was sent to Instantly.")
@@ -76,7 +78,7 @@ def plan_launch(campaign: Campaign, rules: LaunchRules, *, earlier: Earlier = Ea
     if status is CampaignStatus.PAUSED and not rules.resume_paused:
         return LaunchPlan(
             LaunchAction.REFUSE,
-            f"{stands}, and resume_paused=False, so it was not activated. Resume it in Instantly first.",
+            f"{stands}, and resume_paused=False, so this try did not activate it. Resume it in Instantly first.",
         )
     if not status.is_known:
         reason = f"{stands}, a status that this release does not know. Activating it."
@@ -105,18 +107,19 @@ def _plan_after_a_launch(stands: str, status: CampaignStatus, earlier: Earlier) 
 
 
 def _plan_for_stopped(stands: str, rules: LaunchRules, earlier: Earlier) -> LaunchPlan:
-    if rules.reactivate_stopped and earlier is Earlier.LAUNCHED:
+    if earlier is Earlier.LAUNCHED:
+        hint = " reactivate_stopped=True is for how the task finds a campaign." if rules.reactivate_stopped else ""
         return LaunchPlan(
             LaunchAction.REFUSE,
-            f"{stands}: this task launched it, and Instantly stopped it since. reactivate_stopped=True is for how the "
-            "task finds a campaign, so it was not activated again. Mend the cause in Instantly, and start a new run.",
+            f"{stands}: this task launched it, and Instantly stopped it since, so it was not activated again.{hint} "
+            "Mend the cause in Instantly, and start a new run.",
         )
     if rules.reactivate_stopped:
         reason = f"{stands}. Activating it all the same, because of reactivate_stopped=True."
         return LaunchPlan(LaunchAction.ACTIVATE, reason, is_warning=True)
     return LaunchPlan(
         LaunchAction.REFUSE,
-        f"{stands}: Instantly stopped it, so it was not activated. Mend the cause in Instantly first. "
+        f"{stands}: Instantly stopped it, so this try did not activate it. Mend the cause in Instantly first. "
         "reactivate_stopped=True would activate it all the same; after bounce protection, Instantly does not "
         "protect it again for 7 days.",
     )

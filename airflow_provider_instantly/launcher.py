@@ -87,12 +87,12 @@ class Launcher:
         :raises LaunchRefusedError: if it must not be launched as it stands.
         :raises CampaignStoppedError: if Instantly stopped it after the launch.
         :raises LaunchNotConfirmedError: if nobody can say whether the launch took effect.
-        :raises InstantlyError: if a request was refused or never sent; nothing was launched then.
+        :raises InstantlyError: if a request was refused or never sent; this try launched nothing then.
         """
         try:
             return self._look_and_launch(campaign_id)
         except InstantlyRequestError as error:
-            error.outcome = f"Campaign {campaign_id} was not activated."
+            error.outcome = f"This try did not activate campaign {campaign_id}{self._but_earlier}."
             raise
 
     def _look_and_launch(self, campaign_id: str) -> Launched:
@@ -113,6 +113,10 @@ class Launcher:
             else:
                 confirmed = self._confirm(answered)
                 return Launched(confirmed, by_this_run=True, was_seen=confirmed is not answered)
+
+    @property
+    def _but_earlier(self) -> str:
+        return "; whether an earlier one did, its log says" if self.is_retry else ""
 
     @property
     def _max_retries(self) -> int:

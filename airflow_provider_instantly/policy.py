@@ -485,7 +485,7 @@ class WaitResult:
             case Verdict.STOPPED:
                 return (
                     f"Campaign {outcome.title} is {outcome.status_name}, so it will not become {target}.{because} "
-                    "Nothing was changed. Mend the cause in Instantly and resume the campaign there."
+                    "It was left as it is. Mend the cause in Instantly and resume the campaign there."
                 )
             case Verdict.LOST:
                 return f"The wait for campaign {outcome.title} cannot go on: {outcome.reason}"

@@ -161,24 +161,26 @@ def result_of_event(event: object, goal: Goal, campaign_ids: Iterable[str]) -> W
         ) from error
 
 
-def raise_for_result(result: WaitResult) -> None:
+def raise_for_result(result: WaitResult, *, preface: str = "") -> None:
     """
     End the task as the wait ended; return only where every campaign arrived.
 
     :param result: how the wait ended.
+    :param preface: what the task did before it waited, for the beginning of the error's message.
     :raises CampaignStoppedError: if Instantly stopped a campaign. Not retried.
     :raises AirflowSensorTimeout: if the time was up. Not retried, like every sensor's.
     :raises AirflowTaskTimeout: if the task's ``execution_timeout`` was used up. Retried, like every task's.
     :raises CampaignWaitError: if there was no more telling how a campaign stands.
     """
+    message = f"{preface}{result.message or 'The wait ended before it was decided.'}"
     match result.verdict:
         case Verdict.REACHED:
             return
         case Verdict.STOPPED:
-            raise CampaignStoppedError(result.message)
+            raise CampaignStoppedError(message)
         case Verdict.TIMED_OUT:
-            raise AirflowSensorTimeout(result.message)
+            raise AirflowSensorTimeout(message)
         case Verdict.OVERDUE:
-            raise AirflowTaskTimeout(result.message)
+            raise AirflowTaskTimeout(message)
         case _:
-            raise CampaignWaitError(result.message or "The wait ended before it was decided.")
+            raise CampaignWaitError(message)

@@ -110,7 +110,7 @@ class ActivateCampaignOperator(BaseOperator):
         :raises LaunchRefusedError: if the campaign must not be launched as it stands. Not retried.
         :raises CampaignStoppedError: if Instantly stopped the campaign after the launch. Not retried.
         :raises LaunchNotConfirmedError: if nobody can say whether the launch took effect.
-        :raises InstantlyError: if Instantly refused a request or could not be reached; nothing was launched then.
+        :raises InstantlyError: if Instantly refused a request or could not be reached; this try launched nothing then.
         """
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
         from airflow_provider_instantly.launch import LaunchRules
@@ -243,7 +243,7 @@ class ActivateCampaignOperator(BaseOperator):
         }
 
     def _arrived(self, context: Context, result: WaitResult, summary: dict[str, Any]) -> dict[str, Any]:
-        raise_for_result(result)
+        raise_for_result(result, preface="This run activated the campaign. " if summary.get("launched") else "")
         self.log.info("Done: %s.", result.state)
         return self._done(context, returned(result, summary))
 

@@ -45,7 +45,7 @@ LAUNCH_BOUND: Final = 5 * (1 + 3 + 3 * (1 + 5 + 3) + 1 + 3 + 1)
 PATIENCE_FOR_AN_EFFECT: Final = sum(READ_BACK_PAUSES)
 #: What a sentence says of the campaign, so that a reader knows what became of it.
 OUTCOME: Final = re.compile(
-    r"was not activated|was not resumed|[Nn]othing was (changed|requested|launched|sent)|left as it is"
+    r"did not activate|was not activated again|was not resumed|[Nn]othing was (changed|requested|launched|sent)|left as it is"
     r"|may or may not have|was activated|could not be launched|was to be activated|cannot go on|never repeated"
     r"|activation had no effect"
 )
@@ -261,6 +261,8 @@ def _failure(stage: Stage, one: Try) -> Iterator[str]:
     claims_nothing = isinstance(error, LaunchRefusedError | InstantlyError)
     if claims_nothing and launched:
         yield f"request {launched[0].exchange.number} had activated it"
+    if isinstance(error, CampaignWaitError | AirflowSensorTimeout) and launched and "activated" not in message:
+        yield f"it does not say that request {launched[0].exchange.number} activated it"
 
 
 # Bounds

@@ -63,7 +63,7 @@ class TestFirstTry:
     def test_a_refusal_says_what_to_do_and_what_it_would_cost(self, status: int) -> None:
         reason = plan(status).reason
         assert f'Campaign "Autumn" ({CAMPAIGN_ID}) is {CampaignStatus(status).label}: Instantly stopped it' in reason
-        assert "so it was not activated" in reason
+        assert "so this try did not activate it" in reason
         assert "Mend the cause in Instantly first." in reason
         assert "reactivate_stopped=True" in reason
         assert "7 days" in reason

@@ -109,7 +109,13 @@ def test_a_retry_after_a_dead_worker_overrules_nobody(
 
 @pytest.mark.parametrize(
     ("status", "rules", "sent"),
-    [(ACTIVE, {}, 0), (PAUSED, {}, 1), (COMPLETED, {}, 1), (UNKNOWN, {}, 1), (BOUNCED, {"reactivate_stopped": True}, 1)],
+    [
+        (ACTIVE, {}, 0),
+        (PAUSED, {}, 1),
+        (COMPLETED, {}, 1),
+        (UNKNOWN, {}, 1),
+        (BOUNCED, {"reactivate_stopped": True}, 1),
+    ],
 )
 def test_a_retry_for_another_campaign_knows_nothing_of_the_first(
     sandbox: SandboxClient, store: TaskStateStore, status: int, rules: dict[str, bool], sent: int

@@ -630,13 +630,13 @@ class TestExplaining:
         clock = Clock(goal())
         clock.look(-2)
         assert clock.wait.result().message == (
-            f'Campaign "N" ({ONE}) is Bounce Protect, so it will not become Active. Nothing was changed. '
+            f'Campaign "N" ({ONE}) is Bounce Protect, so it will not become Active. It was left as it is. '
             "Mend the cause in Instantly and resume the campaign there."
         )
         clock.wait.explain(ONE, SendingStatus("campaign_bounce_protect"))
         assert clock.wait.result().message == (
             f'Campaign "N" ({ONE}) is Bounce Protect, so it will not become Active. Instantly says: campaign bounce '
-            "protect. Nothing was changed. Mend the cause in Instantly and resume the campaign there."
+            "protect. It was left as it is. Mend the cause in Instantly and resume the campaign there."
         )
 
     @pytest.mark.parametrize("reason", ["Too many bounces.", "Really?", "Stop!", "It goes on…"])
@@ -644,7 +644,7 @@ class TestExplaining:
         clock = Clock(goal())
         clock.look(-2)
         clock.wait.explain(ONE, SendingStatus(None, reason))
-        assert f"Instantly says: {reason} Nothing was changed." in clock.wait.result().message
+        assert f"Instantly says: {reason} It was left as it is." in clock.wait.result().message
 
 
 class TestResult:

@@ -103,7 +103,14 @@ def test_a_paused_campaign_is_not_resumed_where_told_so(sandbox: SandboxClient, 
     run = run_task(operator(campaign_id, resume_paused=False))
 
     assert isinstance(run.error, LaunchRefusedError)
-    for part in (NAME, campaign_id, "is Paused", "resume_paused=False", "not activated", "Resume it in Instantly"):
+    for part in (
+        NAME,
+        campaign_id,
+        "is Paused",
+        "resume_paused=False",
+        "did not activate it",
+        "Resume it in Instantly",
+    ):
         assert part in str(run.error)
     assert asked(sandbox) == ["GET"]
 
@@ -140,7 +147,7 @@ def test_refuses_what_instantly_stopped(
     assert isinstance(run.error, LaunchRefusedError)
     # This is what Airflow does not retry.
     assert isinstance(run.error, AirflowFailException)
-    for part in (NAME, campaign_id, f"is {name}", reason, "not activated", "reactivate_stopped=True", "7 days"):
+    for part in (NAME, campaign_id, f"is {name}", reason, "did not activate it", "reactivate_stopped=True", "7 days"):
         assert part in str(run.error)
     assert activation_requests(sandbox) == 0
 
@@ -823,6 +830,27 @@ def test_what_happened_since_an_earlier_try_launched_it_is_not_overruled(
 
 
 @pytest.mark.usefixtures("sandbox_time")
+@pytest.mark.parametrize(
+    "fault", [{"status": 503}, {"status": 401}, None], ids=["cannot look", "may not look", "stopped"]
+)
+def test_a_retry_does_not_deny_what_an_earlier_try_did(
+    sandbox: SandboxClient, run_task: Any, task_instance: Any, fault: dict[str, Any] | None
+) -> None:
+    campaign_id, store = sandbox.add_campaign(NAME), StateStore()
+    run_task(operator(campaign_id), task_state_store=store)
+    if fault is None:
+        sandbox.set_status(campaign_id, BOUNCED)
+    else:
+        sandbox.add_fault("error", f"*/{campaign_id}", count=None, **fault)
+
+    retry = run_task(operator(campaign_id), task_instance(try_number=2), task_state_store=store)
+
+    assert retry.error is not None
+    assert not re.search("was not activated(?! again)", str(retry.error))
+    assert sandbox.activations(campaign_id) == 1
+
+
+@pytest.mark.usefixtures("sandbox_time")
 @pytest.mark.parametrize("status", [401, 429, 500])
 def test_an_earlier_try_that_launched_nothing_leaves_no_record(
     sandbox: SandboxClient, run_task: Any, task_instance: Any, status: int
@@ -949,9 +977,21 @@ def test_stopped_during_the_wait(
 
     assert isinstance(run.error, CampaignStoppedError)
     assert isinstance(run.error, AirflowFailException)
-    for part in (NAME, f"is {name}", reason):
+    for part in (NAME, f"is {name}", reason, "This run activated the campaign"):
         assert part in str(run.error)
     assert sandbox.activations(campaign_id) == 1
+
+
+@either_wait
+def test_what_this_run_did_not_activate_it_does_not_claim(
+    sandbox: SandboxClient, run_task: Any, wait: dict[str, Any]
+) -> None:
+    campaign_id = sandbox.add_campaign(NAME, script=[(0, "active"), (0.2, BOUNCED)], running=True)
+
+    run = run_task(operator(campaign_id, wait_for_active=True, stable_for=30, **wait))
+
+    assert isinstance(run.error, CampaignStoppedError)
+    assert "activated" not in str(run.error)
 
 
 @either_wait
