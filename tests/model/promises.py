@@ -45,9 +45,9 @@ LAUNCH_BOUND: Final = 5 * (1 + 3 + 3 * (1 + 5 + 3) + 1 + 3 + 1)
 PATIENCE_FOR_AN_EFFECT: Final = sum(READ_BACK_PAUSES)
 #: What a sentence says of the campaign, so that a reader knows what became of it.
 OUTCOME: Final = re.compile(
-    r"did not activate|was not activated again|was not resumed|[Nn]othing was (changed|requested|launched|sent)|left as it is"
-    r"|may or may not have|was activated|could not be launched|was to be activated|cannot go on|never repeated"
-    r"|activation had no effect"
+    r"did not activate|was not activated again|was not resumed|[Nn]othing was (changed|requested|launched|sent)"
+    r"|left as it is|may or may not have|was activated|could not be launched|was to be activated|cannot go on"
+    r"|never repeated|activation had no effect"
 )
 
 
