@@ -8,7 +8,7 @@ over, finds that the campaign is no longer its own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from airflow.providers.common.compat.sdk import XCom
 
@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 #: Where it is; the value is the number of the try, or None when its wait is over.
 XCOM_KEY: Final = "instantly_waiting_attempt"
+#: As these a task has not been stopped: its wait goes on, or somebody waved it through.
+_NOT_STOPPED: Final = ("deferred", "success", "skipped")
 _DONE: Final = STOPPED_STATUSES | {CampaignStatus.PAUSED, CampaignStatus.COMPLETED}
+#: What a task's log says of its campaign.
+PAUSED: Final = "Paused campaign {}, because its task was stopped."
+LEFT_ALONE: Final = "Campaign {} is left as it is: its task goes on, or somebody marked it as done."
 
 
 def can_be_paused(campaign: Campaign) -> bool:
@@ -40,23 +45,50 @@ def claim(ti: Any) -> None:
     ti.xcom_push(XCOM_KEY, ti.try_number)
 
 
-def is_own(ti: Any) -> bool:
+def may_pause(ti: Any) -> bool:
     """
-    Whether the campaign is still this attempt's, asked on the worker.
+    Whether somebody stopped the task, and the campaign is still this attempt's, asked on the worker.
 
     :param ti: the task instance.
     """
+    if _state(ti) in _NOT_STOPPED:
+        return False
     found: Any = ti.xcom_pull(task_ids=ti.task_id, key=XCOM_KEY, map_indexes=ti.map_index)
     return bool(found == ti.try_number)
 
 
-async def ais_own(ti: Any) -> bool:
+async def amay_pause(ti: Any) -> bool:
     """
     The same, asked in the triggerer.
 
     :param ti: the trigger's task instance.
     """
+    if await _astate(ti) in _NOT_STOPPED:
+        return False
     found: Any = await XCom.aget_one(
         key=XCOM_KEY, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index
     )
     return bool(found == ti.try_number)
+
+
+def _state(ti: Any) -> str | None:
+    """How the task instance stands in Airflow's database; None after it was cleared."""
+    if not hasattr(ti, "get_task_states"):
+        return cast("str | None", ti.current_state())  # Airflow 2
+    return _one_state(ti, ti.get_task_states(**_which(ti)))
+
+
+async def _astate(ti: Any) -> str | None:
+    from airflow.sdk.execution_time.comms import GetTaskStates
+    from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
+
+    answer: Any = await SUPERVISOR_COMMS.asend(GetTaskStates(**_which(ti)))
+    return _one_state(ti, answer.task_states)
+
+
+def _which(ti: Any) -> dict[str, Any]:
+    return {"dag_id": ti.dag_id, "task_ids": [ti.task_id], "run_ids": [ti.run_id], "map_index": ti.map_index}
+
+
+def _one_state(ti: Any, answered: dict[str, dict[str, Any]]) -> str | None:
+    return next(iter(answered.get(ti.run_id, {}).values()), None)

@@ -22,5 +22,9 @@ class LaunchNotConfirmedError(AirflowException):
     """The campaign may or may not have been launched. Another try reads it first, so it may be retried."""
 
 
+class TaskKilledError(AirflowException):
+    """The task was killed before it activated the campaign, or while it waited. Another try looks at it first."""
+
+
 class CampaignWaitError(AirflowException):
     """The wait ended without knowing how the campaign stands. Another try waits again."""

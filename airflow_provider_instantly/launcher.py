@@ -23,11 +23,14 @@ from airflow_provider_instantly.exceptions import (
     CampaignStoppedError,
     LaunchNotConfirmedError,
     LaunchRefusedError,
+    TaskKilledError,
 )
 from airflow_provider_instantly.launch import LaunchAction, LaunchRules, plan_launch
 from airflow_provider_instantly.waiting import jitter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.launch_record import LaunchRecord
@@ -69,6 +72,7 @@ class Launcher:
     :param record: what earlier tries of the task did.
     :param is_retry: whether there were earlier tries.
     :param may_settle: whether somebody goes on watching, so that a Draft or Paused after the activation is no failure.
+    :param is_killed: whether the task is to end. It is asked right before each activation.
     :param log: the task's log.
     """
 
@@ -77,6 +81,7 @@ class Launcher:
     record: LaunchRecord
     is_retry: bool
     may_settle: bool
+    is_killed: Callable[[], bool]
     log: TaskLog
 
     def launch(self, campaign_id: str) -> Launched:
@@ -87,6 +92,7 @@ class Launcher:
         :raises LaunchRefusedError: if it must not be launched as it stands.
         :raises CampaignStoppedError: if Instantly stopped it after the launch.
         :raises LaunchNotConfirmedError: if nobody can say whether the launch took effect.
+        :raises TaskKilledError: if the task was killed before it activated the campaign.
         :raises InstantlyError: if a request was refused or never sent; this try launched nothing then.
         """
         try:
@@ -153,6 +159,7 @@ class Launcher:
         lost: AmbiguousOutcomeError | None = None
         for attempt in range(1, MAX_ACTIVATIONS + 1):
             self.record.note_sending(status_before)
+            self._stop_if_killed(campaign_id, lost)
             try:
                 answered = self.hook.activate_campaign(campaign_id, max_retries=0)
             except AmbiguousOutcomeError as error:
@@ -185,6 +192,19 @@ class Launcher:
                 raise _not_confirmed(after) from lost
             self.log.info("Campaign %s is still %s: activating it again.", after.title, after.status_label)
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _stop_if_killed(self, campaign_id: str, lost: AmbiguousOutcomeError | None) -> None:
+        if not self.is_killed():
+            return
+        self.record.note_without_effect()
+        if lost is None:
+            raise TaskKilledError(
+                f"The task was killed. This try did not activate campaign {campaign_id}{self._but_earlier}."
+            )
+        raise LaunchNotConfirmedError(
+            f"Campaign {campaign_id} may or may not have been launched: the answer to its activation was lost, and "
+            "then the task was killed. Another try reads it before anything is repeated."
+        ) from lost
 
     def _read_after_lost_answer(
         self, campaign_id: str, before: CampaignStatus | None, lost: AmbiguousOutcomeError

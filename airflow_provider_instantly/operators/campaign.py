@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
+from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_instantly import arguments, attempt
 from airflow_provider_instantly.deferral import BACKSTOP, MIN_ABSENCE, overdue_at, why_not_end_in_triggerer
-from airflow_provider_instantly.exceptions import CampaignWaitError, LaunchRefusedError
+from airflow_provider_instantly.exceptions import LaunchRefusedError, TaskKilledError
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.policy import Goal, Wait
 from airflow_provider_instantly.waiting import (
@@ -63,7 +62,8 @@ class ActivateCampaignOperator(BaseOperator):
         ``campaigns:update`` is enough, but a campaign that Instantly stopped is reactivated unseen. A retry always
         looks first.
     :param pause_on_kill: whether to pause the campaign that this run launched when the waiting task is killed, marked
-        failed or cleared. On a worker always; in the triggerer on Airflow >= 3.3. By default the campaign goes on.
+        failed or cleared, but not when its time is up. On a worker always; in the triggerer on Airflow >= 3.3. By
+        default the campaign goes on.
     :raises ValueError: while the DAG is parsed, if a parameter can be of no use.
     """
 
@@ -100,7 +100,8 @@ class ActivateCampaignOperator(BaseOperator):
         self.resume_paused = arguments.flag("resume_paused", resume_paused)
         self.check_before = arguments.flag("check_before", check_before)
         self.pause_on_kill = arguments.flag("pause_on_kill", pause_on_kill)
-        self._pause_if_own: Callable[[], None] | None = None
+        self._is_killed = False
+        self._pause_if_own: Callable[[], str] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
@@ -110,6 +111,7 @@ class ActivateCampaignOperator(BaseOperator):
         :raises LaunchRefusedError: if the campaign must not be launched as it stands. Not retried.
         :raises CampaignStoppedError: if Instantly stopped the campaign after the launch. Not retried.
         :raises LaunchNotConfirmedError: if nobody can say whether the launch took effect.
+        :raises TaskKilledError: if the task was killed before it activated the campaign.
         :raises InstantlyError: if Instantly refused a request or could not be reached; this try launched nothing then.
         """
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
@@ -130,6 +132,7 @@ class ActivateCampaignOperator(BaseOperator):
                 record=record,
                 is_retry=context["ti"].try_number > 1,
                 may_settle=self.wait_for_active,
+                is_killed=lambda: self._is_killed,
                 log=self.log,
             )
             launched = launcher.launch(campaign_id)
@@ -139,7 +142,13 @@ class ActivateCampaignOperator(BaseOperator):
         if self.pause_on_kill and launched.by_this_run:
             attempt.claim(context["ti"])
             self._pause_if_own = partial(self._pause, campaign_id, context["ti"], record)
-        return self._arrived(context, self._wait(launched, summary, clock, began), summary)
+        try:
+            self._stop_if_killed()
+            result = self._wait(launched, summary, clock, began)
+        finally:
+            # From here on the task is done, has failed, or waits in the triggerer; its worker may still be killed.
+            self._pause_if_own = None
+        return self._arrived(context, result, summary)
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """
@@ -157,25 +166,33 @@ class ActivateCampaignOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """
-        Pause the campaign that this attempt launched and waits for, if told to: the task is killed on its worker.
+        Activate nothing any more, and pause what this attempt launched and waits for, if told to.
 
-        :raises CampaignWaitError: to end the wait; after SIGTERM, Airflow >= 3 would let it go on.
+        Airflow calls it on the worker, from its handler of SIGTERM, and after an ``execution_timeout``.
+
+        :raises TaskKilledError: to end the wait; after SIGTERM, Airflow >= 3 would let it go on.
         """
-        if self._pause_if_own is None:
-            return
-        self._pause_if_own()
-        if not isinstance(sys.exception(), AirflowTaskTimeout):
-            raise CampaignWaitError("The task was killed, so it does not wait any longer.")
+        self._is_killed = True
+        self._stop_if_killed()
 
-    def _pause(self, campaign_id: str, ti: Any, record: LaunchRecord) -> None:
+    def _stop_if_killed(self) -> None:
+        if self._is_killed and self._pause_if_own is not None:
+            outcome = self._pause_if_own()
+            raise TaskKilledError(f"The task was killed, so it does not wait any longer. {outcome}")
+
+    def _pause(self, campaign_id: str, ti: Any, record: LaunchRecord) -> str:
+        """Pause the campaign if it is this attempt's, and say what became of it."""
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
 
         with InstantlyHook(self.instantly_conn_id) as hook:
             campaign = hook.get_campaign(campaign_id)
-            if attempt.can_be_paused(campaign) and attempt.is_own(ti):
-                hook.pause_campaign(campaign_id)
-                self.log.info("Paused campaign %s, because its task was killed.", campaign.title)
-                record.forget()
+            if not attempt.can_be_paused(campaign):
+                return f"Campaign {campaign.title} is {campaign.status_label}, and was left as it is."
+            if not attempt.may_pause(ti):
+                return attempt.LEFT_ALONE.format(campaign.title)
+            hook.pause_campaign(campaign_id)
+            record.forget()
+            return attempt.PAUSED.format(campaign.title)
 
     # The wait
 

@@ -187,10 +187,11 @@ class CampaignStatusTrigger(_PollingTrigger):
 
     async def on_kill(self) -> None:
         """
-        Pause the campaign, if the task was told to, and if somebody really ended it.
+        Pause the campaign, if the task was told to, and if somebody really stopped it.
 
-        Airflow (seen on 3.3.2) also calls this when it has moved the trigger to another triggerer: the task is still
-        deferred then, or the other has sent it on. And where a newer attempt has begun, the campaign is that attempt's.
+        Airflow (seen on 3.3.2) also calls this when somebody marked the task as success, and when it has moved the
+        trigger to another triggerer: the task is still deferred then, or the other has sent it on. And where a newer
+        attempt has begun, the campaign is that attempt's.
         """
         if not self.pause_on_kill:
             return
@@ -209,26 +210,11 @@ class CampaignStatusTrigger(_PollingTrigger):
                 campaign = await hook.aget_campaign(campaign_id)
                 if not attempt.can_be_paused(campaign):
                     continue
-                if await self._task_state() == "deferred" or not await attempt.ais_own(self.task_instance):
-                    await asyncio.to_thread(
-                        self.log.info, "Campaign %s is left as it is, because its task goes on.", campaign.title
-                    )
+                if not await attempt.amay_pause(self.task_instance):
+                    await asyncio.to_thread(self.log.info, attempt.LEFT_ALONE.format(campaign.title))
                     return
                 await hook.apause_campaign(campaign_id)
-                await asyncio.to_thread(
-                    self.log.info, "Paused campaign %s, because its task was ended.", campaign.title
-                )
-
-    async def _task_state(self) -> str | None:
-        """How the task instance stands in Airflow's database; None after it was cleared."""
-        from airflow.sdk.execution_time.comms import GetTaskStates
-        from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
-
-        ti: Any = self.task_instance
-        question = GetTaskStates(dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index)
-        answer: Any = await SUPERVISOR_COMMS.asend(question)
-        states: dict[str, Any] = answer.task_states.get(ti.run_id, {})
-        return next(iter(states.values()), None)
+                await asyncio.to_thread(self.log.info, attempt.PAUSED.format(campaign.title))
 
     async def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]:
         try:

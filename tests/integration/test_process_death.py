@@ -238,7 +238,7 @@ def test_a_triggerer_loses_its_triggers_and_comes_back(
 
     assert launched.task.state == "deferred"
     assert launched.effects == ["created", "activated"]
-    assert ("is left as it is, because its task goes on" in launched.log) == pause_on_kill
+    assert ("is left as it is: its task goes on" in launched.log) == pause_on_kill
     sandbox.set_status(campaign, "active")
     assert launched.end() == ("success", 1)
     assert launched.task.try_number == 1

@@ -41,9 +41,9 @@ def waiting(launch: Callable[..., Any], sandbox: SandboxClient) -> Callable[...,
     return waiting
 
 
-def mark_failed(launched: Any) -> None:
+def mark(launched: Any, state: str) -> None:
     path = f"/dags/{launched.dag_id}/dagRuns/{launched.run_id}/taskInstances/launch"
-    launched.airflow.api(path, method="PATCH", json={"new_state": "failed"})
+    launched.airflow.api(path, method="PATCH", json={"new_state": state})
 
 
 def clear(launched: Any) -> None:
@@ -55,7 +55,7 @@ def clear(launched: Any) -> None:
 def test_a_campaign_goes_on_by_default_when_its_task_is_marked_failed(waiting: Any, where: str) -> None:
     launched = waiting(where, pause_on_kill=False)
 
-    mark_failed(launched)
+    mark(launched, "failed")
     time.sleep(NOTICED)
 
     assert launched.end() == ("failed", 1)
@@ -66,7 +66,7 @@ def test_a_campaign_goes_on_by_default_when_its_task_is_marked_failed(waiting: A
 def test_a_campaign_is_paused_where_told_so_when_its_task_is_marked_failed(waiting: Any, where: str) -> None:
     launched = waiting(where, pause_on_kill=True)
 
-    mark_failed(launched)
+    mark(launched, "failed")
     launched.wait_until(lambda: "paused" in launched.effects, "The pause")
 
     assert launched.end() == ("failed", 1)
@@ -76,11 +76,24 @@ def test_a_campaign_is_paused_where_told_so_when_its_task_is_marked_failed(waiti
 
 @pytest.mark.slow
 @IN_BOTH_PLACES
+def test_a_campaign_goes_on_when_its_task_is_marked_successful(waiting: Any, where: str) -> None:
+    """Whoever does that waves the wait through, and wants what it launched."""
+    launched = waiting(where, pause_on_kill=True)
+
+    mark(launched, "success")
+    launched.wait_until_logged("is left as it is: its task goes on, or somebody marked it as done")
+
+    assert launched.end() == ("success", 1)
+    assert launched.effects == ["created", "activated"]
+
+
+@pytest.mark.slow
+@IN_BOTH_PLACES
 def test_a_campaign_that_does_not_show_its_launch_yet_is_paused_too(waiting: Any, where: str) -> None:
     """Instantly shows the status from before for a while after an activation."""
     launched = waiting(where, pause_on_kill=True, script=[(3600, "active")])
 
-    mark_failed(launched)
+    mark(launched, "failed")
     launched.wait_until(lambda: "paused" in launched.effects, "The pause")
 
     assert launched.end() == ("failed", 1)
@@ -96,7 +109,7 @@ def test_a_campaign_goes_on_by_default_when_its_task_is_cleared(waiting: Any, wh
     launched.wait_until_logged("is Active already")
 
     assert launched.effects == ["created", "activated"]
-    mark_failed(launched)
+    mark(launched, "failed")
 
 
 def test_a_campaign_is_paused_where_told_so_when_its_task_is_cleared(waiting: Any) -> None:
@@ -126,7 +139,23 @@ def test_a_task_cleared_in_the_triggerer_ends_truly(waiting: Any) -> None:
     assert launched.effects == ["created", "activated", *(["paused"] if was_paused else [])]
     assert launched.task.state == ("failed" if was_paused else "deferred")
     assert ("A retry does not overrule that" if was_paused else "is Active already") in launched.log
-    mark_failed(launched)
+    mark(launched, "failed")
+
+
+def test_a_task_that_is_killed_before_it_activates_its_campaign_does_not(
+    launch: Callable[..., Any], sandbox: SandboxClient
+) -> None:
+    """Airflow lets the task go on for some seconds after SIGTERM."""
+    campaign = sandbox.add_campaign("Killed in time")
+    fault = sandbox.add_fault("delay", f"*/{campaign}", method="GET", delay=2)
+    launched = launch("launch", campaign)
+    launched.wait_until_hit(fault)
+
+    launched.kill_task(signal.SIGTERM)
+
+    assert launched.end() == ("success", 1)
+    assert launched.task.try_number == 2
+    assert f"The task was killed. This try did not activate campaign {campaign}" in launched.log
 
 
 def test_a_task_that_is_killed_on_its_worker_pauses_and_launches_again(waiting: Any) -> None:
@@ -139,7 +168,7 @@ def test_a_task_that_is_killed_on_its_worker_pauses_and_launches_again(waiting: 
 
     assert launched.effects == ["created", "activated", "paused", "activated"]
     assert "The task was killed" in launched.log
-    mark_failed(launched)
+    mark(launched, "failed")
 
 
 @pytest.mark.slow
@@ -153,7 +182,7 @@ def test_a_task_that_is_killed_on_its_worker_lets_its_campaign_go_on_by_default(
     launched.wait_until_logged("is Active already")
 
     assert launched.effects == ["created", "activated"]
-    mark_failed(launched)
+    mark(launched, "failed")
 
 
 @pytest.mark.slow
@@ -174,4 +203,4 @@ def test_a_worker_that_wakes_up_after_a_newer_try_has_begun_leaves_its_campaign(
 
     assert launched.effects == ["created", "activated"]
     assert launched.task.state == "running"
-    mark_failed(launched)
+    mark(launched, "failed")

@@ -59,6 +59,7 @@ def launch(
             record=LaunchRecord({} if store is None else {"task_state_store": store}, campaign_id, log),
             is_retry=try_number > 1,
             may_settle=may_settle,
+            is_killed=lambda: False,
             log=log,
         ).launch(campaign_id)
 

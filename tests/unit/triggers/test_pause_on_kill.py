@@ -23,19 +23,20 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., CampaignStatusTrigg
     """Make a trigger whose task stands as given in Airflow's database."""
 
     def killed(campaign_id: str, *, state: str | None = "failed", own: bool = True, told: bool = True) -> Any:
-        async def answer(value: Any, *_: Any) -> Any:
+        async def answer(value: Any) -> Any:
             return value
 
         trigger = CampaignStatusTrigger(campaign_id, pause_on_kill=told)
-        trigger.task_instance = SimpleNamespace(task_id="a_task", try_number=1)  # type: ignore[assignment]
-        monkeypatch.setattr(trigger, "_task_state", lambda: answer(state))
-        monkeypatch.setattr(attempt, "ais_own", lambda ti: answer(own))
+        which = {"dag_id": "a_dag", "task_id": "a_task", "run_id": "a_run", "map_index": -1}
+        trigger.task_instance = SimpleNamespace(**which, try_number=1)  # type: ignore[assignment]
+        monkeypatch.setattr(attempt, "_astate", lambda ti: answer(state))
+        monkeypatch.setattr(attempt.XCom, "aget_one", lambda **which: answer(1 if own else 2), raising=False)
         return trigger
 
     return killed
 
 
-@pytest.mark.parametrize("state", ["failed", "success", None, "queued"])
+@pytest.mark.parametrize("state", ["failed", None, "queued"])
 @pytest.mark.parametrize("status", ["active", "running_subsequences", "draft", 42])
 async def test_pauses_what_may_still_send(sandbox: SandboxClient, killed: Any, state: str, status: Any) -> None:
     campaign = sandbox.add_campaign(status=status)
@@ -47,7 +48,8 @@ async def test_pauses_what_may_still_send(sandbox: SandboxClient, killed: Any, s
 
 @pytest.mark.parametrize(
     ("why", "status"),
-    [({"told": False}, "active"), ({"state": "deferred"}, "active"), ({"own": False}, "active")]
+    [({"told": False}, "active"), ({"own": False}, "active")]
+    + [({"state": state}, "active") for state in ("deferred", "success", "skipped")]
     + [({}, status) for status in ("paused", "completed", "bounce_protect", "accounts_unhealthy", "account_suspended")],
 )
 async def test_leaves_all_else_alone(sandbox: SandboxClient, killed: Any, why: dict[str, Any], status: str) -> None:

@@ -1,0 +1,183 @@
+"""What `ActivateCampaignOperator` does when its task is stopped on its worker, from Airflow's handler of SIGTERM."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
+
+from airflow_provider_instantly.exceptions import LaunchNotConfirmedError, TaskKilledError
+from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_instantly.sandbox.client import SandboxClient
+
+ACTIVE, PAUSED = 1, 2
+
+pytestmark = pytest.mark.usefixtures("frequent_looks")
+
+
+@pytest.fixture
+def ti(task_instance: type[Any]) -> Any:
+    """A task instance that stands in Airflow's database as its field `state` says."""
+
+    class TaskInstance(task_instance):  # type: ignore[misc]
+        state = "running"
+
+        def get_task_states(self, **which: Any) -> dict[str, dict[str, str]]:
+            """As Airflow >= 3 answers."""
+            return {self.run_id: {self.task_id: self.state}}
+
+        def xcom_pull(self, *, key: str, **which: Any) -> Any:
+            """A value that was pushed."""
+            return self.xcom.get(key)
+
+    return TaskInstance()
+
+
+@pytest.fixture
+def kill_after() -> Iterator[Callable[[Any, float], None]]:
+    """Call a task's `on_kill` from a signal's handler, after so many seconds, as Airflow >= 3 does."""
+
+    def kill_after(task: Any, seconds: float) -> None:
+        signal.signal(signal.SIGALRM, lambda signum, frame: task.on_kill())
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    before = signal.getsignal(signal.SIGALRM)
+    yield kill_after
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def operator(campaign_id: str, **given: Any) -> ActivateCampaignOperator:
+    return ActivateCampaignOperator(
+        **{"task_id": "activate", "campaign_id": campaign_id, "poll_interval": 0.03, "timeout": 10, **given}
+    )
+
+
+class Store(dict[str, Any]):
+    """What Airflow >= 3.3 keeps for the tries of one task instance."""
+
+    set = dict.__setitem__
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """A value."""
+        return super().get(key, default)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "delay", "method": "GET", "delay": 0.6, "moment": "after"},
+        {"kind": "error", "path": "*/activate", "status": 429, "retry_after": 1.0},
+    ],
+    ids=["while it looks", "while it has to wait"],
+)
+def test_a_task_that_is_killed_before_the_activation_activates_nothing(
+    sandbox: SandboxClient, run_task: Any, ti: Any, kill_after: Any, fault: dict[str, Any]
+) -> None:
+    """Airflow >= 3 does not end the task: it goes on where it was interrupted, until it is killed for good."""
+    campaign_id, store = sandbox.add_campaign("Spring"), Store()
+    sandbox.add_fault(**{"path": f"*/{campaign_id}", **fault})
+    task = operator(campaign_id)
+    kill_after(task, 0.3)
+
+    run = run_task(task, ti, task_state_store=store)
+
+    assert isinstance(run.error, TaskKilledError)
+    assert f"This try did not activate campaign {campaign_id}" in str(run.error)
+    assert sandbox.activations(campaign_id) == 0
+    assert not any(store.values()), "a retry may launch it"
+
+
+def test_a_task_that_is_killed_after_a_lost_answer_does_not_say_more_than_it_knows(
+    sandbox: SandboxClient, run_task: Any, ti: Any, kill_after: Any
+) -> None:
+    campaign_id = sandbox.add_campaign("Spring")
+    sandbox.add_fault("reset", "*/activate", moment="before")
+    task = operator(campaign_id)
+    kill_after(task, 0.5)
+
+    run = run_task(task, ti)
+
+    assert isinstance(run.error, LaunchNotConfirmedError)
+    assert "may or may not have been launched" in str(run.error)
+    assert len(sandbox.requests(path="*/activate")) == 1
+
+
+@pytest.mark.parametrize(("told", "status"), [(True, PAUSED), (False, ACTIVE)])
+def test_a_kill_during_the_activation_counts_for_the_wait_after_it(
+    sandbox: SandboxClient, run_task: Any, ti: Any, kill_after: Any, told: bool, status: int
+) -> None:
+    campaign_id = sandbox.add_campaign("Spring")
+    sandbox.add_fault("delay", "*/activate", delay=0.6, moment="after")
+    task = operator(campaign_id, wait_for_active=True, pause_on_kill=told)
+    kill_after(task, 0.3)
+
+    run = run_task(task, ti)
+
+    assert type(run.error) is (TaskKilledError if told else type(None))
+    assert sandbox.campaign(campaign_id)["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "says"),
+    [
+        ("running", PAUSED, "Paused campaign"),
+        ("failed", PAUSED, "Paused campaign"),
+        ("success", ACTIVE, "left as it is"),
+        ("skipped", ACTIVE, "left as it is"),
+    ],
+)
+def test_a_wait_that_is_killed_pauses_unless_somebody_marked_it_as_done(
+    sandbox: SandboxClient, run_task: Any, ti: Any, kill_after: Any, state: str, status: int, says: str
+) -> None:
+    campaign_id = sandbox.add_campaign("Spring")
+    task = operator(campaign_id, wait_for_active=True, stable_for=5, pause_on_kill=True)
+    ti.state = state
+    kill_after(task, 0.6)
+
+    run = run_task(task, ti)
+
+    assert isinstance(run.error, TaskKilledError)
+    assert says in str(run.error)
+    assert "Spring" in str(run.error)
+    assert sandbox.campaign(campaign_id)["status"] == status
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_task_that_is_killed_after_its_wait_pauses_nothing(
+    sandbox: SandboxClient, run_task: Any, ti: Any, deferrable: bool
+) -> None:
+    """Its callbacks and listeners still run then, or its wait has gone to the triggerer."""
+    campaign_id = sandbox.add_campaign("Spring", script=[(0.2, "active")])
+    task = operator(campaign_id, wait_for_active=True, deferrable=deferrable, pause_on_kill=True)
+    run_task(task, ti)
+
+    task.on_kill()
+
+    assert sandbox.campaign(campaign_id)["status"] == ACTIVE
+
+
+def test_a_wait_whose_time_is_up_pauses_nothing(
+    sandbox: SandboxClient, run_task: Any, ti: Any, kill_after: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow calls on_kill after an execution_timeout, too, and a retry would launch the campaign again."""
+    campaign_id = sandbox.add_campaign("Spring")
+    task = operator(campaign_id, wait_for_active=True, stable_for=5, pause_on_kill=True)
+
+    def time_is_up() -> None:
+        raise AirflowTaskTimeout
+
+    with monkeypatch.context() as patched:
+        patched.setattr(task, "on_kill", time_is_up)
+        kill_after(task, 0.6)
+        with pytest.raises(AirflowTaskTimeout):
+            run_task(task, ti)
+    task.on_kill()
+
+    assert sandbox.campaign(campaign_id)["status"] == ACTIVE
