@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, overload
 
+from airflow.providers.common.compat.sdk import conf
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ def why_not_end_in_triggerer(task: Any) -> str | None:
         return "its outlets are announced on a worker only"
     if task.multiple_outputs:
         return "multiple_outputs are pushed on a worker only"
+    if task.has_on_success_callback:
+        return "on_success_callback is called on a worker only"
+    if task._post_execute_hook or _has_own(task, "post_execute", "execute_complete"):
+        return "post_execute, and what a subclass does when its wait is over, run on a worker only"
     if task.has_dag() and next(task.iter_mapped_dependants(), None) is not None:
         return "a mapped task runs over its result, and only a worker tells Airflow how long that is"
     if _has_listeners():
@@ -82,6 +87,10 @@ def why_not_start_in_triggerer(task: Any) -> str | None:
         return "execution_timeout is counted on a worker only"
     if task.has_on_execute_callback:
         return "on_execute_callback is called on a worker only"
+    if task._pre_execute_hook or _has_own(task, "pre_execute", "execute"):
+        return "pre_execute, and what a subclass does before it waits, run on a worker only"
+    if conf.getboolean("triggerer", "queues_enabled", fallback=False):
+        return "only a worker hands its trigger to the task's queue (Airflow 3.3.2)"
     if _has_listeners():
         return "a listener is registered, which hears only of what begins on a worker"
     return None
@@ -156,8 +165,14 @@ def _has_listeners() -> bool:
     return bool(get_listener_manager().has_listeners)
 
 
+def _has_own(task: Any, *methods: str) -> bool:
+    """Whether somebody's subclass has one of the methods for itself."""
+    known = ("airflow.", f"{__package__}.")
+    return not all(getattr(type(task), method).__module__.startswith(known) for method in methods)
+
+
 def _renders_in_triggerer(value: Any) -> bool:
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple, set, frozenset)):
         return all(_renders_in_triggerer(entry) for entry in value)
     return isinstance(value, str) and _names_only_the_run(value)
 

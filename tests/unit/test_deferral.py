@@ -114,6 +114,7 @@ def test_a_wait_begins_in_the_triggerer_where_nothing_is_lost(given: dict[str, A
         ({"instantly_conn_id": "{{ var.value.connection }}"}, "variables"),
         ({"execution_timeout": timedelta(minutes=5)}, "execution_timeout"),
         ({"on_execute_callback": lambda context: None}, "on_execute_callback"),
+        ({"pre_execute": lambda context: None}, "pre_execute"),
     ],
 )
 def test_a_wait_begins_on_a_worker_where_something_would_be_lost(given: dict[str, Any], because: str | None) -> None:
@@ -123,6 +124,36 @@ def test_a_wait_begins_on_a_worker_where_something_would_be_lost(given: dict[str
         assert because in str(deferral.why_not_start_in_triggerer(made[0]))
         # And who insists is not obeyed, since the wait would be wrong.
         assert not starts(in_dag(lambda: sensor(**given, start_from_trigger=True)))
+
+
+@pytest.mark.parametrize("method", ["pre_execute", "execute"])
+def test_a_wait_that_does_more_before_it_begins_does_it_on_a_worker(method: str) -> None:
+    more = type("More", (CampaignStatusSensor,), {method: lambda self, context: None})
+    made: list[CampaignStatusSensor] = []
+
+    dag = in_dag(lambda: made.append(more(task_id="wait", campaign_id=CAMPAIGN, deferrable=True)))
+
+    assert not starts(dag)
+    if AIRFLOW_V_3_3_PLUS:
+        assert "subclass" in str(deferral.why_not_start_in_triggerer(made[0]))
+
+
+@only_where_it_starts_there
+def test_where_triggerers_have_queues_waits_begin_on_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker hands its trigger to the task's queue; of one that starts a task, Airflow 3.3.2 forgets the queue."""
+    monkeypatch.setenv("AIRFLOW__TRIGGERER__QUEUES_ENABLED", "True")
+
+    assert not starts(in_dag(lambda: sensor(start_from_trigger=True)))
+    assert "queue" in str(deferral.why_not_start_in_triggerer(sensor()))
+
+
+@pytest.mark.parametrize("many", [[CAMPAIGN], (CAMPAIGN, "{{ params.another }}"), frozenset({CAMPAIGN})])
+def test_any_collection_of_campaigns_begins_in_the_triggerer(many: Any) -> None:
+    dag = in_dag(lambda: sensor(campaign_id=many), params={"another": CAMPAIGN})
+
+    assert starts(dag) is AIRFLOW_V_3_3_PLUS
+    if AIRFLOW_V_3_3_PLUS:
+        assert arguments_of(serialized(dag).get_task("wait"))["campaign_id"] == list(many)
 
 
 def test_an_xcom_as_an_argument_begins_on_a_worker() -> None:
@@ -203,6 +234,8 @@ def test_where_a_listener_is_registered_waits_begin_and_end_on_a_worker() -> Non
         ({"end_from_trigger": False}, False),
         ({"outlets": "one"}, False),
         ({"multiple_outputs": True}, False),
+        ({"on_success_callback": lambda context: None}, False),
+        ({"post_execute": lambda context, result: None}, False),
     ],
 )
 def test_a_wait_ends_in_the_triggerer_where_nothing_is_lost(given: dict[str, Any], ends: bool) -> None:
@@ -213,6 +246,17 @@ def test_a_wait_ends_in_the_triggerer_where_nothing_is_lost(given: dict[str, Any
 
     assert found.start_from_trigger
     assert arguments_of(found)["ends_task"] is ends
+
+
+@only_where_it_starts_there
+@pytest.mark.parametrize("method", ["post_execute", "execute_complete"])
+def test_a_wait_that_does_more_when_it_is_over_does_it_on_a_worker(method: str) -> None:
+    more = type("More", (CampaignStatusSensor,), {method: lambda self, context, event=None: None})
+
+    found = serialized(in_dag(lambda: more(task_id="wait", campaign_id=CAMPAIGN, deferrable=True))).get_task("wait")
+
+    assert found.start_from_trigger
+    assert arguments_of(found)["ends_task"] is False
 
 
 @only_where_it_starts_there
