@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import XCom
 from airflow_provider_instantly.waiting import awarn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from airflow_provider_instantly.waiting import TaskLog
 
@@ -44,6 +44,24 @@ async def push_xcom(ti: Any, key: str, value: Any, log: TaskLog) -> bool:
         await awarn(log, "The XCom %s could not be pushed from the triggerer (%s).", key, type(error).__name__)
         return False
     return True
+
+
+async def drop_xcoms_of_earlier_tries(ti: Any, keys: Iterable[str], log: TaskLog) -> None:
+    """
+    Remove what a task returned before it was cleared or retried: Airflow 3.3.2 does so only where a worker begins it.
+
+    :param ti: the trigger's task instance, or None where it has none.
+    :param keys: the keys of the XComs.
+    :param log: the trigger's log.
+    """
+    if ti is None or ti.try_number <= 1:
+        return
+    of_task = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
+    for key in keys:
+        try:
+            await asyncio.to_thread(XCom.delete, key=key, **of_task)
+        except Exception as error:
+            await awarn(log, "The XCom %s of an earlier try could not be removed (%s).", key, type(error).__name__)
 
 
 @asynccontextmanager

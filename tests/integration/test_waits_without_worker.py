@@ -160,6 +160,24 @@ def test_a_wait_that_is_lost_is_retried_as_configured(airflow: LocalAirflow, san
     assert "The callback heard of" in logs[1]
 
 
+def test_a_wait_that_is_cleared_leaves_nothing_of_what_it_returned_before(
+    airflow: LocalAirflow, sandbox: SandboxClient
+) -> None:
+    """Airflow 3.3.2 removes the XComs of earlier tries only where a worker begins the next one."""
+    campaign = sandbox.add_campaign("Stopped later", status=1)
+    run = airflow.trigger("wait_with_retries", conf={"campaign_id": campaign})
+    assert airflow.wait_for_run("wait_with_retries", run) == "success"
+    assert airflow.xcom("wait_with_retries", run, "wait")["verdict"] == "reached"
+    sandbox.set_status(campaign, "bounce_protect")
+
+    body = {"dry_run": False, "only_failed": False, "dag_run_id": run, "task_ids": ["wait"]}
+    airflow.api("/dags/wait_with_retries/clearTaskInstances", method="POST", json=body)
+
+    wait_until(airflow, lambda: airflow.run_state("wait_with_retries", run) == "failed", "The wait did not fail")
+    keys = airflow.query("SELECT key FROM xcom WHERE run_id = :run AND dag_id = 'wait_with_retries'", run=run)
+    assert "return_value" not in [key for (key,) in keys]
+
+
 def test_a_launch_with_its_wait_takes_one_worker_start(airflow: LocalAirflow, sandbox: SandboxClient) -> None:
     campaign = sandbox.add_campaign("Launched", script=[(0, "draft"), (15, "active")])
     run = airflow.trigger("launch_and_wait", conf={"campaign_id": campaign})

@@ -1100,34 +1100,40 @@ DAG_FILE = """
 from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 
-with DAG("launch_by_dag_test", schedule=None, params={"id": "none"}) as dag:
+with DAG("launch_by_dag_test", schedule=None, params={{"id": "none"}}) as dag:
     ActivateCampaignOperator(
         task_id="activate",
-        campaign_id="{{ params.id }}",
+        campaign_id="{{{{ params.id }}}}",
         wait_for_active=True,
         deferrable=True,
         poll_interval=0.1,
         stable_for=0.3,
+        do_xcom_push={do_xcom_push},
     )
 """
 
 
 @pytest.mark.usefixtures("short_absences")
 @pytest.mark.parametrize(
-    ("script", "state"),
-    [([(0.5, "active")], "success"), ([(0, "active"), (0.2, "bounce_protect")], "failed")],
-    ids=["goes Active", "bounces"],
+    ("script", "pushes", "state"),
+    [
+        ([(0.5, "active")], True, "success"),
+        ([(0.5, "active")], False, "success"),
+        ([(0, "active"), (0.2, "bounce_protect")], True, "failed"),
+    ],
+    ids=["goes Active", "goes Active and pushes nothing", "bounces"],
 )
 def test_dag_test_runs_a_deferrable_launch_to_its_end(
-    sandbox: SandboxClient, airflow_database: Path, script: Any, state: str
+    sandbox: SandboxClient, airflow_database: Path, task_log: Any, script: Any, pushes: bool, state: str
 ) -> None:
     campaign_id = sandbox.add_campaign(NAME, script=script)
     # Airflow >= 3.3 runs only what it finds in its DAGs folder.
     file = airflow_database.parent / "dags" / "launch_by_dag_test.py"
     file.parent.mkdir(exist_ok=True)
-    file.write_text(DAG_FILE)
+    file.write_text(DAG_FILE.format(do_xcom_push=pushes))
 
     run = runpy.run_path(str(file))["dag"].test(run_conf={"id": campaign_id})
 
     assert run.state == state
+    assert "could not be pushed" not in task_log()
     assert sandbox.activations(campaign_id) == 1

@@ -73,6 +73,36 @@ async def test_a_log_that_stands_still_does_not_hold_the_event_loop(airflow: Any
     assert threading.get_ident() not in threads_of_log.threads
 
 
+class TestOfEarlierTries:
+    """What a task returned before it was cleared or retried."""
+
+    @staticmethod
+    async def dropped(monkeypatch: pytest.MonkeyPatch, log: Any, *, try_number: int, fails: bool = False) -> list[str]:
+        """The keys that were removed for a task that begins in the triggerer."""
+        keys: list[str] = []
+
+        def delete(*, key: str, **of: Any) -> None:
+            assert of == vars(TI)
+            keys.append(key)
+            if fails:
+                raise RuntimeError("a backend's secret")
+
+        monkeypatch.setattr(xcom, "XCom", SimpleNamespace(delete=delete))
+        ti = SimpleNamespace(**vars(TI), try_number=try_number)
+        await xcom.drop_xcoms_of_earlier_tries(ti, ("return_value", "campaigns"), log)
+        return keys
+
+    async def test_a_first_try_has_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert await self.dropped(monkeypatch, LOG, try_number=1) == []
+
+    async def test_a_second_try_loses_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert await self.dropped(monkeypatch, LOG, try_number=2) == ["return_value", "campaigns"]
+
+    async def test_the_wait_begins_all_the_same(self, monkeypatch: pytest.MonkeyPatch, threads_of_log: Any) -> None:
+        assert len(await self.dropped(monkeypatch, threads_of_log, try_number=2, fails=True)) == 2
+        assert threads_of_log.lines[0] == "The XCom return_value of an earlier try could not be removed (RuntimeError)."
+
+
 class TestMeanwhile:
     """What nobody waits for: one at a time, and with pauses, while something else is done."""
 
