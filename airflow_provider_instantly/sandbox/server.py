@@ -160,7 +160,6 @@ def _listen(place: Place) -> socket.socket:
 
 def _announce(sandbox: Sandbox, place: Place, host: str, port: int) -> None:
     """Say where the sandbox is: a line for people, and a file for programs."""
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     if not ipaddress.ip_address(host).is_loopback:
         print(
             f"WARNING: the sandbox listens on {host}, and its control API takes no key: "
@@ -168,9 +167,18 @@ def _announce(sandbox: Sandbox, place: Place, host: str, port: int) -> None:
             file=sys.stderr,
             flush=True,
         )
+    url = _url(host, port)
     print(f"Instantly sandbox: {url}  API key: {sandbox.api_key}", flush=True)
     if place.ready_file is not None:
         ready = {"url": url, "port": port, "api_key": sandbox.api_key, "pid": os.getpid()}
         unfinished = place.ready_file.with_name(place.ready_file.name + ".part")
         unfinished.write_text(json.dumps(ready), "utf-8")
         unfinished.replace(place.ready_file)
+
+
+def _url(host: str, port: int) -> str:
+    """Where this machine reaches the server. All addresses is a place to listen on, but none to go to."""
+    address = ipaddress.ip_address(host)
+    if address.is_unspecified:
+        host = "::1" if address.version == 6 else "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

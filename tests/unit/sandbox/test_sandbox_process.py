@@ -58,6 +58,14 @@ def python(code: str) -> str:
     ).stdout.strip()
 
 
+def needs_ipv6() -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback address")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_says_where_it_is_and_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     with started(tmp_path) as (process, sandbox):
@@ -255,13 +263,21 @@ def test_a_warning_where_others_can_reach_it(tmp_path: Path) -> None:
     assert codes == {"sandbox:8989": 200, "SANDBOX": 200, "127.0.0.1": 200, EVERYWHERE: 403, "elsewhere": 403}
 
 
-@pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
+@pytest.mark.parametrize(("host", "printed"), [(EVERYWHERE, "http://127.0.0.1:"), ("::", "http://[::1]:")])
+def test_the_address_that_it_prints_can_be_used_wherever_it_listens(tmp_path: Path, host: str, printed: str) -> None:
+    if ":" in host:
+        needs_ipv6()
+    with started(tmp_path, "--host", host) as (process, sandbox):
+        assert sandbox.url.startswith(printed)
+        assert sandbox.health()["status"] == "ok"
+        process.terminate()
+        out, err = process.communicate(timeout=10)
+    assert f"Instantly sandbox: {sandbox.url} " in out
+    assert f"listens on {host}," in err
+
+
 def test_it_listens_on_ipv6_loopback_too(tmp_path: Path) -> None:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        pytest.skip("this machine has no IPv6 loopback address")
+    needs_ipv6()
     with started(tmp_path, "--host", "::1") as (_, sandbox):
         assert sandbox.url.startswith("http://[::1]:")
         assert sandbox.health()["status"] == "ok"
