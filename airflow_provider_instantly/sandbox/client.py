@@ -150,7 +150,7 @@ class SandboxClient:
 
         :param kind: ``error``, ``reset``, ``delay``, ``drip``, ``truncate``, ``oversize``, ``body``,
             ``fields``, ``repeat_cursor`` or ``redirect``.
-        :param path: a glob for the path, such as ``*/activate``.
+        :param path: a glob for the whole path, such as ``*/activate`` or ``/api/v2/campaigns``.
         :param method: the HTTP method, or ``*``.
         :param more: ``count`` (how many requests it hits, 1 if not given; None for all), ``skip`` (how many
             it lets pass before), ``delay`` (seconds), and what the kind of fault takes, such as ``status`` or
@@ -215,7 +215,7 @@ class SandboxClient:
         The latest requests to the API, oldest first.
 
         :param limit: at most so many.
-        :param where: ``after`` (an id), ``path`` (a glob), ``method``, ``effect``.
+        :param where: ``after`` (an id), ``path`` (a glob for the whole path), ``method``, ``effect``.
         """
         return self._items("/requests", limit=limit, **where)[::-1]
 

@@ -27,7 +27,7 @@ class _Fault(BaseModel):
     What all faults have in common.
 
     :param id: given by the sandbox.
-    :param path: a glob for the path, such as ``*/activate``.
+    :param path: a glob for the whole path, such as ``*/activate`` or ``/api/v2/campaigns``.
     :param method: the HTTP method, or ``*``.
     :param count: how many more requests it hits; None for all.
     :param skip: how many matching requests it lets pass before.

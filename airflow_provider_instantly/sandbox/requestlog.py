@@ -94,7 +94,7 @@ class RequestLog:
 
         :param limit: at most so many.
         :param after: only those with a larger id.
-        :param path: a glob for the path.
+        :param path: a glob for the whole path.
         :param method: only those of this method.
         :param effect: only those that had this effect.
         """

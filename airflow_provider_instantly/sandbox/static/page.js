@@ -123,7 +123,7 @@ function requestRow(request) {
   const answer = make("td", "", make("span", "pill " + look, request.status === null ? "reset" : String(request.status)));
   const notes = [request.effect, request.fault && `fault: ${request.fault}`].filter(Boolean);
   if (notes.length) answer.append(make("small", "", notes.join(", ")));
-  const path = make("td", "path", make("b", "", request.method), " " + request.path.replace("/api/v2", "") + (request.query && "?" + request.query));
+  const path = make("td", "path", make("b", "", request.method), " " + request.path + (request.query && "?" + request.query));
   path.title = request.user_agent ?? "no User-Agent";
   return make("tr", "", make("td", "time", when), path, answer, make("td", "", request.key ?? "none"));
 }

@@ -40,6 +40,11 @@ def test_every_fault_and_what_it_takes(page: str) -> None:
         assert {name for name in named - fixed if f"`{name}`" not in row[0]} == set(), kind
 
 
+def test_a_path_of_a_fault_is_the_whole_path(page: str) -> None:
+    (said,) = re.findall(r"whose path \(all of it, such as `(.*?)`\)\s+fits a glob", page)
+    assert said.startswith("/api/v2/")
+
+
 def test_every_setting_and_its_default(page: str) -> None:
     assert {name for name in Settings.model_fields if f"`{name}`" not in page} == set()
     for name in ("latency", "cursor", "retry_after"):

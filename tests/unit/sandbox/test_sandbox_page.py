@@ -43,6 +43,14 @@ def test_what_clients_send_is_shown_as_text_only() -> None:
         assert way_in not in script
 
 
+def test_paths_are_shown_whole_as_the_globs_of_faults_see_them(sandbox: SandboxClient) -> None:
+    requests.get(f"{sandbox.url}/api/v2/campaigns", timeout=10)
+    (shown,) = requests.get(f"{sandbox.url}/_sandbox/overview", timeout=10).json()["requests"]
+    assert [each["path"] for each in sandbox.requests(path=shown["path"])] == ["/api/v2/campaigns"]
+    assert sandbox.requests(path="/campaigns") == []
+    assert "/api/v2" not in (STATIC / "page.js").read_text("utf-8")
+
+
 def test_every_element_that_the_script_asks_for_is_on_the_page() -> None:
     script, page = ((STATIC / name).read_text("utf-8") for name in ("page.js", "page.html"))
     asked = set(re.findall(r'at\("([\w-]+)"\)', script)) | set(re.findall(r'fill\("([\w-]+)"', script))
