@@ -76,7 +76,11 @@ class CampaignChange(_Input):
     """
     What to change at once; what is not given stays.
 
-    :param status: the new status; a script that runs stops.
+    A status and its reason are one thing, though: either of them ends the script, and a status without a
+    reason has none.
+
+    :param status: the new status; without one, the present status stays.
+    :param not_sending_status: why it is not sending, or None.
     :param sending_status: the answer about its sending status; null to have it derived again.
     :param fields: fields of the API's document; null removes one.
     """

@@ -44,6 +44,20 @@ def test_fields_can_be_changed_and_removed(sandbox: SandboxClient, api: Any) -> 
 
 
 @pytest.mark.parametrize(
+    ("given", "standing"),
+    [({"status": "active"}, (1, None)), ({"not_sending_status": 2}, (-1, 2)), ({"fields": {"name": "x"}}, (-1, 99))],
+)
+def test_a_status_is_set_with_its_reason_and_ends_the_script(
+    sandbox: SandboxClient, given: dict[str, Any], standing: tuple[int, int | None]
+) -> None:
+    campaign = sandbox.add_campaign(script=[(0, "accounts_unhealthy", 99), (10, "completed")], running=True)
+    answer = requests.patch(f"{sandbox.url}/_sandbox/campaigns/{campaign}", json=given, timeout=10).json()
+    assert (answer["status"], answer["not_sending_status"]) == standing
+    sandbox.advance_clock(10)
+    assert sandbox.campaign(campaign)["status"] == (3 if "fields" in given else standing[0])
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {"status": "activ"},

@@ -63,6 +63,12 @@ def test_every_request_of_the_control_api(page: str) -> None:
         assert shown in page or f"`{last}`" in page, path
 
 
+def test_what_else_a_new_status_changes(page: str) -> None:
+    row = re.search(r"^\| `PATCH /campaigns/\{id\}` \|.*$", page, re.MULTILINE)
+    assert row
+    assert "`status` and `not_sending_status` are set together and end the script" in row[0]
+
+
 def test_every_method_of_the_client(page: str) -> None:
     methods = {name for name in vars(SandboxClient) if not name.startswith("_")}
     assert {name for name in methods if f"`{name}" not in page} == set()
