@@ -255,13 +255,21 @@ def altered(fault: Fault, answer: Answer, starting_after: str | None) -> Answer:
     if not isinstance(fault, FieldsFault | RepeatCursorFault) or answer.status != 200:
         return answer
     document = json.loads(answer.body)
-    if isinstance(fault, RepeatCursorFault):
-        items = document.get("items") or [{}]
-        document["next_starting_after"] = starting_after or items[-1].get("id", "repeated")
-    else:
-        for part in document.get("items", [document]):
+    if isinstance(fault, FieldsFault):
+        for part in _parts(document):
             part.update(fault.fields)
+    elif isinstance(document, dict) and "items" in document:
+        items = document["items"] or [{}]
+        document["next_starting_after"] = starting_after or items[-1].get("id", "repeated")
     return json_answer(document)
+
+
+def _parts(document: Any) -> list[dict[str, Any]]:
+    """The items of a page, or of a list without one, such as the analytics; any other answer is the only part."""
+    if isinstance(document, list):
+        return document
+    items: list[dict[str, Any]] = document.get("items", [document])
+    return items
 
 
 def _error(fault: ErrorFault, now: float) -> Answer:

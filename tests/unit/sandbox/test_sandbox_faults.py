@@ -233,6 +233,16 @@ def test_fields_of_wrong_types(sandbox: SandboxClient, api: Any) -> None:
     assert api.status(campaign) == 0
 
 
+def test_fields_of_wrong_types_in_an_answer_that_is_a_list(sandbox: SandboxClient, api: Any) -> None:
+    campaigns = sandbox.add_campaigns(2)
+    for campaign in campaigns:
+        api.activate(campaign)
+        api.post("/leads/add", json={"campaign_id": campaign, "leads": [{"email": "a@example.com"}]})
+    sandbox.add_fault("fields", "*/analytics", fields={"leads_count": "one"})
+    counted = api.get("/campaigns/analytics").json()
+    assert {each["campaign_id"]: each["leads_count"] for each in counted} == dict.fromkeys(campaigns, "one")
+
+
 def test_a_cursor_that_repeats(sandbox: SandboxClient, api: Any) -> None:
     sandbox.add_campaigns(3)
     sandbox.add_fault("repeat_cursor")
@@ -240,6 +250,13 @@ def test_a_cursor_that_repeats(sandbox: SandboxClient, api: Any) -> None:
     for _ in range(3):
         again = api.get("/campaigns", params={"limit": 1, "starting_after": first}).json()
         assert again["next_starting_after"] == first
+
+
+def test_an_answer_without_pages_gets_no_cursor(sandbox: SandboxClient, api: Any) -> None:
+    campaign = sandbox.add_campaign()
+    sandbox.add_fault("repeat_cursor")
+    assert api.get("/campaigns/analytics").json() == []
+    assert "next_starting_after" not in api.get(f"/campaigns/{campaign}").json()
 
 
 def test_a_redirect_has_no_effect(sandbox: SandboxClient, api: Any) -> None:
