@@ -44,7 +44,7 @@ class Leads:
         :param workspace: the workspace.
         :param request: the body of ``POST /leads/add``.
         """
-        place = (request.get("campaign_id"), request.get("list_id"))
+        place = (_id(request.get("campaign_id")), _id(request.get("list_id")))
         fates = dict.fromkeys(
             ("duplicated_leads", "skipped_count", "invalid_email_count", "incomplete_count", "duplicate_email_count"),
             0,
@@ -97,6 +97,11 @@ class Leads:
         if place in found:
             return "duplicated_leads"
         return "skipped_count" if found and anywhere else None
+
+
+def _id(given: str | None) -> str | None:
+    """A UUID as it is kept: it is the same one in upper case."""
+    return None if given is None else given.lower()
 
 
 def analytics(campaign_id: str, name: str, status: int, leads: int) -> dict[str, Any]:

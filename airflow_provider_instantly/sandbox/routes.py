@@ -161,7 +161,7 @@ def _list_campaigns(call: Call) -> Answer:
         status=asked.get("status"),
         exclude_status=asked.get("exclude_status"),
     )
-    found = call.sandbox.campaigns.read(call.workspace.id, where, asked.get("starting_after"))
+    found = call.sandbox.campaigns.read(call.workspace.id, where, asked.get("starting_after", "").lower())
     page = list(islice(found, limit + 1))
     more, page = len(page) > limit, page[:limit]
     items = ",".join(campaign.json() for campaign in page)
@@ -226,7 +226,8 @@ def _get_sending_status(call: Call) -> Answer:
 
 
 def _get_campaign_analytics(call: Call) -> Answer:
-    asked = {*call.parameters.get("ids", []), *filter(None, [call.parameters.get("id")])}
+    given = [*call.parameters.get("ids", []), *filter(None, [call.parameters.get("id")])]
+    asked = {campaign_id.lower() for campaign_id in given}
     campaigns = call.sandbox.campaigns
     found = (
         (campaign, call.sandbox.leads.count(campaign.id))

@@ -406,5 +406,24 @@ def test_analytics_know_only_campaigns_that_sent(api: Any, sandbox: SandboxClien
     assert len(api.get("/campaigns/analytics", params={"ids": [quiet, campaign]}).json()) == 1
 
 
+def test_ids_are_the_same_in_upper_case(api: Any, sandbox: SandboxClient) -> None:
+    campaign = sandbox.add_campaign(id="ABCDEF00-0000-4000-8000-00000000ABCD")
+    shouted = campaign.upper()
+    assert campaign != shouted
+    assert api.get(f"/campaigns/{shouted}").json()["id"] == campaign
+    api.activate(shouted)
+    lead = {"leads": [{"email": "a@example.com"}]}
+    assert api.post("/leads/add", json={"campaign_id": shouted, **lead}).json()["leads_uploaded"] == 1
+    assert api.post("/leads/add", json={"campaign_id": campaign, **lead}).json()["duplicated_leads"] == 1
+    for query in ({}, {"id": shouted}, {"ids": [shouted]}):
+        (only,) = api.get("/campaigns/analytics", params=query).json()
+        assert (only["campaign_id"], only["leads_count"]) == (campaign, 1), query
+    api.post("/leads/add", json={"list_id": UNKNOWN.upper(), **lead})
+    assert api.post("/leads/add", json={"list_id": UNKNOWN.lower(), **lead}).json()["duplicated_leads"] == 1
+    behind = sandbox.add_campaign(id="abcdef00-0000-4000-8000-00000000aaaa")
+    (item,) = api.get("/campaigns", params={"starting_after": shouted}).json()["items"]
+    assert item["id"] == behind
+
+
 def test_the_contract_is_served(sandbox: SandboxClient, api: Any) -> None:
     assert api.session.get(f"{sandbox.url}/openapi.json", timeout=10).json() == contract()
