@@ -85,11 +85,7 @@ class Edge:
             elif message["type"] == "http.response.body":
                 body.extend(message.get("body", b""))
 
-        try:
-            await self._app(scope, receive, collect)
-        except BaseException:
-            self._sandbox.store.rollback()
-            raise
+        await self._app(scope, receive, collect)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]}
         headers.pop("content-length", None)
         return Answer(start["status"], bytes(body), headers.pop("content-type", JSON), headers)

@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.exception_handlers import http_exception_handler
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from airflow_provider_instantly.sandbox.answers import error_answer
 from airflow_provider_instantly.sandbox.contract import contract
@@ -74,6 +74,17 @@ def build_app(sandbox: Sandbox, allowed_hosts: Collection[str] = ()) -> FastAPI:
     app.add_middleware(Edge, sandbox=sandbox)
     app.add_middleware(Guard, allowed_hosts=allowed_hosts)
 
+    @app.exception_handler(Exception)
+    async def failed(request: Request, _error: Exception) -> Response:
+        """What nobody foresaw. It stands around all the rest, and the server prints the error after it."""
+        sandbox.store.rollback()
+        message = "The sandbox failed, and kept nothing of this request. What it printed says why."
+        is_api = request.url.path.startswith(PREFIX)
+        response = _api_error(500, message) if is_api else JSONResponse({"detail": message}, 500)
+        # The server closes the connection after an error, and a client that is not told may use it again.
+        response.headers["connection"] = "close"
+        return response
+
     @app.get("/openapi.json")
     async def openapi() -> dict[str, object]:
         return contract()
@@ -86,7 +97,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for no other
     if not request.url.path.startswith(PREFIX):
         return await http_exception_handler(request, error)
-    answer = error_answer(404, f"Route {request.method}:{request.url.path} not found")
+    return _api_error(404, f"Route {request.method}:{request.url.path} not found")
+
+
+def _api_error(status: int, message: str) -> Response:
+    answer = error_answer(status, message)
     return Response(answer.body, answer.status, answer.headers, answer.content_type)
 
 

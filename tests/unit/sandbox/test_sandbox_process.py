@@ -139,6 +139,36 @@ def test_state_survives_a_sigkill(tmp_path: Path) -> None:
         assert again.campaign(campaign)["status"] == -2
 
 
+def test_a_failure_in_the_middle_of_a_change_undoes_all_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "sandbox.sqlite"
+    broken = "CREATE TRIGGER broken BEFORE INSERT ON effects BEGIN SELECT RAISE(ABORT, 'no more room'); END"
+    with started(tmp_path, "--database", str(file)) as (process, sandbox):
+        campaign = sandbox.add_campaign("Spring")
+        run_sql(file, broken)
+        headers = {"Authorization": f"Bearer {sandbox.api_key}"}
+        control = f"{sandbox.url}/_sandbox/campaigns/{campaign}"
+        changed = requests.patch(control, json={"fields": {"open_tracking": True}, "status": 1}, timeout=10)
+        activated = requests.post(f"{sandbox.url}/api/v2/campaigns/{campaign}/activate", headers=headers, timeout=10)
+        run_sql(file, "DROP TRIGGER broken")
+        sandbox.add_campaign("Autumn")
+        after = sandbox.campaign(campaign)
+        process.terminate()
+        _, err = process.communicate(timeout=10)
+    failed = "The sandbox failed, and kept nothing of this request. What it printed says why."
+    assert (changed.status_code, changed.json()) == (500, {"detail": failed})
+    said = {"statusCode": 500, "error": "Internal Server Error", "message": failed}
+    assert (activated.status_code, activated.json()) == (500, said)
+    assert (after["status"], after["fields"]["open_tracking"], len(after["history"])) == (0, False, 1)
+    assert [each.headers["connection"] for each in (changed, activated)] == ["close", "close"]
+    assert err.count("no more room") == 2
+
+
+def run_sql(file: Path, statement: str) -> None:
+    """Change the database of a sandbox behind its back."""
+    with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(statement)
+
+
 def test_no_key_lies_in_the_database(tmp_path: Path) -> None:
     file = tmp_path / "sandbox.sqlite"
     with started(tmp_path, "--database", str(file)) as (process, sandbox):
