@@ -1,4 +1,4 @@
-"""Answers of the API as values, and refusals as exceptions."""
+"""Answers of the API as values, refusals as exceptions, and bodies that an answer can repeat."""
 
 from __future__ import annotations
 
@@ -37,6 +37,22 @@ def json_answer(document: Any, status: int = 200) -> Answer:
     :param status: the HTTP status.
     """
     return Answer(status, json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def decoded(body: bytes | bytearray) -> Any:
+    """
+    The document in a JSON body.
+
+    :param body: the body.
+    :raises ValueError: if it is no JSON, or holds what no answer could give back though Python reads it: half a
+        surrogate pair, NaN, or a number beyond all floats.
+    """
+    try:
+        document = json.loads(body)
+        json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    return document
 
 
 def error_answer(status: int, message: str, *, said_status: int | None = None) -> Answer:

@@ -7,11 +7,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, FastAPI, HTTPException, Query
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from airflow_provider_instantly import __version__
+from airflow_provider_instantly.sandbox.answers import decoded
 from airflow_provider_instantly.sandbox.auth import (
     ALL_SCOPES,
     DEFAULT_WORKSPACE,
@@ -26,6 +27,7 @@ from airflow_provider_instantly.sandbox.faults import Fault  # noqa: TC001 - Fas
 from airflow_provider_instantly.sandbox.scripts import (
     BOUNCE_PROTECT,
     STATUS_NAMES,
+    Number,
     Standing,
     Status,
     Step,
@@ -63,13 +65,20 @@ class CampaignsInput(_Input):
     id: UUID | None = None
     count: int = Field(default=1, ge=1, le=100_000)
     status: Status = 0
-    not_sending_status: int | None = None
+    not_sending_status: Number | None = None
     script: list[Step] | None = None
     running: bool = False
     workspace: UUID = UUID(DEFAULT_WORKSPACE)
     tags: list[str] = []
     fields: dict[str, Any] = {}
     sending_status: dict[str, Any] | None = None
+
+
+def _check_name(fields: dict[str, Any]) -> dict[str, Any]:
+    """The one field that the sandbox itself relies on."""
+    if not isinstance(fields.get("name", ""), str):
+        raise ValueError("The name of a campaign is text, and cannot be removed.")
+    return fields
 
 
 class CampaignChange(_Input):
@@ -86,10 +95,10 @@ class CampaignChange(_Input):
     """
 
     status: Status | None = None
-    not_sending_status: int | None = None
+    not_sending_status: Number | None = None
     tags: list[str] | None = None
     sending_status: dict[str, Any] | None = None
-    fields: dict[str, Any] | None = None
+    fields: Annotated[dict[str, Any], AfterValidator(_check_name)] | None = None
 
 
 class ScriptInput(_Input):
@@ -150,7 +159,17 @@ def add_control(app: FastAPI, sandbox: Sandbox) -> None:
         _log_routes(sandbox),
         _sandbox_routes(sandbox),
     ):
-        app.include_router(router, prefix=PATH)
+        app.include_router(router, prefix=PATH, dependencies=[Depends(_check_body)])
+
+
+async def _check_body(request: Request) -> None:
+    """Refuse a body that could not be given back, before any of it is kept or repeated in an answer."""
+    body = await request.body()
+    try:
+        if body:
+            decoded(body)
+    except ValueError as error:
+        raise HTTPException(422, f"The body cannot be used: {error}.") from None
 
 
 def _campaign_routes(sandbox: Sandbox) -> APIRouter:
@@ -161,9 +180,9 @@ def _campaign_routes(sandbox: Sandbox) -> APIRouter:
     async def create_campaigns(given: CampaignsInput) -> dict[str, list[str]]:
         if given.id is not None and given.count > 1:
             raise HTTPException(422, "An id is for one campaign; leave out id or count.")
-        sandbox.ensure_workspace(str(given.workspace))
         if given.id is not None and campaigns.has(str(given.id)):
             raise HTTPException(409, f"There is a campaign {given.id} already.")
+        sandbox.ensure_workspace(str(given.workspace))
         ids = campaigns.create(list(_new_campaigns(given)), _ACTOR)
         sandbox.store.commit()
         return {"ids": ids}
@@ -172,7 +191,7 @@ def _campaign_routes(sandbox: Sandbox) -> APIRouter:
     async def list_campaigns(
         limit: Annotated[int, Query(ge=1, le=100_000)] = 100,
         search: str | None = None,
-        status: int | None = None,
+        status: Number | None = None,
         workspace: UUID | None = None,
     ) -> dict[str, Any]:
         where = Filter(search=search, status=status)
@@ -331,7 +350,7 @@ def _log_routes(sandbox: Sandbox) -> APIRouter:
     @router.get("/requests")
     async def requests(
         limit: Annotated[int, Query(ge=1, le=200_000)] = 100,
-        after: int = 0,
+        after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
         path: str = "*",
         method: str | None = None,
         effect: str | None = None,
@@ -363,18 +382,13 @@ def _sandbox_routes(sandbox: Sandbox) -> APIRouter:
 
     @router.patch("/settings")
     async def change_settings(given: dict[str, Any]) -> Settings:
-        try:
-            changed = Settings.model_validate({**sandbox.settings.model_dump(), **given})
-        except ValidationError as error:
-            detail = error.errors(include_url=False, include_context=False, include_input=False)
-            raise HTTPException(422, detail) from error
-        _replace(sandbox, changed)
+        _replace(sandbox, _changed(sandbox.settings, given))
         return sandbox.settings
 
     @router.post("/clock")
     async def clock(given: ClockInput) -> dict[str, Any]:
-        sandbox.settings.clock_offset += given.advance
-        _replace(sandbox, sandbox.settings)
+        offset = sandbox.settings.clock_offset + given.advance
+        _replace(sandbox, _changed(sandbox.settings, {"clock_offset": offset}))
         return {"now": sandbox.clock.now(), "offset": sandbox.clock.offset}
 
     @router.post("/reset")
@@ -409,6 +423,14 @@ def _sandbox_routes(sandbox: Sandbox) -> APIRouter:
         }
 
     return router
+
+
+def _changed(settings: Settings, given: dict[str, Any]) -> Settings:
+    try:
+        return Settings.model_validate({**settings.model_dump(), **given})
+    except ValidationError as error:
+        detail = error.errors(include_url=False, include_context=False, include_input=False)
+        raise HTTPException(422, detail) from error
 
 
 def _replace(sandbox: Sandbox, settings: Settings) -> None:

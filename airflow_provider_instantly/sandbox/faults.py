@@ -48,14 +48,14 @@ class ErrorFault(_Fault):
     """
     An error status, before or after the request had its effect.
 
-    :param retry_after: seconds for a ``Retry-After`` header; any text is sent as it is.
+    :param retry_after: seconds for a ``Retry-After`` header, as many as a date can be away; any text is sent as it is.
     :param retry_after_date: write those seconds as an HTTP date.
     """
 
     kind: Literal["error"]
     status: int = Field(default=503, ge=400, le=599)
     format: Literal["json", "html", "empty"] = "json"
-    retry_after: float | str | None = None
+    retry_after: Annotated[float, Field(ge=-1e9, le=1e9)] | str | None = None
     retry_after_date: bool = False
     moment: Moment = "before"
 

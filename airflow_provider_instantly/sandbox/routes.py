@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from itertools import islice
@@ -10,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from airflow_provider_instantly.sandbox.answers import JSON, Answer, RefusedError, error_answer, json_answer
+from airflow_provider_instantly.sandbox.answers import (
+    JSON,
+    Answer,
+    RefusedError,
+    decoded,
+    error_answer,
+    json_answer,
+)
 from airflow_provider_instantly.sandbox.campaigns import Campaign, CampaignNotFoundError, Filter, NewCampaign
 from airflow_provider_instantly.sandbox.clock import timestamp
 from airflow_provider_instantly.sandbox.contract import Operation, operations
@@ -141,14 +147,9 @@ async def _body(request: Request) -> Any:
     if content_type != "application/json":
         raise RefusedError(415, f"Unsupported Media Type: {content_type or 'none'}")
     try:
-        return json.loads(raw, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        return decoded(raw)
+    except ValueError:
         raise RefusedError(400, "Body is not valid JSON but content-type is set to 'application/json'") from None
-
-
-def _no_constant(name: str) -> Any:
-    """Python reads NaN and Infinity, which are no JSON."""
-    raise ValueError(name)
 
 
 def _list_campaigns(call: Call) -> Answer:

@@ -48,7 +48,9 @@ def parse_status(value: object) -> int:
     raise ValueError(f"{value!r} is no campaign status. Give a number or one of: {', '.join(_BY_NAME)}.")
 
 
-Status = Annotated[int, BeforeValidator(parse_status)]
+#: Any number that the database can keep.
+Number = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Status = Annotated[Number, BeforeValidator(parse_status)]
 
 
 class Step(BaseModel):
@@ -64,7 +66,7 @@ class Step(BaseModel):
 
     after: float = Field(ge=0, allow_inf_nan=False)
     status: Status
-    not_sending_status: int | None = None
+    not_sending_status: Number | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -11,6 +11,9 @@ from airflow_provider_instantly.sandbox.scripts import Step  # noqa: TC001 - pyd
 if TYPE_CHECKING:
     import sqlite3
 
+#: Seconds that the clock may be ahead or behind. Dates end with the year 9999, and a script takes no century.
+_CENTURY = 100 * 365.25 * 86_400
+
 
 class Settings(BaseModel):
     """
@@ -26,7 +29,7 @@ class Settings(BaseModel):
         ``full_page``: also a full page that is the last; ``more``: only where more follows; ``empty``: the
         last page carries an empty string.
     :param default_script: the script of campaigns that have none of their own.
-    :param clock_offset: seconds that the sandbox's clock is ahead.
+    :param clock_offset: seconds that the sandbox's clock is ahead, a century at most.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -38,7 +41,7 @@ class Settings(BaseModel):
     latency: float = Field(default=0.0, ge=0, le=3600)
     cursor: Literal["always", "full_page", "more", "empty"] = "always"
     default_script: list[Step] | None = None
-    clock_offset: float = Field(default=0.0, allow_inf_nan=False)
+    clock_offset: float = Field(default=0.0, ge=-_CENTURY, le=_CENTURY, allow_inf_nan=False)
 
 
 def load_settings(store: sqlite3.Connection) -> Settings:

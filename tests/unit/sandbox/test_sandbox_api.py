@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -216,6 +217,40 @@ def test_a_malformed_campaign_is_refused(api: Any, body: Any, message: str) -> N
     answer = api.post("/campaigns", json=body) if body is not None else api.post("/campaigns")
     assert answer.status_code == 400
     assert answer.json()["message"].startswith(message)
+
+
+@pytest.mark.parametrize("value", [r'"\ud800"', "1e999", "NaN"])
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/campaigns", '{"campaign_schedule": %s, "name": "x", "daily_limit": %s}'),
+        ("POST", "/campaigns", '{"campaign_schedule": %s, "name": %s}'),
+        ("PATCH", "/campaigns/{id}", '{"campaign_schedule": %s, "name": %s}'),
+        ("PATCH", "/campaigns/{id}", '{"campaign_schedule": %s, "pl_value": %s}'),
+        ("POST", "/campaigns/{id}/duplicate", '{"campaign_schedule": %s, "name": %s}'),
+    ],
+)
+def test_a_body_that_no_answer_could_repeat_is_refused(
+    api: Any, sandbox: SandboxClient, method: str, path: str, body: str, value: str
+) -> None:
+    campaign = sandbox.add_campaign()
+    before = sandbox.campaigns()
+    answer = api(
+        method,
+        path.replace("{id}", campaign),
+        data=body % (json.dumps(SCHEDULE), value),
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "Bad Request"
+    assert sandbox.campaigns() == before
+
+
+def test_a_lead_that_no_answer_could_repeat_is_refused(api: Any, sandbox: SandboxClient) -> None:
+    body = r'{"campaign_id": "%s", "leads": [{"email": "a@example.com", "first_name": "\ud800"}]}'
+    campaign = sandbox.add_campaign()
+    answer = api.post("/leads/add", data=body % campaign, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]) == (400, "Bad Request")
 
 
 def test_the_102_time_zones_are_taken_and_no_other(api: Any, sandbox: SandboxClient) -> None:

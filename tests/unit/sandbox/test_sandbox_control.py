@@ -76,6 +76,76 @@ def test_a_wrong_campaign_is_refused(sandbox: SandboxClient, wrong: dict[str, An
     assert sandbox.campaigns() == []
 
 
+HUGE = "99999999999999999999"
+CHOSEN = "00000000-0000-4000-8000-000000000001"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", f"/campaigns/{CHOSEN}", '{"fields": {"name": null}}'),
+        ("PATCH", f"/campaigns/{CHOSEN}", '{"fields": {"name": ["x"]}}'),
+        ("PATCH", f"/campaigns/{CHOSEN}", f'{{"fields": {{"open_tracking": true}}, "status": {HUGE}}}'),
+        ("PATCH", f"/campaigns/{CHOSEN}", f'{{"fields": {{"open_tracking": true}}, "not_sending_status": -{HUGE}}}'),
+        ("PATCH", f"/campaigns/{CHOSEN}", r'{"fields": {"open_tracking": true, "daily_limit": "\ud800"}}'),
+        ("PATCH", f"/campaigns/{CHOSEN}", '{"fields": {"open_tracking": true, "daily_limit": 1e999}}'),
+        ("PATCH", f"/campaigns/{CHOSEN}", r'{"fields": {"open_tracking": true}, "tags": ["\ud800"]}'),
+        ("POST", f"/campaigns/{CHOSEN}/script", f'{{"steps": [[0, {HUGE}]]}}'),
+        ("POST", f"/campaigns/{CHOSEN}/script", f'{{"steps": [[0, 1, {HUGE}]]}}'),
+        ("POST", "/campaigns", r'{"name": "\ud800"}'),
+        ("POST", "/campaigns", r'{"\ud800": 1}'),
+        ("POST", "/campaigns", f'{{"status": {HUGE}}}'),
+        ("POST", "/campaigns", f'{{"status": "{HUGE}"}}'),
+        ("POST", "/campaigns", f'{{"not_sending_status": {HUGE}}}'),
+        ("POST", "/campaigns", '{"sending_status": {"summary": NaN}}'),
+        ("POST", "/keys", r'{"name": "\ud800"}'),
+        ("PUT", f"/workspaces/{CHOSEN}", r'{"name": "\ud800"}'),
+        ("POST", "/faults", r'{"kind": "fields", "fields": {"name": "\ud800"}}'),
+        ("POST", "/faults", r'{"kind": "body", "text": "\ud800"}'),
+        ("POST", "/faults", '{"kind": "error", "retry_after": 1e300, "retry_after_date": true}'),
+        ("POST", "/clock", '{"advance": 1e300}'),
+        ("POST", "/clock", '{"advance": 1e999}'),
+        ("PATCH", "/settings", '{"clock_offset": -1e300}'),
+        ("PATCH", "/settings", '{"latency": 1e999}'),
+        ("PATCH", "/settings", f'{{"default_script": [[0, {HUGE}]]}}'),
+        ("GET", f"/campaigns?status={HUGE}", None),
+        ("GET", f"/requests?after={HUGE}", None),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_as_a_whole(
+    sandbox: SandboxClient, api: Any, method: str, path: str, body: str | None
+) -> None:
+    def state() -> list[Any]:
+        control = f"{sandbox.url}/_sandbox"
+        names = ("campaigns", "faults", "keys", "workspaces", "settings", f"campaigns/{CHOSEN}")
+        return [requests.get(f"{control}/{name}", timeout=10).json() for name in names]
+
+    sandbox.add_campaign(id=CHOSEN, script=[(0, "active")])
+    before = state()
+    headers = {"Content-Type": "application/json"}
+    answer = requests.request(method, f"{sandbox.url}/_sandbox{path}", data=body, headers=headers, timeout=10)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["detail"]
+    assert state() == before
+    assert sandbox.add_campaign("What was refused leaves nothing in the way")
+
+
+def test_a_status_may_be_any_number_that_the_database_takes(sandbox: SandboxClient, api: Any) -> None:
+    largest = 2**63 - 1
+    campaign = sandbox.add_campaign(status=largest, not_sending_status=-largest)
+    read = api.get(f"/campaigns/{campaign}").json()
+    assert (read["status"], read["not_sending_status"]) == (largest, -largest)
+
+
+def test_the_clock_goes_a_century_ahead_and_no_further(sandbox: SandboxClient, api: Any) -> None:
+    for century in (3_155_760_000, -3_155_760_000):
+        sandbox.reset()
+        sandbox.advance_clock(century)
+        assert api.get(f"/campaigns/{sandbox.add_campaign()}").json()["timestamp_created"].endswith("Z")
+        with pytest.raises(SandboxError, match="clock_offset"):
+            sandbox.advance_clock(century / 1000)
+
+
 def test_what_is_not_there(sandbox: SandboxClient) -> None:
     unknown = str(uuid.uuid4())
     for call in (sandbox.campaign, sandbox.pause, sandbox.delete, sandbox.trip_bounce_protection):
