@@ -148,6 +148,7 @@ class Wire:
             await self._piece(piece)
             await asyncio.sleep(0)
             if self.transport.is_closing():
+                await self._until_gone()
                 return
         await self._end()
 

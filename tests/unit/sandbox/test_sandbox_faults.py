@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import http.client
 import json
@@ -9,13 +10,19 @@ import socket
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 import requests
 
+from airflow_provider_instantly.sandbox.answers import Answer
 from airflow_provider_instantly.sandbox.client import SandboxError
+from airflow_provider_instantly.sandbox.faults import OversizeFault
+from airflow_provider_instantly.sandbox.wire import Wire
 
 if TYPE_CHECKING:
+    from starlette.types import Message
+
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
 LIST = "/api/v2/campaigns"
@@ -121,6 +128,31 @@ def test_a_fault_for_a_client_that_is_gone_harms_nobody(sandbox: SandboxClient, 
     time.sleep(0.3)
     assert sandbox.activations(campaign) == 1
     assert api.status(campaign) == 1
+
+
+def test_a_client_that_leaves_in_a_flood_is_waited_for_until_the_server_knows() -> None:
+    """Otherwise the server takes the answer for one that was forgotten halfway, and prints an error."""
+
+    async def leave() -> None:
+        known = asyncio.Event()
+
+        async def receive() -> Message:
+            await known.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(_message: Message) -> None:
+            pass
+
+        transport = mock.Mock(asyncio.Transport)
+        transport.is_closing.return_value = True
+        wire = Wire(transport, asyncio.Event(), receive, send)
+        answering = asyncio.create_task(wire.answer(Answer(200, b"{}"), OversizeFault(kind="oversize")))
+        await asyncio.sleep(0.05)
+        assert not answering.done()
+        known.set()
+        await asyncio.wait_for(answering, 10)
+
+    asyncio.run(leave())
 
 
 def test_a_request_that_breaks_off_has_no_effect(sandbox: SandboxClient, api: Any) -> None:
