@@ -267,7 +267,13 @@ def _new_session(endpoint: Endpoint) -> requests.Session:
                 pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), {"response_class": response_class})
             return pool
 
-    session = requests.Session()
+    class Session(requests.Session):
+        """Knows no redirects: it would read the whole body of one, however large, though it is not to be followed."""
+
+        def get_redirect_target(self, resp: requests.Response) -> None:
+            """None."""
+
+    session = Session()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     # All requests go to one host, so the environment is asked once; a session would ask it for each of them.
     session.trust_env = False
