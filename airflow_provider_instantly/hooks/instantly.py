@@ -339,8 +339,8 @@ class InstantlyHook(BaseHook):
 
     def _not_found(self) -> InstantlyConfigurationError:
         return InstantlyConfigurationError(
-            f"There is no Airflow connection {self.instantly_conn_id!r}. Add one of type instantly, with an "
-            "Instantly API V2 key as its password."
+            f"There is no Airflow connection {self.instantly_conn_id!r} (Airflow 3 says the same where it could not "
+            "look it up just now). Add one of type instantly, with an Instantly API V2 key as its password."
         )
 
     def _not_looked_up(self, error: Exception) -> ConnectionLookupError:
