@@ -39,6 +39,21 @@ def seconds(name: str, value: object, *, low: float = 0.0, high: float = MAX_SEC
     return float(value)
 
 
+def hold(name: str, value: object, *, timeout: float) -> float:
+    """
+    Return how long a target must be seen to hold, in seconds.
+
+    :param name: the parameter's name.
+    :param value: a number of seconds, a ``timedelta``, or None for not at all.
+    :param timeout: seconds after which the wait fails.
+    :raises ValueError: if it is no length of time, or one that no wait lasts.
+    """
+    held = 0.0 if value is None else seconds(name, value)
+    if held > timeout:
+        raise ValueError(f"{name} must not be longer than timeout, or the wait fails always: {held:g} > {timeout:g} s.")
+    return held
+
+
 def flag(name: str, value: object) -> bool:
     """
     Return a switch.

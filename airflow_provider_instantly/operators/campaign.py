@@ -95,11 +95,13 @@ class ActivateCampaignOperator(BaseOperator):
         self.deferrable = arguments.flag("deferrable", deferrable)
         self.timeout = arguments.seconds("timeout", timeout)
         self.poll_interval = arguments.seconds("poll_interval", poll_interval, low=arguments.MIN_POLL_INTERVAL)
-        self.stable_for = 0.0 if stable_for is None else arguments.seconds("stable_for", stable_for)
+        self.stable_for = arguments.hold("stable_for", stable_for, timeout=self.timeout)
         self.reactivate_stopped = arguments.flag("reactivate_stopped", reactivate_stopped)
         self.resume_paused = arguments.flag("resume_paused", resume_paused)
         self.check_before = arguments.flag("check_before", check_before)
         self.pause_on_kill = arguments.flag("pause_on_kill", pause_on_kill)
+        if not self.wait_for_active and (self.stable_for or self.pause_on_kill):
+            raise ValueError("stable_for and pause_on_kill are about the wait: they need wait_for_active=True.")
         self._is_killed = False
         self._pause_if_own: Callable[[], str] | None = None
 

@@ -114,7 +114,7 @@ class CampaignStatusSensor(BaseSensorOperator):
         self.campaign_id = campaign_id
         self.target_statuses = arguments.statuses("target_statuses", target_statuses)
         self.failed_statuses = arguments.statuses("failed_statuses", failed_statuses, may_be_empty=True)
-        self.stable_for = 0.0 if stable_for is None else arguments.seconds("stable_for", stable_for)
+        self.stable_for = arguments.hold("stable_for", stable_for, timeout=self.timeout)
         self.instantly_conn_id = arguments.connection_id("instantly_conn_id", instantly_conn_id)
         self.failure_budget = arguments.seconds("failure_budget", failure_budget)
         self.fail_fast = arguments.flag("fail_fast", fail_fast)

@@ -7,7 +7,7 @@ A schedule says which tasks run, and what happens just before, or instead of, th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -202,6 +202,13 @@ SCRIPTS: Final = st.one_of(
     ),
 )
 
+
+def _possible(plan: LaunchPlan | WaitPlan) -> LaunchPlan | WaitPlan:
+    """A target that has to hold longer than the wait lasts, or without a wait, is refused while the DAG is parsed."""
+    waits = not isinstance(plan, LaunchPlan) or plan.wait
+    return replace(plan, stable_for=min(plan.stable_for, plan.timeout) if waits else 0.0)
+
+
 _LAUNCHES: Final = st.builds(
     LaunchPlan,
     wait=st.sampled_from(["", "", "worker", "deferred", "shared"]),
@@ -212,7 +219,7 @@ _LAUNCHES: Final = st.builds(
     timeout=st.sampled_from([30.0, 300.0]),
     retries=st.integers(0, 2),
     clears=st.sampled_from([0, 0, 1]),
-)
+).map(_possible)
 _WAITS: Final = st.builds(
     WaitPlan,
     mode=st.sampled_from(["poke", "reschedule", "deferred", "shared", "from_trigger"]),
@@ -225,7 +232,7 @@ _WAITS: Final = st.builds(
     silent_fail=st.sampled_from([False, False, False, True]),
     retries=st.integers(0, 1),
     clears=st.sampled_from([0, 0, 1]),
-)
+).map(_possible)
 #: Early requests are where launches are decided, so most things happen there.
 _MOMENT: Final = st.one_of(st.integers(1, 6), st.integers(1, 12), st.integers(1, 30))
 

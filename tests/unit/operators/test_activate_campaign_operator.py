@@ -333,7 +333,10 @@ def test_a_template_is_rendered(sandbox: SandboxClient, run_task: Any) -> None:
         ({"timeout": -1}, "timeout"),
         ({"timeout": "3600"}, "timeout"),
         ({"poll_interval": 0}, "poll_interval"),
-        ({"stable_for": -1}, "stable_for"),
+        ({"stable_for": -1, "wait_for_active": True}, "stable_for"),
+        ({"stable_for": 5}, "stable_for .* wait_for_active=True"),
+        ({"pause_on_kill": True}, "pause_on_kill .* wait_for_active=True"),
+        ({"stable_for": 901, "timeout": 900, "wait_for_active": True}, "stable_for .* timeout"),
         ({"wait_for_active": "no"}, "wait_for_active"),
         ({"deferrable": None}, "deferrable"),
         ({"reactivate_stopped": 1}, "reactivate_stopped"),
@@ -973,7 +976,7 @@ def test_stopped_during_the_wait(
 ) -> None:
     campaign_id = sandbox.add_campaign(NAME, script=[(0, "active"), (0.2, status)])
 
-    run = run_task(operator(campaign_id, wait_for_active=True, stable_for=30, **wait))
+    run = run_task(operator(campaign_id, wait_for_active=True, stable_for=10, **wait))
 
     assert isinstance(run.error, CampaignStoppedError)
     assert isinstance(run.error, AirflowFailException)
@@ -988,7 +991,7 @@ def test_what_this_run_did_not_activate_it_does_not_claim(
 ) -> None:
     campaign_id = sandbox.add_campaign(NAME, script=[(0, "active"), (0.2, BOUNCED)], running=True)
 
-    run = run_task(operator(campaign_id, wait_for_active=True, stable_for=30, **wait))
+    run = run_task(operator(campaign_id, wait_for_active=True, stable_for=10, **wait))
 
     assert isinstance(run.error, CampaignStoppedError)
     assert "activated" not in str(run.error)

@@ -148,13 +148,13 @@ SCENARIOS = {
     ),
     "Active that holds": Scenario((DRAFT, ACTIVE), sensor={"stable_for": 0.3}),
     "Active that does not hold": Scenario(
-        (ACTIVE, ACTIVE, UNHEALTHY), CampaignStoppedError, campaign_requests=3, sensor={"stable_for": 30}
+        (ACTIVE, ACTIVE, UNHEALTHY), CampaignStoppedError, campaign_requests=3, sensor={"stable_for": 10}
     ),
     "Active that holds at the second attempt": Scenario(
         (ACTIVE, ACTIVE, PAUSED, ACTIVE), sensor={"stable_for": timedelta(seconds=0.2)}
     ),
     "Active that had no time to hold": Scenario(
-        (ACTIVE,), AirflowSensorTimeout, sensor={"stable_for": 30, "timeout": 0.25}
+        (DRAFT, ACTIVE), AirflowSensorTimeout, sensor={"stable_for": 0.25, "timeout": 0.25}
     ),
     "no answer at the first look": Scenario((error(503), DRAFT, ACTIVE), campaign_requests=3),
     "no answer for too long": Scenario(
@@ -855,6 +855,7 @@ def test_a_stop_in_an_event_fails_with_its_reason() -> None:
         ({"stable_for": -1}, "stable_for"),
         ({"stable_for": "900"}, "stable_for"),
         ({"stable_for": float("nan")}, "stable_for"),
+        ({"stable_for": 901, "timeout": 900}, "stable_for must not be longer than timeout"),
         ({"failure_budget": True}, "failure_budget"),
         ({"failure_budget": None}, "failure_budget"),
         ({"poke_interval": 0}, "poke_interval"),
