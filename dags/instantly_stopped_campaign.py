@@ -1,4 +1,4 @@
-"""Runs whenever Instantly stops a campaign of the workspace, whoever launched it. Needs Airflow 3.3 or later."""
+"""Runs whenever Instantly stops a campaign of the workspace, whoever launched it. Needs Airflow 3.0 or later."""
 
 from __future__ import annotations
 
