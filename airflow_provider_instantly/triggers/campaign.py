@@ -172,7 +172,7 @@ class CampaignStatusTrigger(_PollingTrigger):
         }
 
     async def run(self) -> AsyncGenerator[TriggerEvent, None]:
-        """The same, closed before it fires: `dag.test` ends the event loop then, and complains of what is still open."""
+        """The same, closed before it fires: `dag.test` ends the event loop then, and complains of what is open."""
         async with aclosing(super().run()) as events:
             event = await anext(events, None)
         if event is not None:
