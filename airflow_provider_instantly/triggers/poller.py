@@ -12,6 +12,7 @@ import heapq
 import math
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -75,6 +76,11 @@ class Watcher:
         if self.wait is None or self.untaken:
             return True
         return not self.wait.is_unmoved_by(snapshot.campaigns, now=snapshot.now)
+
+    @cached_property
+    def limit(self) -> float:
+        """When its wait ends undecided, in seconds since the epoch. It is told the time then, whoever else is due."""
+        return math.inf if self.wait is None else self.wait.goal.limit[0]
 
     @property
     def next_report(self) -> float:
@@ -165,8 +171,11 @@ class Poller:
             due = _next_on_grid(now, poll_interval)
         ids = None if campaign_ids is None else frozenset(campaign_ids)
         watcher = Watcher(ids, poll_interval, due, wait)
+        # Whose end has passed already, as it may in a restart of the triggerer, has its one look too.
+        if (end := max(watcher.limit, now)) < due:
+            watcher.due = _next_on_grid(end, poll_interval)
         self._watchers.add(watcher)
-        self._expect(due)
+        self._expect(watcher.due)
         try:
             yield watcher
         finally:
@@ -181,7 +190,10 @@ class Poller:
         :param delay: seconds, as the policy decided.
         """
         if delay != watcher.poll_interval:
-            watcher.due = _next_on_grid(self.clock() + delay, watcher.poll_interval)
+            now = self.clock()
+            # However late it took the look in, its end stays where it is.
+            moment = min(now + delay, max(watcher.limit, now))
+            watcher.due = _next_on_grid(moment, watcher.poll_interval)
             self._expect(watcher.due)
 
     def _expect(self, due: float) -> None:
@@ -213,6 +225,9 @@ class Poller:
                     # Counted from the look's beginning: a workspace of many pages is not looked at less often.
                     next_look = now + watcher.poll_interval * interval_part
                     watcher.due = max(next_look, snapshot.now + watcher.poll_interval * _REST, self._resume_at)
+                    # Also in a pause: then it is only told the time.
+                    if snapshot.now < watcher.limit < watcher.due:
+                        watcher.due = _next_on_grid(watcher.limit, watcher.poll_interval)
                 self._find_next_due()
                 # A snapshot wakes all waiters of the group, and most looks are no news to anybody.
                 if told := self._told(snapshot):
@@ -294,7 +309,8 @@ _pollers = WeakKeyDictionary()
 
 def _next_on_grid(moment: float, poll_interval: float) -> float:
     grid = min(_GRID[0], _GRID[1] * poll_interval)
-    return math.ceil(moment / grid) * grid
+    # Never before it, were it by a rounding error: a wait that is looked for before its end has another look.
+    return max(math.ceil(moment / grid) * grid, moment)
 
 
 def _has_lost_its_key(seen: Mapping[str, Campaign | InstantlyError], error: InstantlyError | None) -> bool:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.triggers.poller import Snapshot, Watcher
 
 CONN = "instantly_default"
-ACTIVE = 1
+ACTIVE, PAUSED = 1, 2
 
 
 @dataclass
@@ -480,6 +480,153 @@ def test_who_has_not_taken_a_look_in_is_told_of_the_next_whatever_it_shows(virtu
     assert virtually(watch()) >= 1_000_025 + 25.0
 
 
+# The end of a wait
+
+
+def waiting(cid: str, interval: float, **ends: float) -> CampaignStatusTrigger:
+    """A wait whose ``deadline`` or ``overdue_at`` is so many seconds away."""
+    moments: dict[str, Any] = {name: now() + seconds for name, seconds in ends.items()}
+    return CampaignStatusTrigger(cid, poll_interval=interval, timeout=ends.get("deadline"), **moments)
+
+
+async def beside_a_long_wait(group: Group, cid: str, interval: float, *waits: Any) -> list[Any]:
+    """Wait for others while somebody who does not care waits for hours."""
+    long = asyncio.create_task(ended(waiting(cid, interval, deadline=86_400), group))
+    try:
+        return list(await asyncio.gather(*waits))
+    finally:
+        long.cancel()
+        await asyncio.gather(long, return_exceptions=True)
+        await group.aclose()
+
+
+@pytest.mark.parametrize(
+    ("end", "verdict"), [("deadline", policy.Verdict.TIMED_OUT), ("overdue_at", policy.Verdict.OVERDUE)]
+)
+@pytest.mark.parametrize("joins", [0.0, 30.0, 1700.0])
+@pytest.mark.parametrize("seconds", [-5.0, 0.3, 100.0, 1750.0])
+def test_a_wait_that_joins_between_two_beats_ends_in_time(
+    virtually: Any, end: str, verdict: policy.Verdict, joins: float, seconds: float
+) -> None:
+    """A triggerer that is started again takes up waits of which little time is left."""
+    ids = virtually.instantly.add(2)
+
+    async def join(group: Group) -> tuple[str, float]:
+        await asyncio.sleep(joins)
+        return await ended(waiting(ids[0], 1800.0, **{end: seconds}), group)
+
+    async def watch() -> list[Any]:
+        group = Group(Poller(CONN))
+        return await beside_a_long_wait(group, ids[1], 1800.0, join(group))
+
+    [(told, when)] = virtually(watch())
+
+    assert told == verdict
+    assert 0 <= when - (1_000_000 + joins + max(seconds, 0.0)) <= 1.0
+    [*_, last] = [moment for moment, what in virtually.instantly.requests if what in (ids[0], "list")]
+    assert last == when, "it looked once more before it gave up"
+    assert len(virtually.instantly.requests) <= 6
+
+
+def test_a_campaign_that_arrives_just_before_the_end_of_a_wait_that_joined_late_has_arrived(virtually: Any) -> None:
+    ids = virtually.instantly.add(2)
+
+    async def join(group: Group) -> tuple[str, float]:
+        await asyncio.sleep(30)
+        return await ended(waiting(ids[0], 1800.0, deadline=100), group)
+
+    async def launch() -> None:
+        await asyncio.sleep(129)
+        virtually.instantly.statuses[ids[0]] = ACTIVE
+
+    async def watch() -> list[Any]:
+        group = Group(Poller(CONN))
+        return await beside_a_long_wait(group, ids[1], 1800.0, join(group), launch())
+
+    [(told, _), _] = virtually(watch())
+
+    assert told == policy.Verdict.REACHED
+
+
+@pytest.mark.parametrize("interval", [10.0, 1800.0])
+@pytest.mark.parametrize("joins", [0.5, 5.0, 100.0, 200.0])
+def test_a_wait_that_joins_in_a_pause_ends_in_time_and_asks_nothing(
+    virtually: Any, interval: float, joins: float
+) -> None:
+    ids = virtually.instantly.add(2)
+    virtually.instantly.answer = refuse_once_at(1_000_000, rate_limited(290))
+
+    async def join(group: Group) -> tuple[str, float]:
+        await asyncio.sleep(joins)
+        return await ended(waiting(ids[0], interval, deadline=60), group)
+
+    async def watch() -> list[Any]:
+        group = Group(Poller(CONN))
+        return await beside_a_long_wait(group, ids[1], interval, join(group))
+
+    [(told, when)] = virtually(watch())
+
+    assert told == policy.Verdict.TIMED_OUT
+    assert 0 <= when - (1_000_060 + joins) <= 1.0
+    assert len(virtually.instantly.requests) == 1, "the one that was refused"
+
+
+def test_waits_end_in_time_in_a_pause_that_began_after_their_page_was_read(virtually: Any) -> None:
+    ids = virtually.instantly.add(200, PAUSED)
+    virtually.instantly.answer = refuse_once_at(1_000_005, rate_limited(290), skip=1)
+
+    async def watch() -> list[Any]:
+        group = Group(Poller(CONN))
+        ends = await asyncio.gather(*(ended(waiting(cid, 10.0, deadline=60), group) for cid in ids))
+        await group.aclose()
+        return list(ends)
+
+    ends = virtually(watch())
+
+    assert {told for told, _ in ends} == {policy.Verdict.TIMED_OUT}
+    assert 1_000_060 <= min(when for _, when in ends) <= max(when for _, when in ends) <= 1_000_061
+    assert len(virtually.instantly.requests) == 4, "two looks of two pages, and none in the pause"
+
+
+def test_a_wait_that_takes_a_look_in_late_ends_in_time(virtually: Any) -> None:
+    [cid] = virtually.instantly.add(1)
+
+    async def watch() -> tuple[str, float]:
+        group = Group(Poller(CONN))
+        end = await ended(waiting(cid, 60.0, deadline=50), group, stalls=range(1))
+        await group.aclose()
+        return end
+
+    told, when = virtually(watch())
+
+    assert told == policy.Verdict.TIMED_OUT
+    assert 1_000_050 <= when <= 1_000_051
+
+
+@pytest.mark.parametrize("interval", [60.0, 1800.0])
+def test_waits_that_join_with_little_time_left_do_not_multiply_the_requests(virtually: Any, interval: float) -> None:
+    """A thousand waits are taken up one after the other; some should have ended long ago, some have a minute left."""
+    count, spread = 1000, 60.0
+    ids = virtually.instantly.add(count)
+    ends = [-30.0 + (spread + 30.0) * number / count for number in range(count)]
+
+    async def join(group: Group, number: int) -> float:
+        await asyncio.sleep(10 + 5 * number / count)
+        limit = now() + max(ends[number], 0.0)
+        _, when = await ended(waiting(ids[number], interval, deadline=ends[number]), group)
+        return when - limit
+
+    async def watch() -> list[Any]:
+        group = Group(Poller(CONN))
+        return await beside_a_long_wait(group, ids[0], interval, *(join(group, number) for number in range(count)))
+
+    late = virtually(watch())
+
+    assert 0 <= min(late) <= max(late) <= 1.0
+    looks = len({when for when, _ in virtually.instantly.requests})
+    assert looks <= 5 + spread + 3, "one a second, for all that join or end in it"
+
+
 # Errors
 
 
@@ -530,6 +677,13 @@ async def reached(trigger: CampaignStatusTrigger, group: Group, stalls: range = 
 
     :param stalls: the snapshots that it comes to only half a minute later.
     """
+    verdict, when = await ended(trigger, group, stalls)
+    assert verdict == policy.Verdict.REACHED
+    return when
+
+
+async def ended(trigger: CampaignStatusTrigger, group: Group, stalls: range = range(0)) -> tuple[str, float]:
+    """Run a trigger like `reached`, and return what it fired of its campaign, and when."""
     queue: asyncio.Queue[Snapshot] = asyncio.Queue()
     group.queues.add(queue)
 
@@ -542,8 +696,7 @@ async def reached(trigger: CampaignStatusTrigger, group: Group, stalls: range = 
     async with aclosing(stream()) as snapshots, aclosing(trigger._events(group.poller, snapshots)) as events:
         event = await anext(events)
     group.queues.discard(queue)
-    assert event.payload["campaigns"][0]["verdict"] == policy.Verdict.REACHED
-    return now()
+    return event.payload["campaigns"][0]["verdict"], now()
 
 
 @pytest.mark.parametrize("stable_for", [3.0, 9.0, 60.0])
