@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.policy import Wait
 
-#: A waiter whose next look is due within this part of its interval is served by the present beat.
+#: A waiter whose next look is due within this part of its interval is served by the present beat, if its last look is
+#: as long ago: where it does not want to look at its interval but at a deadline, that stays due however often it looks.
 _RIDE_ALONG: Final = 0.5
 #: However long a look took, the server is left alone for this part of the interval before the next.
 _REST: Final = 0.2
@@ -57,6 +58,7 @@ class Watcher:
     :param poll_interval: seconds between two looks.
     :param due: when it wants to look next, in seconds since the epoch.
     :param wait: what decides for it, and so knows what is no news to it; without one, everything is.
+    :param rides_from: from when on it may be looked at before it is due.
     :param untaken: how many snapshots it was told of and has not taken in. While there are any, it is told of each
         look: what it would make of one is not known.
     """
@@ -65,7 +67,25 @@ class Watcher:
     poll_interval: float
     due: float
     wait: Wait | None = None
+    rides_from: float = -math.inf
     untaken: int = 0
+
+    def wants(self, now: float) -> bool:
+        """
+        Whether it is part of a look.
+
+        :param now: when the look begins.
+        """
+        return self.due <= now or (self.rides_from <= now and self.due <= now + _RIDE_ALONG * self.poll_interval)
+
+    def note_look(self, now: float) -> None:
+        """
+        Keep it to two looks an interval: one that came early, as at the end of a hold, stands for one that rides along.
+
+        :param now: when the look begins that it is part of.
+        """
+        was_early = now < self.rides_from
+        self.rides_from = now + self.poll_interval * (1.0 if was_early else _RIDE_ALONG)
 
     def is_told(self, snapshot: Snapshot) -> bool:
         """
@@ -260,7 +280,9 @@ class Poller:
                 continue
 
     async def _look(self, hook: InstantlyHook, now: float) -> Snapshot:
-        fed = [w for w in self._watchers if w.due <= now + _RIDE_ALONG * w.poll_interval]
+        fed = [watcher for watcher in self._watchers if watcher.wants(now)]
+        for watcher in fed:
+            watcher.note_look(now)
         seen, error = await self._read(hook, fed)
         if _has_lost_its_key(seen, error):
             # A key that was replaced since this poller began: the connection knows the new one.

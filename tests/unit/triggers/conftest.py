@@ -22,8 +22,10 @@ from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.triggers import campaign, poller
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 
+    from airflow_provider_instantly.api.campaign import Campaign
+    from airflow_provider_instantly.api.errors import InstantlyError
     from airflow_provider_instantly.api.protocol import Json, Request
 
 T = TypeVar("T")
@@ -74,6 +76,7 @@ class InstantlyInVirtualTime:
     latency: float = 0.0
     answer: Callable[[Request], None] = lambda request: None
     requests: list[tuple[float, str]] = field(default_factory=list)
+    looks: list[tuple[float, list[str]]] = field(default_factory=list)
     open_hooks: int = 0
 
     def add(self, count: int, status: int = 0) -> list[str]:
@@ -86,6 +89,10 @@ class InstantlyInVirtualTime:
     def since(self, moment: float) -> list[str]:
         """The requests from a moment on, as ``list`` or the campaign's id."""
         return [what for when, what in self.requests if when >= moment]
+
+    def looks_at(self, campaign_id: str) -> list[float]:
+        """When it was asked for a campaign, alone or among others."""
+        return [when for when, ids in self.looks if campaign_id in ids]
 
     async def reply(self, request: Request) -> Json:
         """Answer a request."""
@@ -124,6 +131,12 @@ class HookInVirtualTime(InstantlyHook):
     async def aget_conn(self) -> Any:
         """Return something with the calls of a transport."""
         return self
+
+    async def aread_campaigns(self, campaign_ids: Iterable[str]) -> Mapping[str, Campaign | InstantlyError]:
+        """Note who is looked at."""
+        ids = list(campaign_ids)
+        self.instantly.looks.append((asyncio.get_running_loop().time(), ids))
+        return await super().aread_campaigns(ids)
 
     async def call(self, request: Request, *, max_retries: int | None = None) -> Json:
         """Stand in for the transport's call."""

@@ -627,6 +627,82 @@ def test_waits_that_join_with_little_time_left_do_not_multiply_the_requests(virt
     assert looks <= 5 + spread + 3, "one a second, for all that join or end in it"
 
 
+# Beside a quicker one
+
+
+def most_looks(seconds: float, interval: float) -> float:
+    """What is promised: two for each interval, of which a twentieth is drawn forward, and one at the end."""
+    return 2 * (seconds / (0.95 * interval) + 1) + 1
+
+
+def flap(instantly: Any, cid: str, every: float) -> asyncio.Task[None]:
+    """Let a campaign go Active and be paused by turns."""
+
+    async def turn() -> None:
+        while True:
+            await asyncio.sleep(every)
+            instantly.statuses[cid] = PAUSED if instantly.statuses[cid] == ACTIVE else ACTIVE
+
+    return asyncio.create_task(turn())
+
+
+@pytest.mark.parametrize("seconds", [59.0, 85.0, 300.0, 330.0])
+@pytest.mark.parametrize("pace", [1.0, 7.0, 20.0])
+def test_a_wait_that_ends_soon_is_not_looked_at_with_every_beat_of_a_quicker_one(
+    virtually: Any, pace: float, seconds: float
+) -> None:
+    quick, slow = virtually.instantly.add(2)
+
+    async def watch() -> list[Any]:
+        group = Group(Poller(CONN))
+        return await beside_a_long_wait(group, quick, pace, ended(waiting(slow, 60.0, deadline=seconds), group))
+
+    [(told, when)] = virtually(watch())
+
+    assert told == policy.Verdict.TIMED_OUT
+    assert seconds <= when - 1_000_000 <= seconds + 1
+    assert len(virtually.instantly.looks_at(slow)) <= most_looks(seconds, 60.0)
+
+
+@pytest.mark.parametrize("stable_for", [25.0, 55.0, 170.0])
+def test_a_hold_that_ends_soon_is_not_looked_at_with_every_beat_of_a_quicker_one(
+    virtually: Any, stable_for: float
+) -> None:
+    [quick] = virtually.instantly.add(1)
+    [slow] = virtually.instantly.add(1, ACTIVE)
+
+    async def watch() -> list[float]:
+        group = Group(Poller(CONN))
+        trigger = CampaignStatusTrigger(slow, poll_interval=60.0, stable_for=stable_for)
+        return await beside_a_long_wait(group, quick, 1.0, reached(trigger, group))
+
+    [when] = virtually(watch())
+
+    assert 0 <= when - 1_000_000 - stable_for <= 1
+    assert len(virtually.instantly.looks_at(slow)) <= most_looks(stable_for, 60.0)
+
+
+@pytest.mark.parametrize("every", [2.0, 31.0, 45.0])
+@pytest.mark.parametrize("stable_for", [3.0, 29.0, 40.0])
+def test_holds_that_break_do_not_multiply_the_looks(virtually: Any, stable_for: float, every: float) -> None:
+    quick, slow = virtually.instantly.add(2)
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        flapping = flap(virtually.instantly, slow, every)
+        trigger = CampaignStatusTrigger(
+            slow, poll_interval=60.0, stable_for=stable_for, target_statuses=[ACTIVE], deadline=now() + 3600
+        )
+        await beside_a_long_wait(group, quick, 1.0, ended(trigger, group))
+        flapping.cancel()
+        await asyncio.gather(flapping, return_exceptions=True)
+
+    virtually(watch())
+
+    looks = virtually.instantly.looks_at(slow)
+    assert len(looks) <= most_looks(looks[-1] - 1_000_000, 60.0)
+
+
 # Errors
 
 
@@ -868,6 +944,92 @@ def test_nobody_waits_longer_than_its_interval_and_nobody_is_read_too_often(
     # the first look at a workspace of unknown size also reads its two pages.
     allowed = sum((2 * stay / (interval * 0.95) + 2) * len(set(which)) for _, _, stay, interval, which in waiters)
     assert len(virtually.instantly.requests) <= allowed + 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A wait for a campaign of its own, and what happens to that."""
+
+    joins: float
+    seconds: float
+    interval: float
+    stable_for: float
+    changes: list[tuple[float, int]]
+
+    async def play(self, group: Group, instantly: Any, cid: str) -> tuple[float, str, float]:
+        """Wait, and return when the wait began, how it ended and when."""
+        await asyncio.sleep(self.joins)
+        began = now()
+        trigger = CampaignStatusTrigger(
+            cid, poll_interval=self.interval, stable_for=self.stable_for, deadline=began + self.seconds
+        )
+        changing = asyncio.create_task(self._change(instantly, cid))
+        verdict, when = await ended(trigger, group)
+        changing.cancel()
+        await asyncio.gather(changing, return_exceptions=True)
+        return began, verdict, when
+
+    async def _change(self, instantly: Any, cid: str) -> None:
+        for pause, status in self.changes:
+            await asyncio.sleep(pause)
+            instantly.statuses[cid] = status
+
+
+plans = st.lists(
+    st.builds(
+        Plan,
+        joins=st.floats(0, 100),
+        seconds=st.floats(-5, 200),
+        interval=st.sampled_from([0.5, 1.0, 7.0, 45.0, 60.0, 1800.0]),
+        stable_for=st.sampled_from([0.0, 0.0, 3.0, 25.0, 50.0]),
+        changes=st.lists(st.tuples(st.floats(0.1, 60), st.sampled_from([0, ACTIVE, ACTIVE, PAUSED])), max_size=6),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    plans=plans,
+    latency=st.sampled_from([0.0, 0.05, 0.4]),
+    refusals=st.lists(st.tuples(st.floats(0, 200), st.sampled_from([2.0, 30.0, 290.0])), max_size=2),
+)
+def test_every_wait_ends_in_time_and_is_looked_at_twice_an_interval_at_most(
+    virtually: Any, plans: list[Plan], latency: float, refusals: list[tuple[float, float]]
+) -> None:
+    instantly = virtually.instantly
+    instantly.requests.clear()
+    instantly.looks.clear()
+    instantly.statuses.clear()
+    instantly.latency = latency
+    ids = instantly.add(len(plans))
+    to_come, pauses = sorted(refusals), []
+
+    def answer(request: Request) -> None:
+        if to_come and now() >= 1_000_000 + to_come[0][0]:
+            _, seconds = to_come.pop(0)
+            pauses.append((now(), now() + seconds))
+            raise rate_limited(seconds)
+
+    instantly.answer = answer
+
+    async def watch() -> list[tuple[float, str, float]]:
+        group = Group(Poller(CONN))
+        ends = await asyncio.gather(*(p.play(group, instantly, cid) for p, cid in zip(plans, ids, strict=True)))
+        await group.aclose()
+        return list(ends)
+
+    ends = virtually(watch())
+
+    look = latency * (len(ids) + 4)
+    for plan, cid, (began, verdict, when) in zip(plans, ids, ends, strict=True):
+        limit = began + max(plan.seconds, 0.0)
+        assert when <= limit + 1.0 + 2 * look + 1e-6
+        assert verdict == policy.Verdict.REACHED or when >= limit
+        assert len(instantly.looks_at(cid)) <= most_looks(when - began, plan.interval)
+    sent = [when for when, _ in instantly.requests]
+    assert not [when for when in sent for refused, resumed in pauses if refused < when < resumed]
 
 
 # For real
