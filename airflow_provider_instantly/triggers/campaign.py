@@ -355,17 +355,12 @@ class CampaignChangeTrigger(_PollingTrigger):
     async def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncGenerator[TriggerEvent, None]:
         watermark = Watermark(getattr(self, "asset_state_store", None), self._watermark_key, self.log)
         known = await watermark.load()
-        told = ""
-        # Tags are known only to the list, so a watcher of tags reads the list even for a few campaigns.
-        watched = None if self.tag_ids or not self.campaign_ids else self.campaign_ids
-        with poller.watching(watched, self.poll_interval) as watcher:
+        told: frozenset[str] = frozenset()
+        with poller.watching(None if self._reads_list else self.campaign_ids, self.poll_interval) as watcher:
             async for snapshot in snapshots:
                 if not watcher.takes(snapshot):
                     continue
-                error = "" if snapshot.error is None else str(snapshot.error)
-                if error not in ("", told):
-                    await awarn(self.log, "The campaigns could not be listed; asking again: %s", error)
-                told = error
+                told = await self._tell_errors(snapshot, told)
                 seen = [c for cid, c in snapshot.campaigns.items() if isinstance(c, Campaign) and self._watches(cid)]
                 if known is not None and any(True for _ in self._changes(known, seen)):
                     # Another triggerer may run the same watcher for a while, and may have told it already.
@@ -378,6 +373,33 @@ class CampaignChangeTrigger(_PollingTrigger):
                 await watermark.save(known, changed)
                 for event in events:
                     yield _fired(event)
+
+    @property
+    def _reads_list(self) -> bool:
+        """Tags are known only to the list, so a watcher of tags reads the list even for a few campaigns."""
+        return bool(self.tag_ids) or not self.campaign_ids
+
+    async def _tell_errors(self, snapshot: Snapshot, told: frozenset[str]) -> frozenset[str]:
+        """Warn of the first error that it has not warned of yet, and return all that there are now."""
+        if not snapshot.campaigns and snapshot.error is None:
+            # In a pause nobody has asked, so nothing has passed.
+            return told
+        errors = self._errors(snapshot)
+        news = [line for line in errors if line not in told]
+        if news:
+            # With a wrong key there is one for each campaign.
+            await awarn(self.log, "%s", news[0])
+        return frozenset(errors)
+
+    def _errors(self, snapshot: Snapshot) -> list[str]:
+        """What keeps this watcher from seeing what it watches; the same look may have had others for its siblings."""
+        if self._reads_list:
+            return [f"The campaigns could not be listed; asking again: {snapshot.error}"] if snapshot.error else []
+        return [
+            f"Campaign {campaign_id} could not be read; asking again: {error}"
+            for campaign_id in sorted(self.campaign_ids)
+            if isinstance(error := snapshot.campaigns.get(campaign_id), InstantlyError)
+        ]
 
     def _watches(self, campaign_id: str) -> bool:
         return bool(campaign_id) and (not self.campaign_ids or campaign_id in self.campaign_ids)

@@ -11,13 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_instantly.api.errors import InstantlyServerError
+from airflow_provider_instantly.api.errors import (
+    CampaignNotFoundError,
+    InstantlyAuthenticationError,
+    InstantlyPermissionError,
+    InstantlyRateLimitError,
+    InstantlyServerError,
+)
+from airflow_provider_instantly.triggers import campaign as campaign_module
 from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from airflow_provider_instantly.api.errors import InstantlyRequestError
     from airflow_provider_instantly.api.protocol import Request
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
@@ -324,6 +332,91 @@ def test_a_list_that_breaks_off_changes_only_what_was_seen(virtually: Any) -> No
         return watched
 
     assert virtually(watch()).steps == [(ids[0], DRAFT, ACTIVE), (ids[149], DRAFT, ACTIVE)]
+
+
+@pytest.fixture
+def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The lines that watchers warn with."""
+    lines: list[str] = []
+
+    async def remember(log: Any, event: str, *args: object) -> None:
+        lines.append(event % args)
+
+    monkeypatch.setattr(campaign_module, "awarn", remember)
+    return lines
+
+
+def fails_for(ids: list[str], error: type[InstantlyRequestError], status: int) -> Callable[[Request], None]:
+    """A service that answers these campaigns with an error, and the list, too."""
+
+    def answer(request: Request) -> None:
+        if request.campaign_id in (None, "", *ids):
+            raise error("It is so.", method="GET", path=request.path, status=status)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (InstantlyAuthenticationError, 401),
+        (InstantlyPermissionError, 403),
+        (CampaignNotFoundError, 404),
+        (InstantlyRateLimitError, 429),
+        (InstantlyServerError, 500),
+    ],
+)
+@pytest.mark.parametrize("count", [1, 5])
+def test_why_its_campaigns_cannot_be_read_is_told_once(
+    virtually: Any, warned: list[str], count: int, error: type[InstantlyRequestError], status: int
+) -> None:
+    """A key that was revoked, a scope that is missing: such a watcher would never fire, and nobody would know."""
+    ids = virtually.instantly.add(count)
+    virtually.instantly.answer = fails_for(ids, error, status)
+
+    async def watch() -> Watch:
+        watched = Watch(CampaignChangeTrigger(campaign_id=ids, poll_interval=10))
+        await at(1800)
+        virtually.instantly.answer = lambda request: None
+        await at(2500)
+        virtually.instantly.statuses[ids[0]] = ACTIVE
+        await at(2600)
+        await watched.end()
+        return watched
+
+    assert virtually(watch()).steps == [(ids[0], DRAFT, ACTIVE)]
+    [line] = warned
+    assert line.startswith(f"Campaign {ids[0]} could not be read; asking again: It is so. [GET /campaigns")
+
+
+def test_a_campaign_that_is_gone_hides_nothing_of_the_others(virtually: Any, warned: list[str]) -> None:
+    gone, other, third = virtually.instantly.add(3)
+    del virtually.instantly.statuses[gone]
+
+    async def watch() -> Watch:
+        watched = Watch(CampaignChangeTrigger(campaign_id=[gone, other, third], poll_interval=10))
+        await at(15)
+        virtually.instantly.statuses[other] = ACTIVE
+        await at(35)
+        del virtually.instantly.statuses[third]
+        await at(95)
+        await watched.end()
+        return watched
+
+    assert virtually(watch()).steps == [(other, DRAFT, ACTIVE)]
+    assert [line.split()[1] for line in warned] == [gone, third]
+
+
+async def test_a_connection_that_is_missing_is_told(warned: list[str], sandbox: SandboxClient) -> None:
+    cid = sandbox.add_campaign("Watched")
+    watched = Watch(CampaignChangeTrigger("no_such_connection", campaign_id=cid, poll_interval=0.2))
+
+    await eventually(lambda: len(warned) > 0, "It says what is wrong")
+    await watched.end()
+
+    [line] = warned
+    assert cid in line
+    assert "no_such_connection" in line
 
 
 # What is remembered

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.api.protocol import Request
     from airflow_provider_instantly.sandbox.client import SandboxClient
+    from airflow_provider_instantly.triggers.campaign import _PollingTrigger
     from airflow_provider_instantly.triggers.poller import Snapshot, Watcher
 
 CONN = "instantly_default"
@@ -495,9 +496,7 @@ async def beside_a_long_wait(group: Group, cid: str, interval: float, *waits: An
     try:
         return list(await asyncio.gather(*waits))
     finally:
-        long.cancel()
-        await asyncio.gather(long, return_exceptions=True)
-        await group.aclose()
+        await end_all([long], group)
 
 
 @pytest.mark.parametrize(
@@ -758,7 +757,7 @@ async def reached(trigger: CampaignStatusTrigger, group: Group, stalls: range = 
     return when
 
 
-async def ended(trigger: CampaignStatusTrigger, group: Group, stalls: range = range(0)) -> tuple[str, float]:
+async def ended(trigger: _PollingTrigger, group: Group, stalls: range = range(0)) -> tuple[str, float]:
     """Run a trigger like `reached`, and return what it fired of its campaign, and when."""
     queue: asyncio.Queue[Snapshot] = asyncio.Queue()
     group.queues.add(queue)
@@ -878,6 +877,74 @@ def test_the_list_that_was_refused_is_not_followed_by_single_reads(virtually: An
 
     assert [when for when, _ in virtually.instantly.requests if when < 1_000_030] == [1_000_000]
     assert isinstance(one.shown[0][1][ids[0]], InstantlyRateLimitError)
+
+
+def test_a_list_that_breaks_is_told_by_those_who_read_it(virtually: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who watches some campaigns only has lost nothing, although it shares the poller with a watcher of all."""
+    [cid] = virtually.instantly.add(1)
+    lines = warnings_of(monkeypatch)
+
+    def answer(request: Request) -> None:
+        if request.path == "/campaigns":
+            raise InstantlyServerError("It broke.", method="GET", path=request.path, status=500)
+
+    virtually.instantly.answer = answer
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        triggers = [CampaignChangeTrigger(campaign_id=cid, poll_interval=10), CampaignChangeTrigger(poll_interval=10)]
+        watching = [asyncio.create_task(ended(trigger, group)) for trigger in triggers]
+        await asyncio.sleep(95)
+        await end_all(watching, group)
+
+    virtually(watch())
+
+    [line] = lines
+    assert line.startswith("The campaigns could not be listed; asking again: It broke.")
+
+
+def warnings_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The lines that triggers will warn with."""
+    lines: list[str] = []
+
+    async def remember(log: Any, event: str, *args: object) -> None:
+        lines.append(event % args)
+
+    monkeypatch.setattr(campaign_module, "awarn", remember)
+    return lines
+
+
+async def end_all(watching: list[asyncio.Task[Any]], group: Group) -> None:
+    """End those who would watch for ever, and their poller."""
+    for task in watching:
+        task.cancel()
+    await asyncio.gather(*watching, return_exceptions=True)
+    await group.aclose()
+
+
+def test_an_outage_is_told_once_though_some_are_only_told_the_time_in_its_pauses(
+    virtually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = virtually.instantly.add(2)
+    lines = warnings_of(monkeypatch)
+    # The short pauses end before the slow watchers look again, and their next look falls into a long one.
+    pauses = itertools.cycle([20, 40])
+
+    def answer(request: Request) -> None:
+        raise rate_limited(next(pauses))
+
+    virtually.instantly.answer = answer
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        triggers = [CampaignChangeTrigger(campaign_id=ids[0], poll_interval=60), CampaignChangeTrigger()]
+        watching = [asyncio.create_task(ended(trigger, group)) for trigger in triggers]
+        await group.wait(Waiter(), ids[1:], 1.0, 3600)
+        await end_all(watching, group)
+
+    virtually(watch())
+
+    assert len(lines) == 2
 
 
 def refuse_once_at(moment: float, error: Exception, skip: int = 0) -> Callable[[Request], None]:
