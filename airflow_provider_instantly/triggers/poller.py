@@ -230,7 +230,8 @@ class Poller:
         async with shared_hook(self._conn_id) as hook:
             while True:
                 now = await self._until_somebody_is_due()
-                if now < self._resume_at:
+                is_paused = now < self._resume_at
+                if is_paused:
                     # The server asked for a pause. Whoever reached a deadline in it is only told the time.
                     fed = frozenset(watcher for watcher in self._watchers if watcher.due <= now)
                     snapshot = Snapshot({}, fed, now, jitter())
@@ -243,8 +244,11 @@ class Poller:
                 interval_part = 1.0 - _SPREAD * jitter()
                 for watcher in snapshot.fed:
                     # Counted from the look's beginning: a workspace of many pages is not looked at less often.
-                    next_look = now + watcher.poll_interval * interval_part
-                    watcher.due = max(next_look, snapshot.now + watcher.poll_interval * _REST, self._resume_at)
+                    next_look = max(
+                        now + watcher.poll_interval * interval_part, snapshot.now + watcher.poll_interval * _REST
+                    )
+                    # A look that falls into a pause comes at its end.
+                    watcher.due = self._resume_at if is_paused else max(next_look, self._resume_at)
                     # Also in a pause: then it is only told the time.
                     if snapshot.now < watcher.limit < watcher.due:
                         watcher.due = _next_on_grid(watcher.limit, watcher.poll_interval)

@@ -731,6 +731,21 @@ def test_a_pause_that_the_server_asks_for_holds_for_the_whole_group(virtually: A
     assert min(after) <= refused + 31.5
 
 
+def test_a_look_that_falls_into_a_pause_comes_at_its_end(virtually: Any) -> None:
+    quick, slow = virtually.instantly.add(2)
+    virtually.instantly.answer = refuse_once_at(1_000_160, rate_limited(290))
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        await asyncio.gather(group.wait(Waiter(), [quick], 10.0, 500), group.wait(Waiter(), [slow], 300.0, 500))
+        await group.aclose()
+
+    virtually(watch())
+
+    looks = virtually.instantly.looks_at(slow)
+    assert max(later - earlier for earlier, later in pairwise(looks)) <= 310
+
+
 def test_a_deadline_within_the_pause_ends_in_time(virtually: Any) -> None:
     [cid] = virtually.instantly.add(1)
     virtually.instantly.answer = refuse_once_at(1_000_005, rate_limited(250))
