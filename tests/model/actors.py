@@ -213,6 +213,7 @@ class _Actor:
         task = task or wait_task(self.stage, self.one.plan)
         for name in ("_log", "_cached_logger"):
             object.__setattr__(task, name, TaskLog(self.stage.said))
+        self.stage.on_kill = task.on_kill
         return task
 
     def _rescheduled(self, reschedule: AirflowRescheduleException, began: datetime) -> Any:

@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
 )
 from fault_schedule import ACTIVE, COMPLETED, DRAFT, PAUSED, RUNNING, STOPPED, LaunchPlan, WaitPlan
-from stage import API_KEY, SECRET, SHORT_TIMEOUT, Activation, Change, Death, Exchange, ProcessDied
+from stage import API_KEY, SECRET, SHORT_TIMEOUT, Activation, Change, Death, Exchange, Kill, ProcessDied
 
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.exceptions import (
@@ -26,6 +26,7 @@ from airflow_provider_instantly.exceptions import (
     CampaignWaitError,
     LaunchNotConfirmedError,
     LaunchRefusedError,
+    TaskKilledError,
 )
 from airflow_provider_instantly.launcher import READ_BACK_PAUSES
 
@@ -86,6 +87,8 @@ def _why_not_permitted(
 ) -> str | None:
     plan = one.plan
     assert isinstance(plan, LaunchPlan)
+    if any(isinstance(e, Kill) and e.task == one.task and e.number < activation.number for e in stage.ledger):
+        return "it had been killed before"
     before = mine[: mine.index(activation)]
     if not plan.check_before and one.task[1] == 1 and not any(_may_have_activated(e) for e in before):
         return None
@@ -239,7 +242,14 @@ def _failure(stage: Stage, one: Try) -> Iterator[str]:
     message = f"{error} {error.__cause__}" if isinstance(error, AirflowSkipException) else str(error)
     launch = isinstance(plan, LaunchPlan)
     ours: tuple[type[BaseException], ...] = (
-        (LaunchRefusedError, LaunchNotConfirmedError, CampaignStoppedError, CampaignWaitError, InstantlyError)
+        (
+            LaunchRefusedError,
+            LaunchNotConfirmedError,
+            TaskKilledError,
+            CampaignStoppedError,
+            CampaignWaitError,
+            InstantlyError,
+        )
         if launch
         else (CampaignStoppedError, CampaignWaitError, AirflowSkipException)
     )
@@ -258,7 +268,7 @@ def _failure(stage: Stage, one: Try) -> Iterator[str]:
     if isinstance(error, CampaignStoppedError) and not any(s in STOPPED for e in looks for s in e.seen.values()):
         yield "no look showed it stopped"
     launched = [e for e in stage.ledger if isinstance(e, Activation) and e.exchange.task == one.task]
-    claims_nothing = isinstance(error, LaunchRefusedError | InstantlyError)
+    claims_nothing = isinstance(error, LaunchRefusedError | TaskKilledError | InstantlyError)
     if claims_nothing and launched:
         yield f"request {launched[0].exchange.number} had activated it"
     if isinstance(error, CampaignWaitError | AirflowSensorTimeout) and launched and "activated" not in message:
@@ -347,6 +357,8 @@ def describe(stage: Stage, tries: list[Try]) -> str:
                 lines.append(f"{at}      activated from {entry.from_status}, effective: {entry.effective}")
             case Change():
                 lines.append(f"{at}      {entry.kind} {entry.campaign_id[-2:]}")
+            case Kill():
+                lines.append(f"{at}      {entry.task} is killed before #{entry.number}")
             case _:
                 lines.append(f"{at}      the process of {entry.task} died")
     lines += [f"try {one.task}: {one.error!r} {one.value if one.succeeded else ''}" for one in tries]

@@ -163,6 +163,19 @@ class Death:
     task: tuple[int, int]
 
 
+@dataclass
+class Kill:
+    """
+    A task that Airflow told to end, which goes on for some seconds nevertheless.
+
+    :param task: the task and its try.
+    :param number: the request right before which it was told so.
+    """
+
+    task: tuple[int, int]
+    number: int
+
+
 class Service:
     """The sandbox in a thread; all that touches its state runs there."""
 
@@ -231,13 +244,14 @@ class Stage:
         self.schedule = schedule
         self.clock = VirtualClock()
         self.service = Service.get()
-        self.ledger: list[Exchange | Activation | Change | Death] = []
+        self.ledger: list[Exchange | Activation | Change | Death | Kill] = []
         self.injected: Counter[str] = Counter()
         self.task = (0, 0)
         self.number = 0
         self.in_flight = 0
         self.said: list[str] = []
         self.on_death: Callable[[], None] | None = None
+        self.on_kill: Callable[[], None] = lambda: None
         self.waits = any(isinstance(w, Fault) and w.waits for _, w in schedule.happens)
         self._late: list[tuple[int, Exchange]] = []
         self._launched: dict[str, bool] = {}
@@ -383,6 +397,9 @@ class Stage:
         match event.kind:
             case "clock jumps":
                 self.clock.jumped += event.value
+            case "task is killed":
+                self.ledger.append(Kill(self.task, self.number))
+                self.on_kill()
             case "time passes":
                 self.clock.elapsed += event.value
             case "key revoked":

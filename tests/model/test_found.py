@@ -10,6 +10,7 @@ from test_fault_schedules import check
 
 DIES_BEFORE = Event("process dies before the request")
 DIES_AFTER = Event("process dies after the answer")
+KILLED = Event("task is killed")
 REVOKED, VALID = Event("key revoked"), Event("key valid again")
 
 
@@ -36,6 +37,12 @@ def test_a_pause_while_the_rate_limit_puts_a_resumption_off() -> None:
     """The same with what resume_paused=False protects."""
     paused = Event("a person pauses")
     check(Schedule(DRAFT, AT_ONCE, (LaunchPlan(resume_paused=False),), ((2, TOO_MANY), (3, paused)), remembers=True))
+
+
+@pytest.mark.parametrize("happens", [((1, KILLED),), ((2, TOO_MANY), (3, KILLED)), ((2, NEVER_ARRIVED), (4, KILLED))])
+def test_a_task_that_is_killed_before_its_activation_sends_none(happens: Any) -> None:
+    """It went on for the seconds that Airflow gives it, and launched its campaign."""
+    check(Schedule(DRAFT, AT_ONCE, (LaunchPlan(),), happens, remembers=True))
 
 
 def test_a_launch_that_is_completed_before_its_lost_answer_is_read_back() -> None:
