@@ -237,6 +237,10 @@ class Launcher:
                     campaign = self._read_back(answered.id, campaign.status)
             except InstantlyError as error:
                 self.log.warning("The activation was answered, but could not be confirmed by a look: %s", error)
+                if self.may_settle:
+                    # Whoever waits looks anew, when that no longer shows how the campaign stood before.
+                    time.sleep(sum(READ_BACK_PAUSES))
+                    campaign = answered
         if campaign.status in STOPPED_STATUSES:
             raise CampaignStoppedError(
                 f"Campaign {campaign.title} was activated, and Instantly stopped it: it is {campaign.status_label}. "

@@ -39,6 +39,14 @@ def test_a_pause_while_the_rate_limit_puts_a_resumption_off() -> None:
     check(Schedule(DRAFT, AT_ONCE, (LaunchPlan(resume_paused=False),), ((2, TOO_MANY), (3, paused)), remembers=True))
 
 
+@pytest.mark.parametrize("wait", ["worker", "deferred"])
+@pytest.mark.parametrize("refused", [3, 4], ids=["the look", "the look after it"])
+def test_a_launch_that_cannot_be_confirmed_is_not_taken_for_its_campaigns_old_end(refused: int, wait: str) -> None:
+    """The wait after it looked at once, and took the Completed from before the launch for its target."""
+    happens = ((refused, REVOKED), (refused + 1, VALID))
+    check(Schedule(COMPLETED, LATE, (LaunchPlan(wait=wait),), happens, remembers=True))
+
+
 @pytest.mark.parametrize("happens", [((1, KILLED),), ((2, TOO_MANY), (3, KILLED)), ((2, NEVER_ARRIVED), (4, KILLED))])
 def test_a_task_that_is_killed_before_its_activation_sends_none(happens: Any) -> None:
     """It went on for the seconds that Airflow gives it, and launched its campaign."""
