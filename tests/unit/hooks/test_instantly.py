@@ -381,7 +381,7 @@ class TestConnectionTest:
     @pytest.mark.parametrize(
         ("connection", "sentence"),
         [
-            (None, "There is no Airflow connection 'instantly_default'"),
+            (None, "There is no Airflow connection 'instantly_default' (Airflow 3 says the same"),
             ({"password": ""}, "has no API key"),
             ({"host": "http://example.com"}, "in the clear"),
         ],
@@ -509,7 +509,8 @@ class TestConnectionErrors:
         [
             (
                 None,
-                r"^There is no Airflow connection 'instantly_default' .* Add one of type instantly, with an Instantly",
+                r"^There is no Airflow connection 'instantly_default' \(Airflow 3 says the same where it could not look it "
+                r"up just now\)\. Add one of type instantly, with an Instantly",
             ),
             (
                 {"password": ""},
