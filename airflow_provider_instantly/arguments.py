@@ -87,7 +87,7 @@ def statuses(name: str, value: object, *, may_be_empty: bool = False) -> frozens
     :param may_be_empty: whether no status at all makes sense.
     :raises ValueError: if it is anything else, or empty.
     """
-    members = list(value) if _is_collection(value) else None
+    members = list(value) if is_collection(value) else None
     if members is None or not all(isinstance(m, int) and not isinstance(m, bool) for m in members):
         raise ValueError(f"{name} must be a set of CampaignStatus members, not {_shown(value)}.")
     if not members and not may_be_empty:
@@ -106,7 +106,7 @@ def texts(name: str, value: object) -> list[str]:
     :param value: a collection of texts, none of them blank.
     :raises ValueError: if it is anything else.
     """
-    entries = list(value) if _is_collection(value) else None
+    entries = list(value) if is_collection(value) else None
     if entries is None or not all(isinstance(entry, str) and entry.strip() for entry in entries):
         raise ValueError(f"{name} must be a list of texts, not {_shown(value)}.")
     return list(dict.fromkeys(entries))
@@ -137,7 +137,7 @@ def check_campaign_ids_early(name: str, value: object, *, many: bool) -> None:
     if isinstance(value, str):
         if not _is_template(value):
             campaign_ids(name, value, many=many)
-    elif _is_collection(value):
+    elif is_collection(value):
         if not many:
             raise ValueError(f"{name} must be one campaign; map the task to launch several.")
         if not value:
@@ -157,7 +157,7 @@ def campaign_ids(name: str, value: object, *, many: bool) -> list[str]:
     :param many: whether several are accepted.
     :raises ValueError: if an entry is no UUID, or there is none.
     """
-    entries = _listed(value) if many else [value]
+    entries = listed(value) if many else [value]
     if not entries:
         raise ValueError(f"{name} names no campaign; nothing was requested from Instantly.")
     if len(entries) > MAX_CAMPAIGNS:
@@ -165,13 +165,22 @@ def campaign_ids(name: str, value: object, *, many: bool) -> list[str]:
     return list(dict.fromkeys(check_campaign_id(entry, name) for entry in entries))
 
 
-def _is_collection(value: object) -> TypeGuard[Collection[Any]]:
-    """Whether it is one of several: what Airflow makes of a mapped task's XComs is a sequence, but no list."""
+def is_collection(value: object) -> TypeGuard[Collection[Any]]:
+    """
+    Whether it is several: what Airflow makes of a mapped task's XComs is a sequence, but no list.
+
+    :param value: a parameter.
+    """
     return isinstance(value, Sequence | Set) and not isinstance(value, str | bytes)
 
 
-def _listed(value: object) -> list[Any]:
-    if _is_collection(value):
+def listed(value: object) -> list[Any]:
+    """
+    Return the entries of a collection, or of a text that a template made of one, in an order that is always the same.
+
+    :param value: a parameter.
+    """
+    if is_collection(value):
         return sorted(value, key=str) if isinstance(value, Set) else list(value)
     text = value.strip() if isinstance(value, str) else ""
     if not text.startswith("["):

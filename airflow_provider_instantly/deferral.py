@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, overload
 from airflow.providers.common.compat.sdk import conf
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 
+from airflow_provider_instantly.arguments import is_collection
+
 if TYPE_CHECKING:
     from datetime import timedelta
 
@@ -172,7 +174,7 @@ def _has_own(task: Any, *methods: str) -> bool:
 
 
 def _renders_in_triggerer(value: Any) -> bool:
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if is_collection(value):
         return all(_renders_in_triggerer(entry) for entry in value)
     return isinstance(value, str) and _names_only_the_run(value)
 

@@ -175,7 +175,9 @@ class CampaignStatusSensor(BaseSensorOperator):
         return StartTriggerArgs(
             trigger_cls="airflow_provider_instantly.triggers.campaign.CampaignStatusTrigger",
             trigger_kwargs={
-                "campaign_id": self.campaign_id if isinstance(self.campaign_id, str) else list(self.campaign_id),
+                "campaign_id": self.campaign_id
+                if isinstance(self.campaign_id, str)
+                else arguments.listed(self.campaign_id),
                 "instantly_conn_id": self.instantly_conn_id,
                 **self._goal(deadline=None).as_json(),
                 "ends_task": self._ends_in_triggerer(),

@@ -509,8 +509,8 @@ class TestConnectionErrors:
         [
             (
                 None,
-                r"^There is no Airflow connection 'instantly_default' \(Airflow 3 says the same where it could not look it "
-                r"up just now\)\. Add one of type instantly, with an Instantly",
+                r"^There is no Airflow connection 'instantly_default' \(Airflow 3 says the same where it could not "
+                r"look it up just now\)\. Add one of type instantly, with an Instantly",
             ),
             (
                 {"password": ""},
