@@ -39,7 +39,7 @@ async def push_xcom(ti: Any, key: str, value: Any, log: TaskLog) -> bool:
     turns = _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_AT_ONCE))
     try:
         async with turns:
-            await XCom.aset(key, value, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index)
+            await XCom.aset(key, value, **_of(ti))
     except Exception as error:
         await awarn(log, "The XCom %s could not be pushed from the triggerer (%s).", key, type(error).__name__)
         return False
@@ -56,10 +56,9 @@ async def drop_xcoms_of_earlier_tries(ti: Any, keys: Iterable[str], log: TaskLog
     """
     if ti is None or ti.try_number <= 1:
         return
-    of_task = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
     for key in keys:
         try:
-            await asyncio.to_thread(XCom.delete, key=key, **of_task)
+            await asyncio.to_thread(XCom.delete, key=key, **_of(ti))
         except Exception as error:
             await awarn(log, "The XCom %s of an earlier try could not be removed (%s).", key, type(error).__name__)
 
@@ -92,3 +91,7 @@ async def _push_in_turn(ti: Any, key: str, value: Any, log: TaskLog) -> None:
         await asyncio.shield(push_xcom(ti, key, value, log))
     finally:
         loop.call_later(_REST * (loop.time() - began), turn.release)
+
+
+def _of(ti: Any) -> dict[str, Any]:
+    return {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}

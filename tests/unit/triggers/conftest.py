@@ -209,3 +209,15 @@ def nothing_left_open(recwarn: pytest.WarningsRecorder) -> Iterator[None]:
     gc.collect()
     left = Counter(str(warning.message) for warning in recwarn if issubclass(warning.category, ResourceWarning))
     assert not left, f"left open: {left}"
+
+
+@pytest.fixture
+def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The lines that watchers warn with."""
+    lines: list[str] = []
+
+    async def remember(log: Any, event: str, *args: object) -> None:
+        lines.append(event % args)
+
+    monkeypatch.setattr(campaign, "awarn", remember)
+    return lines

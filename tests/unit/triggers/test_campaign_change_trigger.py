@@ -18,7 +18,6 @@ from airflow_provider_instantly.api.errors import (
     InstantlyRateLimitError,
     InstantlyServerError,
 )
-from airflow_provider_instantly.triggers import campaign as campaign_module
 from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger
 
 if TYPE_CHECKING:
@@ -332,18 +331,6 @@ def test_a_list_that_breaks_off_changes_only_what_was_seen(virtually: Any) -> No
         return watched
 
     assert virtually(watch()).steps == [(ids[0], DRAFT, ACTIVE), (ids[149], DRAFT, ACTIVE)]
-
-
-@pytest.fixture
-def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The lines that watchers warn with."""
-    lines: list[str] = []
-
-    async def remember(log: Any, event: str, *args: object) -> None:
-        lines.append(event % args)
-
-    monkeypatch.setattr(campaign_module, "awarn", remember)
-    return lines
 
 
 def fails_for(ids: list[str], error: type[InstantlyRequestError], status: int) -> Callable[[Request], None]:

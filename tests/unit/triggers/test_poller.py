@@ -894,10 +894,9 @@ def test_the_list_that_was_refused_is_not_followed_by_single_reads(virtually: An
     assert isinstance(one.shown[0][1][ids[0]], InstantlyRateLimitError)
 
 
-def test_a_list_that_breaks_is_told_by_those_who_read_it(virtually: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_that_breaks_is_told_by_those_who_read_it(virtually: Any, warned: list[str]) -> None:
     """Who watches some campaigns only has lost nothing, although it shares the poller with a watcher of all."""
     [cid] = virtually.instantly.add(1)
-    lines = warnings_of(monkeypatch)
 
     def answer(request: Request) -> None:
         if request.path == "/campaigns":
@@ -914,19 +913,8 @@ def test_a_list_that_breaks_is_told_by_those_who_read_it(virtually: Any, monkeyp
 
     virtually(watch())
 
-    [line] = lines
+    [line] = warned
     assert line.startswith("The campaigns could not be listed; asking again: It broke.")
-
-
-def warnings_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The lines that triggers will warn with."""
-    lines: list[str] = []
-
-    async def remember(log: Any, event: str, *args: object) -> None:
-        lines.append(event % args)
-
-    monkeypatch.setattr(campaign_module, "awarn", remember)
-    return lines
 
 
 async def end_all(watching: list[asyncio.Task[Any]], group: Group) -> None:
@@ -938,10 +926,9 @@ async def end_all(watching: list[asyncio.Task[Any]], group: Group) -> None:
 
 
 def test_an_outage_is_told_once_though_some_are_only_told_the_time_in_its_pauses(
-    virtually: Any, monkeypatch: pytest.MonkeyPatch
+    virtually: Any, warned: list[str]
 ) -> None:
     ids = virtually.instantly.add(2)
-    lines = warnings_of(monkeypatch)
     # The short pauses end before the slow watchers look again, and their next look falls into a long one.
     pauses = itertools.cycle([20, 40])
 
@@ -959,7 +946,7 @@ def test_an_outage_is_told_once_though_some_are_only_told_the_time_in_its_pauses
 
     virtually(watch())
 
-    assert len(lines) == 2
+    assert len(warned) == 2
 
 
 def refuse_once_at(moment: float, error: Exception, skip: int = 0) -> Callable[[Request], None]:
