@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
+from test_activate_campaign_operator import StateStore, operator
 
 from airflow_provider_instantly import attempt
 from airflow_provider_instantly.exceptions import LaunchNotConfirmedError, TaskKilledError
-from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,22 +55,6 @@ def kill_after() -> Iterator[Callable[[Any, float], None]]:
     signal.signal(signal.SIGALRM, before)
 
 
-def operator(campaign_id: str, **given: Any) -> ActivateCampaignOperator:
-    return ActivateCampaignOperator(
-        **{"task_id": "activate", "campaign_id": campaign_id, "poll_interval": 0.03, "timeout": 10, **given}
-    )
-
-
-class Store(dict[str, Any]):
-    """What Airflow >= 3.3 keeps for the tries of one task instance."""
-
-    set = dict.__setitem__
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """A value."""
-        return super().get(key, default)
-
-
 @pytest.mark.parametrize(
     "fault",
     [
@@ -83,7 +67,7 @@ def test_a_task_that_is_killed_before_the_activation_activates_nothing(
     sandbox: SandboxClient, run_task: Any, ti: Any, kill_after: Any, fault: dict[str, Any]
 ) -> None:
     """Airflow >= 3 does not end the task: it goes on where it was interrupted, until it is killed for good."""
-    campaign_id, store = sandbox.add_campaign("Spring"), Store()
+    campaign_id, store = sandbox.add_campaign("Spring"), StateStore()
     sandbox.add_fault(**{"path": f"*/{campaign_id}", **fault})
     task = operator(campaign_id)
     kill_after(task, 0.3)
