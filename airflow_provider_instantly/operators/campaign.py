@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_provider_instantly import arguments, attempt
+from airflow_provider_instantly import arguments
 from airflow_provider_instantly.deferral import BACKSTOP, MIN_ABSENCE, overdue_at, why_not_end_in_triggerer
 from airflow_provider_instantly.exceptions import LaunchRefusedError, TaskKilledError
+from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.policy import Goal, Wait
 from airflow_provider_instantly.waiting import (
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_instantly.launch_record import LaunchRecord
-    from airflow_provider_instantly.launcher import Launched
+    from airflow_provider_instantly.launches.launcher import Launched
+    from airflow_provider_instantly.launches.record import LaunchRecord
     from airflow_provider_instantly.policy import WaitResult
     from airflow_provider_instantly.waiting import Clock
 
@@ -117,9 +118,9 @@ class ActivateCampaignOperator(BaseOperator):
         :raises InstantlyError: if Instantly refused a request or could not be reached; this try launched nothing then.
         """
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launch import LaunchRules
-        from airflow_provider_instantly.launch_record import LaunchRecord
-        from airflow_provider_instantly.launcher import Launcher
+        from airflow_provider_instantly.launches.launcher import Launcher
+        from airflow_provider_instantly.launches.plan import LaunchRules
+        from airflow_provider_instantly.launches.record import LaunchRecord
 
         clock = steady_clock()
         began = clock()
@@ -142,7 +143,7 @@ class ActivateCampaignOperator(BaseOperator):
         if not self.wait_for_active:
             return self._done(context, summary)
         if self.pause_on_kill and launched.by_this_run:
-            attempt.claim(context["ti"])
+            ownership.claim(context["ti"])
             self._pause_if_own = partial(self._pause, campaign_id, context["ti"], record)
         try:
             self._stop_if_killed()
@@ -188,13 +189,13 @@ class ActivateCampaignOperator(BaseOperator):
 
         with InstantlyHook(self.instantly_conn_id) as hook:
             campaign = hook.get_campaign(campaign_id)
-            if not attempt.can_be_paused(campaign):
+            if not ownership.can_be_paused(campaign):
                 return f"Campaign {campaign.title} is {campaign.status_label}, and was left as it is."
-            if not attempt.may_pause(ti):
-                return attempt.LEFT_ALONE.format(campaign.title)
+            if not ownership.may_pause(ti):
+                return ownership.LEFT_ALONE.format(campaign.title)
             hook.pause_campaign(campaign_id)
             record.forget()
-            return attempt.PAUSED.format(campaign.title)
+            return ownership.PAUSED.format(campaign.title)
 
     # The wait
 

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_instantly import arguments, attempt
+from airflow_provider_instantly import arguments
 from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, Campaign, CampaignStatus
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.deferral import BACKSTOP
+from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.policy import DEFAULT_FAILURE_BUDGET, Goal, Verdict, Wait
 from airflow_provider_instantly.triggers.poller import Poller
@@ -215,13 +216,13 @@ class CampaignStatusTrigger(_PollingTrigger):
         async with asyncio.timeout(_KILL_TIMEOUT), InstantlyHook(self.instantly_conn_id) as hook:
             for campaign_id in arguments.campaign_ids("campaign_id", self.campaign_id, many=True):
                 campaign = await hook.aget_campaign(campaign_id)
-                if not attempt.can_be_paused(campaign):
+                if not ownership.can_be_paused(campaign):
                     continue
-                if not await attempt.amay_pause(self.task_instance):
-                    await asyncio.to_thread(self.log.info, attempt.LEFT_ALONE.format(campaign.title))
+                if not await ownership.amay_pause(self.task_instance):
+                    await asyncio.to_thread(self.log.info, ownership.LEFT_ALONE.format(campaign.title))
                     return
                 await hook.apause_campaign(campaign_id)
-                await asyncio.to_thread(self.log.info, attempt.PAUSED.format(campaign.title))
+                await asyncio.to_thread(self.log.info, ownership.PAUSED.format(campaign.title))
 
     async def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncGenerator[TriggerEvent, None]:
         try:
@@ -239,7 +240,7 @@ class CampaignStatusTrigger(_PollingTrigger):
             event = await self._event(wait, hook)
         if self.pause_on_kill:
             # Whatever becomes of the task from here on, nobody has killed its wait.
-            await push_xcom(self.task_instance, attempt.XCOM_KEY, None, self.log)
+            await push_xcom(self.task_instance, ownership.XCOM_KEY, None, self.log)
         yield event
 
     async def _wait(self, wait: Wait, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> None:

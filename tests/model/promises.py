@@ -28,7 +28,7 @@ from airflow_provider_instantly.exceptions import (
     LaunchRefusedError,
     TaskKilledError,
 )
-from airflow_provider_instantly.launcher import READ_BACK_PAUSES
+from airflow_provider_instantly.launches.launcher import READ_BACK_PAUSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -29,7 +29,7 @@ import uvicorn
 from fault_schedule import COMPLETED, RUNNING, Event, Fault
 
 # The operator imports it when it runs, but its clock is set before.
-import airflow_provider_instantly.launcher  # noqa: F401
+import airflow_provider_instantly.launches.launcher  # noqa: F401
 from airflow_provider_instantly.api.beat import Beat
 from airflow_provider_instantly.api.protocol import MAX_ANSWER_BYTES, Answer, Request
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport

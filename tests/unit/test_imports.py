@@ -78,7 +78,7 @@ class TestCost:
             assert not (loaded - airflows) & set(HEAVY), module
 
     def test_policy_and_launch_need_no_airflow(self) -> None:
-        (loaded,) = loaded_by("import airflow_provider_instantly.policy, airflow_provider_instantly.launch")
+        (loaded,) = loaded_by("import airflow_provider_instantly.policy, airflow_provider_instantly.launches.plan")
         assert not loaded & {"airflow", *HEAVY}
 
 

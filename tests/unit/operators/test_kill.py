@@ -10,8 +10,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from test_activate_campaign_operator import StateStore, operator
 
-from airflow_provider_instantly import attempt
 from airflow_provider_instantly.exceptions import LaunchNotConfirmedError, TaskKilledError
+from airflow_provider_instantly.launches import ownership
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,7 +140,7 @@ def test_airflow_2_tells_the_state_in_its_own_way(state: str | None, may: bool) 
     ti = SimpleNamespace(task_id="a_task", try_number=1, map_index=-1)
     ti.current_state, ti.xcom_pull = lambda: state, lambda **which: 1
 
-    assert attempt.may_pause(ti) is may
+    assert ownership.may_pause(ti) is may
 
 
 @pytest.mark.parametrize("deferrable", [False, True])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_instantly import attempt
+from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., CampaignStatusTrigg
         trigger = CampaignStatusTrigger(campaign_id, pause_on_kill=told)
         which = {"dag_id": "a_dag", "task_id": "a_task", "run_id": "a_run", "map_index": -1}
         trigger.task_instance = SimpleNamespace(**which, try_number=1)  # type: ignore[assignment]
-        monkeypatch.setattr(attempt, "_astate", lambda ti: answer(state))
-        monkeypatch.setattr(attempt.XCom, "aget_one", lambda **which: answer(1 if own else 2), raising=False)
+        monkeypatch.setattr(ownership, "_astate", lambda ti: answer(state))
+        monkeypatch.setattr(ownership.XCom, "aget_one", lambda **which: answer(1 if own else 2), raising=False)
         return trigger
 
     return killed

@@ -25,7 +25,7 @@ from airflow_provider_instantly.exceptions import (
     LaunchRefusedError,
     TaskKilledError,
 )
-from airflow_provider_instantly.launch import LaunchAction, LaunchRules, plan_launch
+from airflow_provider_instantly.launches.plan import LaunchAction, LaunchRules, plan_launch
 from airflow_provider_instantly.waiting import jitter
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
-    from airflow_provider_instantly.launch_record import LaunchRecord
+    from airflow_provider_instantly.launches.record import LaunchRecord
     from airflow_provider_instantly.waiting import TaskLog
 
 #: Seconds between the looks that find out what became of an activation whose answer was lost.

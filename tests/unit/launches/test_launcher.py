@@ -10,9 +10,9 @@ import pytest
 
 from airflow_provider_instantly.exceptions import LaunchNotConfirmedError, LaunchRefusedError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
-from airflow_provider_instantly.launch import LaunchRules
-from airflow_provider_instantly.launch_record import LaunchRecord
-from airflow_provider_instantly.launcher import Launched, Launcher
+from airflow_provider_instantly.launches.launcher import Launched, Launcher
+from airflow_provider_instantly.launches.plan import LaunchRules
+from airflow_provider_instantly.launches.record import LaunchRecord
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient

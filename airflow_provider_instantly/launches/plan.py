@@ -7,10 +7,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_instantly.api.campaign import RUNNING_STATUSES, STOPPED_STATUSES, CampaignStatus
-from airflow_provider_instantly.launch_record import Earlier
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.api.campaign import Campaign
+
+
+class Earlier(StrEnum):
+    """What came of the activations that this task instance sent so far."""
+
+    NOTHING = "nothing"
+    MAYBE = "maybe"
+    LAUNCHED = "launched"
 
 
 class LaunchAction(StrEnum):

@@ -7,22 +7,15 @@ the campaign itself.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_instantly.launches.plan import Earlier
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.api.campaign import CampaignStatus
     from airflow_provider_instantly.waiting import TaskLog
 
 _KEY: Final = "instantly_activation_{}"
-
-
-class Earlier(StrEnum):
-    """What came of the activations that this task instance sent so far."""
-
-    NOTHING = "nothing"
-    MAYBE = "maybe"
-    LAUNCHED = "launched"
 
 
 class LaunchRecord:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_instantly.api.campaign import CampaignStatus
-from airflow_provider_instantly.launch_record import Earlier, LaunchRecord
+from airflow_provider_instantly.launches.plan import Earlier
+from airflow_provider_instantly.launches.record import LaunchRecord
 
 DRAFT, ACTIVE, PAUSED, COMPLETED = (CampaignStatus(number) for number in (0, 1, 2, 3))
 CAMPAIGN_ID = "0192e0c2-7f9d-7b5e-9f5f-1f1f2c3d4e5f"

@@ -7,8 +7,7 @@ import itertools
 import pytest
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
-from airflow_provider_instantly.launch import LaunchPlan, LaunchRules, plan_launch
-from airflow_provider_instantly.launch_record import Earlier
+from airflow_provider_instantly.launches.plan import Earlier, LaunchPlan, LaunchRules, plan_launch
 
 CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 SWITCHES = list(itertools.product([False, True], repeat=3))
