@@ -3,45 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowTaskTimeout
 
 from airflow_provider_instantly.api.errors import InstantlyError
+from airflow_provider_instantly.clock import jitter
 from airflow_provider_instantly.exceptions import CampaignStoppedError, CampaignWaitError
 from airflow_provider_instantly.policy import Verdict, WaitResult
+from airflow_provider_instantly.tasklog import awarn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
+    from airflow_provider_instantly.clock import Clock
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.policy import Decision, Goal, Wait
+    from airflow_provider_instantly.tasklog import TaskLog
 
-    Clock = Callable[[], float]
 
 #: How many stopped campaigns of one wait are asked for their reason when it ends.
 MAX_EXPLANATIONS = 20
-
-
-class TaskLog(Protocol):
-    """What is needed of a task's or a trigger's log; Airflow's own differ from version to version."""
-
-    def info(self, event: str, *args: Any) -> Any: ...
-
-    def warning(self, event: str, *args: Any) -> Any: ...
-
-
-def jitter() -> float:
-    """A random number from 0 to 1."""
-    return random.random()  # noqa: S311 - it spreads requests, it guards nothing
-
-
-def steady_clock() -> Clock:
-    """A clock that shows seconds since the epoch, but never jumps when somebody sets the machine's clock."""
-    offset = time.time() - time.monotonic()
-    return lambda: offset + time.monotonic()
 
 
 def look(hook: InstantlyHook, wait: Wait, clock: Clock, log: TaskLog) -> Decision:
@@ -128,17 +111,6 @@ async def atell(decision: Decision, log: TaskLog) -> None:
     """
     if decision.said or decision.warned:
         await asyncio.to_thread(tell, decision, log)
-
-
-async def awarn(log: TaskLog, event: str, *args: object) -> None:
-    """
-    Write a warning from the triggerer, as `atell` does.
-
-    :param log: the trigger's log.
-    :param event: the line.
-    :param args: what is put into it.
-    """
-    await asyncio.to_thread(log.warning, event, *args)
 
 
 def result_of_event(event: object, goal: Goal, campaign_ids: Iterable[str]) -> WaitResult:

@@ -19,6 +19,7 @@ from airflow_provider_instantly.api.errors import (
 )
 from airflow_provider_instantly.api.protocol import activate_campaign, may_repeat
 from airflow_provider_instantly.api.retry import pause_before_retry
+from airflow_provider_instantly.clock import jitter
 from airflow_provider_instantly.exceptions import (
     CampaignStoppedError,
     LaunchNotConfirmedError,
@@ -26,7 +27,6 @@ from airflow_provider_instantly.exceptions import (
     TaskKilledError,
 )
 from airflow_provider_instantly.launches.plan import LaunchAction, LaunchRules, plan_launch
-from airflow_provider_instantly.waiting import jitter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.launches.record import LaunchRecord
-    from airflow_provider_instantly.waiting import TaskLog
+    from airflow_provider_instantly.tasklog import TaskLog
 
 #: Seconds between the looks that find out what became of an activation whose answer was lost.
 READ_BACK_PAUSES: Final = (1.0, 2.0, 4.0)

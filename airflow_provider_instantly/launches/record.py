@@ -13,7 +13,7 @@ from airflow_provider_instantly.launches.plan import Earlier
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.api.campaign import CampaignStatus
-    from airflow_provider_instantly.waiting import TaskLog
+    from airflow_provider_instantly.tasklog import TaskLog
 
 _KEY: Final = "instantly_activation_{}"
 

@@ -11,30 +11,23 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_instantly import arguments
+from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.deferral import BACKSTOP, MIN_ABSENCE, overdue_at, why_not_end_in_triggerer
 from airflow_provider_instantly.exceptions import LaunchRefusedError, TaskKilledError
 from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.policy import Goal, Wait
-from airflow_provider_instantly.waiting import (
-    look,
-    raise_for_result,
-    result_of_event,
-    returned,
-    steady_clock,
-    tell,
-    wait_on_worker,
-)
+from airflow_provider_instantly.waiting import look, raise_for_result, result_of_event, returned, tell, wait_on_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_instantly.clock import Clock
     from airflow_provider_instantly.launches.launcher import Launched
     from airflow_provider_instantly.launches.record import LaunchRecord
     from airflow_provider_instantly.policy import WaitResult
-    from airflow_provider_instantly.waiting import Clock
 
 
 class ActivateCampaignOperator(BaseOperator):

@@ -21,6 +21,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_instantly import arguments
 from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignStatus
 from airflow_provider_instantly.api.errors import InstantlyError
+from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.deferral import (
     BACKSTOP,
     MIN_ABSENCE,
@@ -33,12 +34,7 @@ from airflow_provider_instantly.deferral import (
 )
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.policy import DEFAULT_FAILURE_BUDGET, Goal, Wait
-from airflow_provider_instantly.waiting import (
-    look,
-    raise_for_result,
-    result_of_event,
-    steady_clock,
-)
+from airflow_provider_instantly.waiting import look, raise_for_result, result_of_event
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -46,9 +42,9 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from airflow.triggers.base import StartTriggerArgs
 
+    from airflow_provider_instantly.clock import Clock
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.policy import WaitResult
-    from airflow_provider_instantly.waiting import Clock
 
 
 class CampaignStatusSensor(BaseSensorOperator):

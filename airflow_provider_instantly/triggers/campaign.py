@@ -17,15 +17,17 @@ from airflow.triggers.base import TriggerEvent
 from airflow_provider_instantly import arguments
 from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, Campaign, CampaignStatus
 from airflow_provider_instantly.api.errors import InstantlyError
+from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.deferral import BACKSTOP
 from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.policy import DEFAULT_FAILURE_BUDGET, Goal, Verdict, Wait
+from airflow_provider_instantly.tasklog import awarn
 from airflow_provider_instantly.triggers.poller import Poller
 from airflow_provider_instantly.triggers.shared_hook import shared_hook
 from airflow_provider_instantly.triggers.watermark import Watermark
 from airflow_provider_instantly.triggers.xcom import drop_xcoms_of_earlier_tries, push_xcom, pushing_meanwhile
-from airflow_provider_instantly.waiting import aexplain, atell, awarn, returned, steady_clock
+from airflow_provider_instantly.waiting import aexplain, atell, returned
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Iterable

@@ -22,8 +22,8 @@ from airflow_provider_instantly.api.errors import (
     InstantlyError,
 )
 from airflow_provider_instantly.api.retry import may_pass, pause_before_retry
+from airflow_provider_instantly.clock import jitter, steady_clock
 from airflow_provider_instantly.triggers.shared_hook import shared_hook
-from airflow_provider_instantly.waiting import jitter, steady_clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping

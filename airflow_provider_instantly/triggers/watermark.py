@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_instantly.waiting import awarn
+from airflow_provider_instantly.tasklog import awarn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_instantly.waiting import TaskLog
+    from airflow_provider_instantly.tasklog import TaskLog
 
 
 class Watermark:

@@ -9,12 +9,12 @@ from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.sdk import XCom
 
-from airflow_provider_instantly.waiting import awarn
+from airflow_provider_instantly.tasklog import awarn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from airflow_provider_instantly.waiting import TaskLog
+    from airflow_provider_instantly.tasklog import TaskLog
 
 #: XComs that are on their way at once. The triggerer's supervisor (Airflow 3.3.2) takes one after the other, and news
 #: of ended tasks in between: behind a thousand XComs, the first task would end with the last.
