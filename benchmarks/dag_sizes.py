@@ -1,7 +1,7 @@
 """
 What it costs to begin waits in the triggerer, by the size of their DAG, since each such trigger carries its whole DAG.
 
-The figures stand behind `airflow_provider_instantly.deferral.MAX_TASKS_OF_A_LIGHT_DAG`.
+The figures stand behind `airflow_provider_instantly.waits.placement.MAX_TASKS_OF_A_LIGHT_DAG`.
 """
 
 from __future__ import annotations

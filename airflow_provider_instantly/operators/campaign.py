@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_provider_instantly import arguments
+from airflow_provider_instantly import validation
 from airflow_provider_instantly.clock import steady_clock
-from airflow_provider_instantly.deferral import BACKSTOP, MIN_ABSENCE, overdue_at, why_not_end_in_triggerer
 from airflow_provider_instantly.exceptions import LaunchRefusedError, TaskKilledError
 from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.links.campaign import CampaignLink
-from airflow_provider_instantly.policy import Goal, Wait
-from airflow_provider_instantly.waiting import look, raise_for_result, result_of_event, returned, tell, wait_on_worker
+from airflow_provider_instantly.waits.ending import raise_for_result, result_of_event, returned
+from airflow_provider_instantly.waits.goal import Goal
+from airflow_provider_instantly.waits.machine import Wait
+from airflow_provider_instantly.waits.placement import BACKSTOP, MIN_ABSENCE, overdue_at, why_not_end_in_triggerer
+from airflow_provider_instantly.waits.worker import look, tell, wait_on_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.clock import Clock
     from airflow_provider_instantly.launches.launcher import Launched
     from airflow_provider_instantly.launches.record import LaunchRecord
-    from airflow_provider_instantly.policy import WaitResult
+    from airflow_provider_instantly.waits.result import WaitResult
 
 
 class ActivateCampaignOperator(BaseOperator):
@@ -82,18 +84,18 @@ class ActivateCampaignOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        arguments.check_campaign_ids_early("campaign_id", campaign_id, many=False)
+        validation.check_campaign_ids_early("campaign_id", campaign_id, many=False)
         self.campaign_id = campaign_id
-        self.instantly_conn_id = arguments.connection_id("instantly_conn_id", instantly_conn_id)
-        self.wait_for_active = arguments.flag("wait_for_active", wait_for_active)
-        self.deferrable = arguments.flag("deferrable", deferrable)
-        self.timeout = arguments.seconds("timeout", timeout)
-        self.poll_interval = arguments.seconds("poll_interval", poll_interval, low=arguments.MIN_POLL_INTERVAL)
-        self.stable_for = arguments.hold("stable_for", stable_for, timeout=self.timeout)
-        self.reactivate_stopped = arguments.flag("reactivate_stopped", reactivate_stopped)
-        self.resume_paused = arguments.flag("resume_paused", resume_paused)
-        self.check_before = arguments.flag("check_before", check_before)
-        self.pause_on_kill = arguments.flag("pause_on_kill", pause_on_kill)
+        self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
+        self.wait_for_active = validation.flag("wait_for_active", wait_for_active)
+        self.deferrable = validation.flag("deferrable", deferrable)
+        self.timeout = validation.seconds("timeout", timeout)
+        self.poll_interval = validation.seconds("poll_interval", poll_interval, low=validation.MIN_POLL_INTERVAL)
+        self.stable_for = validation.hold("stable_for", stable_for, timeout=self.timeout)
+        self.reactivate_stopped = validation.flag("reactivate_stopped", reactivate_stopped)
+        self.resume_paused = validation.flag("resume_paused", resume_paused)
+        self.check_before = validation.flag("check_before", check_before)
+        self.pause_on_kill = validation.flag("pause_on_kill", pause_on_kill)
         if not self.wait_for_active and (self.stable_for or self.pause_on_kill):
             raise ValueError("stable_for and pause_on_kill are about the wait: they need wait_for_active=True.")
         self._is_killed = False
@@ -271,6 +273,6 @@ class ActivateCampaignOperator(BaseOperator):
 
     def _checked_campaign_id(self) -> str:
         try:
-            return arguments.campaign_ids("campaign_id", self.campaign_id, many=False)[0]
+            return validation.campaign_ids("campaign_id", self.campaign_id, many=False)[0]
         except ValueError as error:
             raise LaunchRefusedError(str(error)) from error

@@ -18,11 +18,15 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_instantly import arguments
+from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignStatus
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.clock import steady_clock
-from airflow_provider_instantly.deferral import (
+from airflow_provider_instantly.links.campaign import CampaignLink
+from airflow_provider_instantly.waits.ending import raise_for_result, result_of_event
+from airflow_provider_instantly.waits.goal import DEFAULT_FAILURE_BUDGET, Goal
+from airflow_provider_instantly.waits.machine import Wait
+from airflow_provider_instantly.waits.placement import (
     BACKSTOP,
     MIN_ABSENCE,
     StartsFromTrigger,
@@ -32,9 +36,7 @@ from airflow_provider_instantly.deferral import (
     why_not_end_in_triggerer,
     why_not_start_in_triggerer,
 )
-from airflow_provider_instantly.links.campaign import CampaignLink
-from airflow_provider_instantly.policy import DEFAULT_FAILURE_BUDGET, Goal, Wait
-from airflow_provider_instantly.waiting import look, raise_for_result, result_of_event
+from airflow_provider_instantly.waits.worker import look
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.clock import Clock
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
-    from airflow_provider_instantly.policy import WaitResult
+    from airflow_provider_instantly.waits.result import WaitResult
 
 
 class CampaignStatusSensor(BaseSensorOperator):
@@ -100,25 +102,25 @@ class CampaignStatusSensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        arguments.check_campaign_ids_early("campaign_id", campaign_id, many=True)
-        arguments.seconds("poke_interval", self.poke_interval, low=arguments.MIN_POLL_INTERVAL)
+        validation.check_campaign_ids_early("campaign_id", campaign_id, many=True)
+        validation.seconds("poke_interval", self.poke_interval, low=validation.MIN_POLL_INTERVAL)
         if self.exponential_backoff:
             raise ValueError(
                 "exponential_backoff is not for CampaignStatusSensor: it looks every poke_interval, and pauses longer "
                 "by itself after errors."
             )
         self.campaign_id = campaign_id
-        self.target_statuses = arguments.statuses("target_statuses", target_statuses)
-        self.failed_statuses = arguments.statuses("failed_statuses", failed_statuses, may_be_empty=True)
-        self.stable_for = arguments.hold("stable_for", stable_for, timeout=self.timeout)
-        self.instantly_conn_id = arguments.connection_id("instantly_conn_id", instantly_conn_id)
-        self.failure_budget = arguments.seconds("failure_budget", failure_budget)
-        self.fail_fast = arguments.flag("fail_fast", fail_fast)
-        self.deferrable = arguments.flag("deferrable", deferrable)
+        self.target_statuses = validation.statuses("target_statuses", target_statuses)
+        self.failed_statuses = validation.statuses("failed_statuses", failed_statuses, may_be_empty=True)
+        self.stable_for = validation.hold("stable_for", stable_for, timeout=self.timeout)
+        self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
+        self.failure_budget = validation.seconds("failure_budget", failure_budget)
+        self.fail_fast = validation.flag("fail_fast", fail_fast)
+        self.deferrable = validation.flag("deferrable", deferrable)
         self.wants_start = (
-            None if start_from_trigger is None else arguments.flag("start_from_trigger", start_from_trigger)
+            None if start_from_trigger is None else validation.flag("start_from_trigger", start_from_trigger)
         )
-        self.wants_end = None if end_from_trigger is None else arguments.flag("end_from_trigger", end_from_trigger)
+        self.wants_end = None if end_from_trigger is None else validation.flag("end_from_trigger", end_from_trigger)
 
     def execute(self, context: Context) -> Any:
         """
@@ -173,7 +175,7 @@ class CampaignStatusSensor(BaseSensorOperator):
             trigger_kwargs={
                 "campaign_id": self.campaign_id
                 if isinstance(self.campaign_id, str)
-                else arguments.listed(self.campaign_id),
+                else validation.listed(self.campaign_id),
                 "instantly_conn_id": self.instantly_conn_id,
                 **self._goal(deadline=None).as_json(),
                 "ends_task": self._ends_in_triggerer(),
@@ -269,7 +271,7 @@ class CampaignStatusSensor(BaseSensorOperator):
 
     def _campaign_ids(self) -> list[str]:
         try:
-            return arguments.campaign_ids("campaign_id", self.campaign_id, many=True)
+            return validation.campaign_ids("campaign_id", self.campaign_id, many=True)
         except ValueError as error:
             raise AirflowFailException(str(error)) from error
 

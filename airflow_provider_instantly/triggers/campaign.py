@@ -14,20 +14,22 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_instantly import arguments
+from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, Campaign, CampaignStatus
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.clock import steady_clock
-from airflow_provider_instantly.deferral import BACKSTOP
 from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.links.campaign import CampaignLink
-from airflow_provider_instantly.policy import DEFAULT_FAILURE_BUDGET, Goal, Verdict, Wait
 from airflow_provider_instantly.tasklog import awarn
 from airflow_provider_instantly.triggers.poller import Poller
 from airflow_provider_instantly.triggers.shared_hook import shared_hook
 from airflow_provider_instantly.triggers.watermark import Watermark
 from airflow_provider_instantly.triggers.xcom import drop_xcoms_of_earlier_tries, push_xcom, pushing_meanwhile
-from airflow_provider_instantly.waiting import aexplain, atell, returned
+from airflow_provider_instantly.waits.ending import aexplain, returned
+from airflow_provider_instantly.waits.goal import DEFAULT_FAILURE_BUDGET, Goal, Verdict
+from airflow_provider_instantly.waits.machine import Wait
+from airflow_provider_instantly.waits.placement import BACKSTOP
+from airflow_provider_instantly.waits.worker import atell
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Iterable
@@ -36,8 +38,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
-    from airflow_provider_instantly.policy import WaitResult
     from airflow_provider_instantly.triggers.poller import Snapshot
+    from airflow_provider_instantly.waits.result import WaitResult
 
 
 class _PollingTrigger(BaseEventTrigger):
@@ -102,7 +104,7 @@ class CampaignStatusTrigger(_PollingTrigger):
 
     :param campaign_id: the UUID of a campaign, or several.
     :param instantly_conn_id: the id of the Airflow connection.
-    :param target_statuses: see `airflow_provider_instantly.policy.Goal`, as all below.
+    :param target_statuses: see `airflow_provider_instantly.waits.goal.Goal`, as all below.
     :param failed_statuses: a campaign in one of these has failed.
     :param stable_for: seconds for which the target must hold.
     :param poll_interval: seconds between two looks.
@@ -216,7 +218,7 @@ class CampaignStatusTrigger(_PollingTrigger):
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
 
         async with asyncio.timeout(_KILL_TIMEOUT), InstantlyHook(self.instantly_conn_id) as hook:
-            for campaign_id in arguments.campaign_ids("campaign_id", self.campaign_id, many=True):
+            for campaign_id in validation.campaign_ids("campaign_id", self.campaign_id, many=True):
                 campaign = await hook.aget_campaign(campaign_id)
                 if not ownership.can_be_paused(campaign):
                     continue
@@ -228,7 +230,7 @@ class CampaignStatusTrigger(_PollingTrigger):
 
     async def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncGenerator[TriggerEvent, None]:
         try:
-            campaign_ids = arguments.campaign_ids("campaign_id", self.campaign_id, many=True)
+            campaign_ids = validation.campaign_ids("campaign_id", self.campaign_id, many=True)
         except ValueError as error:
             # A template rendered to what is no campaign. The task says so itself when it resumes.
             yield _fired({"campaigns": None, "reason": str(error)})
@@ -337,13 +339,13 @@ class CampaignChangeTrigger(_PollingTrigger):
         poll_interval: float = 60.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.instantly_conn_id = arguments.connection_id("instantly_conn_id", instantly_conn_id)
-        ids = [] if campaign_id is None else arguments.campaign_ids("campaign_id", campaign_id, many=True)
+        self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
+        ids = [] if campaign_id is None else validation.campaign_ids("campaign_id", campaign_id, many=True)
         self.campaign_ids = frozenset(ids)
-        self.tag_ids = tuple(sorted(arguments.texts("tag_ids", tag_ids)))
-        self.from_statuses = None if from_statuses is None else arguments.statuses("from_statuses", from_statuses)
-        self.to_statuses = None if to_statuses is None else arguments.statuses("to_statuses", to_statuses)
-        self.poll_interval = arguments.seconds("poll_interval", poll_interval, low=arguments.MIN_POLL_INTERVAL)
+        self.tag_ids = tuple(sorted(validation.texts("tag_ids", tag_ids)))
+        self.from_statuses = None if from_statuses is None else validation.statuses("from_statuses", from_statuses)
+        self.to_statuses = None if to_statuses is None else validation.statuses("to_statuses", to_statuses)
+        self.poll_interval = validation.seconds("poll_interval", poll_interval, low=validation.MIN_POLL_INTERVAL)
 
     def _arguments(self) -> dict[str, Any]:
         return {

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
-    from airflow_provider_instantly.policy import Wait
+    from airflow_provider_instantly.waits.machine import Wait
 
 #: A waiter whose next look is due within this part of its interval is served by the present beat, if its last look is
 #: as long ago: where it does not want to look at its interval but at a deadline, that stays due however often it looks.

@@ -24,8 +24,9 @@ from airflow_provider_instantly.api.endpoint import Endpoint
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
 from airflow_provider_instantly.api.protocol import Answer, Request
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
-from airflow_provider_instantly.policy import Goal, WaitResult
-from airflow_provider_instantly.waiting import result_of_event
+from airflow_provider_instantly.waits.ending import result_of_event
+from airflow_provider_instantly.waits.goal import Goal
+from airflow_provider_instantly.waits.result import WaitResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

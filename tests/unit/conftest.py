@@ -68,7 +68,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def frequent_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody should look as often as these tests do; they would take minutes otherwise."""
-    monkeypatch.setattr("airflow_provider_instantly.arguments.MIN_POLL_INTERVAL", 0.01)
+    monkeypatch.setattr("airflow_provider_instantly.validation.MIN_POLL_INTERVAL", 0.01)
 
 
 @pytest.fixture

@@ -7,15 +7,16 @@ import json
 import os
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
 import airflow_provider_instantly
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
 PACKAGE = Path(airflow_provider_instantly.__file__).parent
 #: What must not be loaded before it is used.
@@ -77,8 +78,10 @@ class TestCost:
         for module, loaded in zip(modules, ours, strict=True):
             assert not (loaded - airflows) & set(HEAVY), module
 
-    def test_policy_and_launch_need_no_airflow(self) -> None:
-        (loaded,) = loaded_by("import airflow_provider_instantly.policy, airflow_provider_instantly.launches.plan")
+    def test_what_decides_needs_no_airflow(self) -> None:
+        (loaded,) = loaded_by(
+            "\n".join(f"import {PACKAGE.name}.{module}" for module in ("waits.machine", "launches.plan"))
+        )
         assert not loaded & {"airflow", *HEAVY}
 
 
@@ -93,24 +96,91 @@ def _imports(file: Path) -> Iterator[str]:
 
 
 def _ours(file: Path) -> set[str]:
-    """The parts of this package that a file imports: ``api``, ``hooks``, ``policy`` …"""
+    """The parts of this package that a file imports: ``api``, ``hooks``, ``waits`` …"""
     prefix = "airflow_provider_instantly."
     return {name.removeprefix(prefix).partition(".")[0] for name in _imports(file) if name.startswith(prefix)}
 
 
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def _part(file: Path) -> str:
+    """The part of the package that a file belongs to: a folder, or a module beside them."""
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def _name(file: Path) -> str:
+    return file.relative_to(PACKAGE).as_posix()
+
+
+def _dotted(file: Path) -> str:
+    path = file.relative_to(PACKAGE.parent).with_suffix("")
+    return ".".join(path.parts).removesuffix(".__init__")
+
+
+def _module_of(imported: str, modules: Container[str]) -> str | None:
+    """The module of ours that an imported name comes from, or None where it is somebody else's."""
+    while imported and imported not in modules:
+        imported = imported.rpartition(".")[0]
+    return imported or None
+
+
 class TestDirection:
-    @pytest.mark.parametrize("file", sorted((PACKAGE / "api").glob("*.py")), ids=lambda file: file.name)
-    def test_the_api_could_be_lifted_out_whole(self, file: Path) -> None:
-        assert _ours(file) <= {"api"}
+    #: What each part may import of the others; ``api`` of itself alone.
+    LAYERS: ClassVar[dict[str, set[str]]] = {
+        "__init__": set(),
+        "api": set(),
+        "get_provider_info": set(),
+        "exceptions": set(),
+        "clock": set(),
+        "tasklog": set(),
+        "validation": {"api"},
+        "assets": {"api"},
+        "links": set(),
+        "hooks": {"api", "get_provider_info"},
+        "launches": {"api", "hooks", "clock", "exceptions", "tasklog"},
+        "waits": {"api", "hooks", "clock", "exceptions", "tasklog", "validation"},
+        "triggers": {"api", "hooks", "launches", "waits", "links", "clock", "exceptions", "tasklog", "validation"},
+        "operators": {
+            "api", "hooks", "launches", "waits", "links", "triggers", "clock", "exceptions", "tasklog", "validation",
+        },
+        "sensors": {
+            "api", "hooks", "waits", "links", "triggers", "clock", "exceptions", "tasklog", "validation",
+        },
+        "sandbox": set(),
+    }  # fmt: skip
+    #: Modules that decide, and so do no I/O: they know their own kind and the API's values only.
+    PURE: ClassVar[list[str]] = ["launches/plan.py", "waits/goal.py", "waits/machine.py", "waits/result.py"]
+
+    @pytest.mark.parametrize("file", MODULES, ids=_name)
+    def test_imports_point_downwards(self, file: Path) -> None:
+        part = _part(file)
+        assert _ours(file) - {part, "__version__"} <= self.LAYERS[part]
+
+    @pytest.mark.parametrize("file", [file for file in MODULES if _part(file) in ("api", "sandbox")], ids=_name)
+    def test_api_and_sandbox_know_no_airflow(self, file: Path) -> None:
         assert not any(name.partition(".")[0] == "airflow" for name in _imports(file))
 
-    def test_the_policy_knows_only_the_api(self) -> None:
-        assert _ours(PACKAGE / "policy.py") == {"api"}
+    @pytest.mark.parametrize("name", PURE)
+    def test_what_decides_knows_only_the_api_and_its_own_kind(self, name: str) -> None:
+        part = name.partition("/")[0]
+        own = {f"airflow_provider_instantly.{pure.removesuffix('.py').replace('/', '.')}" for pure in self.PURE}
+        for imported in _imports(PACKAGE / name):
+            root = imported.partition(".")[0]
+            assert root != "airflow"
+            if root == PACKAGE.name and not imported.startswith(f"{PACKAGE.name}.api."):
+                assert imported.rpartition(".")[0] in own
+                assert imported.startswith(f"{PACKAGE.name}.{part}.")
 
-    def test_the_hook_knows_nothing_of_those_who_use_it(self) -> None:
-        assert not _ours(PACKAGE / "hooks" / "instantly.py") & {"operators", "sensors", "triggers", "policy", "waiting"}
+    def test_there_is_no_circle(self) -> None:
+        modules = {_dotted(file): file for file in MODULES}
+        graph = {
+            name: {module for imported in _imports(file) if (module := _module_of(imported, modules))} - {name}
+            for name, file in modules.items()
+        }
+        assert len(graph) > 50
+        # Raises CycleError, which names the circle.
+        assert len(list(TopologicalSorter(graph).static_order())) == len(graph)
 
-    def test_nothing_but_the_sandbox_knows_the_sandbox(self) -> None:
-        others = [file for file in PACKAGE.rglob("*.py") if "sandbox" not in file.relative_to(PACKAGE).parts]
-        assert len(others) > 20
-        assert not [file for file in others if "sandbox" in _ours(file)]
+    def test_every_part_has_its_row(self) -> None:
+        assert {_part(file) for file in MODULES} == self.LAYERS.keys()

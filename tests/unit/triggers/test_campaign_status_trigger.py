@@ -20,10 +20,10 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from airflow_provider_instantly.deferral import BACKSTOP
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger
+from airflow_provider_instantly.waits.placement import BACKSTOP
 
 try:
     from airflow.triggers.shared_stream import SharedStreamManager

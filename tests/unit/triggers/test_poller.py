@@ -16,7 +16,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_instantly import policy
 from airflow_provider_instantly.api.errors import (
     CampaignNotFoundError,
     InstantlyConnectionError,
@@ -28,6 +27,7 @@ from airflow_provider_instantly.triggers import poller as poller_module
 from airflow_provider_instantly.triggers import shared_hook as shared_hook_module
 from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger, CampaignStatusTrigger
 from airflow_provider_instantly.triggers.poller import Poller
+from airflow_provider_instantly.waits.goal import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
     from airflow_provider_instantly.triggers.campaign import _PollingTrigger
     from airflow_provider_instantly.triggers.poller import Snapshot, Watcher
+    from airflow_provider_instantly.waits.machine import Decision
 
 CONN = "instantly_default"
 ACTIVE, PAUSED = 1, 2
@@ -438,7 +439,7 @@ def test_the_more_wait_the_more_rarely_each_says_so(
     ids = virtually.instantly.add(count)
     said: list[tuple[float, str]] = []
 
-    async def remember(decision: policy.Decision, log: Any) -> None:
+    async def remember(decision: Decision, log: Any) -> None:
         said.extend((now(), line) for line in decision.said)
 
     monkeypatch.setattr(campaign_module, "atell", remember)
@@ -499,13 +500,11 @@ async def beside_a_long_wait(group: Group, cid: str, interval: float, *waits: An
         await end_all([long], group)
 
 
-@pytest.mark.parametrize(
-    ("end", "verdict"), [("deadline", policy.Verdict.TIMED_OUT), ("overdue_at", policy.Verdict.OVERDUE)]
-)
+@pytest.mark.parametrize(("end", "verdict"), [("deadline", Verdict.TIMED_OUT), ("overdue_at", Verdict.OVERDUE)])
 @pytest.mark.parametrize("joins", [0.0, 30.0, 1700.0])
 @pytest.mark.parametrize("seconds", [-5.0, 0.3, 100.0, 1750.0])
 def test_a_wait_that_joins_between_two_beats_ends_in_time(
-    virtually: Any, end: str, verdict: policy.Verdict, joins: float, seconds: float
+    virtually: Any, end: str, verdict: Verdict, joins: float, seconds: float
 ) -> None:
     """A triggerer that is started again takes up waits of which little time is left."""
     ids = virtually.instantly.add(2)
@@ -544,7 +543,7 @@ def test_a_campaign_that_arrives_just_before_the_end_of_a_wait_that_joined_late_
 
     [(told, _), _] = virtually(watch())
 
-    assert told == policy.Verdict.REACHED
+    assert told == Verdict.REACHED
 
 
 @pytest.mark.parametrize("interval", [10.0, 1800.0])
@@ -565,7 +564,7 @@ def test_a_wait_that_joins_in_a_pause_ends_in_time_and_asks_nothing(
 
     [(told, when)] = virtually(watch())
 
-    assert told == policy.Verdict.TIMED_OUT
+    assert told == Verdict.TIMED_OUT
     assert 0 <= when - (1_000_060 + joins) <= 1.0
     assert len(virtually.instantly.requests) == 1, "the one that was refused"
 
@@ -582,7 +581,7 @@ def test_waits_end_in_time_in_a_pause_that_began_after_their_page_was_read(virtu
 
     ends = virtually(watch())
 
-    assert {told for told, _ in ends} == {policy.Verdict.TIMED_OUT}
+    assert {told for told, _ in ends} == {Verdict.TIMED_OUT}
     assert 1_000_060 <= min(when for _, when in ends) <= max(when for _, when in ends) <= 1_000_061
     assert len(virtually.instantly.requests) == 4, "two looks of two pages, and none in the pause"
 
@@ -598,7 +597,7 @@ def test_a_wait_that_takes_a_look_in_late_ends_in_time(virtually: Any) -> None:
 
     told, when = virtually(watch())
 
-    assert told == policy.Verdict.TIMED_OUT
+    assert told == Verdict.TIMED_OUT
     assert 1_000_050 <= when <= 1_000_051
 
 
@@ -658,7 +657,7 @@ def test_a_wait_that_ends_soon_is_not_looked_at_with_every_beat_of_a_quicker_one
 
     [(told, when)] = virtually(watch())
 
-    assert told == policy.Verdict.TIMED_OUT
+    assert told == Verdict.TIMED_OUT
     assert seconds <= when - 1_000_000 <= seconds + 1
     assert len(virtually.instantly.looks_at(slow)) <= most_looks(seconds, 60.0)
 
@@ -757,7 +756,7 @@ def test_a_deadline_within_the_pause_ends_in_time(virtually: Any) -> None:
 
     event, ended = virtually(wait())
 
-    assert event["campaigns"][0]["verdict"] == policy.Verdict.TIMED_OUT
+    assert event["campaigns"][0]["verdict"] == Verdict.TIMED_OUT
     assert 1_000_060 <= ended <= 1_000_061
 
 
@@ -768,7 +767,7 @@ async def reached(trigger: CampaignStatusTrigger, group: Group, stalls: range = 
     :param stalls: the snapshots that it comes to only half a minute later.
     """
     verdict, when = await ended(trigger, group, stalls)
-    assert verdict == policy.Verdict.REACHED
+    assert verdict == Verdict.REACHED
     return when
 
 
@@ -1095,7 +1094,7 @@ def test_every_wait_ends_in_time_and_is_looked_at_twice_an_interval_at_most(
     for plan, cid, (began, verdict, when) in zip(plans, ids, ends, strict=True):
         limit = began + max(plan.seconds, 0.0)
         assert when <= limit + 1.0 + 2 * look + 1e-6
-        assert verdict == policy.Verdict.REACHED or when >= limit
+        assert verdict == Verdict.REACHED or when >= limit
         assert len(instantly.looks_at(cid)) <= most_looks(when - began, plan.interval)
     sent = [when for when, _ in instantly.requests]
     assert not [when for when in sent for refused, resumed in pauses if refused < when < resumed]

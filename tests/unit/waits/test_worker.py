@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_instantly import exceptions, waiting
+from airflow_provider_instantly import exceptions
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus, SendingStatus
 from airflow_provider_instantly.api.errors import (
     CampaignNotFoundError,
@@ -27,7 +27,10 @@ from airflow_provider_instantly.api.errors import (
     InstantlyServerError,
 )
 from airflow_provider_instantly.exceptions import CampaignStoppedError, CampaignWaitError
-from airflow_provider_instantly.policy import CampaignOutcome, Decision, Goal, Verdict, Wait, WaitResult
+from airflow_provider_instantly.waits import ending, worker
+from airflow_provider_instantly.waits.goal import Goal, Verdict
+from airflow_provider_instantly.waits.machine import Decision, Wait
+from airflow_provider_instantly.waits.result import CampaignOutcome, WaitResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -94,7 +97,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> StandingClock:
 
 def wait_for(hook: Any, clock: StandingClock, ids: list[str] | None = None, **goal: Any) -> WaitResult:
     wait = Wait(ids or [ONE], Goal(**goal), now=clock())
-    return waiting.wait_on_worker(hook, wait, clock, LOG)
+    return worker.wait_on_worker(hook, wait, clock, LOG)
 
 
 class TestLoop:
@@ -169,19 +172,19 @@ class TestReasons:
     def test_of_very_many_only_some_are_asked_for(self, clock: StandingClock) -> None:
         hook = ScriptedHook(-1)
         wait_for(hook, clock, IDS, fail_fast=False)
-        assert hook.explained == IDS[: waiting.MAX_EXPLANATIONS]
+        assert hook.explained == IDS[: ending.MAX_EXPLANATIONS]
 
     async def test_the_async_twin(self, caplog: pytest.LogCaptureFixture) -> None:
         wait = Wait(IDS[:2], Goal(fail_fast=False), now=0.0)
         wait.advance({cid: Campaign(cid, CampaignStatus(-1)) for cid in IDS[:2]}, now=0.0)
         hook = ScriptedHook(0)
-        await waiting.aexplain(hook, wait, LOG)  # type: ignore[arg-type]
+        await ending.aexplain(hook, wait, LOG)  # type: ignore[arg-type]
         assert hook.explained == IDS[:2]
         assert wait.unexplained == []
 
         silent = Wait([ONE], Goal(), now=0.0)
         silent.advance({ONE: Campaign(ONE, CampaignStatus(-1))}, now=0.0)
-        await waiting.aexplain(ScriptedHook(0, reason=InstantlyServerError("No.")), silent, LOG)  # type: ignore[arg-type]
+        await ending.aexplain(ScriptedHook(0, reason=InstantlyServerError("No.")), silent, LOG)  # type: ignore[arg-type]
         assert silent.unexplained == [ONE]
         assert "The reason could not be read: No." in caplog.text
 
@@ -189,7 +192,7 @@ class TestReasons:
 class TestTelling:
     def test_each_line_at_its_level(self, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.INFO)
-        waiting.tell(Decision(1.0, said=["100% said"], warned=["%s warned"]), LOG)
+        worker.tell(Decision(1.0, said=["100% said"], warned=["%s warned"]), LOG)
         assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
             ("WARNING", "%s warned"),
             ("INFO", "100% said"),
@@ -208,7 +211,7 @@ class TestTelling:
 
             warning = info
 
-        telling = asyncio.create_task(waiting.atell(Decision(1.0, said=["said"], warned=["warned"]), FullLog()))
+        telling = asyncio.create_task(worker.atell(Decision(1.0, said=["said"], warned=["warned"]), FullLog()))
         await asyncio.sleep(0.05)
         assert not telling.done()
         goes_on.set()
@@ -219,31 +222,13 @@ class TestTelling:
         wait = Wait([ONE], Goal(), now=0.0)
         wait.advance({ONE: Campaign(ONE, CampaignStatus(-1))}, now=0.0)
         hook: Any = ScriptedHook(0, reason=InstantlyServerError("No."))
-        await waiting.aexplain(hook, wait, threads_of_log)
+        await ending.aexplain(hook, wait, threads_of_log)
         assert threads_of_log.lines[0].startswith("The reason could not be read: No.")
         assert threading.get_ident() not in threads_of_log.threads
 
     async def test_what_has_nothing_to_say_needs_no_thread(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delattr(asyncio, "to_thread")
-        await waiting.atell(Decision(1.0), LOG)
-
-
-class TestClock:
-    def test_it_shows_the_time_and_runs(self) -> None:
-        clock = waiting.steady_clock()
-        assert abs(clock() - time.time()) < 5
-        first = clock()
-        assert clock() >= first
-
-    def test_setting_the_machines_clock_does_not_move_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        clock = waiting.steady_clock()
-        before = clock()
-        monkeypatch.setattr(time, "time", lambda: 0.0)
-        assert 0 <= clock() - before < 5
-
-    def test_jitter_is_from_0_to_1(self) -> None:
-        numbers = [waiting.jitter() for _ in range(100)]
-        assert 0 <= min(numbers) < max(numbers) <= 1
+        await worker.atell(Decision(1.0), LOG)
 
 
 def outcome(verdict: str, status: int | None = 0, reason: str = "") -> WaitResult:
@@ -265,13 +250,13 @@ class TestEnds:
     def test_how_a_wait_ends_a_task(self, verdict: str, error: type[Exception], is_retried: bool) -> None:
         result = outcome(verdict, -2)
         with pytest.raises(error) as caught:
-            waiting.raise_for_result(result)
+            ending.raise_for_result(result)
         assert type(caught.value) is error
         assert str(caught.value) == (result.message or "The wait ended before it was decided.")
         assert isinstance(caught.value, AirflowFailException | AirflowSensorTimeout) is not is_retried
 
     def test_only_a_target_that_was_reached_does_not(self) -> None:
-        waiting.raise_for_result(outcome("reached", 1))
+        ending.raise_for_result(outcome("reached", 1))
 
     def test_all_are_airflows_own_so_that_soft_fail_works(self) -> None:
         ours = [
@@ -283,9 +268,9 @@ class TestEnds:
         assert all(issubclass(kind, AirflowException) for kind in ours)
 
     def test_what_a_task_returns(self) -> None:
-        assert waiting.returned(outcome("reached", 1), {}) == outcome("reached", 1).xcom
+        assert ending.returned(outcome("reached", 1), {}) == outcome("reached", 1).xcom
         echo = {"id": ONE, "status": 0, "status_name": "Draft", "launched": True}
-        assert waiting.returned(outcome("reached", 3), echo) == {
+        assert ending.returned(outcome("reached", 3), echo) == {
             "id": ONE,
             "status": 3,
             "status_name": "Completed",
@@ -298,7 +283,7 @@ GOOD_EVENT = {"campaigns": outcome("reached", 1).as_json()}
 
 class TestEvents:
     def test_one_of_this_wait_is_believed(self) -> None:
-        assert waiting.result_of_event(GOOD_EVENT, Goal(), [ONE]) == outcome("reached", 1)
+        assert ending.result_of_event(GOOD_EVENT, Goal(), [ONE]) == outcome("reached", 1)
 
     @pytest.mark.parametrize(
         "event",
@@ -319,7 +304,7 @@ class TestEvents:
     )
     def test_anything_else_fails_the_task_and_says_what_became_of_the_campaign(self, event: Any) -> None:
         with pytest.raises(CampaignWaitError, match=r"^The task was resumed by an event that does not tell") as caught:
-            waiting.result_of_event(event, Goal(), [ONE])
+            ending.result_of_event(event, Goal(), [ONE])
         assert "The campaign was left as it is; another try looks at it again." in str(caught.value)
 
     @unhurried
@@ -335,7 +320,7 @@ class TestEvents:
     )
     def test_nothing_but_a_campaign_wait_error_comes_of_a_wrong_one(self, event: Any) -> None:
         with pytest.raises(CampaignWaitError):
-            waiting.result_of_event(event, Goal(), [ONE])
+            ending.result_of_event(event, Goal(), [ONE])
 
 
 def test_a_log_that_needs_arguments_of_its_own_kind() -> None:
@@ -346,5 +331,5 @@ def test_a_log_that_needs_arguments_of_its_own_kind() -> None:
         info: Callable[..., None] = staticmethod(lambda *args: lines.append(args))
         warning: Callable[..., None] = staticmethod(lambda *args: lines.append(args))
 
-    waiting.tell(Decision(None, said=["a"], warned=["b"]), Log())
+    worker.tell(Decision(None, said=["a"], warned=["b"]), Log())
     assert lines == [("%s", "b"), ("%s", "a")]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, overload
 from airflow.providers.common.compat.sdk import conf
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 
-from airflow_provider_instantly.arguments import is_collection
+from airflow_provider_instantly.validation import is_collection
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -169,7 +169,7 @@ def _has_listeners() -> bool:
 
 def _has_own(task: Any, *methods: str) -> bool:
     """Whether somebody's subclass has one of the methods for itself."""
-    known = ("airflow.", f"{__package__}.")
+    known = ("airflow.", "airflow_provider_instantly.")
     return not all(getattr(type(task), method).__module__.startswith(known) for method in methods)
 
 

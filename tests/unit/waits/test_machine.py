@@ -31,17 +31,9 @@ from airflow_provider_instantly.api.errors import (
     InstantlyServerError,
     InstantlyUnexpectedAnswerError,
 )
-from airflow_provider_instantly.policy import (
-    DEFAULT_FAILURE_BUDGET,
-    REPORT_INTERVAL,
-    CampaignOutcome,
-    Decision,
-    Goal,
-    Verdict,
-    Wait,
-    WaitResult,
-    span,
-)
+from airflow_provider_instantly.waits.goal import DEFAULT_FAILURE_BUDGET, Goal, Verdict
+from airflow_provider_instantly.waits.machine import REPORT_INTERVAL, Decision, Wait
+from airflow_provider_instantly.waits.result import CampaignOutcome, WaitResult, span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

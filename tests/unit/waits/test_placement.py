@@ -11,10 +11,10 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, task
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 
-from airflow_provider_instantly import deferral
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger
+from airflow_provider_instantly.waits import placement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,7 +73,7 @@ def test_the_scheduler_is_given_what_it_makes_the_trigger_from() -> None:
     arguments = found.start_trigger_args
 
     assert (arguments.trigger_cls, arguments.next_method) == (TRIGGER, "execute_complete")
-    assert arguments.timeout == timedelta(seconds=90 + deferral.BACKSTOP), "Airflow's own limit lies behind ours"
+    assert arguments.timeout == timedelta(seconds=90 + placement.BACKSTOP), "Airflow's own limit lies behind ours"
     row = Trigger(classpath=arguments.trigger_cls, kwargs=arguments.trigger_kwargs)
     trigger = CampaignStatusTrigger(**row.kwargs)
     assert trigger.campaign_id == "{{ params.campaign }}"
@@ -122,7 +122,7 @@ def test_a_wait_begins_on_a_worker_where_something_would_be_lost(given: dict[str
     made: list[CampaignStatusSensor] = []
     assert not starts(in_dag(lambda: made.append(sensor(**given))))
     if AIRFLOW_V_3_3_PLUS and because is not None:
-        assert because in str(deferral.why_not_start_in_triggerer(made[0]))
+        assert because in str(placement.why_not_start_in_triggerer(made[0]))
         # And who insists is not obeyed, since the wait would be wrong.
         assert not starts(in_dag(lambda: sensor(**given, start_from_trigger=True)))
 
@@ -136,7 +136,7 @@ def test_a_wait_that_does_more_before_it_begins_does_it_on_a_worker(method: str)
 
     assert not starts(dag)
     if AIRFLOW_V_3_3_PLUS:
-        assert "subclass" in str(deferral.why_not_start_in_triggerer(made[0]))
+        assert "subclass" in str(placement.why_not_start_in_triggerer(made[0]))
 
 
 @only_where_it_starts_there
@@ -145,7 +145,7 @@ def test_where_triggerers_have_queues_waits_begin_on_a_worker(monkeypatch: pytes
     monkeypatch.setenv("AIRFLOW__TRIGGERER__QUEUES_ENABLED", "True")
 
     assert not starts(in_dag(lambda: sensor(start_from_trigger=True)))
-    assert "queue" in str(deferral.why_not_start_in_triggerer(sensor()))
+    assert "queue" in str(placement.why_not_start_in_triggerer(sensor()))
 
 
 @pytest.mark.parametrize("many", [[CAMPAIGN], (CAMPAIGN, "{{ params.another }}"), frozenset(MANY)])
@@ -222,8 +222,8 @@ def test_where_a_listener_is_registered_waits_begin_and_end_on_a_worker() -> Non
     dag = in_dag(lambda: sensor(start_from_trigger=True))
 
     assert not starts(dag)
-    assert "listener" in str(deferral.why_not_start_in_triggerer(one))
-    assert "listener" in str(deferral.why_not_end_in_triggerer(one))
+    assert "listener" in str(placement.why_not_start_in_triggerer(one))
+    assert "listener" in str(placement.why_not_end_in_triggerer(one))
 
 
 # Where it ends
@@ -307,7 +307,7 @@ def many(count: int, **given: Any) -> DAG:
 
 @only_where_it_starts_there
 def test_the_default_is_a_worker_where_the_dag_is_large() -> None:
-    most = deferral.MAX_TASKS_OF_A_LIGHT_DAG
+    most = placement.MAX_TASKS_OF_A_LIGHT_DAG
 
     assert starts(many(most), "wait_0")
     assert not starts(many(most + 1), "wait_0")
@@ -392,7 +392,7 @@ def test_the_operator_begins_on_a_worker_always_and_ends_where_nothing_is_lost()
     dag = in_dag(make)
 
     assert not starts(dag, "launch")
-    assert (deferral.why_not_end_in_triggerer(dag.get_task("launch")) is None) is AIRFLOW_V_3_3_PLUS
+    assert (placement.why_not_end_in_triggerer(dag.get_task("launch")) is None) is AIRFLOW_V_3_3_PLUS
 
 
 # execution_timeout
@@ -404,7 +404,7 @@ def test_a_wait_ends_at_its_execution_timeout_or_shortly_before(limit: float) ->
     one = sensor(execution_timeout=timedelta(seconds=limit))
 
     if AIRFLOW_V_3_0_PLUS:
-        assert deferral.overdue_at(one, 1000.0) == 1000 + limit
+        assert placement.overdue_at(one, 1000.0) == 1000 + limit
     else:
-        assert 1000 + 0.9 * limit <= deferral.overdue_at(one, 1000.0) < 1000 + limit
-    assert deferral.overdue_at(sensor(task_id="endless"), 1000.0) is None
+        assert 1000 + 0.9 * limit <= placement.overdue_at(one, 1000.0) < 1000 + limit
+    assert placement.overdue_at(sensor(task_id="endless"), 1000.0) is None

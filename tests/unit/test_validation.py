@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_instantly import arguments
+from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.campaign import CampaignStatus
 
 #: A machine that does other things too is no reason to fail.
@@ -29,39 +29,39 @@ class TestSeconds:
         [(0, 0), (60, 60), (0.5, 0.5), (timedelta(minutes=2), 120), (timedelta(microseconds=500), 0.0005)],
     )
     def test_numbers_and_timedeltas(self, value: Any, meant: float) -> None:
-        found = arguments.seconds("timeout", value)
+        found = validation.seconds("timeout", value)
         assert (found, type(found)) == (meant, float)
 
     @pytest.mark.parametrize("value", WRONG_TYPES, ids=repr)
     def test_a_wrong_type(self, value: Any) -> None:
         with pytest.raises(ValueError, match=r"^timeout must be a number of seconds or a timedelta, not "):
-            arguments.seconds("timeout", value)
+            validation.seconds("timeout", value)
 
     @pytest.mark.parametrize(
         "value",
-        [-1, -0.001, 1e12, arguments.MAX_SECONDS + 1, timedelta(seconds=-1), timedelta.max, timedelta.min],
+        [-1, -0.001, 1e12, validation.MAX_SECONDS + 1, timedelta(seconds=-1), timedelta.max, timedelta.min],
         ids=repr,
     )
     def test_out_of_range(self, value: Any) -> None:
         with pytest.raises(ValueError, match=r"^timeout must be from 0 to 3\.16224e\+07 seconds, not "):
-            arguments.seconds("timeout", value)
+            validation.seconds("timeout", value)
 
     @pytest.mark.parametrize("value", [10**400, -(10**400), math.inf, -math.inf, math.nan], ids=lambda v: repr(v)[:9])
     def test_numbers_that_are_none(self, value: Any) -> None:
         with pytest.raises(ValueError, match=r"^timeout must be "):
-            arguments.seconds("timeout", value)
+            validation.seconds("timeout", value)
 
     def test_bounds_belong_to_the_range(self) -> None:
-        assert arguments.seconds("poll_interval", 0.1, low=0.1, high=7) == 0.1
-        assert arguments.seconds("poll_interval", 7, low=0.1, high=7) == 7
+        assert validation.seconds("poll_interval", 0.1, low=0.1, high=7) == 0.1
+        assert validation.seconds("poll_interval", 7, low=0.1, high=7) == 7
         with pytest.raises(ValueError, match=r"must be from 0\.1 to 7 seconds, not 0\."):
-            arguments.seconds("poll_interval", 0, low=0.1, high=7)
+            validation.seconds("poll_interval", 0, low=0.1, high=7)
 
     @unhurried
     @given(value=st.integers() | st.floats() | st.timedeltas() | st.text(max_size=5) | st.none() | st.booleans())
     def test_never_anything_else(self, value: Any) -> None:
         try:
-            found = arguments.seconds("n", value, low=1, high=9)
+            found = validation.seconds("n", value, low=1, high=9)
         except ValueError:
             return
         assert 1 <= found <= 9
@@ -70,19 +70,19 @@ class TestSeconds:
 class TestFlags:
     @pytest.mark.parametrize("value", [True, False])
     def test_accepted(self, value: bool) -> None:
-        assert arguments.flag("deferrable", value) is value
-        assert arguments.optional_flag("deferrable", value) is value
+        assert validation.flag("deferrable", value) is value
+        assert validation.optional_flag("deferrable", value) is value
 
     @pytest.mark.parametrize("value", ["True", "False", "", 0, 1, [], "{{ params.x }}"], ids=repr)
     def test_refused(self, value: Any) -> None:
-        for check in (arguments.flag, arguments.optional_flag):
+        for check in (validation.flag, validation.optional_flag):
             with pytest.raises(ValueError, match=r"^deferrable must be True or False, not "):
                 check("deferrable", value)
 
     def test_none_leaves_it_to_the_provider_where_that_is_allowed(self) -> None:
-        assert arguments.optional_flag("deferrable", None) is None
+        assert validation.optional_flag("deferrable", None) is None
         with pytest.raises(ValueError, match="not None"):
-            arguments.flag("deferrable", None)
+            validation.flag("deferrable", None)
 
 
 class TestStatuses:
@@ -98,7 +98,7 @@ class TestStatuses:
         ],
     )
     def test_collections_of_them(self, value: Any, meant: set[int]) -> None:
-        found = arguments.statuses("target_statuses", value)
+        found = validation.statuses("target_statuses", value)
         assert found == meant
         assert {type(status) for status in found} == {int}
 
@@ -109,17 +109,17 @@ class TestStatuses:
     )
     def test_a_wrong_type(self, value: Any) -> None:
         with pytest.raises(ValueError, match=r"^target_statuses must be a set of CampaignStatus members, not "):
-            arguments.statuses("target_statuses", value)
+            validation.statuses("target_statuses", value)
 
     @pytest.mark.parametrize("value", [[7], [1, 99], {-3}, [10**30]], ids=repr)
     def test_a_number_that_is_no_status(self, value: Any) -> None:
         with pytest.raises(ValueError, match=r"^target_statuses has -?\d+, which is no status of a campaign\.$"):
-            arguments.statuses("target_statuses", value)
+            validation.statuses("target_statuses", value)
 
     def test_none_of_them(self) -> None:
         with pytest.raises(ValueError, match="must name at least one"):
-            arguments.statuses("target_statuses", [])
-        assert arguments.statuses("failed_statuses", [], may_be_empty=True) == frozenset()
+            validation.statuses("target_statuses", [])
+        assert validation.statuses("failed_statuses", [], may_be_empty=True) == frozenset()
 
     def test_an_xcom_is_refused_like_any_other_wrong_type(self) -> None:
         # Airflow's XComArg says that it can be iterated, and raises when it is.
@@ -128,29 +128,29 @@ class TestStatuses:
                 raise TypeError("'XComArg' object is not iterable")
 
         with pytest.raises(ValueError, match="must be a set of CampaignStatus members"):
-            arguments.statuses("target_statuses", Iterating())
+            validation.statuses("target_statuses", Iterating())
 
 
 class TestTexts:
     def test_each_once(self) -> None:
-        assert arguments.texts("tag_ids", ["b", "a", "b"]) == ["b", "a"]
-        assert arguments.texts("tag_ids", ()) == []
+        assert validation.texts("tag_ids", ["b", "a", "b"]) == ["b", "a"]
+        assert validation.texts("tag_ids", ()) == []
 
     @pytest.mark.parametrize("value", [None, "abc", b"abc", 7, [1], [""], ["  "], [None], {"a": 1}], ids=repr)
     def test_refused(self, value: Any) -> None:
         with pytest.raises(ValueError, match=r"^tag_ids must be a list of texts, not "):
-            arguments.texts("tag_ids", value)
+            validation.texts("tag_ids", value)
 
 
 class TestConnectionId:
     @pytest.mark.parametrize("value", ["instantly_default", "{{ params.conn }}"])
     def test_accepted(self, value: str) -> None:
-        assert arguments.connection_id("instantly_conn_id", value) == value
+        assert validation.connection_id("instantly_conn_id", value) == value
 
     @pytest.mark.parametrize("value", [None, "", "  ", 7, True, ["x"], b"x"], ids=repr)
     def test_refused(self, value: Any) -> None:
         with pytest.raises(ValueError, match=r"^instantly_conn_id must be the id of an Airflow connection, not "):
-            arguments.connection_id("instantly_conn_id", value)
+            validation.connection_id("instantly_conn_id", value)
 
 
 class LazySequence(Sequence[Any]):
@@ -175,7 +175,7 @@ class TestCampaignIds:
     @pytest.mark.parametrize("value", [ONE, ONE.upper(), f" {ONE}\n"])
     @pytest.mark.parametrize("many", [False, True])
     def test_one(self, value: str, many: bool) -> None:
-        assert arguments.campaign_ids("campaign_id", value, many=many) == [ONE]
+        assert validation.campaign_ids("campaign_id", value, many=many) == [ONE]
 
     @pytest.mark.parametrize(
         "value",
@@ -194,15 +194,15 @@ class TestCampaignIds:
         ids=lambda value: type(value).__name__,
     )
     def test_several(self, value: Any) -> None:
-        assert arguments.campaign_ids("campaign_id", value, many=True) == [ONE, TWO]
+        assert validation.campaign_ids("campaign_id", value, many=True) == [ONE, TWO]
 
     def test_their_order_is_kept(self) -> None:
-        assert arguments.campaign_ids("campaign_id", [TWO, ONE], many=True) == [TWO, ONE]
+        assert validation.campaign_ids("campaign_id", [TWO, ONE], many=True) == [TWO, ONE]
 
     @pytest.mark.parametrize("value", [[], (), set(), "[]", LazySequence()], ids=repr)
     def test_none_of_them(self, value: Any) -> None:
         with pytest.raises(ValueError, match=r"^campaign_id names no campaign; nothing was requested"):
-            arguments.campaign_ids("campaign_id", value, many=True)
+            validation.campaign_ids("campaign_id", value, many=True)
 
     @pytest.mark.parametrize(
         "value",
@@ -233,18 +233,18 @@ class TestCampaignIds:
     )
     def test_what_is_no_id_is_named(self, value: Any) -> None:
         with pytest.raises(ValueError, match=r"^campaign_id must be the UUID of a campaign.* Nothing was requested"):
-            arguments.campaign_ids("campaign_id", value, many=True)
+            validation.campaign_ids("campaign_id", value, many=True)
 
     @pytest.mark.parametrize("value", [[ONE], (ONE,), {ONE}, f"['{ONE}']", LazySequence(ONE)], ids=repr)
     def test_a_collection_where_one_is_wanted(self, value: Any) -> None:
         with pytest.raises(ValueError, match="must be the UUID of a campaign"):
-            arguments.campaign_ids("campaign_id", value, many=False)
+            validation.campaign_ids("campaign_id", value, many=False)
 
     def test_there_is_a_most(self) -> None:
-        many = [f"019e18e2-a521-7bb9-9dd6-{number:012x}" for number in range(arguments.MAX_CAMPAIGNS + 1)]
-        assert len(arguments.campaign_ids("campaign_id", many[:-1], many=True)) == arguments.MAX_CAMPAIGNS
+        many = [f"019e18e2-a521-7bb9-9dd6-{number:012x}" for number in range(validation.MAX_CAMPAIGNS + 1)]
+        assert len(validation.campaign_ids("campaign_id", many[:-1], many=True)) == validation.MAX_CAMPAIGNS
         with pytest.raises(ValueError, match=r"at most 10,000 campaigns, not 10,001\.$"):
-            arguments.campaign_ids("campaign_id", many, many=True)
+            validation.campaign_ids("campaign_id", many, many=True)
 
 
 class Resolvable:
@@ -267,7 +267,7 @@ class TestEarly:
     )
     @pytest.mark.parametrize("many", [False, True])
     def test_one(self, value: Any, many: bool) -> None:
-        arguments.check_campaign_ids_early("campaign_id", value, many=many)
+        validation.check_campaign_ids_early("campaign_id", value, many=many)
 
     @pytest.mark.parametrize(
         "value",
@@ -282,9 +282,9 @@ class TestEarly:
         ids=repr,
     )
     def test_several(self, value: Any) -> None:
-        arguments.check_campaign_ids_early("campaign_id", value, many=True)
+        validation.check_campaign_ids_early("campaign_id", value, many=True)
         with pytest.raises(ValueError, match=r"^campaign_id must be "):
-            arguments.check_campaign_ids_early("campaign_id", value, many=False)
+            validation.check_campaign_ids_early("campaign_id", value, many=False)
 
     @pytest.mark.parametrize(
         "value",
@@ -315,19 +315,19 @@ class TestEarly:
     @pytest.mark.parametrize("many", [False, True])
     def test_what_no_run_could_use(self, value: Any, many: bool) -> None:
         with pytest.raises(ValueError, match=r"^campaign_id (must|names)"):
-            arguments.check_campaign_ids_early("campaign_id", value, many=many)
+            validation.check_campaign_ids_early("campaign_id", value, many=many)
 
 
 @pytest.mark.parametrize(
     "check",
     [
-        lambda value: arguments.seconds("name", value),
-        lambda value: arguments.flag("name", value),
-        lambda value: arguments.statuses("name", value),
-        lambda value: arguments.texts("name", value),
-        lambda value: arguments.connection_id("name", value),
-        lambda value: arguments.campaign_ids("name", value, many=True),
-        lambda value: arguments.check_campaign_ids_early("name", value, many=True),
+        lambda value: validation.seconds("name", value),
+        lambda value: validation.flag("name", value),
+        lambda value: validation.statuses("name", value),
+        lambda value: validation.texts("name", value),
+        lambda value: validation.connection_id("name", value),
+        lambda value: validation.campaign_ids("name", value, many=True),
+        lambda value: validation.check_campaign_ids_early("name", value, many=True),
     ],
 )
 @pytest.mark.parametrize("value", [b"x" * 100_000, {"a\nb\x1b[31m": "x" * 10_000}, ...], ids=["long", "ugly", "odd"])

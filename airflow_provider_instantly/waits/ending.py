@@ -1,116 +1,51 @@
-"""A wait on a worker: the loop that sensor and operator share around `policy`, and how a wait's end ends a task."""
+"""How a wait's end ends a task: its reasons, its event, what is returned and what is raised."""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowTaskTimeout
 
 from airflow_provider_instantly.api.errors import InstantlyError
-from airflow_provider_instantly.clock import jitter
 from airflow_provider_instantly.exceptions import CampaignStoppedError, CampaignWaitError
-from airflow_provider_instantly.policy import Verdict, WaitResult
 from airflow_provider_instantly.tasklog import awarn
+from airflow_provider_instantly.waits.goal import Verdict
+from airflow_provider_instantly.waits.result import WaitResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_provider_instantly.clock import Clock
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
-    from airflow_provider_instantly.policy import Decision, Goal, Wait
     from airflow_provider_instantly.tasklog import TaskLog
-
+    from airflow_provider_instantly.waits.goal import Goal
+    from airflow_provider_instantly.waits.machine import Wait
 
 #: How many stopped campaigns of one wait are asked for their reason when it ends.
 MAX_EXPLANATIONS = 20
 
 
-def look(hook: InstantlyHook, wait: Wait, clock: Clock, log: TaskLog) -> Decision:
-    """
-    Read the campaigns that are waited for, once, and take the decision.
-
-    :param hook: a hook that does not retry by itself: pausing after errors is the policy's business.
-    :param wait: the wait so far.
-    :param clock: see `steady_clock`.
-    :param log: the task's log.
-    """
-    decision = wait.advance(hook.read_campaigns(wait.pending), now=clock(), jitter=jitter())
-    tell(decision, log)
-    if decision.delay is None:
-        for campaign_id in wait.unexplained[:MAX_EXPLANATIONS]:
-            try:
-                wait.explain(campaign_id, hook.get_sending_status(campaign_id))
-            except InstantlyError as error:
-                log.warning("The reason could not be read: %s", error)
-    return decision
-
-
-async def aexplain(hook: InstantlyHook, wait: Wait, log: TaskLog) -> None:
+def explain(hook: InstantlyHook, wait: Wait, log: TaskLog) -> None:
     """
     Ask Instantly for the reasons that a wait which is over still lacks.
 
-    :param hook: see `look`.
+    :param hook: a hook that does not retry by itself.
     :param wait: the wait, decided.
-    :param log: the trigger's log.
+    :param log: the task's log.
     """
+    for campaign_id in wait.unexplained[:MAX_EXPLANATIONS]:
+        try:
+            wait.explain(campaign_id, hook.get_sending_status(campaign_id))
+        except InstantlyError as error:
+            log.warning("The reason could not be read: %s", error)
+
+
+async def aexplain(hook: InstantlyHook, wait: Wait, log: TaskLog) -> None:
+    """Async twin of `explain`, in the triggerer."""
     for campaign_id in wait.unexplained[:MAX_EXPLANATIONS]:
         try:
             wait.explain(campaign_id, await hook.aget_sending_status(campaign_id))
         except InstantlyError as error:
             await awarn(log, "The reason could not be read: %s", error)
-
-
-def wait_on_worker(hook: InstantlyHook, wait: Wait, clock: Clock, log: TaskLog) -> WaitResult:
-    """
-    Wait to the end, sleeping in between.
-
-    :param hook: see `look`.
-    :param wait: the wait so far.
-    :param clock: see `steady_clock`.
-    :param log: the task's log.
-    """
-    while (delay := look(hook, wait, clock, log).delay) is not None:
-        time.sleep(delay)
-    return wait.result()
-
-
-def returned(result: WaitResult, echo: dict[str, Any]) -> Any:
-    """
-    What a task returns when its wait has succeeded.
-
-    :param result: how the wait ended.
-    :param echo: what the task knew before it waited; its status is the one that the wait saw.
-    """
-    if not echo:
-        return result.xcom
-    outcome = result.campaigns[0]
-    return {**echo, "status": outcome.status, "status_name": outcome.status_name}
-
-
-def tell(decision: Decision, log: TaskLog) -> None:
-    """
-    Write what a decision has to say.
-
-    :param decision: what the policy decided.
-    :param log: the task's log.
-    """
-    for line in decision.warned:
-        log.warning("%s", line)
-    for line in decision.said:
-        log.info("%s", line)
-
-
-async def atell(decision: Decision, log: TaskLog) -> None:
-    """
-    The same in the triggerer, where the log is a socket that may be full (Airflow 3.3.2): no event loop waits for it.
-
-    :param decision: what the policy decided.
-    :param log: the trigger's log.
-    """
-    if decision.said or decision.warned:
-        await asyncio.to_thread(tell, decision, log)
 
 
 def result_of_event(event: object, goal: Goal, campaign_ids: Iterable[str]) -> WaitResult:
@@ -131,6 +66,19 @@ def result_of_event(event: object, goal: Goal, campaign_ids: Iterable[str]) -> W
             f"The task was resumed by an event that does not tell how its wait ended ({error}). The campaign was left "
             "as it is; another try looks at it again."
         ) from error
+
+
+def returned(result: WaitResult, echo: dict[str, Any]) -> Any:
+    """
+    What a task returns when its wait has succeeded.
+
+    :param result: how the wait ended.
+    :param echo: what the task knew before it waited; its status is the one that the wait saw.
+    """
+    if not echo:
+        return result.xcom
+    outcome = result.campaigns[0]
+    return {**echo, "status": outcome.status, "status_name": outcome.status_name}
 
 
 def raise_for_result(result: WaitResult, *, preface: str = "") -> None:

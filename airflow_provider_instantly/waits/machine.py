@@ -1,0 +1,255 @@
+"""
+The wait for campaigns as a pure state machine: the clock is passed in, and nothing here does I/O.
+
+Every way of waiting (poke, reschedule, the operator on a worker, the triggers) feeds it what was read and does what
+it decides. So all of them decide the same.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
+from airflow_provider_instantly.api.retry import may_pass, pause_before_retry
+from airflow_provider_instantly.waits.goal import Verdict
+from airflow_provider_instantly.waits.result import CampaignOutcome, WaitResult, span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from airflow_provider_instantly.api.campaign import NotSendingStatus, SendingStatus
+    from airflow_provider_instantly.waits.goal import Goal
+
+#: Seconds between two lines in the log while nothing changes. In the triggerer there may be more: see the poller.
+REPORT_INTERVAL: Final = 300.0
+
+
+@dataclass(frozen=True)
+class Decision:
+    """
+    What a waiter does next.
+
+    :param delay: seconds until the next look; None means that the wait is over.
+    :param said: lines for the log, in order.
+    :param warned: lines for the log that are warnings.
+    """
+
+    delay: float | None
+    said: Sequence[str] = ()
+    warned: Sequence[str] = ()
+
+
+@dataclass(slots=True)
+class _CampaignWait:
+    """What is remembered of one campaign between two looks; there may be thousands."""
+
+    campaign_id: str
+    verdict: Verdict = Verdict.WAITING
+    status: CampaignStatus | None = None
+    not_sending: NotSendingStatus | None = None
+    title: str = ""
+    reason: str = ""
+    held_since: float | None = None
+    unanswered_since: float | None = None
+    misses: int = 0
+
+    @property
+    def has_memory(self) -> bool:
+        return self.held_since is not None or self.unanswered_since is not None
+
+    def shows(self, found: Campaign | Exception | None) -> bool:
+        """Whether this is what was seen before."""
+        return (
+            isinstance(found, Campaign)
+            and found.status == self.status
+            and found.not_sending_status in (None, self.not_sending)
+            and (not found.name or found.title == self.title)
+        )
+
+    def outcome(self) -> CampaignOutcome:
+        status = None if self.status is None else int(self.status)
+        return CampaignOutcome(self.campaign_id, self.verdict, status, self.title, self.reason)
+
+
+class Wait:
+    """
+    The wait for one or many campaigns.
+
+    Call `advance` with what was read, sleep for the decision's delay, and so on until the delay is None. Then
+    `result` says how it ended.
+
+    :param campaign_ids: the campaigns; each is named once, whatever its letters' case.
+    :param goal: what is waited for.
+    :param now: the present moment in seconds since the epoch. All moments passed in later must come from a clock
+        that does not jump.
+    """
+
+    def __init__(self, campaign_ids: Iterable[str], goal: Goal, *, now: float) -> None:
+        self.goal = goal
+        self._started = now
+        #: From when on `advance` says that it still waits.
+        self.next_report = now + REPORT_INTERVAL
+        self._quiet_until = -math.inf
+        self._waits = {cid: _CampaignWait(cid, title=cid) for cid in (c.lower() for c in campaign_ids)}
+        self._progress = ""
+        self._warned: set[tuple[str, int]] = set()
+
+    @property
+    def pending(self) -> list[str]:
+        """The campaigns that are still waited for."""
+        return [cid for cid, wait in self._waits.items() if wait.verdict is Verdict.WAITING]
+
+    @property
+    def unexplained(self) -> list[str]:
+        """The campaigns that Instantly stopped and whose reason is not known yet: ask for their sending status."""
+        return [cid for cid, wait in self._waits.items() if wait.verdict is Verdict.STOPPED and not wait.reason]
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether forgetting this object would change what the wait decides: a worker must not be left then."""
+        decided = len(self.pending) < len(self._waits)
+        return decided or any(wait.has_memory for wait in self._waits.values())
+
+    def advance(self, beat: Mapping[str, Campaign | Exception], *, now: float, jitter: float = 1.0) -> Decision:
+        """
+        Take in what was read and decide what to do next.
+
+        :param beat: for each campaign that was looked at, the campaign, or the error that came instead. A campaign
+            that was not looked at stays as it is.
+        :param now: the present moment, see above.
+        :param jitter: a number from 0 to 1 that spreads the pauses after errors.
+        """
+        said: list[str] = []
+        warned: list[str] = []
+        pause = 0.0
+        for cid in self.pending:
+            wait, seen = self._waits[cid], beat.get(cid)
+            if isinstance(seen, Campaign):
+                self._see(wait, seen, now, said, warned)
+            elif seen is not None:
+                pause = max(pause, self._miss(wait, seen, now, jitter, warned))
+        if self._is_over(now):
+            return Decision(None, (*said, *self._new_progress()), warned)
+        decision = Decision(self._delay(now, pause), (*said, *self._new_progress(), *self._report(now)), warned)
+        self._quiet_until = self._next_time_that_matters()
+        return decision
+
+    def is_unmoved_by(self, beat: Mapping[str, Campaign | Exception], *, now: float) -> bool:
+        """
+        Whether `advance` would ask for the next look at the interval and say no more than that it still waits.
+
+        It need not be called then. What it would report it says at its next call.
+
+        :param beat: what was read, as for `advance`.
+        :param now: the present moment.
+        """
+        pending = (wait for wait in self._waits.values() if wait.verdict is Verdict.WAITING)
+        return now < self._quiet_until and all(wait.shows(beat.get(wait.campaign_id)) for wait in pending)
+
+    def explain(self, campaign_id: str, sending_status: SendingStatus) -> None:
+        """
+        Note why a campaign stands as it does.
+
+        :param campaign_id: one of `unexplained`.
+        :param sending_status: what Instantly says of it.
+        """
+        self._waits[campaign_id.lower()].reason = sending_status.reason
+
+    def result(self) -> WaitResult:
+        """How the wait stands, or how it ended."""
+        return WaitResult(self.goal, tuple(wait.outcome() for wait in self._waits.values()))
+
+    def _see(self, wait: _CampaignWait, campaign: Campaign, now: float, said: list[str], warned: list[str]) -> None:
+        status = campaign.status
+        if status is None:
+            raise ValueError("an answer without a status is an error of the read, not a campaign")
+        if wait.unanswered_since is not None:
+            said.append(f"Instantly answers again after {span(now - wait.unanswered_since)}.")
+        wait.unanswered_since, wait.misses, wait.reason = None, 0, ""
+        # A list does not carry the reason for not sending, so its absence is no news.
+        remembered = wait.not_sending if status == wait.status else None
+        not_sending = campaign.not_sending_status or remembered
+        changed = (status, not_sending) != (wait.status, wait.not_sending)
+        wait.status, wait.not_sending = status, not_sending
+        if campaign.name:
+            wait.title = campaign.title
+        if changed and len(self._waits) == 1:
+            said.append(f"Campaign {wait.title} is {status.label}{_but_not_sending(not_sending)}.")
+        if not status.is_known and (wait.campaign_id, status) not in self._warned:
+            self._warned.add((wait.campaign_id, status))
+            warned.append(
+                f"Campaign {wait.title} has status {int(status)}, which this release does not know. "
+                "It keeps waiting; update the provider if Instantly has a new status."
+            )
+        if status in self.goal.arrived_statuses:
+            wait.held_since = now if wait.held_since is None else wait.held_since
+            if now - wait.held_since >= self.goal.stable_for:
+                wait.verdict = Verdict.REACHED
+            return
+        wait.held_since = None
+        if status in self.goal.failed_statuses:
+            wait.verdict = Verdict.STOPPED
+            if len(self._waits) > 1:
+                warned.append(f"Campaign {wait.title} is {status.label}.")
+
+    def _miss(self, wait: _CampaignWait, error: Exception, now: float, jitter: float, warned: list[str]) -> float:
+        if not may_pass(error):
+            wait.verdict, wait.reason = Verdict.LOST, str(error)
+            return 0.0
+        if wait.unanswered_since is None:
+            wait.unanswered_since = now
+            if not any(str(error) in line for line in warned):
+                warned.append(f"No answer about campaign {wait.title}: {error} It asks again.")
+        wait.misses += 1
+        wait.reason = str(error)
+        budget = self.goal.failure_budget
+        if budget is not None and now - wait.unanswered_since >= budget:
+            wait.verdict = Verdict.UNANSWERED
+        return pause_before_retry(error, wait.misses - 1, jitter)
+
+    def _is_over(self, now: float) -> bool:
+        pending = self.pending
+        failed = any(w.verdict not in (Verdict.WAITING, Verdict.REACHED) for w in self._waits.values())
+        if not pending or (failed and self.goal.fail_fast):
+            return True
+        limit, verdict = self.goal.limit
+        if now >= limit:
+            for cid in pending:
+                self._waits[cid].verdict = verdict
+        return now >= limit
+
+    def _delay(self, now: float, pause: float) -> float:
+        """The next look: at the interval, earlier where a hold or the deadline ends, later where errors ask for it."""
+        held = [w.held_since for w in self._waits.values() if w.verdict is Verdict.WAITING and w.held_since is not None]
+        # A hold whose end has passed unseen, because no answer came, ends at the next look like any other.
+        ends = [left for since in held if (left := since + self.goal.stable_for - now) > 0]
+        next_look = min([self.goal.poll_interval, *ends])
+        return min(max(next_look, pause), max(self.goal.limit[0] - now, 0.0))
+
+    def _next_time_that_matters(self) -> float:
+        """Until then, looks that show what the last one showed need not be taken in."""
+        if any(w.verdict is Verdict.WAITING and (w.has_memory or w.status is None) for w in self._waits.values()):
+            return -math.inf
+        return self.goal.limit[0] - self.goal.poll_interval
+
+    def _new_progress(self) -> list[str]:
+        """For many campaigns: how many stand how, where that changed."""
+        if len(self._waits) == 1:
+            return []
+        progress = self.result().progress
+        changed, self._progress = progress != self._progress, progress
+        return [f"{progress}."] if changed else []
+
+    def _report(self, now: float) -> list[str]:
+        if now < self.next_report:
+            return []
+        self.next_report = now + REPORT_INTERVAL
+        of = "" if self.goal.timeout is None else f" of {span(self.goal.timeout)}"
+        waited = f"{span(now - self._started)}{of}"
+        return [f"Still waiting for {self.goal.target_names} after {waited}: {self.result().state}."]
+
+
+def _but_not_sending(reason: NotSendingStatus | None) -> str:
+    return "" if reason is None else f", but is not sending because {reason.explanation}"
