@@ -26,7 +26,7 @@ help: ## Show this list
 install: .venv/.installed ## Install the provider, the newest Airflow and the tools into .venv
 
 demo: .venv/.installed ## Watch a real Airflow launch one campaign, and fail on an unhealthy one
-	@$(BIN)/python -m deployment.demo
+	@$(BIN)/python -m demo.launch
 
 test: .venv/.installed ## Run the unit and integration tests
 	@$(BIN)/python -m pytest $(IN_PARALLEL)
@@ -46,7 +46,7 @@ check: .venv/.installed ## Check style, types, and what the wheel contains
 	git diff --check $(EMPTY_TREE) HEAD
 	rm -rf build/wheel
 	$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir build/wheel
-	$(BIN)/python -m deployment.wheel build/wheel/*.whl
+	$(BIN)/python -m tests.packaging.wheel build/wheel/*.whl
 
 define short_run
 @echo "== Airflow $$($(1)/python -c 'from importlib.metadata import version; print(version("apache-airflow"))')"

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from airflow_provider_instantly.sandbox.client import SandboxClient, running_sandbox
-from deployment.processes import free_port
+from local_airflow.processes import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from deployment.configuration import Configuration, environment
-from deployment.metadata_database import prepare_database, sqlite_url
-from deployment.processes import ProcessGuard, session_members
+from local_airflow.configuration import Configuration, environment
+from local_airflow.metadata_database import prepare_database, sqlite_url
+from local_airflow.processes import ProcessGuard, session_members
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,7 +12,7 @@ import psutil
 
 from benchmarks.endpoints import endpoints
 from benchmarks.row import Row, at_most
-from deployment.local_airflow import LocalAirflow
+from local_airflow.standalone import LocalAirflow
 
 if TYPE_CHECKING:
     from benchmarks.endpoints import Endpoints

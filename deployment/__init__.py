@@ -1,1 +1,1 @@
-"""Airflow put together for people: the demo, the integration tests, the benchmarks and the compose file."""
+"""What an Airflow in production needs beside the provider."""

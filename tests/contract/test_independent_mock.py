@@ -20,7 +20,7 @@ import requests
 
 from airflow_provider_instantly.api.campaign import Campaign
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
-from deployment.processes import ProcessGuard, free_port
+from local_airflow.processes import ProcessGuard, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_instantly.sandbox.client import running_sandbox
-from deployment.local_airflow import LocalAirflow
-from deployment.postgres import Postgres, server_binaries
+from local_airflow.postgres import Postgres, server_binaries
+from local_airflow.standalone import LocalAirflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
-    from deployment.local_airflow import TaskInstance
+    from local_airflow.standalone import TaskInstance
 
 DAGS = Path(__file__).parent / "dags"
 EXAMPLE_DAGS = Path(__file__).parents[2] / "dags"

@@ -8,7 +8,7 @@ import pytest
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
-    from deployment.local_airflow import LocalAirflow
+    from local_airflow.standalone import LocalAirflow
 
 pytestmark = pytest.mark.every_version
 

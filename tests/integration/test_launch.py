@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deployment.configuration import AIRFLOW_3, environment
+from local_airflow.configuration import AIRFLOW_3, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
-    from deployment.local_airflow import LocalAirflow
+    from local_airflow.standalone import LocalAirflow
 
 MODES = ("in_the_triggerer", "deferred_by_a_worker", "reschedule", "poke")
 TIMEOUT = 240.0

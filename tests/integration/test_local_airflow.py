@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deployment.local_airflow import LocalAirflowError
+from local_airflow.standalone import LocalAirflowError
 
 if TYPE_CHECKING:
-    from deployment.local_airflow import LocalAirflow
+    from local_airflow.standalone import LocalAirflow
 
 pytestmark = pytest.mark.every_version
 

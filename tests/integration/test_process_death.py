@@ -14,17 +14,17 @@ import psutil
 import pytest
 
 from airflow_provider_instantly.sandbox.client import running_sandbox
-from deployment.configuration import AIRFLOW_3, environment
-from deployment.local_airflow import LocalAirflowError
-from deployment.processes import ProcessGuard, free_port, session_members
+from local_airflow.configuration import AIRFLOW_3, environment
+from local_airflow.processes import ProcessGuard, free_port, session_members
+from local_airflow.standalone import LocalAirflowError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
-    from deployment.local_airflow import LocalAirflow
-    from deployment.postgres import Postgres
+    from local_airflow.postgres import Postgres
+    from local_airflow.standalone import LocalAirflow
 
 pytestmark = pytest.mark.skipif(not AIRFLOW_3, reason="these tests know the processes of Airflow 3")
 

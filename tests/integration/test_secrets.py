@@ -14,14 +14,14 @@ from urllib.parse import quote
 import pytest
 from cryptography.fernet import Fernet
 
-from deployment.configuration import AIRFLOW_3
-from deployment.rest import RestError
+from local_airflow.configuration import AIRFLOW_3
+from local_airflow.rest import RestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
-    from deployment.local_airflow import LocalAirflow
+    from local_airflow.standalone import LocalAirflow
 
 pytestmark = pytest.mark.skipif(not AIRFLOW_3, reason="these tests know the REST API of Airflow 3")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from deployment.configuration import AIRFLOW_3
+from local_airflow.configuration import AIRFLOW_3
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,14 +16,14 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_instantly.sandbox.client import running_sandbox
 from benchmarks.triggerer import long_steps, noting_steps
-from deployment.configuration import environment
-from deployment.local_airflow import LocalAirflow
-from deployment.processes import ProcessGuard
+from local_airflow.configuration import environment
+from local_airflow.processes import ProcessGuard
+from local_airflow.standalone import LocalAirflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from deployment.postgres import Postgres
+    from local_airflow.postgres import Postgres
 
 pytestmark = [
     pytest.mark.slow,

@@ -9,7 +9,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
-    from deployment.local_airflow import LocalAirflow
+    from local_airflow.standalone import LocalAirflow
 
 # Airflow 2.11 on SQLite runs one task after the other, so the sensors that hold their worker take minutes there.
 pytestmark = [] if AIRFLOW_V_3_0_PLUS else [pytest.mark.slow]

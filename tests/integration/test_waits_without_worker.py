@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
-    from deployment.local_airflow import LocalAirflow
+    from local_airflow.standalone import LocalAirflow
 
 pytestmark = pytest.mark.skipif(
     not AIRFLOW_V_3_3_PLUS, reason="Below 3.3 Airflow renders no templates in the triggerer, and keeps no asset states"

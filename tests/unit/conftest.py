@@ -34,8 +34,8 @@ PATIENCE = 20.0
 @pytest.fixture(scope="session")
 def airflow_database() -> Path:
     """Airflow's metadata database, migrated: for the few tests that need one."""
-    from deployment.configuration import Configuration
-    from deployment.metadata_database import prepare_database, sqlite_url
+    from local_airflow.configuration import Configuration
+    from local_airflow.metadata_database import prepare_database, sqlite_url
 
     home = Path(os.environ["AIRFLOW_HOME"])
     file = home / "airflow.db"

@@ -80,7 +80,7 @@ class ProcessGuard:
     """
 
     def __init__(self, *, remove: Path | None = None) -> None:
-        command = [sys.executable, "-m", "deployment.processes", *(["--remove", str(remove)] if remove else [])]
+        command = [sys.executable, "-m", "local_airflow.processes", *(["--remove", str(remove)] if remove else [])]
         self._guard = subprocess.Popen(
             command, stdin=subprocess.PIPE, cwd=Path(__file__).parents[1], text=True, start_new_session=True
         )

@@ -16,10 +16,10 @@ import requests
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from deployment.configuration import ADMIN, AIRFLOW_3, Configuration, default_executor, environment
-from deployment.metadata_database import prepare_database, sqlite_url
-from deployment.processes import ProcessGuard, end_sessions, free_port, session_members
-from deployment.rest import AirflowRest
+from local_airflow.configuration import ADMIN, AIRFLOW_3, Configuration, default_executor, environment
+from local_airflow.metadata_database import prepare_database, sqlite_url
+from local_airflow.processes import ProcessGuard, end_sessions, free_port, session_members
+from local_airflow.rest import AirflowRest
 
 if TYPE_CHECKING:
     import subprocess

@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from deployment.configuration import ADMIN, AIRFLOW_3
+from local_airflow.configuration import ADMIN, AIRFLOW_3
 
 TIMEOUT = 30
 """Seconds for one request."""

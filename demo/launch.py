@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_instantly.sandbox.client import running_sandbox
-from deployment.local_airflow import LocalAirflow, LocalAirflowError
+from local_airflow.standalone import LocalAirflow, LocalAirflowError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deployment.processes import ProcessGuard, free_port, session_members
+from local_airflow.processes import ProcessGuard, free_port, session_members
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ time.sleep(600)
 STARTER = """
 import os, sys, time
 from pathlib import Path
-from deployment.processes import ProcessGuard
+from local_airflow.processes import ProcessGuard
 home = Path(sys.argv[1])
 guard = ProcessGuard(remove=home)
 process = guard.start([sys.executable, "-c", sys.argv[2]], env=dict(os.environ), cwd=home, log=home / "log")

@@ -13,7 +13,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from secrets import token_hex
 
-from deployment.configuration import ADMIN, AIRFLOW_3, Configuration, environment
+from local_airflow.configuration import ADMIN, AIRFLOW_3, Configuration, environment
 
 TEMPLATES = Path(__file__).parents[1] / "build" / "airflow-databases"
 SQLITE_LOCK_TIMEOUT = 30

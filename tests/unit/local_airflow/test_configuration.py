@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from deployment.configuration import Configuration, default_executor, environment
-from deployment.local_airflow import readable
+from local_airflow.configuration import Configuration, default_executor, environment
+from local_airflow.standalone import readable
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from deployment.processes import ProcessGuard, end_sessions, free_port
+from local_airflow.processes import ProcessGuard, end_sessions, free_port
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -1,0 +1,1 @@
+"""What people watch: a real Airflow launching campaigns of the sandbox."""
