@@ -24,23 +24,23 @@ class BareTrigger(BaseTrigger):
     Sleeps.
 
     :param moment: until when, in seconds since the epoch; a text, since it comes from a template.
-    :param push_result: whether to push an XCom then.
+    :param do_xcom_push: whether to push an XCom then.
     """
 
-    def __init__(self, moment: str, push_result: bool = False) -> None:
+    def __init__(self, moment: str, do_xcom_push: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.moment = moment
-        self.push_result = push_result
+        self.do_xcom_push = do_xcom_push
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class and its arguments."""
-        return CLASSPATH, {"moment": self.moment, "push_result": self.push_result}
+        return CLASSPATH, {"moment": self.moment, "do_xcom_push": self.do_xcom_push}
 
     async def run(self) -> AsyncIterator[TaskSuccessEvent]:
         """Say one thing, as every wait does, and sleep."""
         self.log.info("Waiting until %s.", self.moment)
         await asyncio.sleep(max(0.0, float(self.moment) - time.time()))
-        if self.push_result:
+        if self.do_xcom_push:
             ti: Any = self.task_instance
             where = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
             await XCom.aset("return_value", self.moment, **where)
@@ -66,5 +66,5 @@ class BareSensor(BaseSensorOperator):
         self.moment = moment
         self.start_from_trigger = start_from_trigger
         self.start_trigger_args = dataclasses.replace(
-            self.start_trigger_args, trigger_kwargs={"moment": moment, "push_result": self.do_xcom_push}
+            self.start_trigger_args, trigger_kwargs={"moment": moment, "do_xcom_push": self.do_xcom_push}
         )

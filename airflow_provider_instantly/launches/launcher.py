@@ -148,7 +148,7 @@ class Launcher:
             ) from error
 
     def _should_activate(self, campaign: Campaign) -> bool:
-        plan = plan_launch(campaign, self.rules, earlier=self.record.earlier(campaign.status))
+        plan = plan_launch(campaign, self.rules, prior=self.record.prior_outcome(campaign.status))
         if plan.action is LaunchAction.REFUSE:
             raise LaunchRefusedError(f"{plan.reason}{self._why_stopped(campaign)}")
         (self.log.warning if plan.is_warning else self.log.info)("%s", plan.reason)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.api.campaign import Campaign
 
 
-class Earlier(StrEnum):
+class PriorOutcome(StrEnum):
     """What came of the activations that this task instance sent so far."""
 
     NOTHING = "nothing"
@@ -62,13 +62,13 @@ class LaunchRules:
 _TELLING: Final = frozenset({CampaignStatus.PAUSED, CampaignStatus.COMPLETED})
 
 
-def plan_launch(campaign: Campaign, rules: LaunchRules, *, earlier: Earlier = Earlier.NOTHING) -> LaunchPlan:
+def plan_launch(campaign: Campaign, rules: LaunchRules, *, prior: PriorOutcome = PriorOutcome.NOTHING) -> LaunchPlan:
     """
     Decide what launching means for a campaign as it stands.
 
     :param campaign: as it was just read.
     :param rules: what the DAG's author allows.
-    :param earlier: what came of the activations that this task instance sent before.
+    :param prior: what came of the activations that this task instance sent before.
     """
     status = campaign.status
     if status is None:
@@ -78,10 +78,10 @@ def plan_launch(campaign: Campaign, rules: LaunchRules, *, earlier: Earlier = Ea
     stands = f"Campaign {campaign.title} is {status.label}"
     if status in RUNNING_STATUSES:
         return LaunchPlan(LaunchAction.LEAVE, f"{stands} already, so nothing was sent to Instantly.")
-    if earlier is not Earlier.NOTHING and (status in _TELLING or not status.is_known):
-        return _plan_after_a_launch(stands, status, earlier)
+    if prior is not PriorOutcome.NOTHING and (status in _TELLING or not status.is_known):
+        return _plan_after_a_launch(stands, status, prior)
     if status in STOPPED_STATUSES:
-        return _plan_for_stopped(stands, rules, earlier)
+        return _plan_for_stopped(stands, rules, prior)
     if status is CampaignStatus.PAUSED and not rules.resume_paused:
         return LaunchPlan(
             LaunchAction.REFUSE,
@@ -93,7 +93,7 @@ def plan_launch(campaign: Campaign, rules: LaunchRules, *, earlier: Earlier = Ea
     return LaunchPlan(LaunchAction.ACTIVATE, f"{stands}. Activating it.")
 
 
-def _plan_after_a_launch(stands: str, status: CampaignStatus, earlier: Earlier) -> LaunchPlan:
+def _plan_after_a_launch(stands: str, status: CampaignStatus, prior: PriorOutcome) -> LaunchPlan:
     """What this task instance launched, or may have, is not launched a second time."""
     if status is CampaignStatus.PAUSED:
         return LaunchPlan(
@@ -101,7 +101,7 @@ def _plan_after_a_launch(stands: str, status: CampaignStatus, earlier: Earlier) 
             f"{stands}, although this task activated it, or tried to: somebody, or pause_on_kill, may have paused it "
             "since. A retry does not overrule that, so it was not resumed. Resume it in Instantly, or start a new run.",
         )
-    if earlier is Earlier.LAUNCHED:
+    if prior is PriorOutcome.LAUNCHED:
         if status is CampaignStatus.COMPLETED:
             return LaunchPlan(LaunchAction.LEAVE, f"{stands}: this task launched it, and it is done.")
         reason = f"{stands}, a status that this release does not know. This task launched it, so it is left alone."
@@ -113,8 +113,8 @@ def _plan_after_a_launch(stands: str, status: CampaignStatus, earlier: Earlier) 
     )
 
 
-def _plan_for_stopped(stands: str, rules: LaunchRules, earlier: Earlier) -> LaunchPlan:
-    if earlier is Earlier.LAUNCHED:
+def _plan_for_stopped(stands: str, rules: LaunchRules, prior: PriorOutcome) -> LaunchPlan:
+    if prior is PriorOutcome.LAUNCHED:
         hint = " reactivate_stopped=True is for how the task finds a campaign." if rules.reactivate_stopped else ""
         return LaunchPlan(
             LaunchAction.REFUSE,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_instantly.launches.plan import Earlier
+from airflow_provider_instantly.launches.plan import PriorOutcome
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.api.campaign import CampaignStatus
@@ -40,7 +40,7 @@ class LaunchRecord:
         """Whether this task instance sent an activation that may have taken effect."""
         return bool(self._read())
 
-    def earlier(self, status: CampaignStatus | None) -> Earlier:
+    def prior_outcome(self, status: CampaignStatus | None) -> PriorOutcome:
         """
         What came of what was sent.
 
@@ -48,12 +48,12 @@ class LaunchRecord:
         """
         sent = self._read()
         if not sent:
-            return Earlier.NOTHING
+            return PriorOutcome.NOTHING
         if sent.get("answered"):
-            return Earlier.LAUNCHED
+            return PriorOutcome.LAUNCHED
         seen_before = sent.get("status_before")
         has_changed = seen_before is not None and status is not None and status.is_known and status != seen_before
-        return Earlier.LAUNCHED if has_changed else Earlier.MAYBE
+        return PriorOutcome.LAUNCHED if has_changed else PriorOutcome.MAYBE
 
     def note_sending(self, status_before: CampaignStatus | None) -> None:
         """

@@ -15,11 +15,17 @@ from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.exceptions import LaunchRefusedError, TaskKilledError
 from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.links.campaign import CampaignLink
+from airflow_provider_instantly.tasklog import write
 from airflow_provider_instantly.waits.ending import raise_for_result, result_of_event, returned
 from airflow_provider_instantly.waits.goal import Goal
 from airflow_provider_instantly.waits.machine import Wait
-from airflow_provider_instantly.waits.placement import BACKSTOP, MIN_ABSENCE, overdue_at, why_not_end_in_triggerer
-from airflow_provider_instantly.waits.worker import look, tell, wait_on_worker
+from airflow_provider_instantly.waits.placement import (
+    BACKSTOP,
+    MIN_ABSENCE,
+    execution_deadline,
+    why_not_end_in_triggerer,
+)
+from airflow_provider_instantly.waits.worker import poll, wait_on_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -157,7 +163,7 @@ class ActivateCampaignOperator(BaseOperator):
         """
         campaign_id = self._checked_campaign_id()
         result = result_of_event(event, self._goal(deadline=None), [campaign_id])
-        summary = event.get("echo")
+        summary = event.get("passthrough")
         if not isinstance(summary, dict) or summary.get("id") != campaign_id:
             summary = {"id": campaign_id}
         return self._arrived(context, result, summary)
@@ -200,17 +206,18 @@ class ActivateCampaignOperator(BaseOperator):
         now, campaign = clock(), launched.campaign
         goal = self._goal(deadline=now + self.timeout)
         wait = Wait([campaign.id], goal, now=now)
-        # The policy decides about pauses after errors, so the hook makes one attempt a look.
+        # The wait decides about pauses after errors, so the hook makes one attempt a poll.
         with InstantlyHook(self.instantly_conn_id, max_retries=0) as hook:
             if launched.was_seen:
                 decision = wait.advance({campaign.id: campaign}, now=now)
-                tell(decision, self.log)
+                write(self.log, info=decision.info, warnings=decision.warnings)
             else:
-                decision = look(hook, wait, clock, self.log)
+                decision = poll(hook, wait, clock, self.log)
             if decision.delay is None:
                 return wait.result()
             if self.deferrable:
-                self._defer(campaign.id, replace(goal, overdue_at=overdue_at(self, began)), summary, now)
+                goal = replace(goal, execution_deadline=execution_deadline(self, began))
+                self._defer(campaign.id, goal, summary, now)
             time.sleep(decision.delay)
             return wait_on_worker(hook, wait, clock, self.log)
 
@@ -222,9 +229,9 @@ class ActivateCampaignOperator(BaseOperator):
                 campaign_id,
                 self.instantly_conn_id,
                 **goal.as_json(),
-                echo=summary,
-                ends_task=why_not_end_in_triggerer(self) is None,
-                push_result=self.do_xcom_push,
+                passthrough=summary,
+                end_from_trigger=why_not_end_in_triggerer(self) is None,
+                do_xcom_push=self.do_xcom_push,
                 resume_after=now + MIN_ABSENCE,
                 pause_on_kill=self.pause_on_kill and summary["launched"],
             ),

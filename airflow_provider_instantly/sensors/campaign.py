@@ -31,12 +31,12 @@ from airflow_provider_instantly.waits.placement import (
     MIN_ABSENCE,
     StartsFromTrigger,
     StartTriggerArguments,
+    execution_deadline,
     is_light,
-    overdue_at,
     why_not_end_in_triggerer,
     why_not_start_in_triggerer,
 )
-from airflow_provider_instantly.waits.worker import look
+from airflow_provider_instantly.waits.worker import poll
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -145,7 +145,7 @@ class CampaignStatusSensor(BaseSensorOperator):
         clock = steady_clock()
         wait = Wait(self._campaign_ids(), self._goal(deadline=None), now=clock())
         with self._hook() as hook:
-            if look(hook, wait, clock, self.log).delay is not None:
+            if poll(hook, wait, clock, self.log).delay is not None:
                 return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._conclude(context, wait.result()))
 
@@ -178,8 +178,8 @@ class CampaignStatusSensor(BaseSensorOperator):
                 else validation.listed(self.campaign_id),
                 "instantly_conn_id": self.instantly_conn_id,
                 **self._goal(deadline=None).as_json(),
-                "ends_task": self._ends_in_triggerer(),
-                "push_result": self.do_xcom_push,
+                "end_from_trigger": self._ends_in_triggerer(),
+                "do_xcom_push": self.do_xcom_push,
             },
             next_method="execute_complete",
             timeout=timedelta(seconds=self.timeout + BACKSTOP),
@@ -223,11 +223,12 @@ class CampaignStatusSensor(BaseSensorOperator):
             if len(campaign_ids) == 1:
                 with contextlib.suppress(InstantlyError):
                     CampaignLink.persist(context, hook.campaign_page(campaign_ids[0]))
-            while (delay := look(hook, wait, clock, self.log).delay) is not None:
+            while (delay := poll(hook, wait, clock, self.log).delay) is not None:
                 if self.deferrable:
                     self._say_why_on_worker()
-                    self._defer(campaign_ids, replace(goal, overdue_at=overdue_at(self, began)), clock())
-                if self.reschedule and delay >= MIN_ABSENCE and not wait.has_memory:
+                    limited = replace(goal, execution_deadline=execution_deadline(self, began))
+                    self._defer(campaign_ids, limited, clock())
+                if self.reschedule and delay >= MIN_ABSENCE and not wait.must_stay_on_worker:
                     raise _reschedule(delay)
                 time.sleep(delay)
         return wait.result()
@@ -241,8 +242,8 @@ class CampaignStatusSensor(BaseSensorOperator):
                 only,
                 self.instantly_conn_id,
                 **goal.as_json(),
-                ends_task=self._ends_in_triggerer(),
-                push_result=self.do_xcom_push,
+                end_from_trigger=self._ends_in_triggerer(),
+                do_xcom_push=self.do_xcom_push,
                 resume_after=now + MIN_ABSENCE,
             ),
             method_name="execute_complete",
@@ -290,7 +291,7 @@ class CampaignStatusSensor(BaseSensorOperator):
     def _hook(self) -> InstantlyHook:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
 
-        # The policy decides about pauses after errors, so the hook makes one attempt a look.
+        # The wait decides about pauses after errors, so the hook makes one attempt a poll.
         return InstantlyHook(self.instantly_conn_id, max_retries=0)
 
     def _started(self, context: Context, clock: Clock) -> float:

@@ -20,7 +20,7 @@ from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.links.campaign import CampaignLink
-from airflow_provider_instantly.tasklog import awarn
+from airflow_provider_instantly.tasklog import awarn, awrite
 from airflow_provider_instantly.triggers.poller import Poller
 from airflow_provider_instantly.triggers.shared_hook import shared_hook
 from airflow_provider_instantly.triggers.watermark import Watermark
@@ -29,7 +29,6 @@ from airflow_provider_instantly.waits.ending import aexplain, returned
 from airflow_provider_instantly.waits.goal import DEFAULT_FAILURE_BUDGET, Goal, Verdict
 from airflow_provider_instantly.waits.machine import Wait
 from airflow_provider_instantly.waits.placement import BACKSTOP
-from airflow_provider_instantly.waits.worker import atell
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Iterable
@@ -100,7 +99,7 @@ class CampaignStatusTrigger(_PollingTrigger):
     Fires once, when the wait for one or many campaigns is over, however it ended.
 
     It holds the id of the connection and never the key. The event carries how it stands with each campaign, and
-    ``echo`` as it was given, so that whoever resumes needs nothing else.
+    ``passthrough`` as it was given, so that whoever resumes needs nothing else.
 
     :param campaign_id: the UUID of a campaign, or several.
     :param instantly_conn_id: the id of the Airflow connection.
@@ -111,15 +110,16 @@ class CampaignStatusTrigger(_PollingTrigger):
     :param deadline: when to stop waiting, in seconds since the epoch; None means ``timeout`` after the task was
         deferred, and never if there is no timeout either.
     :param timeout: the same as a span in seconds.
-    :param overdue_at: when the task's ``execution_timeout`` is used up, in seconds since the epoch; None means never.
+    :param execution_deadline: when the task's ``execution_timeout`` is used up, in seconds since the epoch; None
+        means never.
     :param failure_budget: seconds without an answer after which to give up; None means never.
     :param fail_fast: whether the first campaign that fails ends the wait for all.
-    :param echo: what the event carries back to the task; no secrets.
-    :param ends_task: whether success ends the task here, without a worker. A failure always resumes on a worker, where
-        its reason can be raised, and retries and callbacks work as they always do.
+    :param passthrough: what the event carries back to the task; no secrets.
+    :param end_from_trigger: whether success ends the task here, without a worker. A failure always resumes on a
+        worker, where its reason can be raised, and retries and callbacks work as they always do.
     :param resume_after: the earliest moment, in seconds since the epoch, to send the task back to a worker.
     :param pause_on_kill: whether to pause the campaign when somebody ends the task or clears it (Airflow >= 3.3).
-    :param push_result: whether a success that ends here pushes how it stands, as ``do_xcom_push`` has a worker do.
+    :param do_xcom_push: whether a success that ends here pushes how it stands, as ``do_xcom_push`` has a worker do.
     """
 
     # A task's trigger belongs to the task's triggerer queue; only asset triggers have none.
@@ -135,23 +135,23 @@ class CampaignStatusTrigger(_PollingTrigger):
         poll_interval: float = 60.0,
         deadline: float | None = None,
         timeout: float | None = None,
-        overdue_at: float | None = None,
+        execution_deadline: float | None = None,
         failure_budget: float | None = DEFAULT_FAILURE_BUDGET,
         fail_fast: bool = True,
-        echo: dict[str, Any] | None = None,
-        ends_task: bool = False,
+        passthrough: dict[str, Any] | None = None,
+        end_from_trigger: bool = False,
         resume_after: float | None = None,
         pause_on_kill: bool = False,
-        push_result: bool = True,
+        do_xcom_push: bool = True,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.campaign_id = campaign_id
         self.instantly_conn_id = instantly_conn_id
-        self.echo = echo or {}
-        self.ends_task = ends_task
+        self.passthrough = passthrough or {}
+        self.end_from_trigger = end_from_trigger
         self.resume_after = resume_after
         self.pause_on_kill = pause_on_kill
-        self.push_result = push_result
+        self.do_xcom_push = do_xcom_push
         self.goal = Goal(
             target_statuses=frozenset(int(status) for status in target_statuses),
             failed_statuses=frozenset(int(status) for status in failed_statuses),
@@ -159,7 +159,7 @@ class CampaignStatusTrigger(_PollingTrigger):
             poll_interval=poll_interval,
             deadline=deadline,
             timeout=timeout,
-            overdue_at=overdue_at,
+            execution_deadline=execution_deadline,
             failure_budget=failure_budget,
             fail_fast=fail_fast,
         )
@@ -169,11 +169,11 @@ class CampaignStatusTrigger(_PollingTrigger):
             "campaign_id": self.campaign_id,
             "instantly_conn_id": self.instantly_conn_id,
             **self.goal.as_json(),
-            "echo": self.echo,
-            "ends_task": self.ends_task,
+            "passthrough": self.passthrough,
+            "end_from_trigger": self.end_from_trigger,
             "resume_after": self.resume_after,
             "pause_on_kill": self.pause_on_kill,
-            "push_result": self.push_result,
+            "do_xcom_push": self.do_xcom_push,
         }
 
     async def run(self) -> AsyncGenerator[TriggerEvent, None]:
@@ -253,7 +253,7 @@ class CampaignStatusTrigger(_PollingTrigger):
                 if not watcher.takes(snapshot):
                     continue
                 decision = wait.advance(snapshot.campaigns, now=snapshot.now, jitter=snapshot.jitter)
-                await atell(decision, self.log)
+                await awrite(self.log, info=decision.info, warnings=decision.warnings)
                 if decision.delay is None:
                     return
                 watcher.campaign_ids = frozenset(wait.pending)
@@ -281,21 +281,21 @@ class CampaignStatusTrigger(_PollingTrigger):
             return success
         if self.resume_after is not None:
             await asyncio.sleep(self.resume_after - steady_clock()())
-        return _fired({"campaigns": result.as_json(), "echo": self.echo})
+        return _fired({"campaigns": result.as_json(), "passthrough": self.passthrough})
 
     @property
     def _may_end_task(self) -> bool:
         """`dag.test` gives a trigger no task, and takes no event but those that resume one (Airflow 3.3.2)."""
-        return self.ends_task and self.task_instance is not None
+        return self.end_from_trigger and self.task_instance is not None
 
     async def _success(self, result: WaitResult) -> TriggerEvent | None:
         """End the task here, or None where its XCom cannot be stored from here."""
         from airflow.triggers.base import TaskSuccessEvent
 
-        if not self.push_result:
+        if not self.do_xcom_push:
             return TaskSuccessEvent()
         # Not as the event's own XComs: Airflow 3.3.2 stores those as JSON text, and who pulls one gets a str.
-        pushed = await push_xcom(self.task_instance, "return_value", returned(result, self.echo), self.log)
+        pushed = await push_xcom(self.task_instance, "return_value", returned(result, self.passthrough), self.log)
         return TaskSuccessEvent() if pushed else None
 
     @contextlib.asynccontextmanager

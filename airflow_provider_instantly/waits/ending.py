@@ -68,17 +68,17 @@ def result_of_event(event: object, goal: Goal, campaign_ids: Iterable[str]) -> W
         ) from error
 
 
-def returned(result: WaitResult, echo: dict[str, Any]) -> Any:
+def returned(result: WaitResult, passthrough: dict[str, Any]) -> Any:
     """
     What a task returns when its wait has succeeded.
 
     :param result: how the wait ended.
-    :param echo: what the task knew before it waited; its status is the one that the wait saw.
+    :param passthrough: what the task knew before it waited; its status is the one that the wait saw.
     """
-    if not echo:
+    if not passthrough:
         return result.xcom
     outcome = result.campaigns[0]
-    return {**echo, "status": outcome.status, "status_name": outcome.status_name}
+    return {**passthrough, "status": outcome.status, "status_name": outcome.status_name}
 
 
 def raise_for_result(result: WaitResult, *, preface: str = "") -> None:
@@ -100,7 +100,7 @@ def raise_for_result(result: WaitResult, *, preface: str = "") -> None:
             raise CampaignStoppedError(message)
         case Verdict.TIMED_OUT:
             raise AirflowSensorTimeout(message)
-        case Verdict.OVERDUE:
+        case Verdict.EXECUTION_TIMEOUT:
             raise AirflowTaskTimeout(message)
         case _:
             raise CampaignWaitError(message)

@@ -29,9 +29,9 @@ class Verdict(StrEnum):
     WAITING = "waiting"
     REACHED = "reached"
     STOPPED = "stopped"
-    LOST = "lost"
+    UNREADABLE = "unreadable"
     UNANSWERED = "unanswered"
-    OVERDUE = "overdue"
+    EXECUTION_TIMEOUT = "execution_timeout"
     TIMED_OUT = "timed_out"
 
 
@@ -46,7 +46,8 @@ class Goal:
     :param poll_interval: seconds between two looks.
     :param deadline: when to stop waiting, in seconds since the epoch; None means never.
     :param timeout: the same as the span that the user gave, in seconds, for messages.
-    :param overdue_at: when the task's ``execution_timeout`` is used up, in seconds since the epoch; None means never.
+    :param execution_deadline: when the task's ``execution_timeout`` is used up, in seconds since the epoch; None
+        means never.
     :param failure_budget: seconds without an answer after which to give up; None means never.
     :param fail_fast: whether the first campaign that fails ends the wait for all.
     """
@@ -57,7 +58,7 @@ class Goal:
     poll_interval: float = 60.0
     deadline: float | None = None
     timeout: float | None = None
-    overdue_at: float | None = None
+    execution_deadline: float | None = None
     failure_budget: float | None = DEFAULT_FAILURE_BUDGET
     fail_fast: bool = True
 
@@ -72,7 +73,7 @@ class Goal:
         """When the wait ends undecided, in seconds since the epoch, and what that is called."""
         return min(
             (math.inf if self.deadline is None else self.deadline, Verdict.TIMED_OUT),
-            (math.inf if self.overdue_at is None else self.overdue_at, Verdict.OVERDUE),
+            (math.inf if self.execution_deadline is None else self.execution_deadline, Verdict.EXECUTION_TIMEOUT),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -84,7 +85,7 @@ class Goal:
             "poll_interval": self.poll_interval,
             "deadline": self.deadline,
             "timeout": self.timeout,
-            "overdue_at": self.overdue_at,
+            "execution_deadline": self.execution_deadline,
             "failure_budget": self.failure_budget,
             "fail_fast": self.fail_fast,
         }

@@ -32,13 +32,13 @@ class Decision:
     What a waiter does next.
 
     :param delay: seconds until the next look; None means that the wait is over.
-    :param said: lines for the log, in order.
-    :param warned: lines for the log that are warnings.
+    :param info: lines for the log, in order.
+    :param warnings: lines for the log that are warnings.
     """
 
     delay: float | None
-    said: Sequence[str] = ()
-    warned: Sequence[str] = ()
+    info: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class _CampaignWait:
     misses: int = 0
 
     @property
-    def has_memory(self) -> bool:
+    def must_stay_on_worker(self) -> bool:
         return self.held_since is not None or self.unanswered_since is not None
 
     def shows(self, found: Campaign | Exception | None) -> bool:
@@ -107,10 +107,10 @@ class Wait:
         return [cid for cid, wait in self._waits.items() if wait.verdict is Verdict.STOPPED and not wait.reason]
 
     @property
-    def has_memory(self) -> bool:
+    def must_stay_on_worker(self) -> bool:
         """Whether forgetting this object would change what the wait decides: a worker must not be left then."""
         decided = len(self.pending) < len(self._waits)
-        return decided or any(wait.has_memory for wait in self._waits.values())
+        return decided or any(wait.must_stay_on_worker for wait in self._waits.values())
 
     def advance(self, beat: Mapping[str, Campaign | Exception], *, now: float, jitter: float = 1.0) -> Decision:
         """
@@ -121,18 +121,18 @@ class Wait:
         :param now: the present moment, see above.
         :param jitter: a number from 0 to 1 that spreads the pauses after errors.
         """
-        said: list[str] = []
-        warned: list[str] = []
+        info: list[str] = []
+        warnings: list[str] = []
         pause = 0.0
         for cid in self.pending:
             wait, seen = self._waits[cid], beat.get(cid)
             if isinstance(seen, Campaign):
-                self._see(wait, seen, now, said, warned)
+                self._see(wait, seen, now, info, warnings)
             elif seen is not None:
-                pause = max(pause, self._miss(wait, seen, now, jitter, warned))
+                pause = max(pause, self._miss(wait, seen, now, jitter, warnings))
         if self._is_over(now):
-            return Decision(None, (*said, *self._new_progress()), warned)
-        decision = Decision(self._delay(now, pause), (*said, *self._new_progress(), *self._report(now)), warned)
+            return Decision(None, (*info, *self._new_progress()), warnings)
+        decision = Decision(self._delay(now, pause), (*info, *self._new_progress(), *self._report(now)), warnings)
         self._quiet_until = self._next_time_that_matters()
         return decision
 
@@ -161,12 +161,12 @@ class Wait:
         """How the wait stands, or how it ended."""
         return WaitResult(self.goal, tuple(wait.outcome() for wait in self._waits.values()))
 
-    def _see(self, wait: _CampaignWait, campaign: Campaign, now: float, said: list[str], warned: list[str]) -> None:
+    def _see(self, wait: _CampaignWait, campaign: Campaign, now: float, info: list[str], warnings: list[str]) -> None:
         status = campaign.status
         if status is None:
             raise ValueError("an answer without a status is an error of the read, not a campaign")
         if wait.unanswered_since is not None:
-            said.append(f"Instantly answers again after {span(now - wait.unanswered_since)}.")
+            info.append(f"Instantly answers again after {span(now - wait.unanswered_since)}.")
         wait.unanswered_since, wait.misses, wait.reason = None, 0, ""
         # A list does not carry the reason for not sending, so its absence is no news.
         remembered = wait.not_sending if status == wait.status else None
@@ -176,10 +176,10 @@ class Wait:
         if campaign.name:
             wait.title = campaign.title
         if changed and len(self._waits) == 1:
-            said.append(f"Campaign {wait.title} is {status.label}{_but_not_sending(not_sending)}.")
+            info.append(f"Campaign {wait.title} is {status.label}{_but_not_sending(not_sending)}.")
         if not status.is_known and (wait.campaign_id, status) not in self._warned:
             self._warned.add((wait.campaign_id, status))
-            warned.append(
+            warnings.append(
                 f"Campaign {wait.title} has status {int(status)}, which this release does not know. "
                 "It keeps waiting; update the provider if Instantly has a new status."
             )
@@ -192,16 +192,16 @@ class Wait:
         if status in self.goal.failed_statuses:
             wait.verdict = Verdict.STOPPED
             if len(self._waits) > 1:
-                warned.append(f"Campaign {wait.title} is {status.label}.")
+                warnings.append(f"Campaign {wait.title} is {status.label}.")
 
-    def _miss(self, wait: _CampaignWait, error: Exception, now: float, jitter: float, warned: list[str]) -> float:
+    def _miss(self, wait: _CampaignWait, error: Exception, now: float, jitter: float, warnings: list[str]) -> float:
         if not may_pass(error):
-            wait.verdict, wait.reason = Verdict.LOST, str(error)
+            wait.verdict, wait.reason = Verdict.UNREADABLE, str(error)
             return 0.0
         if wait.unanswered_since is None:
             wait.unanswered_since = now
-            if not any(str(error) in line for line in warned):
-                warned.append(f"No answer about campaign {wait.title}: {error} It asks again.")
+            if not any(str(error) in line for line in warnings):
+                warnings.append(f"No answer about campaign {wait.title}: {error} It asks again.")
         wait.misses += 1
         wait.reason = str(error)
         budget = self.goal.failure_budget
@@ -230,7 +230,9 @@ class Wait:
 
     def _next_time_that_matters(self) -> float:
         """Until then, looks that show what the last one showed need not be taken in."""
-        if any(w.verdict is Verdict.WAITING and (w.has_memory or w.status is None) for w in self._waits.values()):
+        if any(
+            w.verdict is Verdict.WAITING and (w.must_stay_on_worker or w.status is None) for w in self._waits.values()
+        ):
             return -math.inf
         return self.goal.limit[0] - self.goal.poll_interval
 

@@ -98,7 +98,7 @@ def why_not_start_in_triggerer(task: Any) -> str | None:
     return None
 
 
-def overdue_at(task: Any, started: float) -> float | None:
+def execution_deadline(task: Any, started: float) -> float | None:
     """
     When a deferred wait has used up the task's ``execution_timeout``, in seconds since the epoch, or None.
 

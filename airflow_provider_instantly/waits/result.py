@@ -21,9 +21,9 @@ _CAMPAIGNS_IN_A_MESSAGE: Final = 20
 #: Which verdict speaks for a wait of many campaigns that ended in several ways: the first of these.
 _GRAVEST_FIRST: Final = (
     Verdict.STOPPED,
-    Verdict.LOST,
+    Verdict.UNREADABLE,
     Verdict.UNANSWERED,
-    Verdict.OVERDUE,
+    Verdict.EXECUTION_TIMEOUT,
     Verdict.TIMED_OUT,
     Verdict.WAITING,
     Verdict.REACHED,
@@ -173,7 +173,7 @@ class WaitResult:
                     f"Campaign {outcome.title} is {outcome.status_name}, so it will not become {target}.{because} "
                     "It was left as it is. Mend the cause in Instantly and resume the campaign there."
                 )
-            case Verdict.LOST:
+            case Verdict.UNREADABLE:
                 return f"The wait for campaign {outcome.title} cannot go on: {outcome.reason}"
             case Verdict.UNANSWERED:
                 seen = "never seen" if outcome.status is None else f"last seen {outcome.status_name}"
@@ -184,7 +184,7 @@ class WaitResult:
             case Verdict.TIMED_OUT:
                 after = "in time" if self.goal.timeout is None else f"within {span(self.goal.timeout)}"
                 return f"{self._not_yet(outcome, after)} Look at it in Instantly, or wait longer."
-            case Verdict.OVERDUE:
+            case Verdict.EXECUTION_TIMEOUT:
                 return f"{self._not_yet(outcome, 'within execution_timeout')} Another try waits again."
             case _:
                 return f"Campaign {outcome.title} is {outcome.status_name}."

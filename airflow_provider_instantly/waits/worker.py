@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING
 
 from airflow_provider_instantly.clock import jitter
+from airflow_provider_instantly.tasklog import write
 from airflow_provider_instantly.waits.ending import explain
 
 if TYPE_CHECKING:
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.waits.result import WaitResult
 
 
-def look(hook: InstantlyHook, wait: Wait, clock: Clock, log: TaskLog) -> Decision:
+def poll(hook: InstantlyHook, wait: Wait, clock: Clock, log: TaskLog) -> Decision:
     """
     Read the campaigns that are waited for, once, and take the decision.
 
-    :param hook: a hook that does not retry by itself: pausing after errors is the policy's business.
+    :param hook: a hook that does not retry by itself: pausing after errors is the wait's business.
     :param wait: the wait so far.
     :param clock: see `steady_clock`.
     :param log: the task's log.
     """
     decision = wait.advance(hook.read_campaigns(wait.pending), now=clock(), jitter=jitter())
-    tell(decision, log)
+    write(log, info=decision.info, warnings=decision.warnings)
     if decision.delay is None:
         explain(hook, wait, log)
     return decision
@@ -37,35 +37,11 @@ def wait_on_worker(hook: InstantlyHook, wait: Wait, clock: Clock, log: TaskLog) 
     """
     Wait to the end, sleeping in between.
 
-    :param hook: see `look`.
+    :param hook: see `poll`.
     :param wait: the wait so far.
     :param clock: see `steady_clock`.
     :param log: the task's log.
     """
-    while (delay := look(hook, wait, clock, log).delay) is not None:
+    while (delay := poll(hook, wait, clock, log).delay) is not None:
         time.sleep(delay)
     return wait.result()
-
-
-def tell(decision: Decision, log: TaskLog) -> None:
-    """
-    Write what a decision has to say.
-
-    :param decision: what the policy decided.
-    :param log: the task's log.
-    """
-    for line in decision.warned:
-        log.warning("%s", line)
-    for line in decision.said:
-        log.info("%s", line)
-
-
-async def atell(decision: Decision, log: TaskLog) -> None:
-    """
-    The same in the triggerer, where the log is a socket that may be full (Airflow 3.3.2): no event loop waits for it.
-
-    :param decision: what the policy decided.
-    :param log: the trigger's log.
-    """
-    if decision.said or decision.warned:
-        await asyncio.to_thread(tell, decision, log)

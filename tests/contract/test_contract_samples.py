@@ -110,7 +110,7 @@ def test_recordings_meet_the_contract_and_parse(path: Path) -> None:
                 if call["status"] == 200 and is_campaign(operation["operationId"]):
                     parse(operation["operationId"], call["response"])
                 checked += 1
-    assert checked > 10
+    assert checked > 0
 
 
 @pytest.fixture(scope="module")

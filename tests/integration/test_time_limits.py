@@ -16,13 +16,13 @@ pytestmark = [] if AIRFLOW_V_3_0_PLUS else [pytest.mark.slow]
 
 DAG_ID = "time_limits"
 TIMED_OUT = ("failed", 1)  # no sensor's timeout is retried
-OVERDUE = ("failed", 2)  # a task's is
+EXECUTION_TIMEOUT = ("failed", 2)  # a task's is
 SKIPPED = ("skipped", 1)
 
 CELLS = {
     "poke_timeout": TIMED_OUT,
     "poke_timeout_soft": SKIPPED,
-    "poke_execution_timeout": OVERDUE,
+    "poke_execution_timeout": EXECUTION_TIMEOUT,
     "poke_execution_timeout_soft": SKIPPED,
     "reschedule_timeout": TIMED_OUT,
     "reschedule_timeout_soft": SKIPPED,
@@ -30,9 +30,9 @@ CELLS = {
     "reschedule_execution_timeout_soft": SKIPPED,
     "deferrable_timeout": TIMED_OUT,
     "deferrable_timeout_soft": SKIPPED,
-    "deferrable_execution_timeout": OVERDUE,
+    "deferrable_execution_timeout": EXECUTION_TIMEOUT,
     # Airflow 2.11 ends a task that resumes too late by itself, and does not ask the sensor.
-    "deferrable_execution_timeout_soft": SKIPPED if AIRFLOW_V_3_0_PLUS else OVERDUE,
+    "deferrable_execution_timeout_soft": SKIPPED if AIRFLOW_V_3_0_PLUS else EXECUTION_TIMEOUT,
 }
 
 

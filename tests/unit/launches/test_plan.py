@@ -7,16 +7,16 @@ import itertools
 import pytest
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
-from airflow_provider_instantly.launches.plan import Earlier, LaunchPlan, LaunchRules, plan_launch
+from airflow_provider_instantly.launches.plan import LaunchPlan, LaunchRules, PriorOutcome, plan_launch
 
 CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 SWITCHES = list(itertools.product([False, True], repeat=3))
 ALL_STATUSES = [0, 1, 2, 3, 4, -1, -2, -99, 7]
 
 
-def plan(status: int | None, earlier: Earlier = Earlier.NOTHING, **rules: bool) -> LaunchPlan:
+def plan(status: int | None, prior: PriorOutcome = PriorOutcome.NOTHING, **rules: bool) -> LaunchPlan:
     campaign = Campaign(CAMPAIGN_ID, None if status is None else CampaignStatus(status), "Autumn")
-    return plan_launch(campaign, LaunchRules(**rules), earlier=earlier)
+    return plan_launch(campaign, LaunchRules(**rules), prior=prior)
 
 
 class TestFirstTry:
@@ -96,34 +96,34 @@ class TestLaterTry:
         ],
     )
     def test_every_status(self, status: int | None, maybe: str, launched: str) -> None:
-        assert plan(status, Earlier.MAYBE).action == maybe
-        assert plan(status, Earlier.LAUNCHED).action == launched
+        assert plan(status, PriorOutcome.MAYBE).action == maybe
+        assert plan(status, PriorOutcome.LAUNCHED).action == launched
 
     @pytest.mark.parametrize(("stopped", "paused", "check"), SWITCHES)
     def test_no_switch_lets_a_retry_overrule_a_pause(self, stopped: bool, paused: bool, check: bool) -> None:
-        for earlier in (Earlier.MAYBE, Earlier.LAUNCHED):
-            found = plan(2, earlier, reactivate_stopped=stopped, resume_paused=paused, check_before=check)
+        for prior in (PriorOutcome.MAYBE, PriorOutcome.LAUNCHED):
+            found = plan(2, prior, reactivate_stopped=stopped, resume_paused=paused, check_before=check)
             assert found.action == "refuse"
             assert "A retry does not overrule that" in found.reason
 
 
-@pytest.mark.parametrize("earlier", list(Earlier))
+@pytest.mark.parametrize("prior", list(PriorOutcome))
 @pytest.mark.parametrize("status", ALL_STATUSES)
 @pytest.mark.parametrize(("stopped", "paused", "check"), SWITCHES)
 class TestAlways:
     def test_what_runs_is_never_activated(
-        self, status: int, earlier: Earlier, stopped: bool, paused: bool, check: bool
+        self, status: int, prior: PriorOutcome, stopped: bool, paused: bool, check: bool
     ) -> None:
-        found = plan(status, earlier, reactivate_stopped=stopped, resume_paused=paused, check_before=check)
+        found = plan(status, prior, reactivate_stopped=stopped, resume_paused=paused, check_before=check)
         if status in (1, 4):
             assert found.action == "leave"
         if status in (-1, -2, -99) and not stopped:
             assert found.action == "refuse"
 
     def test_the_reason_is_a_sentence_that_names_the_campaign(
-        self, status: int, earlier: Earlier, stopped: bool, paused: bool, check: bool
+        self, status: int, prior: PriorOutcome, stopped: bool, paused: bool, check: bool
     ) -> None:
-        found = plan(status, earlier, reactivate_stopped=stopped, resume_paused=paused, check_before=check)
+        found = plan(status, prior, reactivate_stopped=stopped, resume_paused=paused, check_before=check)
         assert CAMPAIGN_ID in found.reason
         assert found.reason.endswith(".")
         assert found.reason.isprintable()

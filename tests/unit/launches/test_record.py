@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_instantly.api.campaign import CampaignStatus
-from airflow_provider_instantly.launches.plan import Earlier
+from airflow_provider_instantly.launches.plan import PriorOutcome
 from airflow_provider_instantly.launches.record import LaunchRecord
 
 DRAFT, ACTIVE, PAUSED, COMPLETED = (CampaignStatus(number) for number in (0, 1, 2, 3))
@@ -51,29 +51,29 @@ def record(store: TaskStateStore | None) -> LaunchRecord:
 
 def test_the_first_try_has_launched_nothing(store: TaskStateStore) -> None:
     assert not record(store).may_have_launched
-    assert record(store).earlier(PAUSED) is Earlier.NOTHING
+    assert record(store).prior_outcome(PAUSED) is PriorOutcome.NOTHING
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "earlier"),
+    ("before", "now", "prior"),
     [
-        (DRAFT, DRAFT, Earlier.MAYBE),
-        (DRAFT, PAUSED, Earlier.LAUNCHED),
-        (PAUSED, PAUSED, Earlier.MAYBE),
-        (PAUSED, COMPLETED, Earlier.LAUNCHED),
-        (COMPLETED, COMPLETED, Earlier.MAYBE),
-        (DRAFT, UNKNOWN, Earlier.MAYBE),
-        (DRAFT, None, Earlier.MAYBE),
-        (None, PAUSED, Earlier.MAYBE),
+        (DRAFT, DRAFT, PriorOutcome.MAYBE),
+        (DRAFT, PAUSED, PriorOutcome.LAUNCHED),
+        (PAUSED, PAUSED, PriorOutcome.MAYBE),
+        (PAUSED, COMPLETED, PriorOutcome.LAUNCHED),
+        (COMPLETED, COMPLETED, PriorOutcome.MAYBE),
+        (DRAFT, UNKNOWN, PriorOutcome.MAYBE),
+        (DRAFT, None, PriorOutcome.MAYBE),
+        (None, PAUSED, PriorOutcome.MAYBE),
     ],
 )
 def test_a_try_that_died_before_the_answer_may_have_launched(
-    store: TaskStateStore, before: CampaignStatus | None, now: CampaignStatus | None, earlier: Earlier
+    store: TaskStateStore, before: CampaignStatus | None, now: CampaignStatus | None, prior: PriorOutcome
 ) -> None:
     record(store).note_sending(before)
 
     assert record(store).may_have_launched
-    assert record(store).earlier(now) is earlier
+    assert record(store).prior_outcome(now) is prior
 
 
 @pytest.mark.parametrize("now", [DRAFT, ACTIVE, PAUSED, COMPLETED, BOUNCED, UNKNOWN, None])
@@ -82,7 +82,7 @@ def test_an_answer_proves_the_launch(store: TaskStateStore, now: CampaignStatus 
     first.note_sending(DRAFT)
     first.note_answered()
 
-    assert record(store).earlier(now) is Earlier.LAUNCHED
+    assert record(store).prior_outcome(now) is PriorOutcome.LAUNCHED
 
 
 def test_what_had_no_effect_counts_no_more(store: TaskStateStore) -> None:
@@ -102,7 +102,7 @@ def test_what_had_no_effect_does_not_take_back_what_an_earlier_try_did(store: Ta
     second.note_sending(BOUNCED)
     second.note_without_effect()
 
-    assert record(store).earlier(PAUSED) is Earlier.LAUNCHED
+    assert record(store).prior_outcome(PAUSED) is PriorOutcome.LAUNCHED
 
 
 def test_a_second_activation_does_not_forget_that_the_first_was_answered(store: TaskStateStore) -> None:
@@ -111,7 +111,7 @@ def test_a_second_activation_does_not_forget_that_the_first_was_answered(store: 
     first.note_answered()
     record(store).note_sending(PAUSED)
 
-    assert record(store).earlier(PAUSED) is Earlier.LAUNCHED
+    assert record(store).prior_outcome(PAUSED) is PriorOutcome.LAUNCHED
 
 
 def test_what_we_paused_ourselves_may_be_resumed(store: TaskStateStore) -> None:
@@ -120,7 +120,7 @@ def test_what_we_paused_ourselves_may_be_resumed(store: TaskStateStore) -> None:
     first.note_answered()
     first.forget()
 
-    assert record(store).earlier(PAUSED) is Earlier.NOTHING
+    assert record(store).prior_outcome(PAUSED) is PriorOutcome.NOTHING
 
 
 def test_below_airflow_33_a_try_remembers_only_what_it_did_itself() -> None:
@@ -128,7 +128,7 @@ def test_below_airflow_33_a_try_remembers_only_what_it_did_itself() -> None:
     first.note_sending(DRAFT)
     first.note_answered()
 
-    assert first.earlier(PAUSED) is Earlier.LAUNCHED
+    assert first.prior_outcome(PAUSED) is PriorOutcome.LAUNCHED
     assert not record(None).may_have_launched
 
 
@@ -141,7 +141,7 @@ def test_a_store_that_cannot_be_written_is_told_without_its_secrets(
     first.note_sending(DRAFT)
     first.note_answered()
 
-    assert first.earlier(PAUSED) is Earlier.LAUNCHED, "this try still knows"
+    assert first.prior_outcome(PAUSED) is PriorOutcome.LAUNCHED, "this try still knows"
     assert "could not be written (RuntimeError)" in caplog.text
     assert "secret" not in caplog.text
 
@@ -151,7 +151,7 @@ def test_a_store_that_cannot_be_read_stops_the_try_before_anything_is_sent(store
     store.cannot_read = True
 
     with pytest.raises(RuntimeError):
-        record(store).earlier(PAUSED)
+        record(store).prior_outcome(PAUSED)
     with pytest.raises(RuntimeError):
         record(store).note_sending(DRAFT)
 
@@ -162,4 +162,4 @@ def test_what_nobody_wrote_as_a_record_is_not_believed(store: TaskStateStore, fo
     [key] = store.kept
     store.kept[key] = json.dumps(foreign)
 
-    assert record(store).earlier(DRAFT) in (Earlier.NOTHING, Earlier.MAYBE)
+    assert record(store).prior_outcome(DRAFT) in (PriorOutcome.NOTHING, PriorOutcome.MAYBE)

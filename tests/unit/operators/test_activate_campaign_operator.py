@@ -1052,19 +1052,22 @@ def test_the_key_is_nowhere(sandbox: SandboxClient, run_task: Any, wait: dict[st
 
 CAMPAIGN_ID = "7d1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5e"
 GOOD = {"campaign_id": CAMPAIGN_ID, "verdict": "reached", "status": 1, "title": NAME, "reason": ""}
-ECHO = {"id": CAMPAIGN_ID, "name": NAME, "launched": True}
+PASSTHROUGH = {"id": CAMPAIGN_ID, "name": NAME, "launched": True}
 BAD_EVENTS: Mapping[str, Any] = {
     "none": None,
     "a text": "success",
     "empty": {},
-    "only what we told it": {"echo": ECHO},
-    "another campaign": {"campaigns": [{**GOOD, "campaign_id": "00000000-0000-4000-8000-000000000000"}], "echo": ECHO},
-    "two campaigns": {"campaigns": [GOOD, GOOD], "echo": ECHO},
-    "undecided": {"campaigns": [{**GOOD, "verdict": "waiting"}], "echo": ECHO},
-    "an unknown verdict": {"campaigns": [{**GOOD, "verdict": "fine"}], "echo": ECHO},
-    "a stop taken for reached": {"campaigns": [{**GOOD, "status": -2}], "echo": ECHO},
-    "Paused taken for reached": {"campaigns": [{**GOOD, "status": 2}], "echo": ECHO},
-    "no status": {"campaigns": [{**GOOD, "status": None}], "echo": ECHO},
+    "only what we told it": {"passthrough": PASSTHROUGH},
+    "another campaign": {
+        "campaigns": [{**GOOD, "campaign_id": "00000000-0000-4000-8000-000000000000"}],
+        "passthrough": PASSTHROUGH,
+    },
+    "two campaigns": {"campaigns": [GOOD, GOOD], "passthrough": PASSTHROUGH},
+    "undecided": {"campaigns": [{**GOOD, "verdict": "waiting"}], "passthrough": PASSTHROUGH},
+    "an unknown verdict": {"campaigns": [{**GOOD, "verdict": "fine"}], "passthrough": PASSTHROUGH},
+    "a stop taken for reached": {"campaigns": [{**GOOD, "status": -2}], "passthrough": PASSTHROUGH},
+    "Paused taken for reached": {"campaigns": [{**GOOD, "status": 2}], "passthrough": PASSTHROUGH},
+    "no status": {"campaigns": [{**GOOD, "status": None}], "passthrough": PASSTHROUGH},
     "the event of another trigger": {"status": "success", "message": "done"},
 }
 
@@ -1075,17 +1078,19 @@ def test_an_event_that_does_not_fit_fails_the_task(event: Any) -> None:
         operator(CAMPAIGN_ID).execute_complete({}, event)
 
 
-@pytest.mark.parametrize("echo", [None, "text", [], {}, {**ECHO, "id": "another"}, {"name": NAME}])
-def test_what_the_event_echoes_is_believed_only_of_this_campaign(echo: Any) -> None:
-    value = operator(CAMPAIGN_ID).execute_complete({}, {"campaigns": [GOOD], "echo": echo})
+@pytest.mark.parametrize("passthrough", [None, "text", [], {}, {**PASSTHROUGH, "id": "another"}, {"name": NAME}])
+def test_what_the_event_echoes_is_believed_only_of_this_campaign(passthrough: Any) -> None:
+    value = operator(CAMPAIGN_ID).execute_complete({}, {"campaigns": [GOOD], "passthrough": passthrough})
 
     assert value == {"id": CAMPAIGN_ID, "status": ACTIVE, "status_name": "Active"}
 
 
 def test_an_event_that_fits_is_believed() -> None:
-    value = operator(CAMPAIGN_ID).execute_complete({}, {"campaigns": [{**GOOD, "status": 3}], "echo": ECHO})
+    value = operator(CAMPAIGN_ID).execute_complete(
+        {}, {"campaigns": [{**GOOD, "status": 3}], "passthrough": PASSTHROUGH}
+    )
 
-    assert value == {**ECHO, "status": COMPLETED, "status_name": "Completed"}
+    assert value == {**PASSTHROUGH, "status": COMPLETED, "status_name": "Completed"}
 
 
 def test_a_resume_whose_template_is_no_campaign_any_more_fails() -> None:
@@ -1093,7 +1098,7 @@ def test_a_resume_whose_template_is_no_campaign_any_more_fails() -> None:
     task.campaign_id = "None"
 
     with pytest.raises(LaunchRefusedError, match="None"):
-        task.execute_complete({}, {"campaigns": [GOOD], "echo": ECHO})
+        task.execute_complete({}, {"campaigns": [GOOD], "passthrough": PASSTHROUGH})
 
 
 # In Airflow's own hands

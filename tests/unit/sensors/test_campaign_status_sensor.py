@@ -515,7 +515,7 @@ def test_one_of_several_that_is_gone(sandbox: SandboxClient, run_task: Any, mode
 
     assert isinstance(run.error, CampaignWaitError)
     assert f"There is no campaign {CAMPAIGN_ID}" in str(run.error)
-    assert "3 of 4 Active, 1 lost" in str(run.error)
+    assert "3 of 4 Active, 1 unreadable" in str(run.error)
 
 
 @every_mode

@@ -107,7 +107,7 @@ EVERYTHING: dict[str, Any] = {
     "timeout": 3600.0,
     "failure_budget": None,
     "fail_fast": False,
-    "echo": {"id": CAMPAIGN_ID, "next_sending_window": {"opens": "2026-11-23T09:00:00-05:00"}, "launched": True},
+    "passthrough": {"id": CAMPAIGN_ID, "next_sending_window": {"opens": "2026-11-23T09:00:00-05:00"}, "launched": True},
 }
 
 
@@ -149,7 +149,7 @@ KWARGS_OF_EARLIER_RELEASES: dict[str, dict[str, Any]] = {
         "timeout": None,
         "failure_budget": 600.0,
         "fail_fast": True,
-        "echo": {},
+        "passthrough": {},
     },
 }
 
@@ -192,9 +192,9 @@ async def test_the_event_says_how_the_wait_ended(
 ) -> None:
     sandbox.add_campaign(NAME, id=CAMPAIGN_ID, **campaign)
 
-    [event] = await fire(trigger(echo={"launched": True}, **given))
+    [event] = await fire(trigger(passthrough={"launched": True}, **given))
 
-    assert event["echo"] == {"launched": True}
+    assert event["passthrough"] == {"launched": True}
     [outcome] = event["campaigns"]
     assert outcome["campaign_id"] == CAMPAIGN_ID
     assert expected.items() <= outcome.items()
@@ -210,9 +210,9 @@ async def test_errors_end_in_an_event_too(sandbox: SandboxClient, fire: Fire) ->
         trigger(gone), trigger(instantly_conn_id="instantly_nowhere"), trigger("None")
     )
 
-    assert lost["campaigns"][0]["verdict"] == "lost"
+    assert lost["campaigns"][0]["verdict"] == "unreadable"
     assert "There is no campaign" in lost["campaigns"][0]["reason"]
-    assert no_connection["campaigns"][0]["verdict"] == "lost"
+    assert no_connection["campaigns"][0]["verdict"] == "unreadable"
     assert "instantly_nowhere" in no_connection["campaigns"][0]["reason"]
     assert no_campaign["campaigns"] is None
     assert "None" in no_campaign["reason"]

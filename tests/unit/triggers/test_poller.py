@@ -30,13 +30,12 @@ from airflow_provider_instantly.triggers.poller import Poller
 from airflow_provider_instantly.waits.goal import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from airflow_provider_instantly.api.protocol import Request
     from airflow_provider_instantly.sandbox.client import SandboxClient
     from airflow_provider_instantly.triggers.campaign import _PollingTrigger
     from airflow_provider_instantly.triggers.poller import Snapshot, Watcher
-    from airflow_provider_instantly.waits.machine import Decision
 
 CONN = "instantly_default"
 ACTIVE, PAUSED = 1, 2
@@ -439,10 +438,10 @@ def test_the_more_wait_the_more_rarely_each_says_so(
     ids = virtually.instantly.add(count)
     said: list[tuple[float, str]] = []
 
-    async def remember(decision: Decision, log: Any) -> None:
-        said.extend((now(), line) for line in decision.said)
+    async def remember(log: Any, *, info: Sequence[str], warnings: Sequence[str]) -> None:
+        said.extend((now(), line) for line in info)
 
-    monkeypatch.setattr(campaign_module, "atell", remember)
+    monkeypatch.setattr(campaign_module, "awrite", remember)
 
     async def watch() -> None:
         group = Group(Poller(CONN))
@@ -486,7 +485,7 @@ def test_who_has_not_taken_a_look_in_is_told_of_the_next_whatever_it_shows(virtu
 
 
 def waiting(cid: str, interval: float, **ends: float) -> CampaignStatusTrigger:
-    """A wait whose ``deadline`` or ``overdue_at`` is so many seconds away."""
+    """A wait whose ``deadline`` or ``execution_deadline`` is so many seconds away."""
     moments: dict[str, Any] = {name: now() + seconds for name, seconds in ends.items()}
     return CampaignStatusTrigger(cid, poll_interval=interval, timeout=ends.get("deadline"), **moments)
 
@@ -500,7 +499,9 @@ async def beside_a_long_wait(group: Group, cid: str, interval: float, *waits: An
         await end_all([long], group)
 
 
-@pytest.mark.parametrize(("end", "verdict"), [("deadline", Verdict.TIMED_OUT), ("overdue_at", Verdict.OVERDUE)])
+@pytest.mark.parametrize(
+    ("end", "verdict"), [("deadline", Verdict.TIMED_OUT), ("execution_deadline", Verdict.EXECUTION_TIMEOUT)]
+)
 @pytest.mark.parametrize("joins", [0.0, 30.0, 1700.0])
 @pytest.mark.parametrize("seconds", [-5.0, 0.3, 100.0, 1750.0])
 def test_a_wait_that_joins_between_two_beats_ends_in_time(
@@ -1186,7 +1187,7 @@ async def test_a_key_that_was_revoked_ends_each_wait_once_it_was_read_again(
         events, _ = await asyncio.gather(collected(trigger.run()), revoke())
 
     [event] = events
-    assert {outcome["verdict"] for outcome in event.payload["campaigns"]} == {"lost"}
+    assert {outcome["verdict"] for outcome in event.payload["campaigns"]} == {"unreadable"}
     assert all("key" in outcome["reason"].lower() for outcome in event.payload["campaigns"])
 
 
@@ -1283,7 +1284,7 @@ async def test_a_connection_that_does_not_exist_is_told_to_each_waiter(
 
     for [event] in fired:
         [outcome] = event.payload["campaigns"]
-        assert outcome["verdict"] == "lost"
+        assert outcome["verdict"] == "unreadable"
         assert "There is no Airflow connection 'no_such_connection'" in outcome["reason"]
     assert shared_hook_module._hooks[asyncio.get_running_loop()] == {}
 

@@ -76,8 +76,8 @@ class Clock:
     def __init__(self, goal: Goal, ids: list[str] | None = None) -> None:
         self.now = START
         self.wait = Wait(ids or [ONE], goal, now=START)
-        self.said: list[str] = []
-        self.warned: list[str] = []
+        self.info: list[str] = []
+        self.warnings: list[str] = []
         self.decision = Decision(0.0)
 
     def look(self, beat: Mapping[str, Any] | Any, *, at: float | None = None, jitter: float = 1.0) -> Decision:
@@ -86,8 +86,8 @@ class Clock:
         if not isinstance(beat, dict):
             beat = {ONE: seen(beat) if isinstance(beat, int) else beat}
         self.decision = self.wait.advance(beat, now=self.now, jitter=jitter)
-        self.said += self.decision.said
-        self.warned += self.decision.warned
+        self.info += self.decision.info
+        self.warnings += self.decision.warnings
         return self.decision
 
     @property
@@ -137,11 +137,11 @@ class TestUnmoved:
         clock.look(seen(0, not_sending=2))
         assert clock.wait.is_unmoved_by({ONE: seen(0, name="")}, now=START + 60)
         clock.look(seen(0, name=""))
-        assert not clock.look(seen(0)).said
-        assert "not sending" not in clock.look(seen(2, name="")).said[0]
-        assert '"N"' in clock.said[-1], "it is named as before"
+        assert not clock.look(seen(0)).info
+        assert "not sending" not in clock.look(seen(2, name="")).info[0]
+        assert '"N"' in clock.info[-1], "it is named as before"
 
-    @pytest.mark.parametrize("limit", ["deadline", "overdue_at"])
+    @pytest.mark.parametrize("limit", ["deadline", "execution_deadline"])
     def test_until_the_next_look_would_be_too_late(self, limit: str) -> None:
         clock = Clock(goal(**{limit: START + 200}))
         clock.look(0)
@@ -153,7 +153,7 @@ class TestUnmoved:
         clock.look(0)
         assert clock.wait.next_report == START + REPORT_INTERVAL
         assert clock.wait.is_unmoved_by({ONE: seen(0)}, now=START + 2 * REPORT_INTERVAL)
-        assert clock.look(0, at=2 * REPORT_INTERVAL).said[0].startswith("Still waiting for Active after 10 min")
+        assert clock.look(0, at=2 * REPORT_INTERVAL).info[0].startswith("Still waiting for Active after 10 min")
         assert clock.wait.next_report == START + 3 * REPORT_INTERVAL
 
     def test_never_while_a_target_has_to_hold(self) -> None:
@@ -203,7 +203,7 @@ class TestOneLook:
     def test_an_error_that_nobody_but_a_person_can_mend_ends_it_at_once(self, error: Exception) -> None:
         clock = Clock(goal())
         assert clock.look(error).delay is None
-        assert clock.verdict is Verdict.LOST
+        assert clock.verdict is Verdict.UNREADABLE
         assert str(error) in clock.wait.result().message
 
     @pytest.mark.parametrize("error", TRANSIENT, ids=lambda error: f"{type(error).__name__} {error.args}")
@@ -341,7 +341,7 @@ class TestLimits:
         [
             (1, Verdict.REACHED),
             (-2, Verdict.STOPPED),
-            (InstantlyAuthenticationError("401"), Verdict.LOST),
+            (InstantlyAuthenticationError("401"), Verdict.UNREADABLE),
             (0, Verdict.TIMED_OUT),
             (UNKNOWN, Verdict.TIMED_OUT),
             (InstantlyServerError("503"), Verdict.TIMED_OUT),
@@ -363,14 +363,14 @@ class TestLimits:
         assert "was not Active for 80 s within 100 s: it is Active." in clock.wait.result().message
 
     def test_an_execution_timeout_is_told_from_a_timeout(self) -> None:
-        clock = Clock(goal(deadline=START + 200, overdue_at=START + 100))
+        clock = Clock(goal(deadline=START + 200, execution_deadline=START + 100))
         assert clock.look(0, at=50).delay == 50
         clock.look(0)
-        assert clock.verdict is Verdict.OVERDUE
+        assert clock.verdict is Verdict.EXECUTION_TIMEOUT
         assert "execution_timeout" in clock.wait.result().message
 
     def test_the_timeout_wins_where_it_comes_first(self) -> None:
-        clock = Clock(goal(deadline=START + 100, overdue_at=START + 200))
+        clock = Clock(goal(deadline=START + 100, execution_deadline=START + 200))
         clock.look(0, at=150)
         assert clock.verdict is Verdict.TIMED_OUT
 
@@ -413,7 +413,7 @@ class TestWhatIsSaid:
         clock = Clock(goal(poll_interval=10.0))
         for status in (0, 0, 0, 2, 2, 0, 1):
             clock.look(status)
-        assert clock.said == [
+        assert clock.info == [
             f'Campaign "N" ({ONE}) is Draft.',
             f'Campaign "N" ({ONE}) is Paused.',
             f'Campaign "N" ({ONE}) is Draft.',
@@ -424,21 +424,21 @@ class TestWhatIsSaid:
         clock = Clock(goal(poll_interval=10.0, timeout=7_200.0, deadline=START + 7_200))
         while clock.look(0).delay is not None:
             pass
-        reports = [line for line in clock.said if line.startswith("Still waiting")]
+        reports = [line for line in clock.info if line.startswith("Still waiting")]
         assert len(reports) == 7_200 / REPORT_INTERVAL - 1
         assert reports[0] == (
             f'Still waiting for Active after 5 min of 2 h: campaign "N" ({ONE}) is Draft, '
             "so nobody has launched it yet."
         )
-        assert len(clock.said) == len(reports) + 1
+        assert len(clock.info) == len(reports) + 1
 
     def test_a_report_says_what_has_to_happen(self) -> None:
         clock = Clock(goal())
         clock.look(2, at=0)
-        assert clock.look(2, at=300).said[0].endswith("is Paused, so somebody has to resume it.")
-        assert clock.look(UNKNOWN, at=600).said[-1].endswith("is UNKNOWN(7).")
+        assert clock.look(2, at=300).info[0].endswith("is Paused, so somebody has to resume it.")
+        assert clock.look(UNKNOWN, at=600).info[-1].endswith("is UNKNOWN(7).")
         unseen = Clock(goal())
-        assert unseen.look(InstantlyServerError("503"), at=300).said[-1].endswith("is not seen.")
+        assert unseen.look(InstantlyServerError("503"), at=300).info[-1].endswith("is not seen.")
 
     def test_why_it_is_not_sending(self) -> None:
         clock = Clock(goal(stable_for=1e6))
@@ -447,7 +447,7 @@ class TestWhatIsSaid:
         clock.look({ONE: seen(1, not_sending=1)})
         clock.look({ONE: seen(1, not_sending=4)})
         clock.look({ONE: seen(1, not_sending=55)})
-        assert clock.said == [
+        assert clock.info == [
             f'Campaign "N" ({ONE}) is Active, but is not sending because it is outside its sending schedule.',
             f'Campaign "N" ({ONE}) is Active, but is not sending because all its sending accounts are at their daily '
             "limit.",
@@ -458,15 +458,15 @@ class TestWhatIsSaid:
         clock = Clock(goal())
         clock.look({ONE: seen(2, not_sending=1)})
         clock.look(0)
-        assert clock.said[-1] == f'Campaign "N" ({ONE}) is Draft.'
+        assert clock.info[-1] == f'Campaign "N" ({ONE}) is Draft.'
 
     def test_an_unknown_status_is_warned_of_once(self) -> None:
         clock = Clock(goal())
         for status in (7, 7, 0, 7, 8, 7, 8):
             clock.look(status)
-        assert len(clock.warned) == 2
-        assert "has status 7, which this release does not know" in clock.warned[0]
-        assert "has status 8" in clock.warned[1]
+        assert len(clock.warnings) == 2
+        assert "has status 7, which this release does not know" in clock.warnings[0]
+        assert "has status 8" in clock.warnings[1]
         assert clock.verdict is Verdict.WAITING
 
     def test_a_silence_is_warned_of_once_and_its_end_is_said(self) -> None:
@@ -475,15 +475,15 @@ class TestWhatIsSaid:
         for at in (60, 120, 180):
             clock.look(InstantlyServerError("It failed."), at=at)
         clock.look(0, at=240)
-        assert len(clock.warned) == 1
-        assert clock.warned[0].startswith(f'No answer about campaign "N" ({ONE}): It failed.')
-        assert clock.said[1:] == ["Instantly answers again after 3 min."]
+        assert len(clock.warnings) == 1
+        assert clock.warnings[0].startswith(f'No answer about campaign "N" ({ONE}): It failed.')
+        assert clock.info[1:] == ["Instantly answers again after 3 min."]
 
     def test_names_cannot_forge_lines(self) -> None:
         clock = Clock(goal())
         clock.look({ONE: Campaign.from_api({"id": ONE, "status": 7, "name": "a\nINFO b\x1b[0m"})})
         clock.look({ONE: Campaign.from_api({"id": ONE, "status": 0, "name": "a\rb"})}, at=1_000)
-        assert all(line.isprintable() for line in (*clock.said, *clock.warned))
+        assert all(line.isprintable() for line in (*clock.info, *clock.warnings))
 
 
 class TestMany:
@@ -517,7 +517,7 @@ class TestMany:
         assert [outcome.verdict.value for outcome in clock.wait.result().campaigns] == [
             "stopped",
             "reached",
-            "lost",
+            "unreadable",
             "timed_out",
         ]
         assert clock.verdict is Verdict.STOPPED
@@ -533,10 +533,10 @@ class TestMany:
         [
             (["reached", "waiting"], "waiting"),
             (["waiting", "timed_out"], "timed_out"),
-            (["timed_out", "overdue"], "overdue"),
+            (["timed_out", "execution_timeout"], "execution_timeout"),
             (["timed_out", "unanswered", "reached"], "unanswered"),
-            (["unanswered", "lost"], "lost"),
-            (["lost", "stopped", "reached"], "stopped"),
+            (["unanswered", "unreadable"], "unreadable"),
+            (["unreadable", "stopped", "reached"], "stopped"),
         ],
     )
     def test_the_gravest_speaks_for_all(self, verdicts: list[str], gravest: str) -> None:
@@ -552,17 +552,17 @@ class TestMany:
         clock.look({**draft, IDS[0]: seen(1, IDS[0])})
         clock.look({**draft, IDS[1]: seen(-1, IDS[1])})
         clock.look(draft)
-        assert clock.said == [
+        assert clock.info == [
             "0 of 4 Active, 4 waiting.",
             "1 of 4 Active, 3 waiting.",
             "1 of 4 Active, 1 stopped, 2 waiting.",
         ]
-        assert clock.warned == [f'Campaign "N" ({IDS[1]}) is Accounts Unhealthy.']
+        assert clock.warnings == [f'Campaign "N" ({IDS[1]}) is Accounts Unhealthy.']
 
     def test_a_report_about_many_tells_the_progress(self) -> None:
         clock = Clock(goal(timeout=3_600.0), IDS[:2])
         clock.look({IDS[0]: seen(1, IDS[0])}, at=0)
-        assert clock.look({}, at=400).said == (
+        assert clock.look({}, at=400).info == (
             "Still waiting for Active after 7 min of 1 h: 1 of 2 Active, 1 waiting.",
         )
 
@@ -570,7 +570,7 @@ class TestMany:
         clock = Clock(goal(), IDS)
         error = InstantlyServerError("It failed.", method="GET", path="/campaigns", status=503)
         clock.look(dict.fromkeys(IDS, error))
-        assert len(clock.warned) == 1
+        assert len(clock.warnings) == 1
 
     def test_the_longest_pause_counts_for_all(self) -> None:
         clock = Clock(goal(poll_interval=1.0), IDS[:2])
@@ -581,7 +581,7 @@ class TestMany:
         ids = [str(uuid.UUID(int=number, version=4)) for number in range(1_500)]
         clock = Clock(goal(), ids)
         clock.look({cid: seen(1, cid) for cid in ids[:1_200]})
-        assert clock.said == ["1,200 of 1,500 Active, 300 waiting."]
+        assert clock.info == ["1,200 of 1,500 Active, 300 waiting."]
 
 
 class TestMemory:
@@ -593,20 +593,20 @@ class TestMemory:
         self, observation: Any, stable_for: float, remembers: bool
     ) -> None:
         clock = Clock(goal(stable_for=stable_for))
-        assert not clock.wait.has_memory
+        assert not clock.wait.must_stay_on_worker
         clock.look(observation)
-        assert clock.wait.has_memory is remembers
+        assert clock.wait.must_stay_on_worker is remembers
 
     def test_an_answer_after_a_silence_leaves_nothing_to_remember(self) -> None:
         clock = Clock(goal())
         clock.look(TRANSIENT[0])
         clock.look(0)
-        assert not clock.wait.has_memory
+        assert not clock.wait.must_stay_on_worker
 
     def test_one_of_many_that_is_decided_is_something_to_remember(self) -> None:
         clock = Clock(goal(fail_fast=False), IDS[:2])
         clock.look({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(0, IDS[1])})
-        assert clock.wait.has_memory
+        assert clock.wait.must_stay_on_worker
 
 
 class TestExplaining:
@@ -799,7 +799,7 @@ class TestEvents:
         with pytest.raises(ValueError, match=r"."):
             WaitResult.from_json(goal(), [ONE], event)
 
-    @pytest.mark.parametrize("verdict", ["stopped", "lost", "unanswered", "timed_out", "overdue"])
+    @pytest.mark.parametrize("verdict", ["stopped", "unreadable", "unanswered", "timed_out", "execution_timeout"])
     def test_a_failure_is_believed_whatever_its_status(self, verdict: str) -> None:
         for status in (None, *KNOWN, UNKNOWN):
             event = [CampaignOutcome(ONE, Verdict(verdict), status).as_json()]
@@ -841,7 +841,7 @@ def model_verdict(history: list[tuple[float, Any]], goal: Goal) -> Verdict:
     silent: float | None = None
     for moment, observation in history:
         if isinstance(observation, CampaignNotFoundError):
-            return Verdict.LOST
+            return Verdict.UNREADABLE
         if isinstance(observation, Exception):
             silent = moment if silent is None else silent
             if goal.failure_budget is not None and moment - silent >= goal.failure_budget:
@@ -877,7 +877,7 @@ class WaitMachine(RuleBasedStateMachine):
         more["target_statuses"], more["failed_statuses"] = frozenset(more.pop("wanted")), frozenset(more.pop("failed"))
         self.goal = Goal(
             deadline=None if timeout is None else START + timeout,
-            overdue_at=None if overdue is None else START + overdue,
+            execution_deadline=None if overdue is None else START + overdue,
             timeout=timeout,
             **more,
         )
@@ -906,7 +906,7 @@ class WaitMachine(RuleBasedStateMachine):
             if observation is not None:
                 beat[cid] = seen(observation, cid) if isinstance(observation, int) else observation
                 self.history[cid].append((self.now, observation))
-        had_memory = self.wait.has_memory
+        had_memory = self.wait.must_stay_on_worker
         shadow = None if had_memory else Wait(self.ids, self.goal, now=self.now)
 
         self.decision = self.wait.advance(beat, now=self.now, jitter=jitter)
@@ -987,11 +987,11 @@ class WaitMachine(RuleBasedStateMachine):
             self.hold_ends += 1
 
     def _check_lines(self, beat: dict[str, Any]) -> None:
-        for line in (*self.decision.said, *self.decision.warned):
+        for line in (*self.decision.info, *self.decision.warnings):
             assert line.isprintable()
-        self.reports += sum(line.startswith("Still waiting") for line in self.decision.said)
+        self.reports += sum(line.startswith("Still waiting") for line in self.decision.info)
         unknown = {(cid, UNKNOWN) for cid, o in beat.items() if isinstance(o, Campaign) and o.status == UNKNOWN}
-        news = sum("does not know" in line for line in self.decision.warned)
+        news = sum("does not know" in line for line in self.decision.warnings)
         assert news == len(unknown - self.unknown_warned)
         self.unknown_warned |= unknown
 
@@ -1024,8 +1024,8 @@ class WaitMachine(RuleBasedStateMachine):
 
 
 def without_reports(decision: Decision) -> Decision:
-    said = tuple(line for line in decision.said if not line.startswith("Still waiting"))
-    return Decision(decision.delay, said, tuple(decision.warned))
+    said = tuple(line for line in decision.info if not line.startswith("Still waiting"))
+    return Decision(decision.delay, said, tuple(decision.warnings))
 
 
 TestAgainstAModel = WaitMachine.TestCase

@@ -78,7 +78,7 @@ def test_the_scheduler_is_given_what_it_makes_the_trigger_from() -> None:
     trigger = CampaignStatusTrigger(**row.kwargs)
     assert trigger.campaign_id == "{{ params.campaign }}"
     assert (trigger.goal.timeout, trigger.goal.deadline, trigger.goal.poll_interval) == (90, None, 7)
-    assert trigger.ends_task
+    assert trigger.end_from_trigger
     assert trigger.started_here
     assert {"campaign_id", "instantly_conn_id"} <= arguments.trigger_kwargs.keys() | row.kwargs.keys()
 
@@ -249,7 +249,7 @@ def test_a_wait_ends_in_the_triggerer_where_nothing_is_lost(given: dict[str, Any
     found = serialized(in_dag(lambda: sensor(**given))).get_task("wait")
 
     assert found.start_from_trigger
-    assert arguments_of(found)["ends_task"] is ends
+    assert arguments_of(found)["end_from_trigger"] is ends
 
 
 @only_where_it_starts_there
@@ -260,7 +260,7 @@ def test_a_wait_that_does_more_when_it_is_over_does_it_on_a_worker(method: str) 
     found = serialized(in_dag(lambda: more(task_id="wait", campaign_id=CAMPAIGN, deferrable=True))).get_task("wait")
 
     assert found.start_from_trigger
-    assert arguments_of(found)["ends_task"] is False
+    assert arguments_of(found)["end_from_trigger"] is False
 
 
 @only_where_it_starts_there
@@ -278,14 +278,14 @@ def test_a_wait_whose_result_a_mapped_task_runs_over_ends_on_a_worker() -> None:
     found = serialized(in_dag(make)).get_task("wait")
 
     assert found.start_from_trigger
-    assert arguments_of(found)["ends_task"] is False
+    assert arguments_of(found)["end_from_trigger"] is False
 
 
 @only_where_it_starts_there
 @pytest.mark.parametrize("pushes", [True, False])
 def test_a_wait_that_ends_in_the_triggerer_pushes_what_a_worker_would(pushes: bool) -> None:
     found = serialized(in_dag(lambda: sensor(do_xcom_push=pushes))).get_task("wait")
-    assert arguments_of(found)["push_result"] is pushes
+    assert arguments_of(found)["do_xcom_push"] is pushes
 
 
 def arguments_of(found: Any) -> dict[str, Any]:
@@ -404,7 +404,7 @@ def test_a_wait_ends_at_its_execution_timeout_or_shortly_before(limit: float) ->
     one = sensor(execution_timeout=timedelta(seconds=limit))
 
     if AIRFLOW_V_3_0_PLUS:
-        assert placement.overdue_at(one, 1000.0) == 1000 + limit
+        assert placement.execution_deadline(one, 1000.0) == 1000 + limit
     else:
-        assert 1000 + 0.9 * limit <= placement.overdue_at(one, 1000.0) < 1000 + limit
-    assert placement.overdue_at(sensor(task_id="endless"), 1000.0) is None
+        assert 1000 + 0.9 * limit <= placement.execution_deadline(one, 1000.0) < 1000 + limit
+    assert placement.execution_deadline(sensor(task_id="endless"), 1000.0) is None

@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_instantly import exceptions
+from airflow_provider_instantly import exceptions, tasklog
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus, SendingStatus
 from airflow_provider_instantly.api.errors import (
     CampaignNotFoundError,
@@ -29,7 +29,7 @@ from airflow_provider_instantly.api.errors import (
 from airflow_provider_instantly.exceptions import CampaignStoppedError, CampaignWaitError
 from airflow_provider_instantly.waits import ending, worker
 from airflow_provider_instantly.waits.goal import Goal, Verdict
-from airflow_provider_instantly.waits.machine import Decision, Wait
+from airflow_provider_instantly.waits.machine import Wait
 from airflow_provider_instantly.waits.result import CampaignOutcome, WaitResult
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class TestLoop:
 
     @pytest.mark.parametrize("error", [CampaignNotFoundError("gone"), InstantlyConfigurationError("no key")])
     def test_it_ends_at_others(self, clock: StandingClock, error: Exception) -> None:
-        assert wait_for(ScriptedHook(0, error), clock).verdict is Verdict.LOST
+        assert wait_for(ScriptedHook(0, error), clock).verdict is Verdict.UNREADABLE
 
     def test_only_those_that_are_undecided_are_asked_for(self, clock: StandingClock) -> None:
         class Hook(ScriptedHook):
@@ -192,7 +192,7 @@ class TestReasons:
 class TestTelling:
     def test_each_line_at_its_level(self, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.INFO)
-        worker.tell(Decision(1.0, said=["100% said"], warned=["%s warned"]), LOG)
+        tasklog.write(LOG, info=["100% said"], warnings=["%s warned"])
         assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
             ("WARNING", "%s warned"),
             ("INFO", "100% said"),
@@ -211,7 +211,7 @@ class TestTelling:
 
             warning = info
 
-        telling = asyncio.create_task(worker.atell(Decision(1.0, said=["said"], warned=["warned"]), FullLog()))
+        telling = asyncio.create_task(tasklog.awrite(FullLog(), info=["said"], warnings=["warned"]))
         await asyncio.sleep(0.05)
         assert not telling.done()
         goes_on.set()
@@ -228,7 +228,7 @@ class TestTelling:
 
     async def test_what_has_nothing_to_say_needs_no_thread(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delattr(asyncio, "to_thread")
-        await worker.atell(Decision(1.0), LOG)
+        await tasklog.awrite(LOG)
 
 
 def outcome(verdict: str, status: int | None = 0, reason: str = "") -> WaitResult:
@@ -241,8 +241,8 @@ class TestEnds:
         [
             ("stopped", CampaignStoppedError, False),
             ("timed_out", AirflowSensorTimeout, False),
-            ("overdue", AirflowTaskTimeout, True),
-            ("lost", CampaignWaitError, True),
+            ("execution_timeout", AirflowTaskTimeout, True),
+            ("unreadable", CampaignWaitError, True),
             ("unanswered", CampaignWaitError, True),
             ("waiting", CampaignWaitError, True),
         ],
@@ -269,8 +269,8 @@ class TestEnds:
 
     def test_what_a_task_returns(self) -> None:
         assert ending.returned(outcome("reached", 1), {}) == outcome("reached", 1).xcom
-        echo = {"id": ONE, "status": 0, "status_name": "Draft", "launched": True}
-        assert ending.returned(outcome("reached", 3), echo) == {
+        passthrough = {"id": ONE, "status": 0, "status_name": "Draft", "launched": True}
+        assert ending.returned(outcome("reached", 3), passthrough) == {
             "id": ONE,
             "status": 3,
             "status_name": "Completed",
@@ -331,5 +331,5 @@ def test_a_log_that_needs_arguments_of_its_own_kind() -> None:
         info: Callable[..., None] = staticmethod(lambda *args: lines.append(args))
         warning: Callable[..., None] = staticmethod(lambda *args: lines.append(args))
 
-    worker.tell(Decision(None, said=["a"], warned=["b"]), Log())
+    tasklog.write(Log(), info=["a"], warnings=["b"])
     assert lines == [("%s", "b"), ("%s", "a")]
