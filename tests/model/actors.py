@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
-from fault_schedule import LaunchPlan, WaitPlan
-from stage import ProcessDied, Runaway, VirtualLoop
 
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from airflow_provider_instantly.triggers import xcom
+from tests.model.fault_schedule import LaunchPlan, WaitPlan
+from tests.model.stage import ProcessDied, Runaway, VirtualLoop
 
 try:
     from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
@@ -34,7 +34,7 @@ except ImportError:  # Airflow < 3.3
     SharedStreamManager = None  # type: ignore[assignment, misc]
 
 if TYPE_CHECKING:
-    from stage import Stage
+    from tests.model.stage import Stage
 
 POLL: float = 30.0
 #: Seconds after which Airflow tries a failed task again.

@@ -11,14 +11,11 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
-from actors import POLL, Try
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowSensorTimeout,
     AirflowSkipException,
 )
-from fault_schedule import ACTIVE, COMPLETED, DRAFT, PAUSED, RUNNING, STOPPED, LaunchPlan, WaitPlan
-from stage import API_KEY, SECRET, SHORT_TIMEOUT, Activation, Change, Death, Exchange, Kill, ProcessDied
 
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.exceptions import (
@@ -29,11 +26,14 @@ from airflow_provider_instantly.exceptions import (
     TaskKilledError,
 )
 from airflow_provider_instantly.launches.launcher import READ_BACK_PAUSES
+from tests.model.actors import POLL, Try
+from tests.model.fault_schedule import ACTIVE, COMPLETED, DRAFT, PAUSED, RUNNING, STOPPED, LaunchPlan, WaitPlan
+from tests.model.stage import API_KEY, SECRET, SHORT_TIMEOUT, Activation, Change, Death, Exchange, Kill, ProcessDied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stage import Stage
+    from tests.model.stage import Stage
 
 KNOWN_STATUSES: Final = frozenset({DRAFT, ACTIVE, PAUSED, COMPLETED, 4}) | STOPPED
 #: What the default target, Active, is reached in.

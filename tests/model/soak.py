@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from test_fault_schedules import Figures
+    from tests.model.test_fault_schedules import Figures
 
 #: Schedules that one process plays before it hands in its figures.
 BATCH = 250
@@ -33,13 +33,13 @@ def play_batch(batch: tuple[int, int]) -> Figures:
 
     :param batch: the seed, and how many.
     """
-    sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+    sys.path.insert(0, str(Path(__file__).parents[2]))
     if "AIRFLOW_HOME" not in os.environ:
         os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-home-")
         os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
         atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
     warnings.simplefilter("ignore")
-    import test_fault_schedules as model
+    from tests.model import test_fault_schedules as model
 
     model.FIGURES = model.Figures()
     try:

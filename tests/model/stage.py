@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from unittest import mock
 
 import uvicorn
-from fault_schedule import COMPLETED, RUNNING, Event, Fault
 
 # The operator imports it when it runs, but its clock is set before.
 import airflow_provider_instantly.launches.launcher  # noqa: F401
@@ -41,13 +40,13 @@ from airflow_provider_instantly.sandbox.faults import _FAULT
 from airflow_provider_instantly.sandbox.scripts import Standing, parse_script
 from airflow_provider_instantly.sandbox.server import build_app
 from airflow_provider_instantly.sandbox.state import open_sandbox
+from tests.model.fault_schedule import COMPLETED, RUNNING, Event, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fault_schedule import Schedule
-
     from airflow_provider_instantly.sandbox.state import Sandbox
+    from tests.model.fault_schedule import Schedule
 
 #: Nothing else looks like it, so that it is found wherever it leaks.
 SECRET: Final = "Zq7unmistakable"

@@ -12,11 +12,12 @@ from statistics import median
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from actors import Try, play
-from fault_schedule import SCHEDULES, LaunchPlan, Schedule
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from promises import broken, describe
-from stage import Activation, Stage
+
+from tests.model.actors import Try, play
+from tests.model.fault_schedule import SCHEDULES, LaunchPlan, Schedule
+from tests.model.promises import broken, describe
+from tests.model.stage import Activation, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

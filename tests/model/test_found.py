@@ -5,8 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fault_schedule import ACTIVE, COMPLETED, DRAFT, PAUSED, UNKNOWN, Event, Fault, LaunchPlan, Schedule, WaitPlan
-from test_fault_schedules import check
+
+from tests.model.fault_schedule import (
+    ACTIVE,
+    COMPLETED,
+    DRAFT,
+    PAUSED,
+    UNKNOWN,
+    Event,
+    Fault,
+    LaunchPlan,
+    Schedule,
+    WaitPlan,
+)
+from tests.model.test_fault_schedules import check
 
 DIES_BEFORE = Event("process dies before the request")
 DIES_AFTER = Event("process dies after the answer")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
-from test_activate_campaign_operator import StateStore, operator
 
 from airflow_provider_instantly.exceptions import LaunchNotConfirmedError, TaskKilledError
 from airflow_provider_instantly.launches import ownership
+from tests.unit.operators.test_activate_campaign_operator import StateStore, operator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,0 +1,1 @@
+"""A real Airflow against the sandbox."""

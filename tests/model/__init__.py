@@ -1,0 +1,1 @@
+"""Random faults at random moments, and what must hold in spite of them."""
