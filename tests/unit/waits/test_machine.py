@@ -7,101 +7,26 @@ with the code but the names of the verdicts.
 
 from __future__ import annotations
 
-import itertools
 import json
 import uuid
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus, NotSendingStatus, SendingStatus
+from airflow_provider_instantly.api.campaign import Campaign, SendingStatus
 from airflow_provider_instantly.api.errors import (
     CampaignNotFoundError,
-    ConnectionLookupError,
     InstantlyAuthenticationError,
-    InstantlyConfigurationError,
-    InstantlyConnectionError,
-    InstantlyPaymentRequiredError,
-    InstantlyPermissionError,
     InstantlyRateLimitError,
     InstantlyServerError,
-    InstantlyUnexpectedAnswerError,
 )
-from airflow_provider_instantly.waits.goal import DEFAULT_FAILURE_BUDGET, Goal, Verdict
+from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import REPORT_INTERVAL, Decision, Wait
-from airflow_provider_instantly.waits.result import CampaignOutcome, WaitResult, span
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-#: A machine that does other things too is no reason to fail.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-IDS = [str(uuid.UUID(int=(0xABCDEF << 64) + number, version=4)) for number in range(1, 30)]
-ONE = IDS[0]
-START = 1_780_000_000.0
-KNOWN = [0, 1, 2, 3, 4, -1, -2, -99]
-UNKNOWN = 7
-
-TRANSIENT = [
-    InstantlyServerError("503"),
-    InstantlyConnectionError("broken"),
-    InstantlyRateLimitError("429", retry_after=7.0),
-    InstantlyRateLimitError("429"),
-    InstantlyUnexpectedAnswerError("HTML"),
-    ConnectionLookupError("no database"),
-]
-FATAL = [
-    InstantlyAuthenticationError("401"),
-    InstantlyPaymentRequiredError("402"),
-    InstantlyPermissionError("403"),
-    CampaignNotFoundError("404"),
-    InstantlyConfigurationError("no key"),
-    ValueError("a bug"),
-]
-
-
-def seen(status: int, campaign_id: str = ONE, not_sending: int | None = None, name: str = "N") -> Campaign:
-    reason = None if not_sending is None else NotSendingStatus(not_sending)
-    return Campaign(campaign_id, CampaignStatus(status), name, reason)
-
-
-class Clock:
-    """Drives a wait through time as a waiter would, and keeps what it said."""
-
-    def __init__(self, goal: Goal, ids: list[str] | None = None) -> None:
-        self.now = START
-        self.wait = Wait(ids or [ONE], goal, now=START)
-        self.info: list[str] = []
-        self.warnings: list[str] = []
-        self.decision = Decision(0.0)
-
-    def look(self, beat: Mapping[str, Any] | Any, *, at: float | None = None, jitter: float = 1.0) -> Decision:
-        """Take in an observation after the delay, or at so many seconds after the start."""
-        self.now = START + at if at is not None else self.now + (self.decision.delay or 0.0)
-        if not isinstance(beat, dict):
-            beat = {ONE: seen(beat) if isinstance(beat, int) else beat}
-        self.decision = self.wait.advance(beat, now=self.now, jitter=jitter)
-        self.info += self.decision.info
-        self.warnings += self.decision.warnings
-        return self.decision
-
-    @property
-    def verdict(self) -> Verdict:
-        return self.wait.result().verdict
-
-
-def goal(**more: Any) -> Goal:
-    return replace(Goal(poll_interval=60.0), **{name: _frozen(value) for name, value in more.items()})
-
-
-def _frozen(value: Any) -> Any:
-    return frozenset(value) if isinstance(value, set) else value
-
+from airflow_provider_instantly.waits.result import WaitResult
+from tests.unit.waits.story import FATAL, IDS, KNOWN, ONE, START, TRANSIENT, UNKNOWN, Clock, goal, seen, unhurried
 
 #: For each set of targets: the statuses that count as arrived. Written by hand, from the meaning of the statuses.
 ARRIVED = {
@@ -193,11 +118,6 @@ class TestOneLook:
             assert (clock.verdict, decision.delay) == (Verdict.STOPPED, None)
         else:
             assert (clock.verdict, decision.delay) == (Verdict.WAITING, 60.0)
-
-    def test_the_defaults_wait_for_active_and_fail_when_instantly_stops_it(self) -> None:
-        assert Goal().target_statuses == {1}
-        assert Goal().failed_statuses == {-1, -2, -99}
-        assert Goal().failure_budget == DEFAULT_FAILURE_BUDGET
 
     @pytest.mark.parametrize("error", FATAL, ids=lambda error: type(error).__name__)
     def test_an_error_that_nobody_but_a_person_can_mend_ends_it_at_once(self, error: Exception) -> None:
@@ -528,22 +448,6 @@ class TestMany:
         clock.look({IDS[0]: seen(-2, IDS[0]), IDS[1]: seen(1, IDS[1])})
         assert clock.verdict is Verdict.REACHED
 
-    @pytest.mark.parametrize(
-        ("verdicts", "gravest"),
-        [
-            (["reached", "waiting"], "waiting"),
-            (["waiting", "timed_out"], "timed_out"),
-            (["timed_out", "execution_timeout"], "execution_timeout"),
-            (["timed_out", "unanswered", "reached"], "unanswered"),
-            (["unanswered", "unreadable"], "unreadable"),
-            (["unreadable", "stopped", "reached"], "stopped"),
-        ],
-    )
-    def test_the_gravest_speaks_for_all(self, verdicts: list[str], gravest: str) -> None:
-        for order in itertools.permutations(verdicts):
-            outcomes = tuple(CampaignOutcome(cid, Verdict(v), 0) for cid, v in zip(IDS, order, strict=False))
-            assert WaitResult(goal(), outcomes).verdict == gravest
-
     def test_progress_is_said_when_it_changes(self) -> None:
         clock = Clock(goal(fail_fast=False), IDS[:4])
         draft = {cid: seen(0, cid) for cid in IDS[:4]}
@@ -637,193 +541,6 @@ class TestExplaining:
         clock.look(-2)
         clock.wait.explain(ONE, SendingStatus(None, reason))
         assert f"Instantly says: {reason} It was left as it is." in clock.wait.result().message
-
-
-class TestResult:
-    def test_a_message_only_where_something_failed(self) -> None:
-        clock = Clock(goal())
-        assert clock.wait.result().message == ""
-        clock.look(1)
-        assert clock.wait.result().message == ""
-
-    def test_a_timeout_says_how_it_stands_and_what_to_do(self) -> None:
-        clock = Clock(goal(deadline=START + 3_600, timeout=3_600.0))
-        clock.look(2, at=3_600)
-        assert clock.wait.result().message == (
-            f'Campaign "N" ({ONE}) was not Active within 1 h: it is Paused. It was left as it is. '
-            "Look at it in Instantly, or wait longer."
-        )
-
-    def test_several_targets_are_named(self) -> None:
-        assert goal(target_statuses={3, 2}).target_names == "Paused or Completed"
-
-    def test_many_failures_are_listed_up_to_twenty_and_the_gravest_first(self) -> None:
-        clock = Clock(goal(fail_fast=False, deadline=START), IDS[:25])
-        clock.look({cid: seen(-1 if cid == IDS[24] else 0, cid) for cid in IDS[:25]})
-        lines = clock.wait.result().message.splitlines()
-        assert lines[0] == "0 of 25 Active, 1 stopped, 24 timed out."
-        assert lines[1].startswith(f'- Campaign "N" ({IDS[24]}) is Accounts Unhealthy')
-        assert len(lines) == 22
-        assert lines[-1] == "- and 5 more; the task's XCom lists every campaign."
-
-    def test_what_arrived_is_not_in_the_list_of_failures(self) -> None:
-        clock = Clock(goal(fail_fast=False), IDS[:3])
-        clock.look({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(-2, IDS[1]), IDS[2]: seen(1, IDS[2])})
-        assert IDS[0] not in clock.wait.result().message
-
-    def test_the_xcom_of_one(self) -> None:
-        clock = Clock(goal())
-        clock.look(1)
-        assert clock.wait.result().xcom == {
-            "campaign_id": ONE,
-            "verdict": "reached",
-            "status": 1,
-            "title": f'"N" ({ONE})',
-            "reason": "",
-            "status_name": "Active",
-        }
-
-    def test_the_xcom_of_many(self) -> None:
-        clock = Clock(goal(), IDS[:2])
-        clock.look({cid: seen(1, cid) for cid in IDS[:2]})
-        xcom = clock.wait.result().xcom
-        assert (xcom["verdict"], xcom["progress"]) == ("reached", "2 of 2 Active")
-        assert [each["campaign_id"] for each in xcom["campaigns"]] == IDS[:2]
-        assert json.loads(json.dumps(xcom)) == xcom
-
-    def test_a_goal_is_plain_values(self) -> None:
-        plain = goal(target_statuses={CampaignStatus.ACTIVE, 3}, deadline=START).as_json()
-        assert json.loads(json.dumps(plain)) == plain
-        assert plain["target_statuses"] == [1, 3]
-        assert plain["failed_statuses"] == [-99, -2, -1]
-        again = Goal(**{**plain, **{name: frozenset(plain[name]) for name in ("target_statuses", "failed_statuses")}})
-        assert again == goal(target_statuses={1, 3}, deadline=START)
-
-
-OUTCOMES = st.builds(
-    CampaignOutcome,
-    st.sampled_from(IDS[:3]),
-    st.sampled_from(list(Verdict)),
-    st.none() | st.sampled_from([*KNOWN, UNKNOWN]),
-    st.text(max_size=5),
-    st.text(max_size=5),
-)
-JSON_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
-JSON = st.recursive(
-    JSON_SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-class TestEvents:
-    """An event is input: a task succeeds only by one that this wait could have fired."""
-
-    def test_there_and_back(self) -> None:
-        clock = Clock(goal(fail_fast=False, deadline=START), IDS[:3])
-        clock.look({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(-2, IDS[1]), IDS[2]: seen(UNKNOWN, IDS[2])})
-        result = clock.wait.result()
-        event = json.loads(json.dumps(result.as_json()))
-        assert WaitResult.from_json(result.goal, [cid.upper() for cid in IDS[:3]], event) == result
-
-    @unhurried
-    @given(outcomes=st.lists(OUTCOMES, max_size=4))
-    def test_reached_only_if_every_campaign_is_named_once_and_has_arrived(
-        self, outcomes: list[CampaignOutcome]
-    ) -> None:
-        event = [outcome.as_json() for outcome in outcomes]
-        wanted = IDS[:2]
-        try:
-            result = WaitResult.from_json(goal(), wanted, event)
-        except ValueError:
-            return
-        assert sorted(outcome.campaign_id for outcome in result.campaigns) == wanted
-        assert result.verdict is not Verdict.WAITING
-        if result.verdict is Verdict.REACHED:
-            assert all(outcome.status in {1, 3, 4} for outcome in outcomes)
-            assert all(outcome.verdict is Verdict.REACHED for outcome in outcomes)
-
-    @unhurried
-    @given(document=JSON)
-    def test_anything_else_is_refused(self, document: Any) -> None:
-        with pytest.raises(ValueError, match=r"."):
-            WaitResult.from_json(goal(), [ONE], document)
-
-    @unhurried
-    @given(
-        key=st.sampled_from(["campaign_id", "verdict", "status", "title", "reason", "status_name", "more"]), value=JSON
-    )
-    def test_one_value_changed(self, key: str, value: Any) -> None:
-        event = [CampaignOutcome(ONE, Verdict.REACHED, 1, "t", "r").as_json() | {key: value}]
-        try:
-            result = WaitResult.from_json(goal(), [ONE], event)
-        except ValueError:
-            return
-        (outcome,) = result.campaigns
-        assert (outcome.campaign_id, isinstance(outcome.verdict, Verdict)) == (ONE, True)
-        assert isinstance(outcome.title, str)
-        assert isinstance(outcome.reason, str)
-        if result.verdict is Verdict.REACHED:
-            assert outcome.status in {1, 3, 4}
-            assert type(outcome.status) is int
-
-    @pytest.mark.parametrize(
-        "change",
-        [
-            {"campaign_id": IDS[1]},
-            {"campaign_id": None},
-            {"campaign_id": ONE.upper()},
-            {"verdict": "waiting"},
-            {"verdict": "success"},
-            {"verdict": None},
-            {"verdict": True},
-            {"status": True},
-            {"status": "1"},
-            {"status": 1.0},
-            {"status": None},
-            {"status": 2},
-            {"status": UNKNOWN},
-            {"status": -2},
-            {"title": None},
-            {"reason": 7},
-        ],
-        ids=str,
-    )
-    def test_a_tampered_one_is_refused(self, change: dict[str, Any]) -> None:
-        event = [CampaignOutcome(ONE, Verdict.REACHED, 1).as_json() | change]
-        with pytest.raises(ValueError, match=r"."):
-            WaitResult.from_json(goal(), [ONE], event)
-
-    @pytest.mark.parametrize("event", [None, [], {}, "reached", [[]], [None], [{}]], ids=str)
-    def test_an_empty_one_is_refused(self, event: Any) -> None:
-        with pytest.raises(ValueError, match=r"."):
-            WaitResult.from_json(goal(), [ONE], event)
-
-    @pytest.mark.parametrize("verdict", ["stopped", "unreadable", "unanswered", "timed_out", "execution_timeout"])
-    def test_a_failure_is_believed_whatever_its_status(self, verdict: str) -> None:
-        for status in (None, *KNOWN, UNKNOWN):
-            event = [CampaignOutcome(ONE, Verdict(verdict), status).as_json()]
-            assert WaitResult.from_json(goal(), [ONE], event).verdict == verdict
-
-
-class TestSpan:
-    @pytest.mark.parametrize(
-        ("seconds", "text"),
-        [
-            (0, "0 s"),
-            (0.4, "0 s"),
-            (45, "45 s"),
-            (119.4, "119 s"),
-            (120, "2 min"),
-            (600, "10 min"),
-            (3_599, "1 h"),
-            (3_600, "1 h"),
-            (11_100, "3 h 5 min"),
-            (86_400, "24 h"),
-        ],
-    )
-    def test_as_a_person_says_it(self, seconds: float, text: str) -> None:
-        assert span(seconds) == text
 
 
 TIMES = st.integers(0, 4_000).map(lambda quarters: quarters / 4)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, Param, task
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
@@ -408,3 +408,32 @@ def test_a_wait_ends_at_its_execution_timeout_or_shortly_before(limit: float) ->
     else:
         assert 1000 + 0.9 * limit <= placement.execution_deadline(one, 1000.0) < 1000 + limit
     assert placement.execution_deadline(sensor(task_id="endless"), 1000.0) is None
+
+
+@pytest.mark.parametrize(
+    ("param", "starts_in_triggerer"),
+    [
+        (Param("019e18e2-a521-7bb9-9dd6-45f1bc69dcd0", type="string"), True),
+        ("", True),
+        (Param(type="string"), False),
+        (Param(None, type="string"), False),
+        (Param(7, type="string"), False),
+    ],
+    ids=["valid default", "plain default", "required", "default None", "default of a wrong type"],
+)
+@pytest.mark.parametrize("of", ["dag", "task"])
+def test_a_param_without_a_valid_default_keeps_the_wait_on_a_worker(
+    of: str, param: Any, starts_in_triggerer: bool
+) -> None:
+    """Airflow 3.3.2's triggerer ends over it."""
+    params = {"campaign_id": param}
+    with DAG("d", schedule=None, params=params if of == "dag" else {}):
+        sensor = CampaignStatusSensor(
+            task_id="wait",
+            campaign_id="{{ params.campaign_id }}",
+            deferrable=True,
+            params=params if of == "task" else {},
+        )
+
+    assert sensor.start_from_trigger is (starts_in_triggerer and AIRFLOW_V_3_3_PLUS)
+    assert (sensor.start_trigger_args is not None) is sensor.start_from_trigger

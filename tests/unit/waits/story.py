@@ -1,0 +1,149 @@
+"""A wait driven through time, and a hook that answers from a script: what the tests of waits share."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import HealthCheck, settings
+
+from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus, NotSendingStatus, SendingStatus
+from airflow_provider_instantly.api.errors import (
+    CampaignNotFoundError,
+    ConnectionLookupError,
+    InstantlyAuthenticationError,
+    InstantlyConfigurationError,
+    InstantlyConnectionError,
+    InstantlyPaymentRequiredError,
+    InstantlyPermissionError,
+    InstantlyRateLimitError,
+    InstantlyServerError,
+    InstantlyUnexpectedAnswerError,
+)
+from airflow_provider_instantly.waits import worker
+from airflow_provider_instantly.waits.goal import Goal, Verdict
+from airflow_provider_instantly.waits.machine import Decision, Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from airflow_provider_instantly.waits.result import WaitResult
+
+#: A machine that does other things too is no reason to fail.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+IDS = [str(uuid.UUID(int=(0xABCDEF << 64) + number, version=4)) for number in range(1, 30)]
+ONE = IDS[0]
+START = 1_780_000_000.0
+KNOWN = [0, 1, 2, 3, 4, -1, -2, -99]
+UNKNOWN = 7
+
+TRANSIENT = [
+    InstantlyServerError("503"),
+    InstantlyConnectionError("broken"),
+    InstantlyRateLimitError("429", retry_after=7.0),
+    InstantlyRateLimitError("429"),
+    InstantlyUnexpectedAnswerError("HTML"),
+    ConnectionLookupError("no database"),
+]
+FATAL = [
+    InstantlyAuthenticationError("401"),
+    InstantlyPaymentRequiredError("402"),
+    InstantlyPermissionError("403"),
+    CampaignNotFoundError("404"),
+    InstantlyConfigurationError("no key"),
+    ValueError("a bug"),
+]
+
+
+def seen(status: int, campaign_id: str = ONE, not_sending: int | None = None, name: str = "N") -> Campaign:
+    reason = None if not_sending is None else NotSendingStatus(not_sending)
+    return Campaign(campaign_id, CampaignStatus(status), name, reason)
+
+
+class Clock:
+    """Drives a wait through time as a waiter would, and keeps what it said."""
+
+    def __init__(self, goal: Goal, ids: list[str] | None = None) -> None:
+        self.now = START
+        self.wait = Wait(ids or [ONE], goal, now=START)
+        self.info: list[str] = []
+        self.warnings: list[str] = []
+        self.decision = Decision(0.0)
+
+    def look(self, beat: Mapping[str, Any] | Any, *, at: float | None = None, jitter: float = 1.0) -> Decision:
+        """Take in an observation after the delay, or at so many seconds after the start."""
+        self.now = START + at if at is not None else self.now + (self.decision.delay or 0.0)
+        if not isinstance(beat, dict):
+            beat = {ONE: seen(beat) if isinstance(beat, int) else beat}
+        self.decision = self.wait.advance(beat, now=self.now, jitter=jitter)
+        self.info += self.decision.info
+        self.warnings += self.decision.warnings
+        return self.decision
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.wait.result().verdict
+
+
+def goal(**more: Any) -> Goal:
+    return replace(Goal(poll_interval=60.0), **{name: _frozen(value) for name, value in more.items()})
+
+
+def _frozen(value: Any) -> Any:
+    return frozenset(value) if isinstance(value, set) else value
+
+
+LOG = logging.getLogger("a_task")
+
+
+class ScriptedHook:
+    """
+    Answers looks from a script, and keeps what it was asked.
+
+    :param looks: for each look, what is seen of every campaign: a status or an error; the last repeats.
+    :param reason: the sending status, or the error that comes in its place.
+    """
+
+    def __init__(self, *looks: Any, reason: Any = None) -> None:
+        self._looks = list(looks)
+        self._reason = reason or SendingStatus("campaign_bounce_protect", "Too many bounces.")
+        self.asked: list[list[str]] = []
+        self.explained: list[str] = []
+
+    def read_campaigns(self, campaign_ids: Iterable[str]) -> dict[str, Any]:
+        self.asked.append(list(campaign_ids))
+        seen = self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
+        return {cid: Campaign(cid, CampaignStatus(seen)) if isinstance(seen, int) else seen for cid in self.asked[-1]}
+
+    def get_sending_status(self, campaign_id: str) -> SendingStatus:
+        self.explained.append(campaign_id)
+        if isinstance(self._reason, Exception):
+            raise self._reason
+        status: SendingStatus = self._reason
+        return status
+
+    async def aget_sending_status(self, campaign_id: str) -> SendingStatus:
+        return self.get_sending_status(campaign_id)
+
+
+class StandingClock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 1_780_000_000.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def wait_for(hook: Any, clock: StandingClock, ids: list[str] | None = None, **goal: Any) -> WaitResult:
+    wait = Wait(ids or [ONE], Goal(**goal), now=clock())
+    return worker.wait_on_worker(hook, wait, clock, LOG)

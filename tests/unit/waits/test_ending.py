@@ -1,0 +1,166 @@
+"""How a wait's end ends a task: its reasons, the events that are believed, what is returned and raised."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowTaskTimeout,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_instantly import exceptions
+from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
+from airflow_provider_instantly.api.errors import InstantlyServerError
+from airflow_provider_instantly.exceptions import CampaignStoppedError, CampaignWaitError
+from airflow_provider_instantly.waits import ending
+from airflow_provider_instantly.waits.goal import Goal, Verdict
+from airflow_provider_instantly.waits.machine import Wait
+from airflow_provider_instantly.waits.result import CampaignOutcome, WaitResult
+from tests.unit.waits.story import IDS, LOG, ONE, ScriptedHook, StandingClock, unhurried, wait_for
+
+
+class TestReasons:
+    def test_a_stop_is_explained_when_the_wait_ends(self, clock: StandingClock) -> None:
+        hook = ScriptedHook(0, -2)
+        result = wait_for(hook, clock)
+        assert hook.explained == [ONE]
+        assert "Instantly says: Too many bounces." in result.message
+
+    @pytest.mark.parametrize("status", [0, 1])
+    def test_nothing_else_is(self, clock: StandingClock, status: int) -> None:
+        hook = ScriptedHook(status)
+        wait_for(hook, clock, deadline=clock() + 10)
+        assert hook.explained == []
+
+    def test_a_reason_that_cannot_be_read_changes_nothing(
+        self, clock: StandingClock, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        hook = ScriptedHook(-1, reason=InstantlyServerError("It failed."))
+        assert wait_for(hook, clock).verdict is Verdict.STOPPED
+        assert "The reason could not be read: It failed." in caplog.text
+
+    def test_of_very_many_only_some_are_asked_for(self, clock: StandingClock) -> None:
+        hook = ScriptedHook(-1)
+        wait_for(hook, clock, IDS, fail_fast=False)
+        assert hook.explained == IDS[: ending.MAX_EXPLANATIONS]
+
+    async def test_the_async_twin(self, caplog: pytest.LogCaptureFixture) -> None:
+        wait = Wait(IDS[:2], Goal(fail_fast=False), now=0.0)
+        wait.advance({cid: Campaign(cid, CampaignStatus(-1)) for cid in IDS[:2]}, now=0.0)
+        hook = ScriptedHook(0)
+        await ending.aexplain(hook, wait, LOG)  # type: ignore[arg-type]
+        assert hook.explained == IDS[:2]
+        assert wait.unexplained == []
+
+        silent = Wait([ONE], Goal(), now=0.0)
+        silent.advance({ONE: Campaign(ONE, CampaignStatus(-1))}, now=0.0)
+        await ending.aexplain(ScriptedHook(0, reason=InstantlyServerError("No.")), silent, LOG)  # type: ignore[arg-type]
+        assert silent.unexplained == [ONE]
+        assert "The reason could not be read: No." in caplog.text
+
+    async def test_neither_does_one_that_has_to_take_a_warning(self, threads_of_log: Any) -> None:
+        wait = Wait([ONE], Goal(), now=0.0)
+        wait.advance({ONE: Campaign(ONE, CampaignStatus(-1))}, now=0.0)
+        hook: Any = ScriptedHook(0, reason=InstantlyServerError("No."))
+        await ending.aexplain(hook, wait, threads_of_log)
+        assert threads_of_log.lines[0].startswith("The reason could not be read: No.")
+        assert threading.get_ident() not in threads_of_log.threads
+
+
+def outcome(verdict: str, status: int | None = 0, reason: str = "") -> WaitResult:
+    return WaitResult(Goal(), (CampaignOutcome(ONE, Verdict(verdict), status, ONE, reason),))
+
+
+class TestEnds:
+    @pytest.mark.parametrize(
+        ("verdict", "error", "is_retried"),
+        [
+            ("stopped", CampaignStoppedError, False),
+            ("timed_out", AirflowSensorTimeout, False),
+            ("execution_timeout", AirflowTaskTimeout, True),
+            ("unreadable", CampaignWaitError, True),
+            ("unanswered", CampaignWaitError, True),
+            ("waiting", CampaignWaitError, True),
+        ],
+    )
+    def test_how_a_wait_ends_a_task(self, verdict: str, error: type[Exception], is_retried: bool) -> None:
+        result = outcome(verdict, -2)
+        with pytest.raises(error) as caught:
+            ending.raise_for_result(result)
+        assert type(caught.value) is error
+        assert str(caught.value) == (result.message or "The wait ended before it was decided.")
+        assert isinstance(caught.value, AirflowFailException | AirflowSensorTimeout) is not is_retried
+
+    def test_only_a_target_that_was_reached_does_not(self) -> None:
+        ending.raise_for_result(outcome("reached", 1))
+
+    def test_all_are_airflows_own_so_that_soft_fail_works(self) -> None:
+        ours = [
+            kind
+            for kind in vars(exceptions).values()
+            if isinstance(kind, type) and kind.__module__ == exceptions.__name__
+        ]
+        assert len(ours) >= 4
+        assert all(issubclass(kind, AirflowException) for kind in ours)
+
+    def test_what_a_task_returns(self) -> None:
+        assert ending.returned(outcome("reached", 1), {}) == outcome("reached", 1).xcom
+        passthrough = {"id": ONE, "status": 0, "status_name": "Draft", "launched": True}
+        assert ending.returned(outcome("reached", 3), passthrough) == {
+            "id": ONE,
+            "status": 3,
+            "status_name": "Completed",
+            "launched": True,
+        }
+
+
+GOOD_EVENT = {"campaigns": outcome("reached", 1).as_json()}
+
+
+class TestEvents:
+    def test_one_of_this_wait_is_believed(self) -> None:
+        assert ending.result_of_event(GOOD_EVENT, Goal(), [ONE]) == outcome("reached", 1)
+
+    @pytest.mark.parametrize(
+        "event",
+        [
+            None,
+            "reached",
+            [],
+            {},
+            {"status": "success"},
+            {"campaigns": None},
+            {"campaigns": []},
+            {"campaigns": GOOD_EVENT["campaigns"] * 2},
+            {"campaigns": outcome("waiting", 1).as_json()},
+            {"campaigns": outcome("reached", 2).as_json()},
+            {"campaigns": [{**GOOD_EVENT["campaigns"][0], "campaign_id": IDS[1]}]},
+        ],
+        ids=lambda event: str(event)[:40],
+    )
+    def test_anything_else_fails_the_task_and_says_what_became_of_the_campaign(self, event: Any) -> None:
+        with pytest.raises(CampaignWaitError, match=r"^The task was resumed by an event that does not tell") as caught:
+            ending.result_of_event(event, Goal(), [ONE])
+        assert "The campaign was left as it is; another try looks at it again." in str(caught.value)
+
+    @unhurried
+    @given(
+        event=st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(max_size=9),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(st.sampled_from(["campaigns", "campaign_id", "verdict", "status"]), inner, max_size=4)
+            ),
+            max_leaves=9,
+        )
+    )
+    def test_nothing_but_a_campaign_wait_error_comes_of_a_wrong_one(self, event: Any) -> None:
+        with pytest.raises(CampaignWaitError):
+            ending.result_of_event(event, Goal(), [ONE])

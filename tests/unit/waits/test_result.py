@@ -1,0 +1,207 @@
+"""How a wait stands, as messages, XComs and events; and that an event is believed only where it fits."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_instantly.waits.goal import Verdict
+from airflow_provider_instantly.waits.result import CampaignOutcome, WaitResult, span
+from tests.unit.waits.story import IDS, KNOWN, ONE, START, UNKNOWN, Clock, goal, seen, unhurried
+
+
+class TestResult:
+    def test_a_message_only_where_something_failed(self) -> None:
+        clock = Clock(goal())
+        assert clock.wait.result().message == ""
+        clock.look(1)
+        assert clock.wait.result().message == ""
+
+    def test_a_timeout_says_how_it_stands_and_what_to_do(self) -> None:
+        clock = Clock(goal(deadline=START + 3_600, timeout=3_600.0))
+        clock.look(2, at=3_600)
+        assert clock.wait.result().message == (
+            f'Campaign "N" ({ONE}) was not Active within 1 h: it is Paused. It was left as it is. '
+            "Look at it in Instantly, or wait longer."
+        )
+
+    def test_many_failures_are_listed_up_to_twenty_and_the_gravest_first(self) -> None:
+        clock = Clock(goal(fail_fast=False, deadline=START), IDS[:25])
+        clock.look({cid: seen(-1 if cid == IDS[24] else 0, cid) for cid in IDS[:25]})
+        lines = clock.wait.result().message.splitlines()
+        assert lines[0] == "0 of 25 Active, 1 stopped, 24 timed out."
+        assert lines[1].startswith(f'- Campaign "N" ({IDS[24]}) is Accounts Unhealthy')
+        assert len(lines) == 22
+        assert lines[-1] == "- and 5 more; the task's XCom lists every campaign."
+
+    def test_what_arrived_is_not_in_the_list_of_failures(self) -> None:
+        clock = Clock(goal(fail_fast=False), IDS[:3])
+        clock.look({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(-2, IDS[1]), IDS[2]: seen(1, IDS[2])})
+        assert IDS[0] not in clock.wait.result().message
+
+    def test_the_xcom_of_one(self) -> None:
+        clock = Clock(goal())
+        clock.look(1)
+        assert clock.wait.result().xcom == {
+            "campaign_id": ONE,
+            "verdict": "reached",
+            "status": 1,
+            "title": f'"N" ({ONE})',
+            "reason": "",
+            "status_name": "Active",
+        }
+
+    def test_the_xcom_of_many(self) -> None:
+        clock = Clock(goal(), IDS[:2])
+        clock.look({cid: seen(1, cid) for cid in IDS[:2]})
+        xcom = clock.wait.result().xcom
+        assert (xcom["verdict"], xcom["progress"]) == ("reached", "2 of 2 Active")
+        assert [each["campaign_id"] for each in xcom["campaigns"]] == IDS[:2]
+        assert json.loads(json.dumps(xcom)) == xcom
+
+    @pytest.mark.parametrize(
+        ("verdicts", "gravest"),
+        [
+            (["reached", "waiting"], "waiting"),
+            (["waiting", "timed_out"], "timed_out"),
+            (["timed_out", "execution_timeout"], "execution_timeout"),
+            (["timed_out", "unanswered", "reached"], "unanswered"),
+            (["unanswered", "unreadable"], "unreadable"),
+            (["unreadable", "stopped", "reached"], "stopped"),
+        ],
+    )
+    def test_the_gravest_speaks_for_all(self, verdicts: list[str], gravest: str) -> None:
+        for order in itertools.permutations(verdicts):
+            outcomes = tuple(CampaignOutcome(cid, Verdict(v), 0) for cid, v in zip(IDS, order, strict=False))
+            assert WaitResult(goal(), outcomes).verdict == gravest
+
+
+OUTCOMES = st.builds(
+    CampaignOutcome,
+    st.sampled_from(IDS[:3]),
+    st.sampled_from(list(Verdict)),
+    st.none() | st.sampled_from([*KNOWN, UNKNOWN]),
+    st.text(max_size=5),
+    st.text(max_size=5),
+)
+JSON_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
+JSON = st.recursive(
+    JSON_SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+class TestEvents:
+    """An event is input: a task succeeds only by one that this wait could have fired."""
+
+    def test_there_and_back(self) -> None:
+        clock = Clock(goal(fail_fast=False, deadline=START), IDS[:3])
+        clock.look({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(-2, IDS[1]), IDS[2]: seen(UNKNOWN, IDS[2])})
+        result = clock.wait.result()
+        event = json.loads(json.dumps(result.as_json()))
+        assert WaitResult.from_json(result.goal, [cid.upper() for cid in IDS[:3]], event) == result
+
+    @unhurried
+    @given(outcomes=st.lists(OUTCOMES, max_size=4))
+    def test_reached_only_if_every_campaign_is_named_once_and_has_arrived(
+        self, outcomes: list[CampaignOutcome]
+    ) -> None:
+        event = [outcome.as_json() for outcome in outcomes]
+        wanted = IDS[:2]
+        try:
+            result = WaitResult.from_json(goal(), wanted, event)
+        except ValueError:
+            return
+        assert sorted(outcome.campaign_id for outcome in result.campaigns) == wanted
+        assert result.verdict is not Verdict.WAITING
+        if result.verdict is Verdict.REACHED:
+            assert all(outcome.status in {1, 3, 4} for outcome in outcomes)
+            assert all(outcome.verdict is Verdict.REACHED for outcome in outcomes)
+
+    @unhurried
+    @given(document=JSON)
+    def test_anything_else_is_refused(self, document: Any) -> None:
+        with pytest.raises(ValueError, match=r"."):
+            WaitResult.from_json(goal(), [ONE], document)
+
+    @unhurried
+    @given(
+        key=st.sampled_from(["campaign_id", "verdict", "status", "title", "reason", "status_name", "more"]), value=JSON
+    )
+    def test_one_value_changed(self, key: str, value: Any) -> None:
+        event = [CampaignOutcome(ONE, Verdict.REACHED, 1, "t", "r").as_json() | {key: value}]
+        try:
+            result = WaitResult.from_json(goal(), [ONE], event)
+        except ValueError:
+            return
+        (outcome,) = result.campaigns
+        assert (outcome.campaign_id, isinstance(outcome.verdict, Verdict)) == (ONE, True)
+        assert isinstance(outcome.title, str)
+        assert isinstance(outcome.reason, str)
+        if result.verdict is Verdict.REACHED:
+            assert outcome.status in {1, 3, 4}
+            assert type(outcome.status) is int
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"campaign_id": IDS[1]},
+            {"campaign_id": None},
+            {"campaign_id": ONE.upper()},
+            {"verdict": "waiting"},
+            {"verdict": "success"},
+            {"verdict": None},
+            {"verdict": True},
+            {"status": True},
+            {"status": "1"},
+            {"status": 1.0},
+            {"status": None},
+            {"status": 2},
+            {"status": UNKNOWN},
+            {"status": -2},
+            {"title": None},
+            {"reason": 7},
+        ],
+        ids=str,
+    )
+    def test_a_tampered_one_is_refused(self, change: dict[str, Any]) -> None:
+        event = [CampaignOutcome(ONE, Verdict.REACHED, 1).as_json() | change]
+        with pytest.raises(ValueError, match=r"."):
+            WaitResult.from_json(goal(), [ONE], event)
+
+    @pytest.mark.parametrize("event", [None, [], {}, "reached", [[]], [None], [{}]], ids=str)
+    def test_an_empty_one_is_refused(self, event: Any) -> None:
+        with pytest.raises(ValueError, match=r"."):
+            WaitResult.from_json(goal(), [ONE], event)
+
+    @pytest.mark.parametrize("verdict", ["stopped", "unreadable", "unanswered", "timed_out", "execution_timeout"])
+    def test_a_failure_is_believed_whatever_its_status(self, verdict: str) -> None:
+        for status in (None, *KNOWN, UNKNOWN):
+            event = [CampaignOutcome(ONE, Verdict(verdict), status).as_json()]
+            assert WaitResult.from_json(goal(), [ONE], event).verdict == verdict
+
+
+class TestSpan:
+    @pytest.mark.parametrize(
+        ("seconds", "text"),
+        [
+            (0, "0 s"),
+            (0.4, "0 s"),
+            (45, "45 s"),
+            (119.4, "119 s"),
+            (120, "2 min"),
+            (600, "10 min"),
+            (3_599, "1 h"),
+            (3_600, "1 h"),
+            (11_100, "3 h 5 min"),
+            (86_400, "24 h"),
+        ],
+    )
+    def test_as_a_person_says_it(self, seconds: float, text: str) -> None:
+        assert span(seconds) == text
