@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from airflow_provider_instantly.exceptions import LaunchNotConfirmedError, TaskKilledError
 from airflow_provider_instantly.launches import ownership
-from tests.unit.operators.test_activate_campaign_operator import StateStore, operator
+from tests.unit.operators.test_campaign import StateStore, operator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
