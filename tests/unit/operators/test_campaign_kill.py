@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import signal
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from airflow_provider_instantly.exceptions import LaunchNotConfirmedError, TaskKilledError
-from airflow_provider_instantly.launches import ownership
 from tests.unit.operators.test_campaign import StateStore, operator
 
 if TYPE_CHECKING:
@@ -133,14 +131,6 @@ def test_a_wait_that_is_killed_pauses_unless_somebody_marked_it_as_done(
     assert says in str(run.error)
     assert "Spring" in str(run.error)
     assert sandbox.campaign(campaign_id)["status"] == status
-
-
-@pytest.mark.parametrize(("state", "may"), [("running", True), ("failed", True), (None, True), ("success", False)])
-def test_airflow_2_tells_the_state_in_its_own_way(state: str | None, may: bool) -> None:
-    ti = SimpleNamespace(task_id="a_task", try_number=1, map_index=-1)
-    ti.current_state, ti.xcom_pull = lambda: state, lambda **which: 1
-
-    assert ownership.may_pause(ti) is may
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
