@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
 from airflow_provider_instantly.api.errors import (
     CONCERNS_ALL,
-    AnswerTooLargeError,
     InstantlyError,
     InstantlyUnexpectedAnswerError,
 )
-from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages, get_campaign, items_of, list_campaigns
+from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages, get_campaign, list_campaigns
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
-    from airflow_provider_instantly.api.protocol import Json, Request
+    from airflow_provider_instantly.api.protocol import Conversation, Json, Request
 
 #: Before the workspace's size is known, more campaigns than this are looked for on the list.
 _FIRST_GUESS: Final = 2
@@ -79,7 +78,7 @@ class Beat:
     _trusted: Counter[str] = field(default_factory=Counter)
     _looks: int = field(default=0, compare=False)
 
-    def read(self, campaign_ids: Iterable[str]) -> Generator[Request, Json | InstantlyError, Seen]:
+    def read(self, campaign_ids: Iterable[str]) -> Conversation[Seen]:
         """
         Look at the campaigns. Each comes back, without its document, or as the error that stood in its place.
 
@@ -127,42 +126,30 @@ class Beat:
             expected[NO_DRAFTS] = self.costs.get(NO_DRAFTS, 1) + len(wanted) - statuses.total()
         return expected
 
-    def _read_list(
-        self, listing: Listing, wanted: list[str], limit: float
-    ) -> Generator[Request, Json | InstantlyError, Seen]:
+    def _read_list(self, listing: Listing, wanted: list[str], limit: float) -> Conversation[Seen]:
         should_be_there = wanted if listing.status is None else self._known_as(listing.status, wanted)
         search = _Search(listing, set(wanted), set(should_be_there))
         pages = Pages(listing.first_page(self.page_size))
-        request: Request | None = pages.first
         try:
-            while request is not None and search.is_worth_another_page(limit):
-                campaigns, request = yield from self._read_page(pages, request)
-                search.take(campaigns)
+            while pages.has_more and search.is_worth_another_page(limit):
+                items = yield from pages.next_page()
+                search.take([_brief(item) for item in items])
         except InstantlyError as error:
             if listing == EVERYTHING or isinstance(error, CONCERNS_ALL):
                 return {**search.found, **dict.fromkeys(search.left, error)}
             self.costs[listing] = math.inf
             return search.found
+        finally:
+            self.page_size = pages.size
         if listing == EVERYTHING:
             self.costs[listing] = search.pages + len(search.missing)
             return search.found
-        has_led_somewhere = request is None or not search.missing
+        has_led_somewhere = not pages.has_more or not search.missing
         self.costs[listing] = search.pages if has_led_somewhere and search.is_honoured else math.inf
-        is_whole = request is None and search.is_honoured and not pages.has_repeated_itself
+        is_whole = not pages.has_more and search.is_honoured and not pages.has_repeated_itself
         if is_whole and listing == NO_DRAFTS:
             search.found.update({cid: _StillDraft(cid) for cid in self._known_as(CampaignStatus.DRAFT, search.left)})
         return search.found
-
-    def _read_page(
-        self, pages: Pages, request: Request
-    ) -> Generator[Request, Json | InstantlyError, tuple[list[Campaign], Request | None]]:
-        """One page, or as much of it as is not too large to be read; and the request of the next."""
-        while isinstance(reply := (yield request), AnswerTooLargeError):
-            request = pages.smaller(request, reply)
-            self.page_size = pages.size
-        if isinstance(reply, InstantlyError):
-            raise reply
-        return [_brief(item) for item in items_of(reply)], pages.after(reply)
 
     def _known_as(self, status: CampaignStatus, campaign_ids: Iterable[str]) -> Iterator[str]:
         return (campaign_id for campaign_id in campaign_ids if self._known.get(campaign_id) == status)

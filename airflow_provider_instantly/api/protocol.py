@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
 from airflow_provider_instantly.api.campaign import Campaign
@@ -21,6 +22,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyAuthenticationError,
     InstantlyBadRequestError,
     InstantlyConnectionError,
+    InstantlyError,
     InstantlyPaymentRequiredError,
     InstantlyPermissionError,
     InstantlyRateLimitError,
@@ -32,7 +34,7 @@ from airflow_provider_instantly.api.redaction import safe_text
 from airflow_provider_instantly.api.retry import may_pass, pause_before_retry, retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 #: An answer larger than this is not read to its end. A page of 100 campaigns may be, where their e-mails are long.
 MAX_ANSWER_BYTES: Final = 10 * 1024 * 1024
@@ -111,6 +113,27 @@ def list_campaigns(
     return Request("GET", "/campaigns", tuple((name, value) for name, value in wanted.items() if value))
 
 
+Reply = Json | InstantlyError
+T = TypeVar("T")
+#: Yields requests one after the other. For each it is sent the parsed answer, or the error that stands in its place,
+#: retries behind it; see `InstantlyHook.drive` and `InstantlyHook.adrive`.
+Conversation = Generator[Request, Reply, T]
+
+
+def ask(request: Request) -> Conversation[Json]:
+    """
+    The conversation of one request.
+
+    :param request: what to ask.
+    :return: the answer's JSON object.
+    :raises InstantlyError: if none came.
+    """
+    reply = yield request
+    if isinstance(reply, InstantlyError):
+        raise reply
+    return reply
+
+
 @dataclass
 class Pages:
     """
@@ -125,6 +148,33 @@ class Pages:
     first: Request
     has_repeated_itself: bool = field(default=False, init=False)
     _seen: set[str] = field(default_factory=set)
+    _next: Request | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._next = self.first
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is a page that was not read yet."""
+        return self._next is not None
+
+    def next_page(self) -> Conversation[list[Json]]:
+        """
+        The conversation of one page, of fewer items where the answer was too large to be read.
+
+        :return: the items of the next page. After that, see `has_more`.
+        :raises InstantlyError: if it could not be read. Then this page is still the next.
+        :raises ValueError: if the list has ended.
+        """
+        if self._next is None:
+            raise ValueError("the list has ended")
+        while isinstance(reply := (yield self._next), AnswerTooLargeError):
+            self._next = self.smaller(self._next, reply)
+        if isinstance(reply, InstantlyError):
+            raise reply
+        items = items_of(reply)
+        self._next = self.after(reply)
+        return items
 
     def after(self, page: Json) -> Request | None:
         """

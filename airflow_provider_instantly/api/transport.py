@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from airflow_provider_instantly.api.driver import adrive, drive
 from airflow_provider_instantly.api.errors import (
-    AnswerTooLargeError,
     InstantlyConfigurationError,
     InstantlyConnectionError,
     InstantlyRequestError,
@@ -25,21 +25,19 @@ from airflow_provider_instantly.api.protocol import (
     MAX_ANSWER_BYTES,
     Answer,
     Json,
-    Pages,
-    Pause,
     Request,
     exchange,
-    items_of,
 )
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import Generator
 
     import aiohttp
     import requests
 
     from airflow_provider_instantly.api.endpoint import Endpoint
+    from airflow_provider_instantly.api.protocol import Reaction, Step
 
 _CHUNK = 64 * 1024
 _ENCODINGS = "gzip, deflate"
@@ -66,36 +64,7 @@ class SyncTransport:
         :param max_retries: overrides the endpoint's number.
         :raises InstantlyRequestError: see `protocol.exchange`.
         """
-        steps = _steps(request, self.endpoint, max_retries)
-        step = next(steps)
-        try:
-            while True:
-                if isinstance(step, Pause):
-                    time.sleep(step.seconds)
-                    step = steps.send(None)
-                else:
-                    step = steps.send(self._attempt(step))
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-
-    def pages(self, first: Request, *, max_retries: int | None = None) -> Generator[list[Json], None, None]:
-        """
-        The items of a list, page by page.
-
-        :param first: the request of the first page.
-        :param max_retries: overrides the endpoint's number, for each page.
-        :raises InstantlyRequestError: see `protocol.exchange`.
-        """
-        pages = Pages(first)
-        request: Request | None = first
-        while request is not None:
-            try:
-                page = self.call(request, max_retries=max_retries)
-            except AnswerTooLargeError as error:
-                request = pages.smaller(request, error)
-                continue
-            yield items_of(page)
-            request = pages.after(page)
+        return drive(_exchange(request, self.endpoint, max_retries), self._perform)
 
     def close(self) -> None:
         """Close the connections. A later call opens new ones."""
@@ -108,6 +77,12 @@ class SyncTransport:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    def _perform(self, step: Step) -> Reaction:
+        if isinstance(step, Request):
+            return self._attempt(step)
+        time.sleep(step.seconds)
+        return None
 
     def _attempt(self, request: Request) -> Answer | InstantlyRequestError:
         from urllib3.exceptions import HTTPError
@@ -162,36 +137,7 @@ class AsyncTransport:
         :param max_retries: overrides the endpoint's number.
         :raises InstantlyRequestError: see `protocol.exchange`.
         """
-        steps = _steps(request, self.endpoint, max_retries)
-        step = next(steps)
-        try:
-            while True:
-                if isinstance(step, Pause):
-                    await asyncio.sleep(step.seconds)
-                    step = steps.send(None)
-                else:
-                    step = steps.send(await self._attempt(step))
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-
-    async def pages(self, first: Request, *, max_retries: int | None = None) -> AsyncGenerator[list[Json], None]:
-        """
-        The items of a list, page by page.
-
-        :param first: the request of the first page.
-        :param max_retries: overrides the endpoint's number, for each page.
-        :raises InstantlyRequestError: see `protocol.exchange`.
-        """
-        pages = Pages(first)
-        request: Request | None = first
-        while request is not None:
-            try:
-                page = await self.call(request, max_retries=max_retries)
-            except AnswerTooLargeError as error:
-                request = pages.smaller(request, error)
-                continue
-            yield items_of(page)
-            request = pages.after(page)
+        return await adrive(_exchange(request, self.endpoint, max_retries), self._perform)
 
     async def close(self) -> None:
         """Close the connections. A later call opens new ones."""
@@ -204,6 +150,12 @@ class AsyncTransport:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
+
+    async def _perform(self, step: Step) -> Reaction:
+        if isinstance(step, Request):
+            return await self._attempt(step)
+        await asyncio.sleep(step.seconds)
+        return None
 
     async def _attempt(self, request: Request) -> Answer | InstantlyRequestError:
         import aiohttp
@@ -246,7 +198,7 @@ class AsyncTransport:
             return Answer(response.status, headers, bytes(body))
 
 
-def _steps(request: Request, endpoint: Endpoint, max_retries: int | None) -> Any:
+def _exchange(request: Request, endpoint: Endpoint, max_retries: int | None) -> Generator[Step, Reaction, Json]:
     retries = endpoint.max_retries if max_retries is None else max_retries
     return exchange(request, max_retries=retries, api_key=endpoint.api_key)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from contextlib import aclosing, closing
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
@@ -13,6 +12,7 @@ from airflow_provider_instantly import __version__
 from airflow_provider_instantly.api import protocol
 from airflow_provider_instantly.api.beat import Beat
 from airflow_provider_instantly.api.campaign import Campaign, SendingStatus, check_campaign_id
+from airflow_provider_instantly.api.driver import adrive, drive
 from airflow_provider_instantly.api.endpoint import (
     DEFAULT_MAX_RETRIES,
     DEFAULT_TIMEOUT,
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 
     from airflow.providers.common.compat.sdk import Connection
+
+T = TypeVar("T")
 
 
 class InstantlyHook(BaseHook):
@@ -229,12 +231,12 @@ class InstantlyHook(BaseHook):
         :raises InstantlyError: if it could not be read.
         """
         request = protocol.get_sending_status(check_campaign_id(campaign_id))
-        return SendingStatus.from_api(self._call(request))
+        return SendingStatus.from_api(self.drive(protocol.ask(request)))
 
     async def aget_sending_status(self, campaign_id: str) -> SendingStatus:
         """Async twin of `get_sending_status`."""
         request = protocol.get_sending_status(check_campaign_id(campaign_id))
-        return SendingStatus.from_api(await self._acall(request))
+        return SendingStatus.from_api(await self.adrive(protocol.ask(request)))
 
     def list_campaigns(
         self,
@@ -254,9 +256,9 @@ class InstantlyHook(BaseHook):
         :raises InstantlyError: if a page could not be read.
         """
         first = protocol.list_campaigns(search=search, tag_ids=tag_ids, status=status, exclude_status=exclude_status)
-        with closing(self.get_conn().pages(first, max_retries=self.max_retries)) as pages:
-            for items in pages:
-                yield from map(Campaign.from_api, items)
+        pages = protocol.Pages(first)
+        while pages.has_more:
+            yield from map(Campaign.from_api, self.drive(pages.next_page()))
 
     async def alist_campaigns(
         self,
@@ -268,10 +270,10 @@ class InstantlyHook(BaseHook):
     ) -> AsyncIterator[Campaign]:
         """Async twin of `list_campaigns`."""
         first = protocol.list_campaigns(search=search, tag_ids=tag_ids, status=status, exclude_status=exclude_status)
-        async with aclosing((await self.aget_conn()).pages(first, max_retries=self.max_retries)) as pages:
-            async for items in pages:
-                for item in items:
-                    yield Campaign.from_api(item)
+        pages = protocol.Pages(first)
+        while pages.has_more:
+            for item in await self.adrive(pages.next_page()):
+                yield Campaign.from_api(item)
 
     def read_campaigns(self, campaign_ids: Iterable[str]) -> Mapping[str, Campaign | InstantlyError]:
         """
@@ -284,55 +286,56 @@ class InstantlyHook(BaseHook):
         :return: for each id, in lower case, the campaign without its document, or the error that stood in its place.
         :raises ValueError: if an id is no UUID.
         """
-        steps = self._beat.read([check_campaign_id(campaign_id) for campaign_id in campaign_ids])
-        try:
-            request = next(steps)
-            while True:
-                request = steps.send(self._reply(request))
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
+        return self.drive(self._beat.read([check_campaign_id(campaign_id) for campaign_id in campaign_ids]))
 
     async def aread_campaigns(self, campaign_ids: Iterable[str]) -> Mapping[str, Campaign | InstantlyError]:
         """Async twin of `read_campaigns`."""
-        steps = self._beat.read([check_campaign_id(campaign_id) for campaign_id in campaign_ids])
-        try:
-            request = next(steps)
-            while True:
-                request = steps.send(await self._areply(request))
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
+        return await self.adrive(self._beat.read([check_campaign_id(campaign_id) for campaign_id in campaign_ids]))
 
-    def _reply(self, request: protocol.Request) -> protocol.Json | InstantlyError:
-        try:
-            return self._call(request)
-        except InstantlyError as error:
-            return error
+    # The conversations that all calls are
 
-    async def _areply(self, request: protocol.Request) -> protocol.Json | InstantlyError:
-        try:
-            return await self._acall(request)
-        except InstantlyError as error:
-            return error
+    def drive(self, steps: protocol.Conversation[T], *, max_retries: int | None = None) -> T:
+        """
+        Run a conversation with Instantly to its end: each request with its retries and pauses.
+
+        :param steps: yields requests, and is sent the answer of each, or the `InstantlyError` that stands in its place.
+        :param max_retries: for each request; overrides the hook's number.
+        :return: what the conversation returns. What it raises is raised.
+        """
+
+        def reply(request: protocol.Request) -> protocol.Reply:
+            try:
+                return self.get_conn().call(request, max_retries=retries)
+            except InstantlyError as error:
+                return error
+
+        retries = self.max_retries if max_retries is None else max_retries
+        return drive(steps, reply)
+
+    async def adrive(self, steps: protocol.Conversation[T], *, max_retries: int | None = None) -> T:
+        """Async twin of `drive`."""
+
+        async def reply(request: protocol.Request) -> protocol.Reply:
+            try:
+                return await (await self.aget_conn()).call(request, max_retries=retries)
+            except InstantlyError as error:
+                return error
+
+        retries = self.max_retries if max_retries is None else max_retries
+        return await adrive(steps, reply)
 
     def _campaign(self, request: protocol.Request, max_retries: int | None = None) -> Campaign:
-        return Campaign.from_api(self._call(request, max_retries), request.campaign_id)
+        return Campaign.from_api(self.drive(protocol.ask(request), max_retries=max_retries), request.campaign_id)
 
     async def _acampaign(self, request: protocol.Request, max_retries: int | None = None) -> Campaign:
-        return Campaign.from_api(await self._acall(request, max_retries), request.campaign_id)
-
-    def _call(self, request: protocol.Request, max_retries: int | None = None) -> protocol.Json:
-        retries = self.max_retries if max_retries is None else max_retries
-        return self.get_conn().call(request, max_retries=retries)
-
-    async def _acall(self, request: protocol.Request, max_retries: int | None = None) -> protocol.Json:
-        retries = self.max_retries if max_retries is None else max_retries
-        return await (await self.aget_conn()).call(request, max_retries=retries)
+        document = await self.adrive(protocol.ask(request), max_retries=max_retries)
+        return Campaign.from_api(document, request.campaign_id)
 
     def _introduce(self) -> str:
         try:
-            workspace = self._call(protocol.get_workspace(), max_retries=0)
+            workspace = self.drive(protocol.ask(protocol.get_workspace()), max_retries=0)
         except InstantlyPermissionError:
-            self._call(protocol.list_campaigns(limit=1), max_retries=0)
+            self.drive(protocol.ask(protocol.list_campaigns(limit=1)), max_retries=0)
             return "Connected. The API key may read campaigns, but not the workspace's name."
         name = workspace.get("name")
         return f"Connected to the workspace {safe_text(name)}." if isinstance(name, str) else "Connected."

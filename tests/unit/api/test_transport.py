@@ -85,27 +85,6 @@ class Speaker:
         """Make one request."""
         return self(endpoint, request, max_retries=max_retries)[0]
 
-    def pages(self, endpoint: Endpoint, first: protocol.Request, at_most: int) -> list[Any]:
-        """Walk through a list, and leave it after so many pages."""
-        found: list[Any] = []
-
-        async def walk() -> None:
-            async with AsyncTransport(endpoint) as transport:
-                async for page in transport.pages(first, max_retries=0):
-                    found.append(page)
-                    if len(found) == at_most:
-                        return
-
-        if self.name == "async":
-            asyncio.run(walk())
-            return found
-        with SyncTransport(endpoint) as transport:
-            for page in transport.pages(first, max_retries=0):
-                found.append(page)
-                if len(found) == at_most:
-                    break
-        return found
-
     @staticmethod
     def _synchronously(endpoint: Endpoint, requests: tuple[protocol.Request, ...], max_retries: int) -> list[Any]:
         found: list[Any] = []
@@ -783,38 +762,6 @@ class TestKey:
         outcome = speak.ask(endpoint_of(raw_server))
         assert "Invalid key ***" in str(outcome)
         assert KEY not in "".join(traceback.format_exception(outcome))
-
-
-class TestPages:
-    @staticmethod
-    def _pages(cursors: list[Any]) -> Callable[[Any], None]:
-        coming = iter(cursors)
-
-        def reply(request: Any) -> None:
-            page = {"items": [{"id": CAMPAIGN_ID}], "next_starting_after": next(coming)}
-            request.send(http_answer(json.dumps(page).encode()))
-
-        return reply
-
-    def test_all_of_them(self, speak: Speaker, raw_server: Any) -> None:
-        raw_server.reply = self._pages(["a", "b", None])
-        assert len(speak.pages(endpoint_of(raw_server), LIST, 99)) == 3
-        assert ["starting_after" in sent.line for sent in raw_server.received] == [False, True, True]
-
-    def test_a_page_is_asked_for_when_it_is_wanted(self, speak: Speaker, raw_server: Any) -> None:
-        raw_server.reply = self._pages([f"c{number}" for number in range(99)])
-        assert len(speak.pages(endpoint_of(raw_server), LIST, 2)) == 2
-        assert len(raw_server.received) == 2
-
-    def test_a_cursor_that_repeats(self, speak: Speaker, raw_server: Any) -> None:
-        raw_server.reply = self._pages(["a", "a", "a", "a"])
-        assert len(speak.pages(endpoint_of(raw_server), LIST, 99)) == 2
-
-    def test_an_error_in_the_middle(self, speak: Speaker, raw_server: Any) -> None:
-        answers = iter([http_answer(json.dumps({"items": [{}], "next_starting_after": "a"}).encode())])
-        raw_server.reply = lambda request: request.send(next(answers, http_answer(b"{}", 403)))
-        with pytest.raises(InstantlyRequestError, match="campaigns:read"):
-            speak.pages(endpoint_of(raw_server), LIST, 99)
 
 
 def _free_port() -> int:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from airflow_provider_instantly.api.errors import CampaignNotFoundError
-from airflow_provider_instantly.api.protocol import Pages
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.triggers import campaign, poller
 
@@ -141,15 +140,6 @@ class HookInVirtualTime(InstantlyHook):
     async def call(self, request: Request, *, max_retries: int | None = None) -> Json:
         """Stand in for the transport's call."""
         return await self.instantly.reply(request)
-
-    async def pages(self, first: Request, *, max_retries: int | None = None) -> AsyncIterator[list[Json]]:
-        """Stand in for the transport's pages."""
-        pages = Pages(first)
-        request: Request | None = first
-        while request is not None:
-            page = await self.call(request)
-            yield page["items"]
-            request = pages.after(page)
 
     async def aclose(self) -> None:
         """Keep the stand-in for a transport."""
