@@ -46,7 +46,7 @@ def call(sandbox: SandboxClient, case: Any, *not_checked: Any) -> None:
     )
 
 
-@any_request.parametrize()
+@any_request.parametrize()  # type: ignore[untyped-decorator]
 @BOUNDED
 def test_any_request_is_answered_as_the_contract_says(sandbox: SandboxClient, case: Any) -> None:
     # A launch of an unknown campaign is a 400 that says 404: right, although the request was well-formed.
@@ -54,7 +54,7 @@ def test_any_request_is_answered_as_the_contract_says(sandbox: SandboxClient, ca
     call(sandbox, case, *([schemathesis.checks.positive_data_acceptance] if launch else []))
 
 
-@good_request.include(path_regex=r"\{id\}").parametrize()
+@good_request.include(path_regex=r"\{id\}").parametrize()  # type: ignore[untyped-decorator]
 @BOUNDED
 def test_good_requests_for_campaigns_that_exist_succeed(sandbox: SandboxClient, case: Any) -> None:
     case.path_parameters = {"id": sandbox.add_campaign(script=[(0, "active", 1)], status="paused")}

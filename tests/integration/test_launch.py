@@ -12,8 +12,6 @@ import pytest
 from local_airflow.configuration import AIRFLOW_3, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from airflow_provider_instantly.sandbox.client import SandboxClient
     from local_airflow.standalone import LocalAirflow
 
@@ -109,7 +107,7 @@ class Deferred:
 
 
 @pytest.fixture(scope="module")
-def deferred(airflow: LocalAirflow, sandbox: SandboxClient) -> Iterator[Deferred]:
+def deferred(airflow: LocalAirflow, sandbox: SandboxClient) -> Deferred:
     """The runs, begun once for the tests of how they end."""
     return Deferred(airflow, sandbox)
 

@@ -189,7 +189,9 @@ def test_a_task_that_is_killed_on_its_worker_lets_its_campaign_go_on_by_default(
 def test_a_worker_that_wakes_up_after_a_newer_try_has_begun_leaves_its_campaign(waiting: Any) -> None:
     launched = waiting("worker", pause_on_kill=True)
     worker = psutil.Process(launched.task_pid)
-    stopped = [worker, worker.parent()]
+    supervisor = worker.parent()
+    assert supervisor is not None
+    stopped = [worker, supervisor]
 
     for process in stopped:
         process.suspend()

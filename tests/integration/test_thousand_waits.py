@@ -52,7 +52,7 @@ def test_a_thousand_waits_outlive_the_triggerers_death(postgres: Postgres, tmp_p
             settings=SETTINGS,
             variables={"BENCHMARK_DAGS": json.dumps([dag]), **noting_steps(noted)},
         ) as airflow:
-            expected = {}
+            expected: dict[tuple[str, str], str] = {}
             for number in range(RUNS):
                 of_run = ids[number * TASKS : (number + 1) * TASKS]
                 run_id = airflow.trigger("waits", conf={"campaign_ids": of_run})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
@@ -18,6 +18,9 @@ DAG_ID = "time_limits"
 TIMED_OUT = ("failed", 1)  # no sensor's timeout is retried
 EXECUTION_TIMEOUT = ("failed", 2)  # a task's is
 SKIPPED = ("skipped", 1)
+
+#: The run, and of each task how it ended and how many tries it took.
+Ended: TypeAlias = tuple[str, dict[str, tuple[str | None, int]]]
 
 CELLS = {
     "poke_timeout": TIMED_OUT,
@@ -37,7 +40,7 @@ CELLS = {
 
 
 @pytest.fixture(scope="module")
-def ended(airflow: LocalAirflow, sandbox: SandboxClient) -> tuple[str, dict[str, tuple[str | None, int]]]:
+def ended(airflow: LocalAirflow, sandbox: SandboxClient) -> Ended:
     draft = sandbox.add_campaign("Never launched")
     run = airflow.trigger(DAG_ID, conf={"campaign_id": draft})
     airflow.wait_for_run(DAG_ID, run, timeout=300 if AIRFLOW_V_3_0_PLUS else 900)
@@ -46,12 +49,12 @@ def ended(airflow: LocalAirflow, sandbox: SandboxClient) -> tuple[str, dict[str,
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_limit_means_the_same_in_every_mode(cell, ended):
+def test_a_limit_means_the_same_in_every_mode(cell: str, ended: Ended) -> None:
     assert ended[1][cell] == CELLS[cell]
 
 
 @pytest.mark.parametrize("mode", ["poke", "reschedule", "deferrable"])
-def test_the_log_says_what_became_of_the_campaign(mode, ended, airflow: LocalAirflow):
+def test_the_log_says_what_became_of_the_campaign(mode: str, ended: Ended, airflow: LocalAirflow) -> None:
     log = airflow.task_log(DAG_ID, ended[0], f"{mode}_timeout")
 
     assert "AirflowSensorTimeout" in log

@@ -209,8 +209,8 @@ class _Actor:
 
     def _task(self) -> Any:
         """A new operator, as a new worker would make it."""
-        task = launch_task(self.stage, self.one.plan) if isinstance(self.one.plan, LaunchPlan) else None
-        task = task or wait_task(self.stage, self.one.plan)
+        plan = self.one.plan
+        task = launch_task(self.stage, plan) if isinstance(plan, LaunchPlan) else wait_task(self.stage, plan)
         for name in ("_log", "_cached_logger"):
             object.__setattr__(task, name, TaskLog(self.stage.said))
         self.stage.on_kill = task.on_kill
@@ -226,7 +226,8 @@ class _Actor:
     def _deferred(self, deferral: TaskDeferred) -> Any:
         trigger = deferral.trigger
         limit = None if deferral.timeout is None else deferral.timeout.total_seconds()
-        return self._await_event(*trigger.serialize(), deferral.method_name, deferral.kwargs, limit)
+        class_path, arguments = trigger.serialize()
+        return self._await_event(class_path, arguments, deferral.method_name, deferral.kwargs, limit)
 
     def _start_in_triggerer(self) -> Any:
         arguments = self._task().first_trigger()
@@ -321,7 +322,7 @@ def _first_event(stage: Stage, kept: str, ti: Any, airflow_limit: datetime | Non
     async def push(key: str, value: Any, **_ti: Any) -> None:
         ti.xcom_push(key, value)
 
-    xcom.XCom.aset = push
+    xcom.XCom.aset = push  # type: ignore[attr-defined]
     loop = VirtualLoop(stage)
     stage.in_flight = 0
     try:

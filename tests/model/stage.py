@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 from unittest import mock
 
 import uvicorn
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.sandbox.state import Sandbox
     from tests.model.fault_schedule import Schedule
+
+T = TypeVar("T")
 
 #: Nothing else looks like it, so that it is found wherever it leaks.
 SECRET: Final = "Zq7unmistakable"
@@ -218,10 +220,10 @@ class Service:
         ready.set()
         self.loop.run_until_complete(server._serve([listening]))
 
-    def call(self, function: Callable[[], Any]) -> Any:
+    def call(self, function: Callable[[], T]) -> T:
         """Run something where the sandbox's state lives."""
 
-        async def run() -> Any:
+        async def run() -> T:
             return function()
 
         return asyncio.run_coroutine_threadsafe(run(), self.loop).result(20)
@@ -453,7 +455,7 @@ class Stage:
 
         class Now(datetime):
             @classmethod
-            def now(cls, tz: Any = None) -> datetime:
+            def now(cls, tz: Any = None) -> Any:
                 return datetime.fromtimestamp(clock.time(), tz or UTC)
 
         with ExitStack() as stack:
@@ -549,8 +551,9 @@ def _statuses_in(answer: Answer, exchange: Exchange) -> dict[str, int]:
     seen: dict[str, int] = {}
     for each in found if isinstance(found, list) else []:
         status = each.get("status") if isinstance(each, dict) else None
-        is_number = isinstance(status, int | float) and not isinstance(status, bool)
-        if is_number and abs(status) < 2**63 and status == int(status) and isinstance(each.get("id"), str):
+        if not isinstance(status, int | float) or isinstance(status, bool) or not isinstance(each.get("id"), str):
+            continue
+        if abs(status) < 2**63 and status == int(status):
             seen.setdefault(each["id"], int(status))
     return {} if exchange.operation == "why" else seen
 
@@ -569,9 +572,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._stage.clock.monotonic()
 
-    def run_in_executor(self, executor: Any, function: Any, *args: Any) -> Any:
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
         """A thread knows nothing of the virtual clock, so it is waited for in real time."""
-        running = super().run_in_executor(executor, function, *args)
+        running = super().run_in_executor(executor, func, *args)
         self._stage.in_flight += 1
         running.add_done_callback(self._is_back)
         return running

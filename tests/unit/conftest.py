@@ -234,10 +234,12 @@ class _Airflow:
 
     @classmethod
     def _find(cls, name: str) -> Any:
+        from importlib import import_module
+
         try:
-            from airflow.sdk import exceptions
+            exceptions = import_module("airflow.sdk.exceptions")
         except ImportError:
-            from airflow import exceptions
+            exceptions = import_module("airflow.exceptions")
         return cls._found.setdefault(name, getattr(exceptions, name))
 
 

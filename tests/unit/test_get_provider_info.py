@@ -112,7 +112,7 @@ def providers() -> Any:
         pytest.skip(f"{NAME} is not installed as a distribution, so Airflow cannot find it")
     from airflow.providers_manager import ProvidersManager
 
-    return ProvidersManager()
+    return ProvidersManager()  # type: ignore[no-untyped-call]
 
 
 class TestInAirflow:

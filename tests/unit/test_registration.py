@@ -8,7 +8,7 @@ from airflow.providers_manager import ProvidersManager
 
 @pytest.fixture(scope="module")
 def manager() -> ProvidersManager:
-    return ProvidersManager()
+    return ProvidersManager()  # type: ignore[no-untyped-call]
 
 
 def test_the_provider_is_known_under_the_name_of_its_distribution(manager: ProvidersManager) -> None:

@@ -48,7 +48,7 @@ with DAG("launch_several", schedule=None, params={"campaign_ids": Param([], type
         ids: list[str] = params["campaign_ids"]
         return ids
 
-    ids = campaigns()
+    ids: Any = campaigns()
     launch = ActivateCampaignOperator.partial(task_id="launch").expand(campaign_id=ids)
     wait = CampaignStatusSensor(task_id="wait", campaign_id=ids, poke_interval=1, timeout=300)
     launch >> wait

@@ -11,7 +11,7 @@ from airflow_provider_instantly.operators.campaign import ActivateCampaignOperat
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 
 PARAMS = {"campaign_id": "", "conn_id": "instantly_default"}
-SHARED = {
+SHARED: dict[str, Any] = {
     "campaign_id": "{{ params.campaign_id }}",
     "instantly_conn_id": "{{ params.conn_id }}",
     "retry_delay": timedelta(seconds=1),

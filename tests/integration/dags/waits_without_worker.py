@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Param, get_current_context, task
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_instantly.assets.campaign import campaign_uri
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
@@ -79,12 +80,9 @@ with DAG(dag_id="launch_and_wait", schedule=None, params={"campaign_id": Param(N
         timeout=90,
     )
 
-try:
+if AIRFLOW_V_3_0_PLUS:
     from airflow.sdk import Asset, AssetWatcher
-except ImportError:
-    AssetWatcher = None
 
-if AssetWatcher is not None:
     with DAG(dag_id="launch_and_announce", schedule=None):
         ActivateCampaignOperator(
             task_id="launch", campaign_id=LAUNCHED, outlets=[Asset("launched", uri=campaign_uri(LAUNCHED))]

@@ -112,7 +112,7 @@ class TestOpenEnums:
         assert (list(CampaignStatus), dict(CampaignStatus.__members__)) == before
 
     @pytest.mark.parametrize("value", ["1", "active", None, 1.5, b"1", [], float("nan")])
-    def test_what_is_no_integer_is_no_status(self, value: object) -> None:
+    def test_what_is_no_integer_is_no_status(self, value: Any) -> None:
         with pytest.raises(ValueError, match="is not a valid CampaignStatus"):
             CampaignStatus(value)
 

@@ -362,7 +362,8 @@ class TestBothAlike:
         raw_server.reply = BEHAVIOURS[behaviour][0]
         outcomes = [Speaker(name).ask(endpoint_of(raw_server)) for name in ("sync", "async")]
         first, second = (
-            vars(o) | {"message": o.message.split(" (")[0]} if isinstance(o, Exception) else o for o in outcomes
+            vars(o) | {"message": o.message.split(" (")[0]} if isinstance(o, InstantlyRequestError) else o
+            for o in outcomes
         )
         assert first == second
         assert type(outcomes[0]) is type(outcomes[1])

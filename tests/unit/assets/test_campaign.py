@@ -60,7 +60,7 @@ def test_the_address_of_a_campaign() -> None:
 def test_airflow_knows_the_scheme() -> None:
     from airflow.providers_manager import ProvidersManager
 
-    manager = ProvidersManager()
+    manager = ProvidersManager()  # type: ignore[no-untyped-call]
     found = [getattr(manager, name, {}) for name in ("asset_uri_handlers", "dataset_uri_handlers")]
 
     assert any(handlers.get("instantly") is sanitize_uri for handlers in found)

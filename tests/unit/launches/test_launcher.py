@@ -31,7 +31,7 @@ class TaskStateStore(dict[str, str]):
 
     broken = False
 
-    def get(self, key: str, default: Any = None) -> Any:  # type: ignore[override]
+    def get(self, key: str, default: Any = None) -> Any:
         """Read a value."""
         if self.broken:
             raise RuntimeError("The API server is away.")

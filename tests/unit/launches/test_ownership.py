@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.sdk import XCom
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
 from airflow_provider_instantly.launches import ownership
@@ -98,7 +99,7 @@ class TestInTheTriggerer:
                 return claimed_by
 
             monkeypatch.setattr(ownership, "_astate", astate)
-            monkeypatch.setattr(ownership.XCom, "aget_one", aget_one, raising=False)
+            monkeypatch.setattr(XCom, "aget_one", aget_one, raising=False)
             return task_instance(state)
 
         return triggers_task

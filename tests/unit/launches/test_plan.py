@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ SWITCHES = list(itertools.product([False, True], repeat=3))
 ALL_STATUSES = [0, 1, 2, 3, 4, -1, -2, -99, 7]
 
 
-def plan(status: int | None, prior: PriorOutcome = PriorOutcome.NOTHING, **rules: bool) -> LaunchPlan:
+def plan(status: int | None, prior: PriorOutcome = PriorOutcome.NOTHING, **rules: Any) -> LaunchPlan:
     campaign = Campaign(CAMPAIGN_ID, None if status is None else CampaignStatus(status), "Autumn")
     return plan_launch(campaign, LaunchRules(**rules), prior=prior)
 
@@ -54,7 +55,7 @@ class TestFirstTry:
         [(0, {}, False), (1, {}, False), (7, {}, True), (-2, {"reactivate_stopped": True}, True), (2, {}, False)],
     )
     def test_what_a_person_should_look_at_is_a_warning(
-        self, status: int, rules: dict[str, bool], is_warning: bool
+        self, status: int, rules: dict[str, Any], is_warning: bool
     ) -> None:
         assert plan(status, **rules).is_warning is is_warning
 

@@ -41,13 +41,10 @@ def test_the_address_is_read_from_the_tasks_xcom(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("task_class", [ActivateCampaignOperator, CampaignStatusSensor])
 def test_the_link_survives_the_serialization_of_a_dag(task_class: Any) -> None:
     from airflow.providers.common.compat.sdk import DAG
-    from airflow.serialization.serialized_objects import SerializedDAG
+    from airflow.serialization import serialized_objects
 
-    try:
-        from airflow.serialization.serialized_objects import DagSerialization as Serialization
-    except ImportError:  # Airflow below 3.2
-        Serialization = SerializedDAG  # noqa: N806
-
+    # Airflow below 3.2 knows the older name.
+    Serialization: Any = getattr(serialized_objects, "DagSerialization", None) or serialized_objects.SerializedDAG  # type: ignore[attr-defined]  # noqa: N806
     with DAG("with_a_link", schedule=None) as dag:
         task_class(task_id="a_task", campaign_id=CAMPAIGN_ID)
     restored = Serialization.from_dict(Serialization.to_dict(dag)).get_task("a_task")

@@ -1035,7 +1035,7 @@ def test_a_campaign_deleted_during_the_wait(sandbox: SandboxClient, run_task: An
 @either_wait
 def test_the_key_is_nowhere(sandbox: SandboxClient, run_task: Any, wait: dict[str, Any], task_log: Any) -> None:
     campaign_id = sandbox.add_campaign(NAME, script=[(0.2, "active")])
-    echo = {"status": 503, "json": {"message": f"Bearer {sandbox.api_key} failed"}}
+    echo: dict[str, Any] = {"status": 503, "json": {"message": f"Bearer {sandbox.api_key} failed"}}
     sandbox.add_fault("body", path="*/activate", **echo)
     sandbox.add_fault("body", path=f"*/{campaign_id}", method="GET", skip=3, **echo)
 

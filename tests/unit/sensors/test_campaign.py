@@ -15,7 +15,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, AirflowTaskTimeout
+from airflow.providers.common.compat.sdk import (
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    PokeReturnValue,
+)
 
 from airflow_provider_instantly.api.campaign import CampaignStatus
 from airflow_provider_instantly.exceptions import CampaignStoppedError, CampaignWaitError
@@ -699,26 +704,29 @@ def test_the_deadline_comes_before_a_pause_that_the_server_asks_for(sandbox: San
 
 
 @every_mode
-def test_airflows_own_limit_on_a_deferral_lies_behind_ours(sandbox: SandboxClient, mode: dict[str, Any]) -> None:
+def test_airflows_own_limit_on_a_deferral_lies_behind_ours(
+    sandbox: SandboxClient, mode: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     show(sandbox, DRAFT)
     task = sensor(timeout=100, **mode)
     limits: list[timedelta] = []
-    task.defer = lambda *, trigger, method_name, timeout: limits.append(timeout) or _leave()  # type: ignore[method-assign]
 
+    def defer(*, trigger: Any, method_name: str, timeout: timedelta) -> None:
+        limits.append(timeout)
+        raise _LeftError
+
+    monkeypatch.setattr(task, "defer", defer)
     if "deferrable" not in mode:
         return
+    context: Any = {"ti": _Silent()}
     with pytest.raises(_LeftError):
-        task.execute({"ti": _Silent()})
+        task.execute(context)
 
     assert limits[0] > timedelta(seconds=100)
 
 
 class _LeftError(Exception):
     pass
-
-
-def _leave() -> None:
-    raise _LeftError
 
 
 class _Silent:
@@ -728,14 +736,16 @@ class _Silent:
 
 def test_poke_looks_once(sandbox: SandboxClient, task_instance: Any) -> None:
     show(sandbox, DRAFT, ACTIVE, BOUNCED)
-    context = {"ti": task_instance()}
+    context: Any = {"ti": task_instance()}
 
     assert not sensor().poke(context)
     found = sensor().poke(context)
     with pytest.raises(CampaignStoppedError):
         sensor().poke(context)
 
+    assert isinstance(found, PokeReturnValue)
     assert found
+    assert found.xcom_value is not None
     assert found.xcom_value["status"] == ACTIVE
 
 

@@ -43,7 +43,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Seconds since some moment, as tests have them pass."""
         return self._now
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
         """A thread knows nothing of virtual time, so what it would do is done at once."""
         done = self.create_future()
         try:

@@ -26,16 +26,18 @@ from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger
 from airflow_provider_instantly.waits.placement import BACKSTOP
 
 try:
-    from airflow.triggers.shared_stream import SharedStreamManager
+    from airflow.triggers import shared_stream
 except ImportError:  # Airflow below 3.3
-    SharedStreamManager = None
+    SharedStreamManager: Any = None
+else:
+    SharedStreamManager = shared_stream.SharedStreamManager
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
-    Fire = Callable[..., Awaitable[list[Any]]]
+    Fire = Callable[..., Coroutine[Any, Any, list[Any]]]
 
 CAMPAIGN_ID = "7d1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5e"
 NAME = "Spring"
@@ -361,7 +363,13 @@ def test_the_dag_that_started_it_is_let_go_once_its_templates_are_rendered() -> 
         **{"dag_id": "a_dag", "run_id": "a_run", "run_after": now, "start_date": now, "run_type": "manual"},
         **{"state": "running", "conf": {}, "consumed_asset_events": []},
     }
-    of_task = {"task_id": "wait", "dag_id": "a_dag", "run_id": "a_run", "try_number": 1, "map_index": -1}
+    of_task: dict[str, Any] = {
+        "task_id": "wait",
+        "dag_id": "a_dag",
+        "run_id": "a_run",
+        "try_number": 1,
+        "map_index": -1,
+    }
     dto = TaskInstanceDTO(
         id=uuid4(), dag_version_id=uuid4(), pool_slots=1, queue="default", priority_weight=1, **of_task
     )
@@ -419,7 +427,7 @@ async def test_the_connections_are_given_back_when_it_is_cancelled(
     sandbox: SandboxClient, fire: Fire, sessions: list[aiohttp.ClientSession], after: float
 ) -> None:
     sandbox.add_campaign(NAME, id=CAMPAIGN_ID)
-    running = asyncio.create_task(fire(trigger(), trigger()))  # type: ignore[arg-type]
+    running = asyncio.create_task(fire(trigger(), trigger()))
 
     await asyncio.sleep(after)
     running.cancel()
@@ -437,7 +445,7 @@ async def test_cancelled_during_a_slow_answer(
 ) -> None:
     sandbox.add_campaign(NAME, id=CAMPAIGN_ID)
     sandbox.set(latency=30)
-    running = asyncio.create_task(fire(trigger()))  # type: ignore[arg-type]
+    running = asyncio.create_task(fire(trigger()))
     await asyncio.sleep(0.4)
     begun = time.monotonic()
 
@@ -455,7 +463,7 @@ async def test_one_that_is_cancelled_does_not_end_the_others(
     sandbox: SandboxClient, fire: Fire, sessions: list[aiohttp.ClientSession]
 ) -> None:
     ids = sandbox.add_campaigns(2, NAME, script=[(0.6, "active")], running=True)
-    first, second = (asyncio.create_task(fire(trigger(each))) for each in ids)  # type: ignore[arg-type]
+    first, second = (asyncio.create_task(fire(trigger(each))) for each in ids)
 
     await asyncio.sleep(0.3)
     first.cancel()
@@ -476,7 +484,7 @@ async def test_a_key_that_is_replaced_meanwhile(
         monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", json.dumps({**connection, "password": key}))
 
     use(sandbox.add_key("old", ["campaigns:read"]))
-    running = asyncio.create_task(fire(trigger(campaign_id)))  # type: ignore[arg-type]
+    running = asyncio.create_task(fire(trigger(campaign_id)))
     await asyncio.sleep(0.3)
     use(sandbox.add_key("new", ["campaigns:read"]))
     sandbox.revoke_key("old")
@@ -492,7 +500,7 @@ async def test_a_key_that_is_replaced_meanwhile(
 @both_ways
 async def test_the_key_is_nowhere(sandbox: SandboxClient, fire: Fire, task_log: Any) -> None:
     sandbox.add_campaign(NAME, id=CAMPAIGN_ID)
-    echo = {"status": 500, "json": {"message": f"Bearer {sandbox.api_key} failed"}}
+    echo: dict[str, Any] = {"status": 500, "json": {"message": f"Bearer {sandbox.api_key} failed"}}
     sandbox.add_fault("body", path=f"*/{CAMPAIGN_ID}", **echo)
     sandbox.add_fault("body", path=f"*/{CAMPAIGN_ID}", count=None, **{**echo, "status": 403})
     each = trigger()

@@ -72,7 +72,7 @@ class Watch:
     """
 
     def __init__(self, trigger: CampaignChangeTrigger, store: AssetStateStore | None = None) -> None:
-        trigger.asset_state_store = store
+        trigger.asset_state_store = store  # type: ignore[assignment]
         self.fired: list[dict[str, Any]] = []
         self.task = asyncio.create_task(self._run(trigger))
 

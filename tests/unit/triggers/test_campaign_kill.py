@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.sdk import XCom
 
 from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger
@@ -30,7 +31,7 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., CampaignStatusTrigg
         which = {"dag_id": "a_dag", "task_id": "a_task", "run_id": "a_run", "map_index": -1}
         trigger.task_instance = SimpleNamespace(**which, try_number=1)  # type: ignore[assignment]
         monkeypatch.setattr(ownership, "_astate", lambda ti: answer(state))
-        monkeypatch.setattr(ownership.XCom, "aget_one", lambda **which: answer(1 if own else 2), raising=False)
+        monkeypatch.setattr(XCom, "aget_one", lambda **which: answer(1 if own else 2), raising=False)
         return trigger
 
     return killed

@@ -1350,9 +1350,11 @@ async def test_status_and_change_triggers_share_one_stream_in_the_triggerer(
             await asyncio.to_thread(sandbox.set_status, cid, "active")
 
     async with asyncio.timeout(45):
-        fired, *_, changed, _ = await asyncio.gather(
-            *(run_in(streams, number, trigger) for number, trigger in enumerate(waits)),
-            run_in(streams, 1000, changes, limit=len(ids)),
+        [fired, *_, changed], _ = await asyncio.gather(
+            asyncio.gather(
+                *(run_in(streams, number, trigger) for number, trigger in enumerate(waits)),
+                run_in(streams, 1000, changes, limit=len(ids)),
+            ),
             launch(),
         )
 

@@ -162,7 +162,7 @@ class TestHolding:
         clock.look(2, at=60)
         assert clock.look(1, at=120).delay == 60
         assert clock.look(1, at=180).delay == 40
-        assert clock.verdict is Verdict.WAITING
+        assert clock.wait.result().verdict is Verdict.WAITING
         clock.look(1, at=220)
         assert clock.verdict is Verdict.REACHED
 
@@ -183,7 +183,7 @@ class TestHolding:
         clock.look(1, at=0)
         clock.look(InstantlyServerError("503"), at=60)
         clock.look(InstantlyServerError("503"), at=120)
-        assert clock.verdict is Verdict.WAITING
+        assert clock.wait.result().verdict is Verdict.WAITING
         clock.look(1, at=180)
         assert clock.verdict is Verdict.REACHED
 
@@ -410,7 +410,7 @@ class TestMany:
     def test_all_must_arrive(self) -> None:
         clock = Clock(goal(), IDS[:3])
         clock.look({cid: seen(status, cid) for cid, status in zip(IDS, (1, 0, 1), strict=False)})
-        assert clock.verdict is Verdict.WAITING
+        assert clock.wait.result().verdict is Verdict.WAITING
         assert clock.wait.pending == [IDS[1]]
         clock.look({IDS[1]: seen(3, IDS[1])})
         assert clock.verdict is Verdict.REACHED
