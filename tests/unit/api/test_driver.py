@@ -100,14 +100,16 @@ class TestPagesOverHttp:
         first = list_campaigns(search="é &=?", tag_ids=["a", "b"])
 
         def synchronously(at_most: int) -> list[Any]:
-            pages, found = Pages(first), []
+            pages = Pages(first)
+            found: list[list[Any]] = []
             with SyncTransport(endpoint) as transport:
                 while pages.has_more and len(found) < at_most:
                     found.append(drive(pages.next_page(), lambda step: _or_error(transport, step)))
             return found
 
         async def asynchronously(at_most: int) -> list[Any]:
-            pages, found = Pages(first), []
+            pages = Pages(first)
+            found: list[list[Any]] = []
             async with AsyncTransport(endpoint) as transport:
                 while pages.has_more and len(found) < at_most:
                     found.append(await adrive(pages.next_page(), lambda step: _aor_error(transport, step)))
@@ -130,8 +132,14 @@ class TestPagesOverHttp:
         assert len(walk(99)) == 2
 
     def test_an_error_in_the_middle(self, walk: Callable[[int], list[Any]], raw_server: Any) -> None:
-        answers = iter([(200, {"items": [{}], "next_starting_after": "a"})])
-        raw_server.reply = lambda request: _send(request, *reversed(next(answers, (403, {}))))
+        first_page = {"items": [{}], "next_starting_after": "a"}
+        answers = iter([(first_page, 200)])
+
+        def reply(request: Any) -> None:
+            document, status = next(answers, ({}, 403))
+            _send(request, document, status)
+
+        raw_server.reply = reply
         with pytest.raises(InstantlyRequestError, match="campaigns:read"):
             walk(99)
 
