@@ -1,7 +1,7 @@
 """
 When a campaign may send: its schedules, each with its own time zone, as windows of time.
 
-Only the schedule is looked at, not the status, the leads or the limits. Instantly documents the fields, not what
+Only the schedule counts here, not the status, the leads or the limits. Instantly documents the fields, not what
 they mean at their edges, so this is what they are taken to mean here:
 
 - **The clock decides.** A schedule is open while a clock on the wall in its time zone shows a time from
@@ -11,7 +11,7 @@ they mean at their edges, so this is what they are taken to mean here:
   the clock shows twice counts both times, so a window that begins or ends in the repeated hour can open twice.
 - **to before from** runs past midnight. Such a window belongs to the day on which it opens.
 - **to equal to from** never opens: an interval without its end holds nothing. The other reading, a whole day, would
-  promise people sending that perhaps never comes; this one is named among the ``problems``, so that somebody looks.
+  promise people sending that perhaps never comes; this one is named among the ``problems``, so that it is noticed.
 - **start_date and end_date** are included, and are days in the time zone of each schedule, since a campaign has no
   zone besides those of its schedules. A window has to open on one of these days, and none goes on after the last:
   one that runs past midnight is cut there.
@@ -110,14 +110,19 @@ class Schedule:
     :param opens: the time of day at which it opens.
     :param closes: the time of day at which it closes; where that is before ``opens``, on the next day.
     :param days: the days on which it opens, 0 for Sunday to 6 for Saturday.
-    :param time_zone: the time zone of all of these.
+    :param time_zone_name: the name of the time zone of all of these, such as ``America/Detroit``.
     """
 
     name: str | None
     opens: time
     closes: time
     days: frozenset[int]
-    time_zone: pendulum.Timezone
+    time_zone_name: str
+
+    @property
+    def time_zone(self) -> pendulum.Timezone:
+        """The time zone itself. Not a field: pendulum 3.1 and 3.2 cannot hash it, and 3.0 compares it by identity."""
+        return pendulum.timezone(self.time_zone_name)
 
     @classmethod
     def from_api(cls, entry: object) -> Self:
@@ -139,7 +144,7 @@ class Schedule:
             opens=_clock_time(timing, "from"),
             closes=_clock_time(timing, "to"),
             days=frozenset(day for day in range(7) if days.get(str(day)) is True),
-            time_zone=_time_zone(entry.get("timezone")),
+            time_zone_name=_time_zone_name(entry.get("timezone")),
         )
         if schedule.opens == schedule.closes:
             raise ValueError(f"it opens and closes at {schedule.opens:%H:%M}, so it never opens")
@@ -157,11 +162,12 @@ class Schedule:
         :param start_date: the first day on which a window may open, or None.
         :param end_date: the last day on which a window may open or go on, or None.
         """
+        zone = self.time_zone
         for day in self._opening_days(moment, start_date, end_date):
             opens, closes = datetime.combine(day, self.opens), datetime.combine(day, self.closes)
             if closes < opens:
                 closes = datetime.combine(day, time.min if day == end_date else self.closes) + _DAY
-            yield from _intervals(self.time_zone, opens, closes)
+            yield from _intervals(zone, opens, closes)
 
     def _opening_days(self, moment: datetime, start_date: date | None, end_date: date | None) -> Iterator[date]:
         first = max(moment.toordinal() - _DAYS_BEFORE, _FIRST_DAY)
@@ -271,15 +277,16 @@ def _clock_time(timing: Mapping[str, object], key: str) -> time:
     return time.fromisoformat(value)
 
 
-def _time_zone(name: object) -> pendulum.Timezone:
+def _time_zone_name(name: object) -> str:
     # Not held against TIME_ZONES: Instantly may learn a new one, and what can be resolved can be reckoned with.
     if not isinstance(name, str):
         raise ValueError(f"its timezone is not a name but {_quoted(name)}")
     try:
-        return pendulum.timezone(name)
+        pendulum.timezone(name)
     except (ValueError, OSError) as error:
         # OSError: names such as "America", which is a directory of the time zone database.
         raise ValueError(f"its timezone {_quoted(name)} is not known here") from error
+    return name
 
 
 def _date(document: Mapping[str, object], key: str, problems: list[str]) -> date | None:
@@ -298,7 +305,7 @@ def _date(document: Mapping[str, object], key: str, problems: list[str]) -> date
 def _in_utc(moment: datetime) -> datetime:
     if moment.utcoffset() is None:
         raise ValueError(
-            f"The datetime {moment.isoformat()} has no time zone, so nobody can say which moment it is. "
+            f"The datetime {moment.isoformat()} has no time zone, so it is no certain moment. "
             "Pass an aware one, such as pendulum.now('UTC')."
         )
     utc = moment.astimezone(UTC)

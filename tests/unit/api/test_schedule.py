@@ -7,10 +7,12 @@ the schedule. It shares no code with what it checks, and does not import pendulu
 
 from __future__ import annotations
 
+import copy
+import pickle
 import time as stopwatch
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pendulum
@@ -21,7 +23,7 @@ from hypothesis import strategies as st
 from airflow_provider_instantly.api.schedule import TIME_ZONES, CampaignSchedule, SendingWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 EVERY_DAY = "0123456"
 WEEKDAYS = "12345"
@@ -766,3 +768,45 @@ class TestNothingThatInstantlySaysIsAnException:
 
         assert len(schedule.schedules) == 1 or schedule.problems
         assert all(problem.endswith(".") and len(problem) < 300 for problem in schedule.problems)
+
+
+class TestValues:
+    """A schedule is a value: with each version of pendulum, of which some cannot hash their own time zones."""
+
+    DOCUMENT: ClassVar[dict[str, Any]] = {
+        "schedules": [entry("09:00", "17:00", name="Day"), entry("22:00", "02:00", "Asia/Kolkata")],
+        "start_date": "2026-01-01",
+        "end_date": "2026-12-31",
+    }
+
+    def test_equal_ones_are_equal_and_hash_alike(self) -> None:
+        one = CampaignSchedule.from_api(self.DOCUMENT)
+        # A process forgets time zones that it has not used for a while.
+        pendulum.Timezone.clear_cache()
+        other = CampaignSchedule.from_api(copy.deepcopy(self.DOCUMENT))
+
+        assert one == other
+        assert hash(one) == hash(other)
+        assert {*one.schedules, *other.schedules} == set(one.schedules)
+        assert one != campaign(entry("09:00", "17:00", name="Day"))
+        assert one.schedules[0] != campaign(entry("09:00", "17:00", "America/Chicago", name="Day")).schedules[0]
+
+    @pytest.mark.parametrize(
+        "twin",
+        [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))],  # noqa: S301
+        ids=["copy", "deep", "pickle"],
+    )
+    def test_copies_are_equal(self, twin: Callable[[Any], Any]) -> None:
+        schedule = CampaignSchedule.from_api(self.DOCUMENT)
+        window = schedule.next_sending_window(clock("2026-06-03 10:00"))
+
+        for value in (schedule, schedule.schedules[0], window):
+            assert twin(value) == value
+            assert hash(twin(value)) == hash(value)
+        assert twin(schedule).next_sending_window(clock("2026-06-03 10:00")) == window
+        assert twin(window).opens.timezone_name == "America/Detroit"
+
+    def test_a_schedule_has_its_time_zone(self) -> None:
+        (first, second) = CampaignSchedule.from_api(self.DOCUMENT).schedules
+        assert (first.time_zone_name, first.time_zone.name) == ("America/Detroit", "America/Detroit")
+        assert second.time_zone == pendulum.timezone("Asia/Kolkata")
