@@ -14,13 +14,15 @@ from enum import IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
-from airflow_provider_instantly.api.redaction import safe_text
+from airflow_provider_instantly.api.redaction import safe_text, storable_text
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.api.schedule import CampaignSchedule
 
 #: Beyond these, a number fits neither Airflow's messages nor a database, and is no status.
 _INTEGERS = range(-(2**63), 2**63)
+#: So many sending accounts of one campaign are kept.
+MAX_ACCOUNTS = 10_000
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -131,10 +133,11 @@ class Campaign:
 
     :param id: the campaign's UUID, in lower case, or an empty string where the answer carries none.
     :param status: its status, or None where the answer carries none that is a number.
-    :param name: its name, or an empty string.
+    :param name: its name on one line, cut where it is very long, or an empty string.
     :param not_sending_status: why it is not sending; only ``GET /campaigns/{id}`` tells.
-    :param sending_accounts: the addresses of the accounts that send for it.
-    :param document: the API's JSON object as it came, for keys that have no field here.
+    :param sending_accounts: the addresses of the accounts that send for it, `MAX_ACCOUNTS` at most.
+    :param document: the API's JSON object as it came, for keys that have no field here. Neither bounded nor made safe:
+        nothing here logs or stores it.
     """
 
     id: str
@@ -157,9 +160,9 @@ class Campaign:
         return cls(
             id=campaign_id or (answered_id.lower() if is_campaign_id(answered_id) else ""),
             status=None if status is None else CampaignStatus(status),
-            name=_text(name),
+            name=storable_text(name),
             not_sending_status=None if not_sending is None else NotSendingStatus(not_sending),
-            sending_accounts=tuple(filter(None, map(_text, accounts))) if isinstance(accounts, list) else (),
+            sending_accounts=_accounts(accounts),
             document=dict(document),
         )
 
@@ -206,8 +209,8 @@ class SendingStatus:
         """
         parts = [part for key in ("diagnostics", "summary") if isinstance(part := document.get(key), Mapping)]
         return cls(
-            status=next((word for part in parts if (word := _text(part.get("status")))), None),
-            message=next((text for part in reversed(parts) if (text := _text(part.get("status_message")))), ""),
+            status=next((word for part in parts if (word := storable_text(part.get("status")))), None),
+            message=next((text for part in reversed(parts) if (text := storable_text(part.get("status_message")))), ""),
         )
 
     @property
@@ -223,6 +226,5 @@ def _integer(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value in _INTEGERS else None
 
 
-def _text(value: object) -> str:
-    """A text that XComs and databases can hold: they take neither half of a surrogate pair nor NUL."""
-    return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "") if isinstance(value, str) else ""
+def _accounts(value: object) -> tuple[str, ...]:
+    return tuple(filter(None, map(storable_text, value[:MAX_ACCOUNTS]))) if isinstance(value, list) else ()

@@ -1,4 +1,4 @@
-"""Somebody else's text, made fit for our logs: one line, short, and without the API key."""
+"""A server's text, made fit for logs and for what is stored: one line, short, and without the API key."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Final
 from urllib.parse import unquote
 
 EXCERPT_CHARS: Final = 200
+#: The most characters of one text that are kept of an answer. No address of an account is longer (RFC 5321: 254).
+STORED_CHARS: Final = 500
 
 #: Text of which this many times the limit is looked at: what is shown shrinks where it has much white space.
 _ALLOWANCE: Final = 8
@@ -40,6 +42,23 @@ def safe_text(text: str, api_key: str = "", *, limit: int = EXCERPT_CHARS) -> st
     printable = struck if struck.isprintable() else "".join(c if c.isprintable() else " " for c in struck)
     words = " ".join(printable.split())
     return words if len(words) <= limit else f"{words[:limit]}…"
+
+
+def storable_text(value: object) -> str:
+    """
+    Return a text of an answer as it may stand in an XCom, an event, a log or a database; empty if it is none.
+
+    UTF-8 has no half of a surrogate pair, and PostgreSQL's JSON no NUL.
+
+    :param value: what the answer's JSON has.
+    """
+    if not isinstance(value, str):
+        return ""
+    if len(value) <= STORED_CHARS and value.isprintable() and value == value.strip() and "  " not in value:
+        # So are nearly all, and one poll reads thousands.
+        return value
+    beginning = value[: _ALLOWANCE * STORED_CHARS + 1]
+    return safe_text(beginning.encode("utf-8", "replace").decode().replace("\0", ""), limit=STORED_CHARS)
 
 
 def _without_key(text: str, api_key: str) -> str:

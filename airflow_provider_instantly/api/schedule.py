@@ -27,9 +27,11 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Self
+from typing import Final, Self
 
 import pendulum
+
+from airflow_provider_instantly.api.redaction import storable_text
 
 # fmt: off
 #: The time zones that Instantly takes. Source: the ``Campaign`` schema of the Instantly API V2.
@@ -59,6 +61,12 @@ TIME_ZONES = frozenset({
     "Pacific/Apia", "Pacific/Auckland", "Pacific/Fiji",
 })
 # fmt: on
+
+#: So many schedules of one campaign count. One costs up to half a millisecond for each question after a window, and an
+#: answer of 10 MB has room for 60,000 of them.
+MAX_SCHEDULES: Final = 100
+#: No name of a time zone is longer, and one that a server makes up should not reach the file system.
+_MAX_ZONE_CHARS: Final = 100
 
 _CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 # The API's own examples show a date with a time behind it, too. The day is the one that is written.
@@ -140,7 +148,7 @@ class Schedule:
         if not isinstance(days, Mapping):
             raise ValueError("it has no days")
         schedule = cls(
-            name=name if isinstance(name, str) else None,
+            name=storable_text(name) if isinstance(name, str) else None,
             opens=_clock_time(timing, "from"),
             closes=_clock_time(timing, "to"),
             days=frozenset(day for day in range(7) if days.get(str(day)) is True),
@@ -187,7 +195,7 @@ class CampaignSchedule:
     """
     When a campaign may send, as far as its ``campaign_schedule`` tells.
 
-    :param schedules: its schedules, without those that cannot be read or never open.
+    :param schedules: the first `MAX_SCHEDULES` of its schedules, without those that cannot be read or never open.
     :param start_date: the first day, in each schedule's time zone, or None.
     :param end_date: the last day, in each schedule's time zone, or None.
     :param problems: sentences about what was left out and what keeps it from ever opening, for people.
@@ -256,7 +264,11 @@ def _schedules(entries: object, problems: list[str]) -> Iterator[Schedule]:
     if not isinstance(entries, list) or not entries:
         problems.append("The campaign has no schedules.")
         return
-    for number, entry in enumerate(entries, start=1):
+    if len(entries) > MAX_SCHEDULES:
+        problems.append(
+            f"The campaign has {len(entries):,} schedules; those after the first {MAX_SCHEDULES} are left out."
+        )
+    for number, entry in enumerate(entries[:MAX_SCHEDULES], start=1):
         try:
             yield Schedule.from_api(entry)
         except ValueError as error:
@@ -282,6 +294,8 @@ def _time_zone_name(name: object) -> str:
     if not isinstance(name, str):
         raise ValueError(f"its timezone is not a name but {_quoted(name)}")
     try:
+        if len(name) > _MAX_ZONE_CHARS:
+            raise ValueError("too long")
         pendulum.timezone(name)
     except (ValueError, OSError) as error:
         # OSError: names such as "America", which is a directory of the time zone database.

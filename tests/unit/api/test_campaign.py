@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api.campaign import (
+    MAX_ACCOUNTS,
     RUNNING_STATUSES,
     STOPPED_STATUSES,
     Campaign,
@@ -233,6 +234,21 @@ class TestCampaign:
         assert (campaign.name, campaign.sending_accounts) == (kept, (kept,))
         assert campaign.document["name"] == name
 
+    @unhurried
+    @given(document=CAMPAIGN_DOCUMENTS)
+    def test_every_text_that_is_kept_is_short_and_safe(self, document: dict[str, Any]) -> None:
+        campaign = Campaign.from_api(document)
+        for text in (campaign.name, *campaign.sending_accounts):
+            assert text.isprintable()
+            assert len(text) <= 501
+
+    def test_no_text_is_too_long(self) -> None:
+        monster = "Spring\r\n\x1b[31m" + "x" * 1_000_000
+        campaign = Campaign.from_api({"name": monster, "email_list": [monster] * (MAX_ACCOUNTS + 1)})
+        assert campaign.name == "Spring [31m" + "x" * (500 - len("Spring [31m")) + "…"
+        assert campaign.sending_accounts == (campaign.name,) * MAX_ACCOUNTS
+        assert campaign.document["name"] == monster
+
     @pytest.mark.parametrize("number", [1e300, -1e300, 2**63, -(2**63) - 1])
     def test_a_number_that_no_database_can_hold_is_no_status(self, number: float) -> None:
         assert Campaign.from_api({"status": number}).status is None
@@ -295,6 +311,14 @@ class TestSendingStatus:
     def test_diagnostics_then_summary(self, document: dict[str, Any], status: str | None, message: str) -> None:
         found = SendingStatus.from_api(document)
         assert (found.status, found.message) == (status, message)
+
+    def test_no_text_is_too_long(self) -> None:
+        monster = "Bounced\r\n\x1b[31m" + "x" * 1_000_000
+        found = SendingStatus.from_api({"diagnostics": {"status": monster}, "summary": {"status_message": monster}})
+        for text in (str(found.status), found.message, found.reason):
+            assert text.startswith("Bounced [31mxxx")
+            assert text.isprintable()
+            assert len(text) <= 501
 
     @unhurried
     @given(document=st.dictionaries(st.sampled_from(["diagnostics", "summary"]) | st.text(max_size=3), JSON))

@@ -1,4 +1,7 @@
-"""Somebody else's text in our logs: one short line, and the key in none of the ways in which a server could echo it."""
+"""
+A server's text in our logs and in what is stored: one short line, and the key in none of the ways in which a server
+could echo it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_instantly.api.redaction import EXCERPT_CHARS, safe_text
+from airflow_provider_instantly.api.redaction import EXCERPT_CHARS, STORED_CHARS, safe_text, storable_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,3 +148,38 @@ def _assert_free_of_key(text: str) -> None:
     plain = unquote(unquote(html.unescape(text))).replace("\\", "").lower()
     assert KEY.rstrip("=").lower() not in plain
     assert SECRET.lower() not in plain
+
+
+class TestStoredTexts:
+    """What of an answer is kept in XComs, events and databases."""
+
+    @pytest.mark.parametrize("text", ["", "Spring", "é😀", "ann@example.com", "a" * STORED_CHARS])
+    def test_what_is_fit_is_kept_as_it_is(self, text: str) -> None:
+        assert storable_text(text) == text
+
+    @pytest.mark.parametrize(
+        ("text", "kept"),
+        [
+            ("half \ud83d", "half ?"),
+            ("a\0b", "ab"),
+            ("A\r\nB\x1b[31m\u202e", "A B [31m"),
+            (" a  b ", "a b"),
+            ("x" * 1_000_000, "x" * STORED_CHARS + "…"),
+        ],
+        ids=["surrogate", "NUL", "control", "spaces", "long"],
+    )
+    def test_what_is_not_is_made_fit(self, text: str, kept: str) -> None:
+        assert storable_text(text) == kept
+
+    @pytest.mark.parametrize("value", [None, 7, True, 1.5, ["x"], {"x": 1}, b"x"])
+    def test_what_is_no_text_is_empty(self, value: object) -> None:
+        assert storable_text(value) == ""
+
+    @unhurried
+    @given(text=st.text(st.characters(), max_size=5) | st.text().map(lambda text: text * 500))
+    def test_any_text(self, text: str) -> None:
+        kept = storable_text(text)
+        assert kept.isprintable()
+        assert len(kept) <= STORED_CHARS + 1
+        assert kept.encode().decode() == kept
+        assert storable_text(kept[:STORED_CHARS].strip()) == kept[:STORED_CHARS].strip()

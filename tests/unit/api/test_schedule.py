@@ -20,7 +20,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_instantly.api.schedule import TIME_ZONES, CampaignSchedule, SendingWindow
+from airflow_provider_instantly.api.schedule import MAX_SCHEDULES, TIME_ZONES, CampaignSchedule, SendingWindow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -768,6 +768,41 @@ class TestNothingThatInstantlySaysIsAnException:
 
         assert len(schedule.schedules) == 1 or schedule.problems
         assert all(problem.endswith(".") and len(problem) < 300 for problem in schedule.problems)
+
+
+class TestBounds:
+    """A server may send what it likes; what is kept of it, and the time that it takes, are bounded."""
+
+    @pytest.mark.parametrize(("count", "kept"), [(MAX_SCHEDULES, MAX_SCHEDULES), (20_000, MAX_SCHEDULES)])
+    def test_schedules(self, count: int, kept: int) -> None:
+        schedule = campaign(*[entry("09:00", "17:00")] * count)
+
+        assert len(schedule.schedules) == kept
+        left_out = [f"The campaign has {count:,} schedules; those after the first {kept} are left out."]
+        assert list(schedule.problems) == (left_out if count > kept else [])
+        assert schedule.next_sending_window(APIA) is not None
+
+    def test_problems(self) -> None:
+        schedule = campaign(*[{"name": "x" * 1000}] * 20_000)
+        assert len(schedule.problems) == MAX_SCHEDULES + 1
+        assert all(problem.isprintable() and len(problem) < 300 for problem in schedule.problems)
+
+    def test_names(self) -> None:
+        schedule = campaign(entry("09:00", "17:00", name="Work\r\n\x1b[31mdays" + "x" * 1_000_000))
+
+        window = schedule.next_sending_window(APIA)
+
+        assert window is not None
+        assert window.schedule_name == schedule.schedules[0].name
+        assert str(window.schedule_name).startswith("Work [31mdays")
+        assert str(window.schedule_name).isprintable()
+        assert len(str(window.schedule_name)) <= 501
+
+    @pytest.mark.parametrize("zone", ["x" * 1_000_000, "../" * 50, "UTC\0", "", "/etc/localtime"], ids=lambda z: z[:9])
+    def test_a_time_zone_that_no_system_has(self, zone: str) -> None:
+        (problem,) = campaign(entry("09:00", "17:00", zone)).problems
+        assert "is not known here" in problem
+        assert problem.isprintable()
 
 
 class TestValues:

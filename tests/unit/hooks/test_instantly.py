@@ -371,12 +371,13 @@ class TestConnectionTest:
         assert not is_fine
         assert "needs the scope campaigns:read" in message
 
-    @pytest.mark.parametrize("name", ["x\n\x1b[31my", 7, None])
+    @pytest.mark.parametrize("name", ["x\n\x1b[31my", "x\r\n" * 300_000, 7, None], ids=lambda name: repr(name)[:9])
     def test_a_strange_name(self, sandbox: SandboxClient, name: Any) -> None:
         sandbox.add_fault("body", path="*/workspaces/current", json={"name": name})
         is_fine, message = InstantlyHook().test_connection()
         assert is_fine
         assert message.isprintable()
+        assert len(message) < 300
 
     @pytest.mark.parametrize(
         ("connection", "sentence"),

@@ -228,6 +228,36 @@ def test_returns_what_the_next_task_may_want_to_know(sandbox: SandboxClient, run
     json.dumps(run.value)
 
 
+@pytest.mark.parametrize("wait", [{}, *({"wait_for_active": True, **how} for how in WAITS.values())], ids=str)
+def test_a_monstrous_campaign_is_stored_bounded_and_safe(
+    sandbox: SandboxClient, run_task: Any, task_log: Any, wait: dict[str, Any]
+) -> None:
+    entry = {"timing": {"from": "09:00", "to": "17:00"}, "days": {"1": True}, "timezone": "America/Detroit"}
+    campaign_id = sandbox.add_campaign(NAME)
+    document = {
+        "id": campaign_id,
+        "name": "Spring\r\n\x1b[31m" + "x" * 1_000_000,
+        "campaign_schedule": {"schedules": [entry] * 20_000},
+    }
+    # The look that confirms the launch shows a Draft, too, so that there is something to wait for.
+    as_draft: dict[str, Any] = {"method": "GET", "count": 2 if wait else 1}
+    for status, faults in ((DRAFT, as_draft), (ACTIVE, {"count": None})):
+        sandbox.add_fault("body", path=f"*/campaigns/{campaign_id}*", json={**document, "status": status}, **faults)
+
+    run = run_task(operator(campaign_id, **wait))
+
+    assert run.error is None
+    assert run.value["name"].startswith("Spring [31mxxx")
+    assert len(run.deferred_to) == wait.get("deferrable", 0)
+    for stored in (run.value, *run.ti.xcom.values(), *run.events, *run.deferred_to):
+        text = json.dumps(stored, default=str)
+        assert len(text) < 5_000
+        assert "\\u001b" not in text
+    log = task_log()
+    assert "Spring [31mxxx" in log
+    assert "x" * 1_000 not in log
+
+
 def test_a_campaign_that_never_sends_has_no_next_window(sandbox: SandboxClient, run_task: Any) -> None:
     schedule = {
         "name": "Never",
