@@ -12,11 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
-from airflow_provider_instantly.api.errors import (
-    CONCERNS_ALL,
-    InstantlyError,
-    InstantlyUnexpectedAnswerError,
-)
+from airflow_provider_instantly.api.errors import InstantlyError, InstantlyUnexpectedAnswerError
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages, get_campaign, list_campaigns
 
 if TYPE_CHECKING:
@@ -96,7 +92,7 @@ class Beat:
         left = [campaign_id for campaign_id in wanted if campaign_id not in seen]
         for position, campaign_id in enumerate(left):
             reply = yield get_campaign(campaign_id)
-            if isinstance(reply, CONCERNS_ALL):
+            if isinstance(reply, InstantlyError) and reply.concerns_all:
                 seen |= dict.fromkeys(left[position:], reply)
                 break
             seen[campaign_id] = reply if isinstance(reply, InstantlyError) else _brief(reply, campaign_id)
@@ -135,7 +131,7 @@ class Beat:
                 items = yield from pages.next_page()
                 search.take([_brief(item) for item in items])
         except InstantlyError as error:
-            if listing == EVERYTHING or isinstance(error, CONCERNS_ALL):
+            if listing == EVERYTHING or error.concerns_all:
                 return {**search.found, **dict.fromkeys(search.left, error)}
             self.costs[listing] = math.inf
             return search.found
@@ -162,7 +158,7 @@ class Beat:
             self._trusted.pop(campaign_id, None)
             if isinstance(found, Campaign):
                 self._known[campaign_id] = found.status
-            elif not isinstance(found, CONCERNS_ALL):
+            elif not found.concerns_all:
                 self._known.pop(campaign_id, None)
         self._looks += 1
         if self._looks % _MEMORY == 0:

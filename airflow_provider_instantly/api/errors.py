@@ -1,24 +1,62 @@
 """
-What can go wrong between us and Instantly, as types that a retry policy can tell apart.
+What can go wrong between us and Instantly, as types that know what they mean for a retry.
 
 No error here carries the API key: not in its message, not in its fields, not in its ``repr``.
+
+The tree, and what each type means: *passes*, the same read may succeed later by itself; *all*, it concerns the way to
+Instantly, so no other request would fare better now; *no effect*, a change that was requested was certainly not made.
+::
+
+                                                passes  all  no effect
+    InstantlyError                                -      -       -
+    ├── InstantlyConfigurationError               -     yes     yes
+    ├── ConnectionLookupError                    yes    yes     yes
+    └── InstantlyRequestError                     -      -       -
+        ├── InstantlyAuthenticationError          -      -      yes    401
+        ├── InstantlyPaymentRequiredError         -      -      yes    402
+        ├── InstantlyPermissionError              -      -      yes    403
+        ├── CampaignNotFoundError                 -      -      yes    404, and 400 about a campaign
+        ├── InstantlyNotFoundError                -      -      yes    404 about anything else
+        ├── InstantlyBadRequestError              -      -      yes    any other 4xx
+        ├── InstantlyRateLimitError              yes    yes     yes    429
+        ├── InstantlyServerError                 yes     -       -     5xx, 408
+        ├── InstantlyConnectionError             yes    yes      *     no answer
+        ├── InstantlyUnexpectedAnswerError       yes     -       *     an answer that is not the API's
+        ├── AnswerTooLargeError                  yes     -       -     2xx, more than is read
+        └── AmbiguousOutcomeError                 -      -       -     a change whose answer was lost
+
+    * Each instance knows: whether nothing was sent; whether the status alone is a refusal.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar
 
 
 class InstantlyError(Exception):
     """Base of every error that this package raises about Instantly's API."""
 
+    #: Whether the same read may succeed later without anything being done about it.
+    may_pass: ClassVar[bool] = False
+    #: Whether it concerns the way to Instantly, so that to ask for anything else now would only make it worse.
+    concerns_all: ClassVar[bool] = False
+    #: Whether a change that was requested has certainly not been made.
+    proves_no_effect: bool = False
+
 
 class InstantlyConfigurationError(InstantlyError):
     """The connection cannot be used as it is. The message says what to set; nothing was sent."""
 
+    concerns_all = True
+    proves_no_effect = True
+
 
 class ConnectionLookupError(InstantlyError):
     """Airflow could not look the connection up right now. Nothing was sent; it may pass."""
+
+    may_pass = True
+    concerns_all = True
+    proves_no_effect = True
 
 
 class InstantlyRequestError(InstantlyError):
@@ -45,7 +83,7 @@ class InstantlyRequestError(InstantlyError):
     ) -> None:
         super().__init__(message)
         self.message = message
-        #: What became of the campaign, in a sentence, where whoever sent the request knows it.
+        #: What became of the campaign, in a sentence, where the sender of the request knows it.
         self.outcome = ""
         self.method = method
         self.path = path
@@ -67,21 +105,37 @@ class InstantlyRequestError(InstantlyError):
 class InstantlyAuthenticationError(InstantlyRequestError):
     """401: the API key is missing, wrong, revoked, or one of API V1."""
 
+    proves_no_effect = True
+
 
 class InstantlyPaymentRequiredError(InstantlyRequestError):
     """402: the workspace has no active paid plan."""
+
+    proves_no_effect = True
 
 
 class InstantlyPermissionError(InstantlyRequestError):
     """403: the key lacks a scope, or Instantly's edge refused the client."""
 
+    proves_no_effect = True
+
 
 class CampaignNotFoundError(InstantlyRequestError):
     """404, or the 400 that Instantly answers on a campaign's path: there is no such campaign in the workspace."""
 
+    proves_no_effect = True
+
+
+class InstantlyNotFoundError(InstantlyRequestError):
+    """404 about anything but a campaign: Instantly knows no such thing."""
+
+    proves_no_effect = True
+
 
 class InstantlyBadRequestError(InstantlyRequestError):
     """Any other 4xx: Instantly refused the request as it was made."""
+
+    proves_no_effect = True
 
 
 class InstantlyRateLimitError(InstantlyRequestError):
@@ -91,6 +145,10 @@ class InstantlyRateLimitError(InstantlyRequestError):
     :param retry_after: seconds that the server asked us to wait, or None where it said nothing usable.
     """
 
+    may_pass = True
+    concerns_all = True
+    proves_no_effect = True
+
     def __init__(self, message: str, *, retry_after: float | None = None, **coordinates: object) -> None:
         super().__init__(message, **coordinates)  # type: ignore[arg-type]
         self.retry_after = retry_after
@@ -98,6 +156,8 @@ class InstantlyRateLimitError(InstantlyRequestError):
 
 class InstantlyServerError(InstantlyRequestError):
     """5xx: Instantly, or something in front of it, failed."""
+
+    may_pass = True
 
 
 class InstantlyConnectionError(InstantlyRequestError):
@@ -107,29 +167,38 @@ class InstantlyConnectionError(InstantlyRequestError):
     :param never_sent: whether the request certainly did not reach Instantly, so that it may be repeated.
     """
 
+    may_pass = True
+    concerns_all = True
+
     def __init__(self, message: str, *, never_sent: bool = False, **coordinates: object) -> None:
         super().__init__(message, **coordinates)  # type: ignore[arg-type]
         self.never_sent = never_sent
+        self.proves_no_effect = never_sent
 
 
 class InstantlyUnexpectedAnswerError(InstantlyRequestError):
-    """An answer that is not the API's: HTML, truncated or non-object JSON, wrong types, a redirect."""
+    """An answer that is not the API's: HTML, truncated JSON, wrong types, another campaign, a redirect."""
+
+    may_pass = True
+
+    def __init__(self, message: str, **coordinates: object) -> None:
+        super().__init__(message, **coordinates)  # type: ignore[arg-type]
+        # A refusal is one whatever came with it.
+        self.proves_no_effect = self.status is not None and 400 <= self.status < 500 and self.status != 408
 
 
 class AnswerTooLargeError(InstantlyRequestError):
     """2xx with more bytes than are read: not the API's answer, or a page of campaigns with very long e-mails."""
 
+    may_pass = True
+
 
 class AmbiguousOutcomeError(InstantlyRequestError):
     """
-    A change was requested, and nobody can say whether it took effect. Never repeat it blindly: read first.
+    A change was requested, and it is not known whether it took effect. Never repeat it blindly: read first.
 
     ``__cause__`` is the error that made it ambiguous.
     """
-
-
-#: After one of these, any other request would come to the same, and asking would make it worse.
-CONCERNS_ALL: Final = (InstantlyRateLimitError, InstantlyConnectionError)
 
 
 def _rebuild(cls: type[InstantlyRequestError], message: str) -> InstantlyRequestError:

@@ -21,7 +21,6 @@ from airflow_provider_instantly.api.errors import (
     CampaignNotFoundError,
     InstantlyAuthenticationError,
     InstantlyBadRequestError,
-    InstantlyConnectionError,
     InstantlyError,
     InstantlyPaymentRequiredError,
     InstantlyPermissionError,
@@ -31,7 +30,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyUnexpectedAnswerError,
 )
 from airflow_provider_instantly.api.redaction import safe_text
-from airflow_provider_instantly.api.retry import may_pass, pause_before_retry, retry_after
+from airflow_provider_instantly.api.retry import pause_before_retry, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -298,18 +297,14 @@ def exchange(
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def may_repeat(request: Request, error: InstantlyRequestError) -> bool:
+def may_repeat(request: Request, error: InstantlyError) -> bool:
     """
     Whether sending the request again is safe and has a chance.
 
     :param request: what was sent, or was meant to be.
     :param error: why it gave nothing.
     """
-    if isinstance(error, InstantlyRateLimitError):
-        return True
-    if isinstance(error, InstantlyConnectionError) and error.never_sent:
-        return True
-    return request.only_reads and may_pass(error)
+    return error.may_pass and (request.only_reads or error.proves_no_effect)
 
 
 def read_answer(request: Request, answer: Answer, *, api_key: str = "", now: datetime | None = None) -> Json:
@@ -408,13 +403,12 @@ def _error_of_status(
 
 
 def _as_outcome(request: Request, error: InstantlyRequestError) -> InstantlyRequestError:
-    """A read's error stands for itself. A write's may hide that the write took effect."""
-    certainly_without_effect = not may_pass(error) or may_repeat(request, error) or _is_refusal(error.status)
-    if request.only_reads or certainly_without_effect:
+    """A read's error stands for itself. A change's may hide that the change took effect."""
+    if request.only_reads or error.proves_no_effect:
         return error
     ambiguous = AmbiguousOutcomeError(
-        f"The request was sent, but nobody can say whether it took effect: {error.message} It was not repeated. "
-        "Look at the campaign in Instantly before you do.",
+        f"The request was sent, but it is not known whether it took effect: {error.message} It was not repeated. "
+        "Check the campaign in Instantly before you repeat it.",
         method=error.method,
         path=error.path,
         status=error.status,
@@ -423,11 +417,6 @@ def _as_outcome(request: Request, error: InstantlyRequestError) -> InstantlyRequ
     )
     ambiguous.__cause__ = error
     return ambiguous
-
-
-def _is_refusal(status: int | None) -> bool:
-    """Whether the status alone, whatever came with it, says that the request was refused."""
-    return status is not None and 400 <= status < 500 and status != 408
 
 
 def _campaign_request(

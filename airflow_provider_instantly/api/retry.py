@@ -1,4 +1,4 @@
-"""Which errors may pass by themselves, and how long to pause before another try."""
+"""How long to pause before another try: what the server asks for, else longer and longer."""
 
 from __future__ import annotations
 
@@ -8,14 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from airflow_provider_instantly.api.errors import (
-    AnswerTooLargeError,
-    ConnectionLookupError,
-    InstantlyConnectionError,
-    InstantlyRateLimitError,
-    InstantlyServerError,
-    InstantlyUnexpectedAnswerError,
-)
+from airflow_provider_instantly.api.errors import InstantlyRateLimitError
 
 #: The first pause between two tries is at most this long; every further one at most twice the one before.
 BACKOFF_BASE: Final = 1.0
@@ -23,23 +16,6 @@ BACKOFF_CAP: Final = 60.0
 #: The longest that we let the server hold us back. Above `ABSURD_RETRY_AFTER` we don't believe it at all.
 MAX_RETRY_AFTER: Final = 300.0
 ABSURD_RETRY_AFTER: Final = 86_400.0
-
-
-def may_pass(error: Exception) -> bool:
-    """
-    Whether the same read may succeed later without anybody doing anything.
-
-    :param error: why it gave nothing.
-    """
-    return isinstance(
-        error,
-        InstantlyRateLimitError
-        | InstantlyServerError
-        | InstantlyConnectionError
-        | InstantlyUnexpectedAnswerError
-        | AnswerTooLargeError
-        | ConnectionLookupError,
-    )
 
 
 def pause_before_retry(error: Exception | None, attempt: int, jitter: float) -> float:

@@ -16,12 +16,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from airflow_provider_instantly.api.errors import (
-    CONCERNS_ALL,
-    InstantlyAuthenticationError,
-    InstantlyError,
-)
-from airflow_provider_instantly.api.retry import may_pass, pause_before_retry
+from airflow_provider_instantly.api.errors import InstantlyAuthenticationError, InstantlyError
+from airflow_provider_instantly.api.retry import pause_before_retry
 from airflow_provider_instantly.clock import jitter, steady_clock
 from airflow_provider_instantly.triggers.shared_hook import shared_hook
 
@@ -309,7 +305,7 @@ class Poller:
             except InstantlyError as caught:
                 error = caught
         wanted = {cid for watcher in fed for cid in watcher.campaign_ids or ()} - seen.keys()
-        if isinstance(error, CONCERNS_ALL):
+        if error is not None and error.concerns_all:
             # It would be the same with each, and asking would make it worse.
             seen.update(dict.fromkeys(wanted, error))
         elif wanted:
@@ -319,7 +315,9 @@ class Poller:
     def _pause_after(self, snapshot: Snapshot) -> None:
         """After an error that concerns all, the whole group pauses; one campaign's error is its waiter's business."""
         errors = [
-            e for e in (*snapshot.campaigns.values(), snapshot.error) if isinstance(e, CONCERNS_ALL) and may_pass(e)
+            e
+            for e in (*snapshot.campaigns.values(), snapshot.error)
+            if isinstance(e, InstantlyError) and e.concerns_all and e.may_pass
         ]
         if not errors:
             self._misses = 0

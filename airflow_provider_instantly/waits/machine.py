@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
-from airflow_provider_instantly.api.retry import may_pass, pause_before_retry
+from airflow_provider_instantly.api.retry import pause_before_retry
 from airflow_provider_instantly.waits.goal import Verdict
 from airflow_provider_instantly.waits.result import CampaignOutcome, WaitResult, span
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from airflow_provider_instantly.api.campaign import NotSendingStatus, SendingStatus
+    from airflow_provider_instantly.api.errors import InstantlyError
     from airflow_provider_instantly.waits.goal import Goal
 
 #: Seconds between two lines in the log while nothing changes. In the triggerer there may be more: see the poller.
@@ -59,7 +60,7 @@ class _CampaignWait:
     def must_stay_on_worker(self) -> bool:
         return self.held_since is not None or self.unanswered_since is not None
 
-    def shows(self, found: Campaign | Exception | None) -> bool:
+    def shows(self, found: Campaign | InstantlyError | None) -> bool:
         """Whether this is what was seen before."""
         return (
             isinstance(found, Campaign)
@@ -112,7 +113,7 @@ class Wait:
         decided = len(self.pending) < len(self._waits)
         return decided or any(wait.must_stay_on_worker for wait in self._waits.values())
 
-    def advance(self, beat: Mapping[str, Campaign | Exception], *, now: float, jitter: float = 1.0) -> Decision:
+    def advance(self, beat: Mapping[str, Campaign | InstantlyError], *, now: float, jitter: float = 1.0) -> Decision:
         """
         Take in what was read and decide what to do next.
 
@@ -136,7 +137,7 @@ class Wait:
         self._quiet_until = self._next_time_that_matters()
         return decision
 
-    def is_unmoved_by(self, beat: Mapping[str, Campaign | Exception], *, now: float) -> bool:
+    def is_unmoved_by(self, beat: Mapping[str, Campaign | InstantlyError], *, now: float) -> bool:
         """
         Whether `advance` would ask for the next look at the interval and say no more than that it still waits.
 
@@ -194,8 +195,10 @@ class Wait:
             if len(self._waits) > 1:
                 warnings.append(f"Campaign {wait.title} is {status.label}.")
 
-    def _miss(self, wait: _CampaignWait, error: Exception, now: float, jitter: float, warnings: list[str]) -> float:
-        if not may_pass(error):
+    def _miss(
+        self, wait: _CampaignWait, error: InstantlyError, now: float, jitter: float, warnings: list[str]
+    ) -> float:
+        if not error.may_pass:
             wait.verdict, wait.reason = Verdict.UNREADABLE, str(error)
             return 0.0
         if wait.unanswered_since is None:

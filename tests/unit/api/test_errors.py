@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ REQUEST_ERRORS = [
     errors.InstantlyPaymentRequiredError,
     errors.InstantlyPermissionError,
     errors.CampaignNotFoundError,
+    errors.InstantlyNotFoundError,
     errors.InstantlyBadRequestError,
     errors.InstantlyRateLimitError,
     errors.InstantlyServerError,
@@ -24,6 +26,7 @@ REQUEST_ERRORS = [
     errors.AnswerTooLargeError,
     errors.AmbiguousOutcomeError,
 ]
+_KINDS = [errors.InstantlyConfigurationError, errors.ConnectionLookupError, *REQUEST_ERRORS]
 COORDINATES: dict[str, Any] = {
     "method": "POST",
     "path": "/campaigns/x/activate",
@@ -47,6 +50,58 @@ class TestTree:
     @pytest.mark.parametrize("kind", [errors.InstantlyConfigurationError, errors.ConnectionLookupError])
     def test_what_was_never_a_request_is_no_request_error(self, kind: type[Exception]) -> None:
         assert not issubclass(kind, errors.InstantlyRequestError)
+
+
+class TestMeaning:
+    """What an error means for a retry is on its class. The table is that of the module's docstring."""
+
+    ROW = re.compile(
+        r"^ +(?:│ +)?(?:[├└]── )?(?P<name>\w+) +(?P<passes>yes|-) +(?P<all>yes|-) +(?P<none>yes|-|\*)(?: |$)"
+    )
+
+    def _rows(self) -> dict[str, dict[str, str]]:
+        lines = (errors.__doc__ or "").splitlines()
+        return {found["name"]: found.groupdict() for line in lines if (found := self.ROW.match(line))}
+
+    def test_the_table_names_all_of_them(self) -> None:
+        assert set(self._rows()) == {"InstantlyError", *(kind.__name__ for kind in _KINDS)}
+
+    @pytest.mark.parametrize("kind", [errors.InstantlyError, *_KINDS])
+    def test_the_table_is_right(self, kind: type[errors.InstantlyError]) -> None:
+        row = self._rows()[kind.__name__]
+        assert kind.may_pass == (row["passes"] == "yes")
+        assert kind.concerns_all == (row["all"] == "yes")
+        assert kind.proves_no_effect == (row["none"] == "yes")
+        by_instance = kind in (errors.InstantlyConnectionError, errors.InstantlyUnexpectedAnswerError)
+        assert (row["none"] == "*") == by_instance
+
+    def test_what_may_pass_and_what_does_not(self) -> None:
+        assert errors.ConnectionLookupError("x").may_pass
+        assert not errors.InstantlyConfigurationError("x").may_pass
+
+    @pytest.mark.parametrize("never_sent", [True, False])
+    def test_what_was_never_sent_has_no_effect(self, never_sent: bool) -> None:
+        error = errors.InstantlyConnectionError("x", never_sent=never_sent)
+        assert error.proves_no_effect is never_sent
+
+    @pytest.mark.parametrize(
+        ("status", "is_refusal"),
+        [
+            (None, False),
+            (200, False),
+            (302, False),
+            (399, False),
+            (400, True),
+            (407, True),
+            (408, False),
+            (409, True),
+            (499, True),
+            (500, False),
+            (599, False),
+        ],
+    )
+    def test_a_refusal_is_one_whatever_came_with_it(self, status: int | None, is_refusal: bool) -> None:
+        assert errors.InstantlyUnexpectedAnswerError("x", status=status).proves_no_effect is is_refusal
 
 
 @pytest.mark.parametrize("kind", REQUEST_ERRORS)

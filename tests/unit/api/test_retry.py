@@ -1,4 +1,4 @@
-"""What may pass by itself, what a server may ask for, and how long to back off."""
+"""What a server may ask for, and how long to back off."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api.errors import (
-    ConnectionLookupError,
-    InstantlyConfigurationError,
     InstantlyRateLimitError,
     InstantlyServerError,
 )
@@ -20,7 +18,6 @@ from airflow_provider_instantly.api.retry import (
     BACKOFF_BASE,
     BACKOFF_CAP,
     MAX_RETRY_AFTER,
-    may_pass,
     pause_before_retry,
     retry_after,
 )
@@ -29,12 +26,6 @@ from airflow_provider_instantly.api.retry import (
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
-
-
-class TestMayPass:
-    @pytest.mark.parametrize("error", [InstantlyConfigurationError("x"), ConnectionLookupError("x"), ValueError("x")])
-    def test_may_pass_for_what_is_no_answer(self, error: Exception) -> None:
-        assert may_pass(error) == isinstance(error, ConnectionLookupError)
 
 
 class TestRetryAfter:

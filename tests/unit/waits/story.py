@@ -14,8 +14,10 @@ from airflow_provider_instantly.api.errors import (
     CampaignNotFoundError,
     ConnectionLookupError,
     InstantlyAuthenticationError,
+    InstantlyBadRequestError,
     InstantlyConfigurationError,
     InstantlyConnectionError,
+    InstantlyNotFoundError,
     InstantlyPaymentRequiredError,
     InstantlyPermissionError,
     InstantlyRateLimitError,
@@ -54,7 +56,8 @@ FATAL = [
     InstantlyPermissionError("403"),
     CampaignNotFoundError("404"),
     InstantlyConfigurationError("no key"),
-    ValueError("a bug"),
+    InstantlyBadRequestError("422"),
+    InstantlyNotFoundError("404"),
 ]
 
 
