@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-DRAFT, ACTIVE, PAUSED, COMPLETED, SUBSEQUENCES, UNKNOWN = 0, 1, 2, 3, 4, 7
-STOPPED: Final = frozenset({-1, -2, -99})
+from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, SUBSEQUENCES, SUSPENDED, UNHEALTHY, UNKNOWN
+
+STOPPED: Final = frozenset({UNHEALTHY, BOUNCED, SUSPENDED})
 RUNNING: Final = frozenset({ACTIVE, SUBSEQUENCES})
 
 

@@ -27,8 +27,9 @@ from airflow_provider_instantly.exceptions import (
 )
 from airflow_provider_instantly.launches.launcher import READ_BACK_PAUSES
 from tests.model.actors import POLL, Try
-from tests.model.fault_schedule import ACTIVE, COMPLETED, DRAFT, PAUSED, RUNNING, STOPPED, LaunchPlan, WaitPlan
+from tests.model.fault_schedule import RUNNING, STOPPED, LaunchPlan, WaitPlan
 from tests.model.stage import API_KEY, SECRET, SHORT_TIMEOUT, Activation, Change, Death, Exchange, Kill, ProcessDied
+from tests.statuses import ACTIVE, COMPLETED, DRAFT, PAUSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

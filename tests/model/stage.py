@@ -40,7 +40,8 @@ from airflow_provider_instantly.sandbox.faults import _FAULT
 from airflow_provider_instantly.sandbox.scripts import Standing, parse_script
 from airflow_provider_instantly.sandbox.server import build_app
 from airflow_provider_instantly.sandbox.state import open_sandbox
-from tests.model.fault_schedule import COMPLETED, RUNNING, Event, Fault
+from tests.model.fault_schedule import RUNNING, Event, Fault
+from tests.statuses import COMPLETED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

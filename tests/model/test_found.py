@@ -6,19 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.model.fault_schedule import (
-    ACTIVE,
-    COMPLETED,
-    DRAFT,
-    PAUSED,
-    UNKNOWN,
-    Event,
-    Fault,
-    LaunchPlan,
-    Schedule,
-    WaitPlan,
-)
+from tests.model.fault_schedule import Event, Fault, LaunchPlan, Schedule, WaitPlan
 from tests.model.test_fault_schedules import check
+from tests.statuses import ACTIVE, COMPLETED, DRAFT, PAUSED, UNKNOWN
 
 DIES_BEFORE = Event("process dies before the request")
 DIES_AFTER = Event("process dies after the answer")

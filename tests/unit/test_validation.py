@@ -9,14 +9,12 @@ from pathlib import PurePath
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.campaign import CampaignStatus
-
-#: A machine that does other things too is no reason to fail.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+from tests.unit.hypothesis_settings import unhurried
 
 ONE = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 TWO = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd1"

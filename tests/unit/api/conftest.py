@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import struct
 import threading
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator
 
-GOOD_BODY = b'{"id": "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0", "status": 1, "items": []}'
+CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
+#: An answer that every request takes for a good one.
+GOOD_BODY = json.dumps({"id": CAMPAIGN_ID, "status": 1, "items": []}).encode()
 
 
 def http_answer(body: bytes = GOOD_BODY, status: int = 200, **headers: str) -> bytes:

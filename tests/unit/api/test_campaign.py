@@ -9,7 +9,7 @@ from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api.campaign import (
@@ -23,11 +23,8 @@ from airflow_provider_instantly.api.campaign import (
     check_campaign_id,
     is_campaign_id,
 )
-
-#: A machine that does other things too is no reason to fail.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
+from tests.unit.api.conftest import CAMPAIGN_ID
+from tests.unit.hypothesis_settings import unhurried
 
 JSON_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 JSON = st.recursive(

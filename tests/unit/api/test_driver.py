@@ -14,12 +14,12 @@ from airflow_provider_instantly.api.endpoint import Endpoint
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
 from airflow_provider_instantly.api.protocol import Pages, list_campaigns
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
+from tests.unit.api.conftest import CAMPAIGN_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 KEY = base64.b64encode(b"019e18e2-a521-7bb9-9dd6-45f1bc69dcd1:secret").decode()
-CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 
 
 @pytest.fixture(params=["sync", "async"])

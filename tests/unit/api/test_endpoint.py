@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api.endpoint import (
@@ -21,14 +21,13 @@ from airflow_provider_instantly.api.endpoint import (
     check_workspace_id,
 )
 from airflow_provider_instantly.api.errors import InstantlyConfigurationError
+from tests.unit.api.conftest import CAMPAIGN_ID
+from tests.unit.hypothesis_settings import unhurried
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: A machine that does other things too is no reason to fail.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 KEY = "MDE5ZTE4ZTItYTUyMTpTZWNyZXRTZWNyZXQ=="
 
 

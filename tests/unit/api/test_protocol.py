@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api import protocol
@@ -47,14 +47,13 @@ from airflow_provider_instantly.api.protocol import (
 )
 from airflow_provider_instantly.api.redaction import EXCERPT_CHARS
 from airflow_provider_instantly.api.retry import MAX_RETRY_AFTER
+from tests.unit.api.conftest import CAMPAIGN_ID, GOOD_BODY
+from tests.unit.hypothesis_settings import unhurried
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: A machine that does other things too is no reason to fail.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 SECRET = "sEcReT?>~secret"
 KEY = base64.b64encode(f"019e18e2-a521-7bb9-9dd6-45f1bc69dcd1:{SECRET}".encode()).decode()
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -78,7 +77,6 @@ WRITES = [ACTIVATE, PAUSE]
 ON_A_CAMPAIGN = [READ, SENDING_STATUS, ACTIVATE, PAUSE]
 WITH_A_CAMPAIGN = [READ, ACTIVATE, PAUSE]
 
-GOOD_BODY = json.dumps({"id": CAMPAIGN_ID, "status": 1, "items": []}).encode()
 OVERSIZED = b'{"status": 1, "x": "' + b"x" * MAX_ANSWER_BYTES + b'"}'
 ERROR_BODIES = {
     "JSON": b'{"statusCode": 999, "error": "Some Error", "message": "Some message"}',

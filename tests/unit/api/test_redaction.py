@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus, unquote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api.redaction import EXCERPT_CHARS, STORED_CHARS, safe_text, storable_text
+from tests.unit.hypothesis_settings import unhurried
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: A machine that does other things too is no reason to fail.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 #: Chosen so that the key has all that base64 has: a plus, a slash, and two equals signs at its end.
 SECRET = "sEcReT?>~ÿþ~secrets"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api.errors import (
@@ -21,9 +21,7 @@ from airflow_provider_instantly.api.retry import (
     pause_before_retry,
     retry_after,
 )
-
-#: A machine that does other things too is no reason to fail.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+from tests.unit.hypothesis_settings import unhurried
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 

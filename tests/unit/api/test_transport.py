@@ -36,30 +36,21 @@ from airflow_provider_instantly.api.errors import (
     InstantlyUnexpectedAnswerError,
 )
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
+from tests.unit.api.conftest import CAMPAIGN_ID, GOOD_BODY, http_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 KEY = base64.b64encode(b"019e18e2-a521-7bb9-9dd6-45f1bc69dcd1:sEcReT?>~secret").decode()
 READ = protocol.get_campaign(CAMPAIGN_ID)
 ACTIVATE = protocol.activate_campaign(CAMPAIGN_ID)
 PAUSE = protocol.pause_campaign(CAMPAIGN_ID)
 LIST = protocol.list_campaigns(search="é &=?", tag_ids=["a", "b"])
-GOOD_BODY = json.dumps({"id": CAMPAIGN_ID, "status": 1, "items": []}).encode()
 GOOD = json.loads(GOOD_BODY)
 #: Seconds; long enough for a busy machine to answer at once, short enough to wait for.
 TIMEOUT = 0.2
 PATIENT = 20.0
-
-
-def http_answer(body: bytes = GOOD_BODY, status: int = 200, **headers: str) -> bytes:
-    """A whole answer as it goes over the wire."""
-    lines = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-    lines |= {name.replace("_", "-"): value for name, value in headers.items()}
-    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    return f"HTTP/1.1 {status} Whatever\r\n{head}\r\n".encode("latin-1") + body
 
 
 def chunked(body: bytes, *, end: bytes = b"\r\n0\r\n\r\n") -> bytes:

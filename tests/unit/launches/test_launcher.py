@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -13,33 +12,17 @@ from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.launches.launcher import Launched, Launcher
 from airflow_provider_instantly.launches.plan import LaunchRules
 from airflow_provider_instantly.launches.record import LaunchRecord
+from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, UNKNOWN
+from tests.unit.task_state_store import TaskStateStore
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
 pytestmark = pytest.mark.usefixtures("sandbox_time", "short_pauses")
 
-DRAFT, ACTIVE, PAUSED, COMPLETED, BOUNCED, UNKNOWN = 0, 1, 2, 3, -2, 7
-
 
 class Killed(BaseException):
     """The worker is gone: nothing after this line runs."""
-
-
-class TaskStateStore(dict[str, str]):
-    """What Airflow >= 3.3 keeps for the tries of one task instance."""
-
-    broken = False
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Read a value."""
-        if self.broken:
-            raise RuntimeError("The API server is away.")
-        return json.loads(self[key]) if key in self else default
-
-    def set(self, key: str, value: Any) -> None:
-        """Write a value."""
-        self[key] = json.dumps(value)
 
 
 @pytest.fixture
@@ -151,7 +134,7 @@ def test_without_a_store_a_retry_sees_only_the_campaign(sandbox: SandboxClient) 
 
 def test_a_store_that_cannot_be_read_stops_the_launch(sandbox: SandboxClient, store: TaskStateStore) -> None:
     cid = sandbox.add_campaign("Spring", status=PAUSED)
-    store.broken = True
+    store.cannot_read = True
 
     with pytest.raises(RuntimeError, match="The API server is away"):
         launch(cid, store, try_number=2)
@@ -163,7 +146,7 @@ def test_a_store_that_cannot_be_read_before_an_unseen_launch_stops_it(
     sandbox: SandboxClient, store: TaskStateStore
 ) -> None:
     cid = sandbox.add_campaign("Spring")
-    store.broken = True
+    store.cannot_read = True
 
     with pytest.raises(RuntimeError, match="The API server is away"):
         launch(cid, store, check_before=False)

@@ -11,31 +11,14 @@ import pytest
 from airflow_provider_instantly.api.campaign import CampaignStatus
 from airflow_provider_instantly.launches.plan import PriorOutcome
 from airflow_provider_instantly.launches.record import LaunchRecord
+from tests import statuses
+from tests.unit.task_state_store import TaskStateStore
 
-DRAFT, ACTIVE, PAUSED, COMPLETED = (CampaignStatus(number) for number in (0, 1, 2, 3))
+DRAFT, ACTIVE, PAUSED, COMPLETED, BOUNCED, UNKNOWN = map(
+    CampaignStatus,
+    (statuses.DRAFT, statuses.ACTIVE, statuses.PAUSED, statuses.COMPLETED, statuses.BOUNCED, statuses.UNKNOWN),
+)
 CAMPAIGN_ID = "0192e0c2-7f9d-7b5e-9f5f-1f1f2c3d4e5f"
-BOUNCED, UNKNOWN = CampaignStatus(-2), CampaignStatus(7)
-
-
-class TaskStateStore:
-    """As much of Airflow's task state store as is used. It keeps JSON, refuses None, and may fail."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, str] = {}
-        self.cannot_read = self.cannot_write = False
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Read a value."""
-        if self.cannot_read:
-            raise RuntimeError("https://user:secret@the.api.server")
-        return json.loads(self.kept[key]) if key in self.kept else default
-
-    def set(self, key: str, value: Any) -> None:
-        """Write a value."""
-        if self.cannot_write:
-            raise RuntimeError("https://user:secret@the.api.server")
-        assert value is not None
-        self.kept[key] = json.dumps(value)
 
 
 @pytest.fixture

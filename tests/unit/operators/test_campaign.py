@@ -30,6 +30,10 @@ from airflow_provider_instantly.exceptions import (
     LaunchRefusedError,
 )
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
+from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, SUBSEQUENCES, SUSPENDED, UNHEALTHY, UNKNOWN
+from tests.unit.task_state_store import TaskStateStore
+from tests.unit.waits import events
+from tests.unit.waits.events import CAMPAIGN_ID, GOOD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +42,6 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
 NAME = "Spring"
-DRAFT, ACTIVE, PAUSED, COMPLETED, SUBSEQUENCES, UNHEALTHY, BOUNCED, SUSPENDED, UNKNOWN = 0, 1, 2, 3, 4, -1, -2, -99, 7
 STOPPED = [
     (UNHEALTHY, "Accounts Unhealthy", "No sending account of the campaign is able to send."),
     (BOUNCED, "Bounce Protect", "Too many e-mails bounced, so the campaign was stopped."),
@@ -48,18 +51,6 @@ WAITS: Mapping[str, dict[str, Any]] = {"on the worker": {"deferrable": False}, "
 either_wait = pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS.keys())
 
 pytestmark = pytest.mark.usefixtures("short_pauses", "frequent_looks")
-
-
-class StateStore(dict[str, Any]):
-    """What Airflow >= 3.3 keeps for the tries of one task instance."""
-
-    def set(self, key: str, value: Any) -> None:
-        """Keep a value."""
-        self[key] = value
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """A value."""
-        return super().get(key, default)
 
 
 def operator(campaign_id: str, **given: Any) -> ActivateCampaignOperator:
@@ -835,7 +826,7 @@ def test_retries_and_further_runs_launch_nothing_again(
 def test_a_retry_knows_from_airflows_store_that_an_earlier_try_launched(
     sandbox: SandboxClient, run_task: Any, task_instance: Any
 ) -> None:
-    campaign_id, store = sandbox.add_campaign(NAME), StateStore()
+    campaign_id, store = sandbox.add_campaign(NAME), TaskStateStore()
 
     run_task(operator(campaign_id), task_state_store=store)
     retry = run_task(operator(campaign_id), task_instance(try_number=2), task_state_store=store)
@@ -851,7 +842,7 @@ def test_a_retry_knows_from_airflows_store_that_an_earlier_try_launched(
 def test_what_happened_since_an_earlier_try_launched_it_is_not_overruled(
     sandbox: SandboxClient, run_task: Any, task_instance: Any, status: int, error: type[Exception] | None
 ) -> None:
-    campaign_id, store = sandbox.add_campaign(NAME), StateStore()
+    campaign_id, store = sandbox.add_campaign(NAME), TaskStateStore()
     run_task(operator(campaign_id), task_state_store=store)
     sandbox.set_status(campaign_id, status)
 
@@ -869,7 +860,7 @@ def test_what_happened_since_an_earlier_try_launched_it_is_not_overruled(
 def test_a_retry_does_not_deny_what_an_earlier_try_did(
     sandbox: SandboxClient, run_task: Any, task_instance: Any, fault: dict[str, Any] | None
 ) -> None:
-    campaign_id, store = sandbox.add_campaign(NAME), StateStore()
+    campaign_id, store = sandbox.add_campaign(NAME), TaskStateStore()
     run_task(operator(campaign_id), task_state_store=store)
     if fault is None:
         sandbox.set_status(campaign_id, BOUNCED)
@@ -888,7 +879,7 @@ def test_a_retry_does_not_deny_what_an_earlier_try_did(
 def test_an_earlier_try_that_launched_nothing_leaves_no_record(
     sandbox: SandboxClient, run_task: Any, task_instance: Any, status: int
 ) -> None:
-    campaign_id, store = sandbox.add_campaign(NAME, status=PAUSED), StateStore()
+    campaign_id, store = sandbox.add_campaign(NAME, status=PAUSED), TaskStateStore()
     sandbox.add_fault("error", path="*/activate", status=status, count=None)
 
     first = run_task(operator(campaign_id), task_state_store=store)
@@ -903,13 +894,11 @@ def test_an_earlier_try_that_launched_nothing_leaves_no_record(
 def test_a_record_that_cannot_be_written_does_not_hinder_the_launch(
     sandbox: SandboxClient, run_task: Any, task_log: Any
 ) -> None:
-    class BrokenStore(StateStore):
-        def set(self, key: str, value: Any) -> None:
-            raise OSError("the store is gone")
-
+    store = TaskStateStore()
+    store.cannot_write = True
     campaign_id = sandbox.add_campaign(NAME)
 
-    run = run_task(operator(campaign_id), task_state_store=BrokenStore())
+    run = run_task(operator(campaign_id), task_state_store=store)
 
     assert run.value["launched"] is True
     assert "could not be written" in task_log()
@@ -1080,26 +1069,12 @@ def test_the_key_is_nowhere(sandbox: SandboxClient, run_task: Any, wait: dict[st
 # A resume event is input
 
 
-CAMPAIGN_ID = "7d1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5e"
-GOOD = {"campaign_id": CAMPAIGN_ID, "verdict": "reached", "status": 1, "title": NAME, "reason": ""}
 PASSTHROUGH = {"id": CAMPAIGN_ID, "name": NAME, "launched": True}
+#: What the trigger sends along makes no event better.
 BAD_EVENTS: Mapping[str, Any] = {
-    "none": None,
-    "a text": "success",
-    "empty": {},
-    "only what we told it": {"passthrough": PASSTHROUGH},
-    "another campaign": {
-        "campaigns": [{**GOOD, "campaign_id": "00000000-0000-4000-8000-000000000000"}],
-        "passthrough": PASSTHROUGH,
-    },
-    "two campaigns": {"campaigns": [GOOD, GOOD], "passthrough": PASSTHROUGH},
-    "undecided": {"campaigns": [{**GOOD, "verdict": "waiting"}], "passthrough": PASSTHROUGH},
-    "an unknown verdict": {"campaigns": [{**GOOD, "verdict": "fine"}], "passthrough": PASSTHROUGH},
-    "a stop taken for reached": {"campaigns": [{**GOOD, "status": -2}], "passthrough": PASSTHROUGH},
-    "Paused taken for reached": {"campaigns": [{**GOOD, "status": 2}], "passthrough": PASSTHROUGH},
-    "no status": {"campaigns": [{**GOOD, "status": None}], "passthrough": PASSTHROUGH},
-    "the event of another trigger": {"status": "success", "message": "done"},
-}
+    name: {**event, "passthrough": PASSTHROUGH} if isinstance(event, dict) and "campaigns" in event else event
+    for name, event in events.BAD_EVENTS.items()
+} | {"only what we told it": {"passthrough": PASSTHROUGH}}
 
 
 @pytest.mark.parametrize("event", BAD_EVENTS.values(), ids=BAD_EVENTS.keys())

@@ -9,14 +9,14 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from airflow_provider_instantly.exceptions import LaunchNotConfirmedError, TaskKilledError
-from tests.unit.operators.test_campaign import StateStore, operator
+from tests.statuses import ACTIVE, PAUSED
+from tests.unit.operators.test_campaign import operator
+from tests.unit.task_state_store import TaskStateStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
-
-ACTIVE, PAUSED = 1, 2
 
 pytestmark = pytest.mark.usefixtures("frequent_looks")
 
@@ -65,7 +65,7 @@ def test_a_task_that_is_killed_before_the_activation_activates_nothing(
     sandbox: SandboxClient, run_task: Any, ti: Any, kill_after: Any, fault: dict[str, Any]
 ) -> None:
     """Airflow >= 3 does not end the task: it goes on where it was interrupted, until it is killed for good."""
-    campaign_id, store = sandbox.add_campaign("Spring"), StateStore()
+    campaign_id, store = sandbox.add_campaign("Spring"), TaskStateStore()
     sandbox.add_fault(**{"path": f"*/{campaign_id}", **fault})
     task = operator(campaign_id)
     kill_after(task, 0.3)

@@ -25,13 +25,14 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_instantly.api.campaign import CampaignStatus
 from airflow_provider_instantly.exceptions import CampaignStoppedError, CampaignWaitError
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
+from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, SUBSEQUENCES, SUSPENDED, UNHEALTHY, UNKNOWN
+from tests.unit.waits.events import BAD_EVENTS, CAMPAIGN_ID, GOOD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
-CAMPAIGN_ID = "7d1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5e"
 NAME = "Spring"
 LINK = f"https://app.instantly.ai/app/campaign/{CAMPAIGN_ID}/analytics"
 MODES: Mapping[str, dict[str, Any]] = {
@@ -41,8 +42,6 @@ MODES: Mapping[str, dict[str, Any]] = {
 }
 #: What one look shows: a status, or what goes wrong with it.
 Look = int | dict[str, Any]
-DRAFT, ACTIVE, PAUSED, COMPLETED, SUBSEQUENCES, UNHEALTHY, BOUNCED, SUSPENDED = 0, 1, 2, 3, 4, -1, -2, -99
-UNKNOWN = 7
 
 every_mode = pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
 pytestmark = pytest.mark.usefixtures("short_pauses", "frequent_looks", "short_absences")
@@ -796,33 +795,6 @@ def test_the_key_is_nowhere(sandbox: SandboxClient, run_task: Any, mode: dict[st
 
 
 # A resume event is input
-
-
-GOOD = {"campaign_id": CAMPAIGN_ID, "verdict": "reached", "status": 1, "title": NAME, "reason": ""}
-BAD_EVENTS: Mapping[str, Any] = {
-    "none": None,
-    "a text": "reached",
-    "a list": [GOOD],
-    "empty": {},
-    "no campaigns": {"campaigns": []},
-    "campaigns that are no list": {"campaigns": GOOD},
-    "an entry that is no object": {"campaigns": ["reached"]},
-    "another campaign": {"campaigns": [{**GOOD, "campaign_id": "00000000-0000-4000-8000-000000000000"}]},
-    "one campaign too many": {"campaigns": [GOOD, {**GOOD, "campaign_id": "00000000-0000-4000-8000-000000000000"}]},
-    "the campaign twice": {"campaigns": [GOOD, GOOD]},
-    "no id": {"campaigns": [{**GOOD, "campaign_id": None}]},
-    "undecided": {"campaigns": [{**GOOD, "verdict": "waiting"}]},
-    "an unknown verdict": {"campaigns": [{**GOOD, "verdict": "fine"}]},
-    "no verdict": {"campaigns": [{key: value for key, value in GOOD.items() if key != "verdict"}]},
-    "Draft taken for reached": {"campaigns": [{**GOOD, "status": 0}]},
-    "a stop taken for reached": {"campaigns": [{**GOOD, "status": -2}]},
-    "an unknown status taken for reached": {"campaigns": [{**GOOD, "status": 7}]},
-    "no status": {"campaigns": [{**GOOD, "status": None}]},
-    "True for a status": {"campaigns": [{**GOOD, "status": True}]},
-    "a text for a status": {"campaigns": [{**GOOD, "status": "1"}]},
-    "a number for a title": {"campaigns": [{**GOOD, "title": 1}]},
-    "the event of another trigger": {"status": "success", "message": "done"},
-}
 
 
 @pytest.mark.parametrize("event", BAD_EVENTS.values(), ids=BAD_EVENTS.keys())

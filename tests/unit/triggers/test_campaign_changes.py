@@ -19,6 +19,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyServerError,
 )
 from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger
+from tests.statuses import ACTIVE, BOUNCED, DRAFT, PAUSED, UNHEALTHY, UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.api.protocol import Request
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
-DRAFT, ACTIVE, PAUSED, COMPLETED, UNHEALTHY, BOUNCED, UNKNOWN = 0, 1, 2, 3, -1, -2, 7
 START = 1_000_000
 MAX_STORED_BYTES = 65_535
 """What Airflow takes for a large value, by default, and warns of at each write."""

@@ -28,6 +28,7 @@ from airflow_provider_instantly.triggers import shared_hook as shared_hook_modul
 from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger, CampaignStatusTrigger
 from airflow_provider_instantly.triggers.poller import Poller
 from airflow_provider_instantly.waits.goal import Verdict
+from tests.statuses import ACTIVE, PAUSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.triggers.poller import Snapshot, Watcher
 
 CONN = "instantly_default"
-ACTIVE, PAUSED = 1, 2
 
 
 @dataclass

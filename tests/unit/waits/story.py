@@ -7,8 +7,6 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import HealthCheck, settings
-
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus, NotSendingStatus, SendingStatus
 from airflow_provider_instantly.api.errors import (
     CampaignNotFoundError,
@@ -27,20 +25,18 @@ from airflow_provider_instantly.api.errors import (
 from airflow_provider_instantly.waits import worker
 from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import Decision, Wait
+from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, SUBSEQUENCES, SUSPENDED, UNHEALTHY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from airflow_provider_instantly.waits.result import WaitResult
 
-#: A machine that does other things too is no reason to fail.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 IDS = [str(uuid.UUID(int=(0xABCDEF << 64) + number, version=4)) for number in range(1, 30)]
 ONE = IDS[0]
 START = 1_780_000_000.0
-KNOWN = [0, 1, 2, 3, 4, -1, -2, -99]
-UNKNOWN = 7
+KNOWN = [DRAFT, ACTIVE, PAUSED, COMPLETED, SUBSEQUENCES, UNHEALTHY, BOUNCED, SUSPENDED]
 
 TRANSIENT = [
     InstantlyServerError("503"),

@@ -21,7 +21,8 @@ from airflow_provider_instantly.waits import ending
 from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import Wait
 from airflow_provider_instantly.waits.result import CampaignOutcome, WaitResult
-from tests.unit.waits.story import IDS, LOG, ONE, ScriptedHook, StandingClock, unhurried, wait_for
+from tests.unit.hypothesis_settings import unhurried
+from tests.unit.waits.story import IDS, LOG, ONE, ScriptedHook, StandingClock, wait_for
 
 
 class TestReasons:

@@ -26,7 +26,9 @@ from airflow_provider_instantly.api.errors import (
 from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import REPORT_INTERVAL, Decision, Wait
 from airflow_provider_instantly.waits.result import WaitResult
-from tests.unit.waits.story import FATAL, IDS, KNOWN, ONE, START, TRANSIENT, UNKNOWN, Clock, goal, seen, unhurried
+from tests.statuses import UNKNOWN
+from tests.unit.hypothesis_settings import unhurried
+from tests.unit.waits.story import FATAL, IDS, KNOWN, ONE, START, TRANSIENT, Clock, goal, seen
 
 #: For each set of targets: the statuses that count as arrived. Written by hand, from the meaning of the statuses.
 ARRIVED = {

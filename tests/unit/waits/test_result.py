@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from airflow_provider_instantly.waits.goal import Verdict
 from airflow_provider_instantly.waits.result import CampaignOutcome, WaitResult, span
-from tests.unit.waits.story import IDS, KNOWN, ONE, START, UNKNOWN, Clock, goal, seen, unhurried
+from tests.statuses import UNKNOWN
+from tests.unit.hypothesis_settings import unhurried
+from tests.unit.waits.story import IDS, KNOWN, ONE, START, Clock, goal, seen
 
 
 class TestResult:
