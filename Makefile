@@ -50,7 +50,7 @@ check: .venv/.installed ## Check style, types, and what the wheel contains
 
 define short_run
 @echo "== Airflow $$($(1)/python -c 'from importlib.metadata import version; print(version("apache-airflow"))')"
-@$(1)/python -m pytest $(IN_PARALLEL) tests/unit
+@$(1)/python -m pytest $(IN_PARALLEL) tests/unit tests/docs
 @$(1)/python -m pytest tests/integration -m every_version
 endef
 
@@ -60,7 +60,7 @@ oldest: .venv-2.11/.installed ## Run the unit tests and a short integration run 
 matrix: oldest .venv/.installed ## Run the same on Airflow 2.11 and 3.3
 	$(call short_run,$(BIN))
 
-bench: .venv-bench/.installed ## Measure every claim about performance (more than an hour on a machine that does nothing else)
+bench: .venv-bench/.installed ## Measure every claim about performance into docs/benchmarks.md (most of an hour, on a machine that does nothing else)
 	@$(BIN_BENCH)/python -m benchmarks
 
 thousand: .venv-bench/.installed ## Run 1,000 deferred sensors on PostgreSQL while the triggerer is killed (needs PostgreSQL's programs)

@@ -1,49 +1,69 @@
 """
 The command line: ``python -m benchmarks`` measures all, ``python -m benchmarks NAME …`` some.
 
-It prints a table in Markdown and writes ``build/bench.json``. The machine should have nothing else to do.
+It prints a table in Markdown and keeps the figures in ``build/bench.json``. A whole run also writes the documents. The
+machine should have nothing else to do.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import os
 import sys
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING
+import traceback
+from datetime import UTC, datetime
 
-from benchmarks.row import table
-
-if TYPE_CHECKING:
-    from benchmarks.row import Row
+from benchmarks.report import Part, keep, publish
+from benchmarks.row import notes, table
 
 NAMES = ("import_time", "hook_calls", "dag_in_trigger", "thousand_waits", "workers", "fleet", "large_dag", "growth")
 MORE = ("dag_sizes",)
-RESULT = Path(__file__).parents[1] / "build" / "bench.json"
 
 
-def main() -> int:
-    """Measure, print the table, and write it down. A missed goal is no error: it is a figure."""
+def main(arguments: list[str] | None = None) -> int:
+    """
+    Measure, print the table, and write it down. A missed goal is no error: it is a figure.
+
+    :param arguments: the command line, without the program's name; None for the real one.
+    :return: the exit code: 1 if a part could not be measured, and then no document is written.
+    """
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"of {', '.join((*NAMES, *MORE))}; default: all but the last"
     )
-    names = parser.parse_args().names or list(NAMES)
+    parser.add_argument(
+        "--publish", action="store_true", help="write the documents, with the figures measured last of the other parts"
+    )
+    given = parser.parse_args(arguments)
+    names = given.names or list(NAMES)
     if unknown := set(names) - {*NAMES, *MORE}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    rows: list[Row] = []
-    for name in names:
-        _say(f"{name} (load average {os.getloadavg()[0]:.1f})")
-        begin = time.monotonic()
-        rows += importlib.import_module(f"benchmarks.{name}").run()
-        _say(f"{name} took {time.monotonic() - begin:.0f} s\n{table(rows)}")
-        RESULT.parent.mkdir(exist_ok=True)
-        RESULT.write_text(json.dumps([row.as_json() for row in rows], indent=1) + "\n")
-    print(table(rows))
+    # One part that cannot be measured does not cost the figures of the others.
+    parts = [_measured(name) for name in names]
+    rows = [row for part in parts if part is not None for row in part.rows]
+    print(table(rows), *(f"- {note}" for note in notes(rows)), sep="\n")
+    if None in parts:
+        return 1
+    if given.publish or not given.names:
+        publish(NAMES)
     return 0
+
+
+def _measured(name: str) -> Part | None:
+    """Measure one part and keep its figures; None if it failed."""
+    _say(f"{name} (load average {os.getloadavg()[0]:.1f})")
+    at, begin = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+    try:
+        rows = tuple(importlib.import_module(f"benchmarks.{name}").run())
+    except Exception:
+        _say(f"{name} could not be measured:\n{traceback.format_exc()}")
+        return None
+    part = Part(name, at, time.monotonic() - begin, rows)
+    keep(part)
+    _say(f"{name} took {part.seconds:.0f} s\n{table(rows)}")
+    return part
 
 
 def _say(line: str) -> None:

@@ -1,7 +1,7 @@
 """
-Waits that do nothing but sleep: what Airflow itself takes for a wait, whatever it waits for.
+Waits that do nothing but sleep: what Airflow itself needs for a wait, whatever it waits for.
 
-Where ours take about as much, a provider can better nothing.
+Where ours take about as much, a provider can improve nothing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def cost(kind: str, tasks: int, number: int, triggerer: Triggerer, window: float
     :param tasks: tasks in the DAG.
     :param number: how many waits.
     :param triggerer: a triggerer that is not started yet.
-    :param window: seconds to look at them.
+    :param window: seconds to measure them.
     """
     some = Planted(kind, tasks, number // tasks, _texts([time.time() + _FAR] * number))
     # The first XCom makes the supervisor load Airflow's API, which takes seconds; of ours it is the first link.

@@ -47,26 +47,26 @@ def measure(
     linked: bool = True,
 ) -> Cost:
     """
-    Start waits and look at what they cost. The first one is not counted: it loads the code and opens
+    Start waits and measure what they cost. The first one is not counted: it loads the code and opens
     the session. Its campaign may be one of the others'.
 
     :param waits: the waits; all are of one kind, or two.
     :param first: one wait of the same kind, or a few.
     :param triggerer: a triggerer that is not started yet.
     :param count: how many requests were answered so far.
-    :param window: seconds to look at them.
+    :param window: seconds to measure them.
     :param linked: whether to wait until the links of all waits are pushed.
     """
     triggerer.plant(first)
     triggerer.start()
     warm = len(first.campaign_ids)
-    triggerer.wait_until(lambda: triggerer.looked_triggers() == warm)
+    triggerer.wait_until(lambda: triggerer.polled_triggers() == warm)
     time.sleep(INTERVAL)
     before = triggerer.usage()
     triggerer.plant(*waits)
     triggers = sum(1 if each.kind == "ours_fleet" else len(each.campaign_ids) for each in waits)
     triggerer.wait_until(lambda: triggerer.started_triggers() == warm + triggers)
-    triggerer.wait_until(lambda: triggerer.looked_triggers() == warm + triggers)
+    triggerer.wait_until(lambda: triggerer.polled_triggers() == warm + triggers)
     if linked:
         triggerer.wait_until_settled()
     # Until all have found their pace.

@@ -14,7 +14,7 @@ from benchmarks.triggerer import Planted, Triggerer
 SIZES = (1, 10, 25, 50, 100, 1000)
 WAITS = 300
 WINDOW = 20.0
-"""Seconds to look at each."""
+"""Seconds to measure each."""
 
 
 def run(waits: int = WAITS, sizes: tuple[int, ...] = SIZES, window: float = WINDOW) -> list[Row]:
@@ -23,7 +23,7 @@ def run(waits: int = WAITS, sizes: tuple[int, ...] = SIZES, window: float = WIND
 
     :param waits: how many waits; at least one run of the DAG.
     :param sizes: the numbers of tasks.
-    :param window: seconds to look at each.
+    :param window: seconds to measure each.
     """
     rows: list[Row] = []
     for size in sizes:
@@ -48,7 +48,7 @@ def cost(kind: str, size: int, waits: int, window: float) -> Cost:
     :param kind: see `benchmarks/dags/waits.py`.
     :param size: tasks in the DAG.
     :param waits: how many waits; at least one run of the DAG.
-    :param window: seconds to look at them.
+    :param window: seconds to measure them.
     """
     runs = max(1, waits // size)
     with endpoints() as services:

@@ -9,7 +9,7 @@ from benchmarks.triggerer import Planted, Triggerer
 
 CAMPAIGNS = 1000
 WINDOW = 30.0
-"""Seconds to look at each."""
+"""Seconds to measure each."""
 GOAL_MB = 5
 
 
@@ -18,7 +18,7 @@ def run(campaigns: int = CAMPAIGNS, window: float = WINDOW) -> list[Row]:
     Measure both.
 
     :param campaigns: how many campaigns.
-    :param window: seconds to look at each.
+    :param window: seconds to measure each.
     """
     one, mapped = _cost("ours_fleet", campaigns, window), _cost("ours_mapped", campaigns, window)
     what = f"one sensor on {campaigns:,} campaigns"

@@ -16,7 +16,7 @@ NUMBERS = (10, 100, 1_000, 10_000)
 AT_ONCE = 10_000
 """Waits that begin in the triggerer, all at once."""
 WINDOW = 100.0
-"""Seconds to look at each number: ten looks, of which one sees all campaigns again."""
+"""Seconds to measure each number: ten polls, of which one reads all campaigns again."""
 PAUSED = 1_000
 """Waits whose campaigns are no Drafts."""
 PER_PAGE = 100
@@ -30,12 +30,12 @@ def run(numbers: tuple[int, ...] = NUMBERS, at_once: int = AT_ONCE, window: floa
 
     :param numbers: how many waits, each a multiple of ten.
     :param at_once: how many that begin in the triggerer.
-    :param window: seconds to look at each.
+    :param window: seconds to measure each.
     """
     costs = {number: _cost("ours_on_worker", number, window) for number in numbers}
     note = (
         "Growth: waits that were begun on workers, as they stand when all links are pushed. The other of the requests "
-        "is one page of 100 campaigns a beat, and a beat every 9.5 to 10 s; that of CPU is the figure of the tenfold "
+        "is one page of 100 campaigns a poll, and a poll every 9.5 to 10 s; that of CPU is the figure of the tenfold "
         "smaller number."
     )
     rows: list[Row] = []
@@ -53,8 +53,8 @@ def run(numbers: tuple[int, ...] = NUMBERS, at_once: int = AT_ONCE, window: floa
     started = _cost("ours", at_once, window)
     rows += _rows(f"{at_once:,} waits begun in the triggerer", at_once, started, None, window, begun)
     paused = (
-        "Of campaigns that are no Drafts all pages of 100 are read; only Drafts, as those are that wait for a launch, "
-        "are told by what is none any longer."
+        "Of campaigns that are no Drafts all pages of 100 are read. Drafts, which wait for a launch, are known by the "
+        "list of what is none any longer."
     )
     dearest = _cost("ours_on_worker", PAUSED, window, CampaignStatus.PAUSED)
     return rows + _rows(f"{PAUSED:,} waits for Paused campaigns", PAUSED, dearest, None, window, paused)
@@ -64,7 +64,7 @@ def _rows(what: str, number: int, cost: Cost, before: float | None, window: floa
     pages = math.ceil(number / PER_PAGE)
     # An interval is shortened by up to a twentieth, by chance.
     limit = pages * 60 / (0.95 * INTERVAL)
-    # A window may catch one beat more than its length says.
+    # A window may catch one poll more than its length says.
     met = cost.requests <= limit + pages * 60 / window
     cpu = cost.cpu / number * 1e3
     falls = None if before is None else cpu < before

@@ -39,10 +39,10 @@ def run(campaigns: int = CAMPAIGNS) -> list[Row]:
         "after the other. CPU is of this process."
     )
     rows = []
-    for colour, (seconds, cpu), (other_seconds, other_cpu) in (("sync", ours, theirs), ("async", aours, atheirs)):
+    for kind, (seconds, cpu), (other_seconds, other_cpu) in (("sync", ours, theirs), ("async", aours, atheirs)):
         faster = seconds < other_seconds
-        rows.append(Row(f"{what}, {colour}", seconds, other_seconds, "s", "faster", faster, note))
-        rows.append(Row(f"{what}, {colour}: CPU", cpu, other_cpu, "s", note=note))
+        rows.append(Row(f"{what}, {kind}", seconds, other_seconds, "s", "faster", faster, note))
+        rows.append(Row(f"{what}, {kind}: CPU", cpu, other_cpu, "s", note=note))
     return rows
 
 

@@ -31,7 +31,7 @@ def run(rounds: int = ROUNDS) -> list[Row]:
 
     :param rounds: how often; the median counts.
     """
-    # As pip does with what it installs; where Python is told to write nothing, an editable package never is.
+    # As pip does with what it installs; where Python may write nothing, an editable package never is.
     compileall.compile_dir(Path(airflow_provider_instantly.__file__).parent, quiet=1)
     with tempfile.TemporaryDirectory(prefix="benchmark-imports-") as home:
         pairs = [(_added(_OURS, home), _added(_THEIRS, home)) for _ in range(rounds)]

@@ -7,7 +7,7 @@ from benchmarks.row import Row
 
 SENSORS = 1000
 WINDOW = 30.0
-"""Seconds to look at each."""
+"""Seconds to measure each."""
 TOLERANCE = 1.1
 """What two measurements of one thing differ by anyway."""
 
@@ -17,7 +17,7 @@ def run(sensors: int = SENSORS, window: float = WINDOW) -> list[Row]:
     Measure both.
 
     :param sensors: how many sensors the DAG has.
-    :param window: seconds to look at each.
+    :param window: seconds to measure each.
     """
     ours, other = (cost(kind, sensors, sensors, window) for kind in ("ours", "ours_on_worker"))
     what = f"one DAG with {sensors:,} sensors, defaults"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,15 @@ class Row:
         """The row for ``build/bench.json``."""
         return {**asdict(self), "ratio": self.ratio}
 
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        """
+        The row that `as_json` made this of.
+
+        :param document: the decoded JSON object.
+        """
+        return cls(**{key: value for key, value in document.items() if key != "ratio"})
+
 
 def at_most(name: str, ours: float, other: float, unit: str, factor: float, note: str = "") -> Row:
     """
@@ -50,9 +62,9 @@ def at_most(name: str, ours: float, other: float, unit: str, factor: float, note
     return Row(name, ours, other, unit, f"{part} of the other", ours <= other * factor, note)
 
 
-def table(rows: list[Row]) -> str:
+def table(rows: Iterable[Row]) -> str:
     """
-    The rows as a table in Markdown, with their notes below.
+    The rows as a table in Markdown.
 
     :param rows: the rows.
     """
@@ -61,8 +73,16 @@ def table(rows: list[Row]) -> str:
         met = "" if row.met is None else "yes" if row.met else "**no**"
         numbers = f"{number(row.ours)} | {number(row.other)} | {row.unit} | {number(row.ratio)}"
         lines.append(f"| {row.name} | {numbers} | {row.goal} | {met} |")
-    notes = dict.fromkeys(row.note for row in rows if row.note)
-    return "\n".join([*lines, *(["", *(f"- {note}" for note in notes)] if notes else [])])
+    return "\n".join(lines)
+
+
+def notes(rows: Iterable[Row]) -> list[str]:
+    """
+    What one has to know to read the rows, each note once.
+
+    :param rows: the rows.
+    """
+    return list(dict.fromkeys(row.note for row in rows if row.note))
 
 
 def number(value: float | None) -> str:

@@ -27,7 +27,7 @@ WINDOW = 120.0
 PACES = (3, 30)
 """Changes a second: as many as two cores could launch by themselves, and ten times as many."""
 ALLOWANCE = 3.0
-"""Seconds that a task may take to end, once the look has shown the change."""
+"""Seconds that a task may take to end, once a poll has shown the change."""
 _RANDOM = random.Random(1)  # noqa: S311 - it spreads changes over time, it guards nothing
 
 
@@ -36,7 +36,7 @@ def run(waits: int = WAITS, window: float = WINDOW) -> list[Row]:
     Measure all three, one after the other.
 
     :param waits: how many waits, a multiple of forty.
-    :param window: seconds to look at each.
+    :param window: seconds to measure each.
     """
     with endpoints() as services:
         theirs = _theirs(services, waits, window)
@@ -69,7 +69,7 @@ def run(waits: int = WAITS, window: float = WINDOW) -> list[Row]:
 def _rows_of_the_least(what: str, ours: Cost, least: Cost) -> list[Row]:
     note = (
         f"{bare.AGAINST.capitalize()}: as many that only sleep, begun and ended in the triggerer, in DAGs of the same "
-        f"size. That is what Airflow itself takes; blocked for {max(least.blocked, default=0.0):.2f} s at the most."
+        f"size. That is what Airflow itself needs; blocked for {max(least.blocked, default=0.0):.2f} s at the most."
     )
     return [
         Row(f"{what}: triggerer CPU, {bare.AGAINST}", ours.cpu, least.cpu, "s/min", note=note),
@@ -93,7 +93,7 @@ def _blocked_rows(what: str, ours: Cost, theirs: Cost) -> list[Row]:
     longest = [max(side.blocked, default=0.0) for side in (ours, theirs)]
     note = (
         f"Blocked: for {longest[0]:.2f} s at the most, theirs for {longest[1]:.2f} s. A step is all that the loop does "
-        "before it looks at its timers again, in CPU time of its thread without searches for garbage."
+        "before it checks its timers again, in CPU time of its thread without searches for garbage."
     )
     blocked, steps = f"{what}: event loop blocked > 200 ms", f"{what}: steps of the event loop > 200 ms of CPU"
     return [

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from benchmarks.endpoints import Endpoints
 
 INTERVAL = 10.0
-"""Seconds between two looks, in all measurements of waits."""
+"""Seconds between two polls, in all measurements of waits."""
 TIMEOUT = 1800.0
 LOOP_LIMIT = 0.2
 """Seconds for which the event loop may be blocked before Airflow complains."""
@@ -67,7 +67,7 @@ class Planted:
         return f"{self.kind}_{self.tasks}"
 
     def as_dag(self) -> dict[str, Any]:
-        """What the DAG file is told."""
+        """What the DAG file is given."""
         fixed = self.campaign_ids if self.kind in ("ours_fleet", "ours_mapped") else []
         common = {"dag_id": self.dag_id, "kind": self.kind, "tasks": self.tasks, "interval": INTERVAL}
         return {**common, "campaign_ids": fixed}
@@ -189,8 +189,8 @@ class Triggerer:
         # Airflow opens a log for each when it says that it starts.
         return sum(1 for _ in self.configuration.task_logs.rglob("*.trigger.*.log"))
 
-    def looked_triggers(self) -> int:
-        """How many triggers have said more than that they start, and so have looked once."""
+    def polled_triggers(self) -> int:
+        """How many triggers have said more than that they start, and so have seen a poll."""
         files = self.configuration.task_logs.rglob("*.trigger.*.log")
         return sum(1 for file in files if file.read_bytes().count(b"\n") > 1)
 
@@ -240,7 +240,7 @@ class Triggerer:
                 return
             if began > deadline:
                 raise TimeoutError(f"{self.states()}\n{self.log()[-3000:]}")
-            # To look at the logs of 10,000 waits takes long, and the machine is the triggerer's.
+            # To read the logs of 10,000 waits takes long, and the machine is the triggerer's.
             time.sleep(max(0.5, 4 * (time.monotonic() - began)))
 
     def wait_until_settled(self) -> None:

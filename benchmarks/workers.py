@@ -54,7 +54,7 @@ def run(runs: int = RUNS, wait: float = WAIT, short_wait: float = SHORT_WAIT) ->
     )
     waits = (
         f"{alone.capitalize()}: `dbt` is DbtCloudJobRunSensor(deferrable=True), `http` is HttpSensor as above, which "
-        "needs one worker per look."
+        "needs one worker for each poll."
     )
     return [
         Row(f"{launch}: worker processes", ours[0], http[0], "", "1", ours[0] == 1, note),

@@ -1,4 +1,4 @@
-"""The DAGs that are measured; which ones is told by the environment variable ``BENCHMARK_DAGS``."""
+"""The DAGs that are measured; the environment variable ``BENCHMARK_DAGS`` says which."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def ours(index: int, **more: Any) -> None:
 
 
 def ours_without_xcom(index: int) -> None:
-    """The same, for whoever only wants to know that it has ended."""
+    """The same, without a result: its end is all that counts."""
     ours(index, do_xcom_push=False)
 
 

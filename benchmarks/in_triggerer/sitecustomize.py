@@ -1,7 +1,7 @@
 """
 Python loads this by itself in the processes of a measured Airflow: it notes the long steps of triggerers' event loops.
 
-A step is all that the loop does before it looks at its timers again. It is measured in CPU time of the loop's thread
+A step is all that the loop does before it checks its timers again. It is measured in CPU time of the loop's thread
 without searches for garbage, so that neither a busy machine nor the size of Airflow itself is taken for ours.
 """
 
