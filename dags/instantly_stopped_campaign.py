@@ -1,4 +1,4 @@
-"""Runs whenever Instantly stops a campaign of the workspace, whoever launched it. Needs Airflow 3.0 or later."""
+"""Runs whenever Instantly stops a campaign of the workspace, no matter who launched it. Needs Airflow 3.0 or later."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger
 
 try:
     from airflow.sdk import Asset, AssetWatcher
-except ImportError:  # Airflow 2 cannot be told by a trigger that something happened.
+except ImportError:  # Airflow 2 has no watchers of assets.
     AssetWatcher = None
 
 POLL_INTERVAL = float(os.environ.get("INSTANTLY_STOPPED_POLL_INTERVAL", 60))

@@ -1,0 +1,165 @@
+"""Every block of code in the documents does what it shows: Python runs, JSON parses, commands exist."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import tomllib
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
+
+from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
+from airflow_provider_instantly.sandbox.__main__ import _parser
+from tests.docs.documents import DOCUMENTS, ROOT, blocks, section, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_instantly.sandbox.client import SandboxClient
+    from tests.docs.documents import Block
+
+PYTHON = blocks("python")
+COMMANDS = [
+    pytest.param(line, id=f"{block.document}: {line}")
+    for block in blocks("sh")
+    for line in block.text.replace("\\\n", " ").splitlines()
+    if line.partition("#")[0].strip()
+]
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+#: What older Airflows do not have.
+SINCE = {"AssetWatcher": ("3.0", AIRFLOW_V_3_0_PLUS), "ExceptionRetryPolicy": ("3.3", AIRFLOW_V_3_3_PLUS)}
+
+
+def _for_this_airflow(text: str) -> str:
+    """The code as the manual says to write it for Airflow 2.11: what `airflow.sdk` has is elsewhere there."""
+    for name, (version, is_there) in SINCE.items():
+        if name in text and not is_there:
+            pytest.skip(f"{name} needs Airflow {version}")
+    if AIRFLOW_V_3_0_PLUS:
+        return text
+    return text.replace("from airflow.sdk ", "from airflow.providers.common.compat.sdk ")
+
+
+def _parsed(file: Path) -> dict[str, Any]:
+    """The DAGs of a file, as Airflow's DAG processor finds them."""
+    module = "airflow.dag_processing.dagbag" if AIRFLOW_V_3_3_PLUS else "airflow.models.dagbag"
+    bag = import_module(module).DagBag(str(file), safe_mode=False)
+    assert not bag.import_errors
+    dags: dict[str, Any] = bag.dags
+    return dags
+
+
+@pytest.fixture
+def dag_folder() -> Iterator[Path]:
+    """Airflow's own, empty: what tests a DAG from its file expects the file to be there."""
+    folder = Path(os.environ["AIRFLOW_HOME"]) / "dags"
+    folder.mkdir()
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.usefixtures("airflow_database")
+@pytest.mark.parametrize("block", PYTHON, ids=lambda block: block.place)
+def test_python_runs(block: Block, sandbox: SandboxClient, dag_folder: Path) -> None:
+    file = dag_folder / "block.py"
+    file.write_text(_for_this_airflow(block.text))
+    if "with DAG(" in block.text:
+        dags = _parsed(file)
+        assert len(dags) == block.text.count("with DAG(")
+        assert all(dag.tasks for dag in dags.values())
+        if "__main__" not in block.text:
+            return
+    for campaign_id in set(_UUID.findall(block.text)):
+        sandbox.add_campaign("From the manual", id=campaign_id, script=[(0, "active")])
+    runpy.run_path(str(file), run_name="__main__")
+    if "running_sandbox" not in block.text:
+        assert sandbox.requests(), "it speaks to Instantly"
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_the_result_of_a_launch_has_the_keys_that_the_manual_shows(sandbox: SandboxClient) -> None:
+    [shown] = [json.loads(block.text) for block in blocks("json") if '"launched"' in block.text]
+    campaign_id = sandbox.add_campaign("Spring", script=[(0, "active")])
+    ti = type("TaskInstance", (), {"try_number": 1, "xcom_push": lambda *args, **kwargs: None})()
+    result = ActivateCampaignOperator(task_id="activate", campaign_id=campaign_id).execute({"ti": ti})
+    assert result.keys() == shown.keys()
+    assert (result["name"], result["status_name"]) == (shown["name"], shown["status_name"])
+
+
+@pytest.mark.parametrize("block", blocks("json"), ids=lambda block: block.place)
+def test_json_parses(block: Block) -> None:
+    json.loads(block.text)
+
+
+def test_every_block_is_of_a_kind_that_is_tested() -> None:
+    assert {block.language for block in blocks() if block.text.strip()} <= {"python", "json", "sh", "text"}
+    assert PYTHON
+    assert COMMANDS
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_exist(line: str) -> None:
+    subprocess.run([shutil.which("bash") or "bash", "-n", "-c", line], check=True)
+    words = shlex.split(line, comments=True)
+    while "=" in words[0]:
+        words = words[1:]
+    if words[0] == "make":
+        assert set(words[1:]) <= _targets()
+    elif words[1:3] == ["-m", "airflow_provider_instantly.sandbox"]:
+        _parser().parse_args(words[3:])
+    elif words[1:3] == ["-m", "benchmarks"]:
+        from benchmarks.__main__ import MORE, NAMES
+
+        assert set(words[3:]) <= {*NAMES, *MORE, "NAME"}
+    elif "pytest" in words or words[0].endswith("/python"):
+        assert all((ROOT / word).exists() for word in words if word.startswith("tests/"))
+    elif words[:2] == ["pip", "install"]:
+        _check_requirement(words[2])
+    elif words[0] == "airflow":
+        _airflow_parser().parse_args(words[1:])
+    else:
+        assert words[0] in ("export", "docker", ".ci/run"), f"no test knows the command {words[0]}"
+
+
+def _targets() -> set[str]:
+    return {"", *re.findall(r"^([a-z]+):", text_of("Makefile"), re.MULTILINE)}
+
+
+def _check_requirement(requirement: str) -> None:
+    project = tomllib.loads(text_of("pyproject.toml"))["project"]
+    name, _, extras = requirement.rstrip("]").partition("[")
+    assert name == project["name"]
+    assert set(filter(None, extras.split(","))) <= project["optional-dependencies"].keys()
+
+
+def _airflow_parser() -> Any:
+    from airflow.cli.cli_parser import get_parser
+
+    return get_parser()
+
+
+def test_architecture_names_every_module() -> None:
+    package = ROOT / "airflow_provider_instantly"
+    modules = {file.relative_to(package).with_suffix("").as_posix() for file in package.rglob("*.py")}
+    modules = {name for name in modules if not name.endswith("__init__") and not name.startswith("sandbox/")}
+    named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*)`", section(text_of("docs/architecture.md"), "The parts")))
+    assert modules - named == set()
+    assert {name for name in named if "/" in name} - modules == set()
+
+
+def test_every_document_is_reached_from_the_readme() -> None:
+    reached, seen = {ROOT / "README.md"}, set[Path]()
+    while document := next(iter(reached - seen), None):
+        seen.add(document)
+        links = re.findall(r"\]\(([\w/.]+\.md)", document.read_text("utf-8"))
+        reached |= {(document.parent / link).resolve() for link in links}
+    assert set(DOCUMENTS) <= reached

@@ -1,0 +1,172 @@
+"""The manual describes whatever a user can name: classes, parameters, methods, errors; with their true defaults."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, get_args
+
+import pytest
+
+from airflow_provider_instantly import exceptions
+from airflow_provider_instantly.api import errors
+from airflow_provider_instantly.api.campaign import CampaignStatus
+from airflow_provider_instantly.get_provider_info import CONNECTION_FORM, get_provider_info
+from airflow_provider_instantly.hooks.instantly import InstantlyHook
+from airflow_provider_instantly.sandbox.__main__ import _parser
+from airflow_provider_instantly.sandbox.client import SandboxClient
+from airflow_provider_instantly.sandbox.faults import Fault
+from airflow_provider_instantly.sandbox.settings import Settings
+from tests.docs.documents import rows, section, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MANUAL = text_of("docs/manual.md")
+SANDBOX = text_of("docs/sandbox.md")
+#: Called by Airflow alone.
+AIRFLOWS = {
+    "get_ui_field_behaviour": "the connection form below Airflow 3.2",
+    "get_connection_form_widgets": "the connection form below Airflow 3.2",
+    "sanitize_uri": "each asset with the scheme instantly",
+}
+
+
+def _is_method(member: object) -> bool:
+    """Whether a member of a class is a method, and no attribute."""
+    return inspect.isfunction(member) or isinstance(member, classmethod)
+
+
+def _modules(kind: str) -> list[str]:
+    return [module for entry in get_provider_info()[kind] for module in entry["python-modules"]]
+
+
+def _public(module: str, kind: Any = inspect.isclass) -> list[tuple[str, Any]]:
+    """What a module defines itself, without what begins with an underscore."""
+    members = inspect.getmembers(import_module(module), kind)
+    return [(name, it) for name, it in members if it.__module__ == module and not name.startswith("_")]
+
+
+#: The classes that DAGs name; each has a section of the manual with a table of its parameters.
+CLASSES = [
+    cls for kind in ("operators", "sensors", "triggers") for module in _modules(kind) for _, cls in _public(module)
+]
+ERRORS = [name for module in (exceptions, errors) for name, _ in _public(module.__name__)]
+METHODS = [name for name, method in vars(InstantlyHook).items() if not name.startswith("_") and _is_method(method)]
+
+
+def _parameters(function: Any) -> Iterator[inspect.Parameter]:
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.name != "self" and parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+            yield parameter
+
+
+def _described(cls: type) -> dict[str, tuple[str, ...]]:
+    """The rows of the class's section, by each name in their first cell."""
+    return {name: row.cells for row in rows(section(MANUAL, f"`{cls.__name__}`")) for name in row.names}
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+class TestClasses:
+    def test_every_parameter_has_a_row(self, cls: type) -> None:
+        described = _described(cls)
+        assert [p.name for p in _parameters(cls) if p.name not in described] == []
+
+    def test_the_rows_give_the_true_defaults(self, cls: type) -> None:
+        described = _described(cls)
+        for parameter in _parameters(cls):
+            cell = described[parameter.name][1]
+            if parameter.default is inspect.Parameter.empty:
+                assert cell == "", f"{parameter.name} must be given"
+            elif parameter.name != "deferrable":  # what Airflow is configured to
+                assert _shown(parameter.default) in cell, parameter.name
+
+
+def _shown(default: object) -> str:
+    """A default as the manual writes it, or a part of that."""
+    if default is None or default == ():
+        return ""
+    if isinstance(default, bool):
+        return str(default)
+    if isinstance(default, int | float):
+        return f"{default:g}"
+    if isinstance(default, str):
+        return f"`{default}`"
+    assert isinstance(default, frozenset | set | tuple)
+    numbers = sorted((int(member) for member in default), reverse=True)
+    return "ACTIVE" if numbers == [CampaignStatus.ACTIVE] else ", ".join(map(str, numbers))
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_every_error_is_described(name: str) -> None:
+    assert name in {found for row in rows(section(MANUAL, "Errors and retries")) for found in row.names}
+
+
+class TestHook:
+    @pytest.fixture
+    def described(self) -> dict[str, str]:
+        """The rows about the hook's methods, by the method's name."""
+        found = rows(section(MANUAL, "The hook"))
+        return {name.partition("(")[0]: " ".join(row.cells) for row in found for name in row.names}
+
+    @pytest.mark.parametrize("name", [name for name in METHODS if name not in AIRFLOWS])
+    def test_every_method_and_its_parameters_are_described(self, name: str, described: dict[str, str]) -> None:
+        is_twin = name.startswith("a") and hasattr(InstantlyHook, name[1:]) and name not in described
+        row = described[name[1:] if is_twin else name]
+        assert [p.name for p in _parameters(getattr(InstantlyHook, name)) if p.name not in row] == []
+
+    def test_every_parameter_is_described(self, described: dict[str, str]) -> None:
+        row = described["InstantlyHook"]
+        assert [p.name for p in _parameters(InstantlyHook) if p.name not in row] == []
+
+    def test_every_method_that_only_airflow_calls_is_one(self) -> None:
+        assert AIRFLOWS.keys() - set(METHODS) == {"sanitize_uri"}
+
+
+def test_links_and_assets_are_described() -> None:
+    names = [link.rpartition(".")[2] for link in get_provider_info()["extra-links"]]
+    names += [name for name, _ in _public("airflow_provider_instantly.assets.campaign", inspect.isfunction)]
+    assert [name for name in names if f"`{name}" not in MANUAL and name not in AIRFLOWS] == []
+
+
+def test_every_field_of_the_connection_has_a_row_with_its_default() -> None:
+    described = {name: row.cells for row in rows(section(MANUAL, "The connection")) for name in row.names}
+    for name, field in CONNECTION_FORM["conn-fields"].items():
+        assert str(field["schema"].get("default", "")) in described[name][1], name
+
+
+def test_every_status_is_named() -> None:
+    assert [status.label for status in CampaignStatus if status.label not in MANUAL] == []
+
+
+def test_errors_that_prove_nothing_say_so() -> None:
+    """The one error after which a caller must read before it repeats anything."""
+    [row] = [row for row in rows(MANUAL) if errors.AmbiguousOutcomeError.__name__ in row.names]
+    assert "read" in row.cells[1]
+
+
+class TestSandbox:
+    def test_every_method_of_its_client_has_a_row(self) -> None:
+        described = {name.partition("(")[0] for row in rows(section(SANDBOX, "In tests")) for name in row.names}
+        public = [name for name in vars(SandboxClient) if not name.startswith("_")]
+        assert [name for name in public if name not in described] == []
+
+    def test_every_option_has_a_row(self) -> None:
+        described = {name.split()[0] for row in rows(section(SANDBOX, "Command line")) for name in row.names}
+        options = [option for action in _parser()._actions for option in action.option_strings if option[:2] == "--"]
+        assert [option for option in options if option not in described and option != "--help"] == []
+
+    def test_every_kind_of_fault_has_a_row_with_its_fields(self) -> None:
+        described = {name: row.cells[1] for row in rows(section(SANDBOX, "Faults")) for name in row.names}
+        common = {"kind", "id", "path", "method", "count", "skip"}
+        for model in get_args(get_args(Fault)[0]):
+            [kind] = get_args(model.model_fields["kind"].annotation)
+            fields = {field.alias or name for name, field in model.model_fields.items()}
+            own = fields - common - {"delay", "moment"}
+            assert [name for name in own if f"`{name}`" not in described[kind]] == [], kind
+
+    def test_every_setting_has_a_row_with_its_default(self) -> None:
+        described = {name: row.cells for row in rows(section(SANDBOX, "Settings")) for name in row.names}
+        assert described.keys() >= Settings.model_fields.keys()
+        for name in ("limits_enabled", "retry_after", "cursor"):
+            assert str(Settings.model_fields[name].default).lower() in described[name][1], name
