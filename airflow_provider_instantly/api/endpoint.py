@@ -1,4 +1,4 @@
-"""Where requests go and as whom: checked once, before anything is sent, and free of surprises in a log."""
+"""Where requests go and with which credentials: checked once, before anything is sent, and safe in a log."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ DEFAULT_MAX_RETRIES = 4
 MAX_TIMEOUT = 600.0
 MAX_MAX_RETRIES = 10
 
+#: What may follow ``Bearer`` in a header (RFC 6750, 2.1). A key of API V2 is base64, which is less.
+_BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+#: What people copy along with a key from a command line or a piece of code.
+_HEADER_BEFORE_KEY = re.compile(r"[\"'`]*(authorization\b|bearer[\s:])", re.IGNORECASE)
+_QUOTES = "\"'`´‘’‚“”„«»‹›"  # noqa: RUF001 - word processors make these of straight ones
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 #: A host and a port and nothing else: no user name, and nothing behind an IPv6 address that `urlsplit` overlooks.
 _AUTHORITY = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]@:]+)(:[0-9]*)?")
@@ -122,19 +127,32 @@ def check_api_key(key: str | None) -> str:
     Return the API key as it is sent, or say what is wrong with it, without quoting it.
 
     :param key: what the connection has as its password; white space around it is dropped.
-    :raises InstantlyConfigurationError: if there is no key, or it cannot be an HTTP header's value.
+    :raises InstantlyConfigurationError: if there is no key, or it has what no key has: it was pasted with more than
+        itself, and Instantly would only answer that it is wrong.
     """
     text = (key or "").strip()
     if not text:
         raise InstantlyConfigurationError(
             "The Instantly connection has no API key. Put an API V2 key into the connection's password."
         )
-    if not _VISIBLE_ASCII.fullmatch(text):
+    if not _BEARER_TOKEN.fullmatch(text):
         raise InstantlyConfigurationError(
-            "The API key of the Instantly connection has a space, a line break or a character that no key has. "
-            "Copy the API V2 key again into the connection's password."
+            f"The API key of the Instantly connection {_what_no_key_has(text)}. Nothing was sent. "
+            "Copy the API V2 key again into the connection's password, the key alone: letters, digits, + and /, "
+            "mostly with == at its end."
         )
     return text
+
+
+def _what_no_key_has(text: str) -> str:
+    """Why it is no key, without a character of it."""
+    if _HEADER_BEFORE_KEY.match(text):
+        return "begins with a header's name or the word Bearer, which is sent by itself"
+    if text[0] in _QUOTES or text[-1] in _QUOTES:
+        return "stands in quotes"
+    if any(char.isspace() for char in text):
+        return "has a space or a line break in it"
+    return "has a character that no key has"
 
 
 def check_workspace_id(value: object) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -246,6 +247,49 @@ class TestApiKey:
             check_api_key(f"{KEY[:20]}{bad}{KEY[20:]}")
         assert KEY[:20] not in str(caught.value)
         assert KEY[20:] not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("pasted", "says"),
+        [
+            ('"{}"', "stands in quotes"),
+            ("'{}'", "stands in quotes"),
+            ("`{}`", "stands in quotes"),
+            ("\u201c{}\u201d", "stands in quotes"),
+            (' "{}"\n', "stands in quotes"),
+            ('{}"', "stands in quotes"),
+            ("Bearer {}", "begins with a header's name or the word Bearer"),
+            ("bearer\t{}", "begins with a header's name or the word Bearer"),
+            ("BEARER\n{}", "begins with a header's name or the word Bearer"),
+            ("Bearer:{}", "begins with a header's name or the word Bearer"),
+            ('"Bearer {}"', "begins with a header's name or the word Bearer"),
+            ("Authorization: Bearer {}", "begins with a header's name or the word Bearer"),
+            ("{}\n{}", "has a space or a line break in it"),
+            ("{} # production", "has a space or a line break in it"),
+            ("my key\u00a0{}", "has a space or a line break in it"),
+            ("INSTANTLY_API_KEY={}", "has a character that no key has"),
+            ("<{}>", "has a character that no key has"),
+            ("{},", "has a character that no key has"),
+            ("\ufeff{}", "has a character that no key has"),
+            ("{}%3D%3D", "has a character that no key has"),
+        ],
+    )
+    def test_a_key_that_was_pasted_with_more_than_itself(self, pasted: str, says: str) -> None:
+        with pytest.raises(InstantlyConfigurationError, match="Nothing was sent") as caught:
+            check_api_key(pasted.replace("{}", KEY))
+        assert str(caught.value).startswith(f"The API key of the Instantly connection {says}")
+        assert "Copy the API V2 key again into the connection's password" in str(caught.value)
+        assert KEY.rstrip("=") not in str(caught.value)
+
+    @pytest.mark.parametrize("key", [KEY, KEY.rstrip("="), "a", "A-Za_z0.9~+/", "bearerof==", "x" * 2000])
+    def test_what_may_be_a_key_is_left_to_instantly(self, key: str) -> None:
+        assert check_api_key(key) == key
+
+    @unhurried
+    @given(pair=st.binary(min_size=1))
+    def test_whatever_is_base64_may_be_a_key(self, pair: bytes) -> None:
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            key = encode(pair).decode()
+            assert check_api_key(key) == key
 
     @unhurried
     @given(key=st.text(max_size=50))
