@@ -6,13 +6,31 @@ Each error is one sentence that names the parameter and what it accepts.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Sequence, Set
+import ast
+import re
+from collections.abc import Collection, Sequence, Set, ValuesView
 from datetime import timedelta
-from typing import Any, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeGuard
+from uuid import UUID
 
 from airflow_provider_instantly.api.campaign import CampaignStatus, check_campaign_id
 from airflow_provider_instantly.api.redaction import safe_text
+
+if TYPE_CHECKING:
+
+    class Resolvable(Protocol):
+        """What Airflow makes a value of when the task runs: an `XComArg`, or a parameter of the DAG."""
+
+        def resolve(self, context: Any) -> Any:
+            """The value."""
+
+    #: One campaign: a UUID as text or as an object, a template, or an XCom.
+    CampaignId: TypeAlias = str | UUID | Resolvable
+    #: One or more; rows of a database are one level of collections more.
+    CampaignIds: TypeAlias = CampaignId | Collection[CampaignId | Collection[CampaignId]]
+
+#: The name of a class in what Python shows of a value: ``UUID('…')``, ``frozenset({…})``, ``dict_keys([…])``.
+_CLASS_NAME: Final = re.compile(r"(?<![\w.])[A-Za-z_][\w.]*+(?=\()")
 
 #: Asking more often than this tells nothing new and uses up the rate limit that all tasks share.
 MIN_POLL_INTERVAL: Final = 0.1
@@ -117,9 +135,11 @@ def connection_id(name: str, value: object) -> str:
     Return the id of an Airflow connection.
 
     :param name: the parameter's name.
-    :param value: a text that is not blank.
+    :param value: a text that is not blank; or an integer, which native rendering makes of digits.
     :raises ValueError: if it is anything else.
     """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{name} must be the id of an Airflow connection, not {_shown(value)}.")
     return value
@@ -130,22 +150,40 @@ def check_campaign_ids_early(name: str, value: object, *, many: bool) -> None:
     Refuse, while the DAG is parsed, what can be no campaign id whatever the templates render to.
 
     :param name: the parameter's name.
-    :param value: an id, a template, an XCom, or a collection of ids and templates.
+    :param value: an id, a template, an XCom, or a collection of them or of collections of them.
     :param many: whether a collection is accepted.
     :raises ValueError: if no run could use it.
     """
-    if isinstance(value, str):
-        if not _is_template(value):
-            campaign_ids(name, value, many=many)
-    elif is_collection(value):
-        if not many:
-            raise ValueError(f"{name} must be one campaign; map the task to launch several.")
-        if not value:
-            raise ValueError(f"{name} must name at least one campaign.")
-        for entry in value:
-            check_campaign_ids_early(name, entry, many=False)
+    if not is_collection(value):
+        _check_campaign_id_early(name, value, many=many)
+        return
+    if not many:
+        raise ValueError(f"{name} must be one campaign; map the task to launch several.")
+    entries = _flattened(list(value))
+    if not entries:
+        raise ValueError(f"{name} must name at least one campaign.")
+    for entry in entries:
+        _check_campaign_id_early(name, entry, many=False)
+
+
+def _check_campaign_id_early(name: str, value: object, *, many: bool) -> None:
+    if isinstance(value, str) and _is_template(value):
+        return
+    if isinstance(value, str | UUID):
+        campaign_ids(name, value, many=many)
     elif not hasattr(value, "resolve"):
         raise ValueError(f"{name} must be the UUID of a campaign or a template, not {_shown(value)}.")
+
+
+def plain_campaign_ids(value: Any) -> Any:
+    """
+    Return what an author passed as Airflow can store it: UUIDs as texts, collections as lists in a lasting order.
+
+    :param value: an id, a template, an XCom, or a collection of them.
+    """
+    if isinstance(value, UUID):
+        return str(value)
+    return [plain_campaign_ids(entry) for entry in listed(value)] if is_collection(value) else value
 
 
 def campaign_ids(name: str, value: object, *, many: bool) -> list[str]:
@@ -153,11 +191,12 @@ def campaign_ids(name: str, value: object, *, many: bool) -> list[str]:
     Return the campaigns of a rendered parameter, each once, in lower case, in their order.
 
     :param name: the parameter's name.
-    :param value: an id; a collection of ids; or the text of a list, which is what a template makes of one.
+    :param value: an id, as text or as a ``uuid.UUID``; a collection of ids, or of collections of them, such as the rows
+        of a database; or the text of a collection, which is what a template makes of one.
     :param many: whether several are accepted.
     :raises ValueError: if an entry is no UUID, or there is none.
     """
-    entries = listed(value) if many else [value]
+    entries = _flattened(listed(value)) if many else [value]
     if not entries:
         raise ValueError(f"{name} names no campaign; nothing was requested from Instantly.")
     if len(entries) > MAX_CAMPAIGNS:
@@ -167,11 +206,11 @@ def campaign_ids(name: str, value: object, *, many: bool) -> list[str]:
 
 def is_collection(value: object) -> TypeGuard[Collection[Any]]:
     """
-    Whether it is several: what Airflow makes of a mapped task's XComs is a sequence, but no list.
+    Whether it is several. What Airflow makes of a mapped task's XComs is a sequence, but no list.
 
     :param value: a parameter.
     """
-    return isinstance(value, Sequence | Set) and not isinstance(value, str | bytes)
+    return isinstance(value, Sequence | Set | ValuesView) and not isinstance(value, str | bytes)
 
 
 def listed(value: object) -> list[Any]:
@@ -180,16 +219,26 @@ def listed(value: object) -> list[Any]:
 
     :param value: a parameter.
     """
-    if is_collection(value):
-        return sorted(value, key=str) if isinstance(value, Set) else list(value)
-    text = value.strip() if isinstance(value, str) else ""
-    if not text.startswith("["):
+    entries = _shown_by_python(value) if isinstance(value, str) else value
+    if not is_collection(entries):
         return [value]
+    return sorted(entries, key=str) if isinstance(entries, Set) else list(entries)
+
+
+def _flattened(entries: list[Any]) -> list[Any]:
+    """The entries, and those of each collection among them: one level, as rows of a database have it."""
+    return [entry for group in entries for entry in listed(group)]
+
+
+def _shown_by_python(text: str) -> object:
+    """What a text is the ``repr`` of, as far as a collection of texts or of UUIDs goes; None if it is of none."""
+    bare = _CLASS_NAME.sub("", text.strip())
+    if not bare.startswith(("[", "(", "{")) or "\\" in bare:
+        return None
     try:
-        entries = json.loads(text.replace("'", '"'))
-    except (ValueError, RecursionError):
-        return [value]
-    return entries if isinstance(entries, list) else [value]
+        return ast.literal_eval(bare)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
 
 
 def _is_template(text: str) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeGuard
+from uuid import UUID
 
 from airflow_provider_instantly.api.redaction import safe_text, storable_text
 
@@ -113,11 +114,11 @@ def check_campaign_id(value: object, name: str = "campaign_id") -> str:
     """
     Return the campaign's id in lower case, or say what is wrong with it.
 
-    :param value: what the user gave.
+    :param value: what the user gave: a text, or a ``uuid.UUID``, as drivers of databases return.
     :param name: the parameter to name in the error.
     :raises ValueError: if it is not the UUID of a campaign; nothing was requested then.
     """
-    text = value.strip() if isinstance(value, str) else value
+    text = str(value) if isinstance(value, UUID) else value.strip() if isinstance(value, str) else value
     if not is_campaign_id(text):
         raise ValueError(
             f"{name} must be the UUID of a campaign, such as 019e18e2-a521-7bb9-9dd6-45f1bc69dcd0, "

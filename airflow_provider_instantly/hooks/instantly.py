@@ -65,7 +65,8 @@ class InstantlyHook(BaseHook):
 
     def __init__(self, instantly_conn_id: str = default_conn_name, *, max_retries: int | None = None) -> None:
         super().__init__()
-        self.instantly_conn_id = instantly_conn_id
+        # A template of digits is an integer after native rendering.
+        self.instantly_conn_id = str(instantly_conn_id) if isinstance(instantly_conn_id, int) else instantly_conn_id
         self.max_retries = max_retries
         self._sync: SyncTransport | None = None
         self._async: AsyncTransport | None = None

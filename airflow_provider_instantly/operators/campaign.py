@@ -49,7 +49,7 @@ class ActivateCampaignOperator(BaseOperator):
     It returns a dict: ``id``, ``name``, ``status``, ``status_name``, ``launched`` (whether this run did it), ``url``,
     and ``next_sending_window`` (``opens`` and ``closes`` in ISO 8601, or None).
 
-    :param campaign_id: the UUID of the campaign. (templated)
+    :param campaign_id: the UUID of the campaign, as text or as a ``uuid.UUID``; a template, an XCom. (templated)
     :param instantly_conn_id: the id of the Airflow connection. (templated)
     :param wait_for_active: whether to wait, after the launch, until the campaign is seen Active.
     :param deferrable: whether that wait takes place in the triggerer.
@@ -76,7 +76,7 @@ class ActivateCampaignOperator(BaseOperator):
     def __init__(
         self,
         *,
-        campaign_id: str,
+        campaign_id: validation.CampaignId,
         instantly_conn_id: str = "instantly_default",
         wait_for_active: bool = False,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -91,7 +91,7 @@ class ActivateCampaignOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         validation.check_campaign_ids_early("campaign_id", campaign_id, many=False)
-        self.campaign_id = campaign_id
+        self.campaign_id = validation.plain_campaign_ids(campaign_id)
         self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
         self.wait_for_active = validation.flag("wait_for_active", wait_for_active)
         self.deferrable = validation.flag("deferrable", deferrable)

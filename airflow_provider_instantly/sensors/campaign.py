@@ -59,7 +59,8 @@ class CampaignStatusSensor(BaseSensorOperator):
     there is something to remember: a target that has to hold, an answer that did not come; and for pauses below 10 s,
     after which Airflow could take the task for lost.
 
-    :param campaign_id: the UUID of a campaign, or several: a list, a template, an XCom. (templated)
+    :param campaign_id: the UUID of a campaign, as text or as a ``uuid.UUID``, or several: a list, rows of a database, a
+        template, an XCom. (templated)
     :param target_statuses: the statuses to wait for, `CampaignStatus` members or their numbers.
     :param failed_statuses: the statuses in which to fail. A status in both is a target.
     :param stable_for: seconds, or a ``timedelta``, for which the target must be seen to hold. Instantly finds an
@@ -89,7 +90,7 @@ class CampaignStatusSensor(BaseSensorOperator):
     def __init__(
         self,
         *,
-        campaign_id: str | Collection[str],
+        campaign_id: validation.CampaignIds,
         target_statuses: Collection[int] = (CampaignStatus.ACTIVE,),
         failed_statuses: Collection[int] = STOPPED_STATUSES,
         stable_for: float | timedelta | None = None,
@@ -109,7 +110,7 @@ class CampaignStatusSensor(BaseSensorOperator):
                 "exponential_backoff is not for CampaignStatusSensor: it looks every poke_interval, and pauses longer "
                 "by itself after errors."
             )
-        self.campaign_id = campaign_id
+        self.campaign_id = validation.plain_campaign_ids(campaign_id)
         self.target_statuses = validation.statuses("target_statuses", target_statuses)
         self.failed_statuses = validation.statuses("failed_statuses", failed_statuses, may_be_empty=True)
         self.stable_for = validation.hold("stable_for", stable_for, timeout=self.timeout)
@@ -173,9 +174,7 @@ class CampaignStatusSensor(BaseSensorOperator):
         return StartTriggerArgs(
             trigger_cls="airflow_provider_instantly.triggers.campaign.CampaignStatusTrigger",
             trigger_kwargs={
-                "campaign_id": self.campaign_id
-                if isinstance(self.campaign_id, str)
-                else validation.listed(self.campaign_id),
+                "campaign_id": self.campaign_id,
                 "instantly_conn_id": self.instantly_conn_id,
                 **self._goal(deadline=None).as_json(),
                 "end_from_trigger": self._ends_in_triggerer(),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import PurePath
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2.nativetypes import NativeEnvironment
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.campaign import CampaignStatus
@@ -145,10 +148,18 @@ class TestConnectionId:
     def test_accepted(self, value: str) -> None:
         assert validation.connection_id("instantly_conn_id", value) == value
 
-    @pytest.mark.parametrize("value", [None, "", "  ", 7, True, ["x"], b"x"], ids=repr)
+    @pytest.mark.parametrize(("value", "meant"), [(7, "7"), (0, "0"), (2**70, str(2**70))])
+    def test_digits_are_a_text_again_after_native_rendering(self, value: int, meant: str) -> None:
+        assert validation.connection_id("instantly_conn_id", value) == meant
+
+    @pytest.mark.parametrize("value", [None, "", "  ", 7.5, True, ["x"], b"x"], ids=repr)
     def test_refused(self, value: Any) -> None:
         with pytest.raises(ValueError, match=r"^instantly_conn_id must be the id of an Airflow connection, not "):
             validation.connection_id("instantly_conn_id", value)
+
+
+class DriversUUID(UUID):
+    """Some drivers of databases return a class of their own, such as asyncpg's."""
 
 
 class LazySequence(Sequence[Any]):
@@ -170,9 +181,9 @@ class LazySequence(Sequence[Any]):
 class TestCampaignIds:
     """At run time, when templates and XComs have become values."""
 
-    @pytest.mark.parametrize("value", [ONE, ONE.upper(), f" {ONE}\n"])
+    @pytest.mark.parametrize("value", [ONE, ONE.upper(), f" {ONE}\n", UUID(ONE), DriversUUID(ONE)])
     @pytest.mark.parametrize("many", [False, True])
-    def test_one(self, value: str, many: bool) -> None:
+    def test_one(self, value: object, many: bool) -> None:
         assert validation.campaign_ids("campaign_id", value, many=many) == [ONE]
 
     @pytest.mark.parametrize(
@@ -188,6 +199,20 @@ class TestCampaignIds:
             f'["{ONE}", "{TWO}"]',
             f"['{ONE}', '{TWO}']",
             f" [ '{ONE}' , '{TWO}' ] ",
+            f"('{ONE}', '{TWO}')",
+            f"{{'{TWO}', '{ONE}'}}",
+            f"frozenset({{'{TWO}', '{ONE}'}})",
+            f"dict_keys(['{ONE}', '{TWO}'])",
+            f"[UUID('{ONE}'), UUID('{TWO}')]",
+            f"[asyncpg.pgproto.pgproto.UUID('{ONE}'), '{TWO}']",
+            f"[('{ONE}',), (UUID('{TWO}'),)]",
+            [UUID(ONE), TWO],
+            {UUID(TWO), UUID(ONE)},
+            {1: ONE, 2: TWO}.values(),
+            [(ONE,), (UUID(TWO),)],
+            [[ONE, TWO], [ONE]],
+            LazySequence([ONE], [TWO]),
+            [f"['{ONE}', '{TWO}']", []],
         ],
         ids=lambda value: type(value).__name__,
     )
@@ -197,7 +222,7 @@ class TestCampaignIds:
     def test_their_order_is_kept(self) -> None:
         assert validation.campaign_ids("campaign_id", [TWO, ONE], many=True) == [TWO, ONE]
 
-    @pytest.mark.parametrize("value", [[], (), set(), "[]", LazySequence()], ids=repr)
+    @pytest.mark.parametrize("value", [[], (), set(), "[]", "()", [[], ()], LazySequence()], ids=repr)
     def test_none_of_them(self, value: Any) -> None:
         with pytest.raises(ValueError, match=r"^campaign_id names no campaign; nothing was requested"):
             validation.campaign_ids("campaign_id", value, many=True)
@@ -217,12 +242,23 @@ class TestCampaignIds:
             ONE.encode(),
             [ONE, None],
             [ONE, ""],
-            [[ONE]],
+            [[[ONE]]],
+            [{"id": ONE}],
+            f"[[['{ONE}']]]",
+            f"['{ONE}', ",
+            f"'{ONE}'",
+            f"('{ONE}')",
+            f"{{'id': '{ONE}'}}",
+            f"open('{ONE}')",
             "[",
             "[1]",
             '{"id": 1}',
             f"[{ONE}]",
             "[" * 100_000,
+            "(" * 100_000,
+            f"[{'-' * 100_000}1]",
+            f"[{'1+' * 100_000}1]",
+            "a" * 1_000_000,
             ...,
             range(3),
             "{{ params.campaign_id }}",
@@ -245,6 +281,69 @@ class TestCampaignIds:
             validation.campaign_ids("campaign_id", many, many=True)
 
 
+@st.composite
+def ids_in_some_shape(draw: st.DrawFn) -> tuple[Any, list[str]]:
+    """Ids in the forms and shapes in which XComs, templates and rows of databases have them, and the ids as texts."""
+    groups = draw(st.lists(st.lists(st.uuids(), min_size=1, max_size=4), min_size=1, max_size=4))
+    forms: list[Callable[[UUID], object]] = [str, lambda uuid: str(uuid).upper(), lambda uuid: uuid]
+    shapes: list[Callable[[Any], Any]] = [list, tuple, lambda entries: LazySequence(*entries)]
+    outer, inner = draw(st.sampled_from(shapes)), st.sampled_from(shapes[:2])
+    rows = [draw(inner)(draw(st.sampled_from(forms))(uuid) for uuid in group) for group in groups]
+    is_flat = draw(st.booleans())
+    value = outer([entry for row in rows for entry in row] if is_flat else rows)
+    return value, list(dict.fromkeys(str(uuid) for group in groups for uuid in group))
+
+
+def natively(template: str, **values: Any) -> Any:
+    """What a template becomes in a DAG with ``render_template_as_native_obj=True``."""
+    return NativeEnvironment().from_string(template).render(values)
+
+
+class TestWhateverShape:
+    @unhurried
+    @given(shaped=ids_in_some_shape())
+    def test_as_values_and_as_templates(self, shaped: tuple[Any, list[str]]) -> None:
+        value, ids = shaped
+        rendered = [str(value), natively("{{ value }}", value=value), natively("{{ text }}", text=str(value))]
+        for each in (value, *rendered, f" {value}\n"):
+            assert validation.campaign_ids("campaign_id", each, many=True) == ids
+
+    @unhurried
+    @given(uuids=st.sets(st.uuids(), min_size=1, max_size=5), form=st.sampled_from([str, UUID, DriversUUID]))
+    def test_sets_have_one_order(self, uuids: set[UUID], form: Callable[[str], Any]) -> None:
+        value = {form(str(uuid)) for uuid in uuids}
+        for each in (value, frozenset(value), str(value), str(frozenset(value)), natively("{{ v }}", v=value)):
+            assert validation.campaign_ids("campaign_id", each, many=True) == sorted(map(str, uuids))
+
+    @unhurried
+    @given(uuid=st.uuids())
+    def test_native_rendering_leaves_an_id_alone(self, uuid: UUID) -> None:
+        for value in (uuid, str(uuid)):
+            for many in (False, True):
+                assert validation.campaign_ids("id", natively("{{ v }}", v=value), many=many) == [str(uuid)]
+
+    @unhurried
+    @given(shaped=ids_in_some_shape())
+    def test_what_is_stored_of_an_author_s_value_is_plain(self, shaped: tuple[Any, list[str]]) -> None:
+        value, ids = shaped
+        plain = validation.plain_campaign_ids(value)
+        assert json.loads(json.dumps(plain)) == plain
+        assert validation.campaign_ids("campaign_id", plain, many=True) == ids
+
+    @unhurried
+    @given(text=st.text() | st.text("[](){}'\", -1aU\n\\").map("[{}".format))
+    def test_any_text_is_ids_or_is_refused(self, text: str) -> None:
+        with pytest.raises(ValueError, match=r"^name (must be the UUID of a campaign|names no campaign)"):
+            validation.campaign_ids("name", text, many=True)
+
+    def test_a_template_and_an_xcom_are_stored_as_they_are(self) -> None:
+        xcom = Resolvable()
+        assert validation.plain_campaign_ids("{{ params.ids }}") == "{{ params.ids }}"
+        assert validation.plain_campaign_ids(xcom) is xcom
+        assert validation.plain_campaign_ids(("{{ x }}", xcom, [UUID(ONE)])) == ["{{ x }}", xcom, [ONE]]
+        assert validation.plain_campaign_ids(UUID(ONE)) == ONE
+
+
 class Resolvable:
     """As much of an XCom as can be seen while a DAG is parsed."""
 
@@ -260,7 +359,7 @@ class TestEarly:
 
     @pytest.mark.parametrize(
         "value",
-        [ONE, ONE.upper(), "{{ params.campaign_id }}", "{% if x %}a{% endif %}", " {{ ds }} ", Resolvable()],
+        [ONE, ONE.upper(), UUID(ONE), "{{ params.campaign_id }}", "{% if x %}a{% endif %}", " {{ ds }} ", Resolvable()],
         ids=repr,
     )
     @pytest.mark.parametrize("many", [False, True])
@@ -276,6 +375,9 @@ class TestEarly:
             f"['{ONE}']",
             LazySequence(ONE),
             {ONE: 1}.keys(),
+            [UUID(ONE)],
+            [[ONE], (UUID(TWO),), "{{ params.campaign_ids }}", Resolvable()],
+            [["{{ params.campaign_id }}", Resolvable()]],
         ],
         ids=repr,
     )
@@ -305,7 +407,9 @@ class TestEarly:
             [None],
             [7],
             [ONE, "x"],
-            [[ONE]],
+            [[[ONE]]],
+            [[]],
+            [ONE, [7]],
             PurePath("x"),
         ],
         ids=repr,

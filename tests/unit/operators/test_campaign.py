@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import re
 import runpy
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSensorTimeout
 
 from airflow_provider_instantly.api.errors import (
     CampaignNotFoundError,
@@ -53,7 +55,7 @@ either_wait = pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS.keys())
 pytestmark = pytest.mark.usefixtures("short_pauses", "frequent_looks")
 
 
-def operator(campaign_id: str, **given: Any) -> ActivateCampaignOperator:
+def operator(campaign_id: Any, **given: Any) -> ActivateCampaignOperator:
     return ActivateCampaignOperator(
         **{"task_id": "activate", "campaign_id": campaign_id, "poll_interval": 0.03, "timeout": 10, **given}
     )
@@ -346,6 +348,25 @@ def test_a_template_is_rendered(sandbox: SandboxClient, run_task: Any) -> None:
     task.render_template_fields({"params": {"id": f" {campaign_id.upper()}\n"}})
 
     assert run_task(task).value["id"] == campaign_id
+
+
+@pytest.mark.parametrize("is_native", [False, True], ids=["rendered to text", "rendered natively"])
+def test_a_uuid_of_a_database_and_digits_as_a_connection_are_rendered(
+    sandbox: SandboxClient, run_task: Any, monkeypatch: pytest.MonkeyPatch, is_native: bool
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_7", sandbox.airflow_connection)
+    campaign_id = sandbox.add_campaign(NAME)
+    with DAG("a_dag", schedule=None, start_date=datetime(2026, 1, 1), render_template_as_native_obj=is_native):
+        task = operator("{{ params.id }}", instantly_conn_id="{{ params.conn }}")
+    task.render_template_fields({"params": {"id": UUID(campaign_id), "conn": "7"}})
+
+    assert run_task(task).value["id"] == campaign_id
+
+
+@pytest.mark.parametrize("wait", [{}, *({"wait_for_active": True, **how} for how in WAITS.values())], ids=str)
+def test_a_uuid_of_an_author_is_taken(sandbox: SandboxClient, run_task: Any, wait: dict[str, Any]) -> None:
+    campaign_id = sandbox.add_campaign(NAME, script=[(0.1, "active")])
+    assert run_task(operator(UUID(campaign_id), **wait)).value["id"] == campaign_id
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 from airflow.providers.common.compat.sdk import (
+    DAG,
     AirflowSensorTimeout,
     AirflowSkipException,
     AirflowTaskTimeout,
@@ -570,6 +572,36 @@ def test_a_template_is_rendered_to_one_campaign_or_to_several(sandbox: SandboxCl
         task.render_template_fields({"params": {"ids": ids}})
         run = run_task(task)
         assert len(run.value.get("campaigns", [run.value])) == expected
+
+
+@every_mode
+@pytest.mark.parametrize("is_native", [False, True], ids=["rendered to text", "rendered natively"])
+def test_what_comes_from_databases_and_xcoms_is_rendered(
+    sandbox: SandboxClient, run_task: Any, monkeypatch: pytest.MonkeyPatch, mode: dict[str, Any], is_native: bool
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_7", sandbox.airflow_connection)
+    ids = sandbox.add_campaigns(2, NAME, script=[(0.1, "active")], running=True)
+    rows = [(UUID(campaign_id),) for campaign_id in ids]
+    xcoms = [rows, tuple(ids), set(map(UUID, ids)), [ids[:1], ids[1:]], {1: ids[0], 2: UUID(ids[1])}.values()]
+
+    for xcom in xcoms:
+        with DAG("a_dag", schedule=None, start_date=datetime(2026, 1, 1), render_template_as_native_obj=is_native):
+            task = sensor("{{ params.ids }}", instantly_conn_id="{{ params.conn }}", **mode)
+        task.render_template_fields({"params": {"ids": xcom, "conn": "7"}})
+        assert isinstance(task.instantly_conn_id, int) == is_native
+        run = run_task(task)
+        assert run.error is None
+        assert {c["campaign_id"] for c in run.value["campaigns"]} == set(ids)
+
+
+@every_mode
+def test_uuids_of_an_author_are_taken(sandbox: SandboxClient, run_task: Any, mode: dict[str, Any]) -> None:
+    ids = sandbox.add_campaigns(2, NAME, script=[(0.1, "active")], running=True)
+
+    run = run_task(sensor([UUID(ids[0]), (UUID(ids[1]),)], **mode))
+
+    assert [c["campaign_id"] for c in run.value["campaigns"]] == ids
+    assert run_task(sensor(UUID(ids[0]), **mode)).value["campaign_id"] == ids[0]
 
 
 # The worker is given back, or kept
