@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_instantly import __version__
 from airflow_provider_instantly.api import protocol
-from airflow_provider_instantly.api.beat import Beat
+from airflow_provider_instantly.api.bulk import read_many
 from airflow_provider_instantly.api.campaign import Campaign, SendingStatus, check_campaign_id
 from airflow_provider_instantly.api.driver import adrive, drive
 from airflow_provider_instantly.api.endpoint import (
@@ -70,7 +70,6 @@ class InstantlyHook(BaseHook):
         self.max_retries = max_retries
         self._sync: SyncTransport | None = None
         self._async: AsyncTransport | None = None
-        self._beat = Beat()
 
     # The connection
 
@@ -278,20 +277,19 @@ class InstantlyHook(BaseHook):
 
     def read_campaigns(self, campaign_ids: Iterable[str]) -> Mapping[str, Campaign | InstantlyError]:
         """
-        Look at many campaigns once, with as few requests as it takes: a page of the list shows 100.
+        Read many campaigns, with few requests: a page of the list shows 100, and what it does not show is asked for.
 
-        Called again, it asks for what changed where that is cheaper. What is still a Draft then comes without its name,
-        and one that was deleted is missed at the tenth call at the latest.
+        It remembers nothing between two calls.
 
         :param campaign_ids: their UUIDs.
         :return: for each id, in lower case, the campaign without its document, or the error that stood in its place.
         :raises ValueError: if an id is no UUID.
         """
-        return self.drive(self._beat.read([check_campaign_id(campaign_id) for campaign_id in campaign_ids]))
+        return self.drive(read_many([check_campaign_id(campaign_id) for campaign_id in campaign_ids]))
 
     async def aread_campaigns(self, campaign_ids: Iterable[str]) -> Mapping[str, Campaign | InstantlyError]:
         """Async twin of `read_campaigns`."""
-        return await self.adrive(self._beat.read([check_campaign_id(campaign_id) for campaign_id in campaign_ids]))
+        return await self.adrive(read_many([check_campaign_id(campaign_id) for campaign_id in campaign_ids]))
 
     # The conversations that all calls are
 

@@ -25,6 +25,7 @@ from airflow_provider_instantly.waits.placement import (
     execution_deadline,
     why_not_end_in_triggerer,
 )
+from airflow_provider_instantly.waits.reader import Reader
 from airflow_provider_instantly.waits.worker import poll, wait_on_worker
 
 if TYPE_CHECKING:
@@ -207,19 +208,20 @@ class ActivateCampaignOperator(BaseOperator):
         goal = self._goal(deadline=now + self.timeout)
         wait = Wait([campaign.id], goal, now=now)
         # The wait decides about pauses after errors, so the hook makes one attempt a poll.
+        reader = Reader()
         with InstantlyHook(self.instantly_conn_id, max_retries=0) as hook:
             if launched.was_seen:
                 decision = wait.advance({campaign.id: campaign}, now=now)
                 write(self.log, info=decision.info, warnings=decision.warnings)
             else:
-                decision = poll(hook, wait, clock, self.log)
+                decision = poll(hook, reader, wait, clock, self.log)
             if decision.delay is None:
                 return wait.result()
             if self.deferrable:
                 goal = replace(goal, execution_deadline=execution_deadline(self, began))
                 self._defer(campaign.id, goal, summary, now)
             time.sleep(decision.delay)
-            return wait_on_worker(hook, wait, clock, self.log)
+            return wait_on_worker(hook, reader, wait, clock, self.log)
 
     def _defer(self, campaign_id: str, goal: Goal, summary: dict[str, Any], now: float) -> None:
         from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger

@@ -36,6 +36,7 @@ from airflow_provider_instantly.waits.placement import (
     why_not_end_in_triggerer,
     why_not_start_in_triggerer,
 )
+from airflow_provider_instantly.waits.reader import Reader
 from airflow_provider_instantly.waits.worker import poll
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class CampaignStatusSensor(BaseSensorOperator):
         clock = steady_clock()
         wait = Wait(self._campaign_ids(), self._goal(deadline=None), now=clock())
         with self._hook() as hook:
-            if poll(hook, wait, clock, self.log).delay is not None:
+            if poll(hook, Reader(), wait, clock, self.log).delay is not None:
                 return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._conclude(context, wait.result()))
 
@@ -222,7 +223,8 @@ class CampaignStatusSensor(BaseSensorOperator):
             if len(campaign_ids) == 1:
                 with contextlib.suppress(InstantlyError):
                     CampaignLink.persist(context, hook.campaign_page(campaign_ids[0]))
-            while (delay := poll(hook, wait, clock, self.log).delay) is not None:
+            reader = Reader()
+            while (delay := poll(hook, reader, wait, clock, self.log).delay) is not None:
                 if self.deferrable:
                     self._say_why_on_worker()
                     limited = replace(goal, execution_deadline=execution_deadline(self, began))

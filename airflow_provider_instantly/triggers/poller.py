@@ -20,6 +20,7 @@ from airflow_provider_instantly.api.errors import InstantlyAuthenticationError, 
 from airflow_provider_instantly.api.retry import pause_before_retry
 from airflow_provider_instantly.clock import jitter, steady_clock
 from airflow_provider_instantly.triggers.shared_hook import shared_hook
+from airflow_provider_instantly.waits.reader import Reader
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
@@ -153,6 +154,7 @@ class Poller:
         self._resume_at = 0.0
         self._reports_resume_at = 0.0
         self._is_looking = False
+        self._reader = Reader()
 
     @classmethod
     def shared(cls, conn_id: str, tag_ids: Iterable[str] = ()) -> Poller:
@@ -309,7 +311,7 @@ class Poller:
             # It would be the same with each, and asking would make it worse.
             seen.update(dict.fromkeys(wanted, error))
         elif wanted:
-            seen.update(await hook.aread_campaigns(sorted(wanted)))
+            seen.update(await hook.adrive(self._reader.read(sorted(wanted))))
         return seen, error
 
     def _pause_after(self, snapshot: Snapshot) -> None:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 #: Seconds between two lines in the log while nothing changes. In the triggerer there may be more: see the poller.
 REPORT_INTERVAL: Final = 300.0
+#: Seconds that a wait's last poll may take, which begins when its time is up.
+LAST_POLL: Final = 5.0
+#: Seconds by which a poll may begin too early for that, since moments are rounded.
+_ROUNDING: Final = 0.001
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Decision:
     """
     What a waiter does next.
 
-    :param delay: seconds until the next look; None means that the wait is over.
+    :param delay: seconds until the next poll; None means that the wait is over.
     :param info: lines for the log, in order.
     :param warnings: lines for the log that are warnings.
     """
@@ -44,7 +48,7 @@ class Decision:
 
 @dataclass(slots=True)
 class _CampaignWait:
-    """What is remembered of one campaign between two looks; there may be thousands."""
+    """What is remembered of one campaign between two polls; there may be thousands."""
 
     campaign_id: str
     verdict: Verdict = Verdict.WAITING
@@ -113,12 +117,21 @@ class Wait:
         decided = len(self.pending) < len(self._waits)
         return decided or any(wait.must_stay_on_worker for wait in self._waits.values())
 
-    def advance(self, beat: Mapping[str, Campaign | InstantlyError], *, now: float, jitter: float = 1.0) -> Decision:
+    def gives_up(self, began: float) -> float:
+        """
+        When a poll has to be given up, and `advance` called with what was read until then.
+
+        :param began: when the poll began.
+        """
+        limit = self.goal.limit[0]
+        return limit if began < limit - _ROUNDING else began + LAST_POLL
+
+    def advance(self, read: Mapping[str, Campaign | InstantlyError], *, now: float, jitter: float = 1.0) -> Decision:
         """
         Take in what was read and decide what to do next.
 
-        :param beat: for each campaign that was looked at, the campaign, or the error that came instead. A campaign
-            that was not looked at stays as it is.
+        :param read: for each campaign that was read, the campaign, or the error that came instead. A campaign that was
+            not read stays as it is.
         :param now: the present moment, see above.
         :param jitter: a number from 0 to 1 that spreads the pauses after errors.
         """
@@ -126,7 +139,7 @@ class Wait:
         warnings: list[str] = []
         pause = 0.0
         for cid in self.pending:
-            wait, seen = self._waits[cid], beat.get(cid)
+            wait, seen = self._waits[cid], read.get(cid)
             if isinstance(seen, Campaign):
                 self._see(wait, seen, now, info, warnings)
             elif seen is not None:
@@ -137,17 +150,17 @@ class Wait:
         self._quiet_until = self._next_time_that_matters()
         return decision
 
-    def is_unmoved_by(self, beat: Mapping[str, Campaign | InstantlyError], *, now: float) -> bool:
+    def is_unmoved_by(self, read: Mapping[str, Campaign | InstantlyError], *, now: float) -> bool:
         """
-        Whether `advance` would ask for the next look at the interval and say no more than that it still waits.
+        Whether `advance` would ask for the next poll at the interval and say no more than that it still waits.
 
         It need not be called then. What it would report it says at its next call.
 
-        :param beat: what was read, as for `advance`.
+        :param read: what was read, as for `advance`.
         :param now: the present moment.
         """
         pending = (wait for wait in self._waits.values() if wait.verdict is Verdict.WAITING)
-        return now < self._quiet_until and all(wait.shows(beat.get(wait.campaign_id)) for wait in pending)
+        return now < self._quiet_until and all(wait.shows(read.get(wait.campaign_id)) for wait in pending)
 
     def explain(self, campaign_id: str, sending_status: SendingStatus) -> None:
         """
@@ -224,15 +237,15 @@ class Wait:
         return now >= limit
 
     def _delay(self, now: float, pause: float) -> float:
-        """The next look: at the interval, earlier where a hold or the deadline ends, later where errors ask for it."""
+        """The next poll: at the interval, earlier where a hold or the deadline ends, later where errors ask for it."""
         held = [w.held_since for w in self._waits.values() if w.verdict is Verdict.WAITING and w.held_since is not None]
-        # A hold whose end has passed unseen, because no answer came, ends at the next look like any other.
+        # A hold whose end has passed unseen, because no answer came, ends at the next poll like any other.
         ends = [left for since in held if (left := since + self.goal.stable_for - now) > 0]
-        next_look = min([self.goal.poll_interval, *ends])
-        return min(max(next_look, pause), max(self.goal.limit[0] - now, 0.0))
+        next_poll = min([self.goal.poll_interval, *ends])
+        return min(max(next_poll, pause), max(self.goal.limit[0] - now, 0.0))
 
     def _next_time_that_matters(self) -> float:
-        """Until then, looks that show what the last one showed need not be taken in."""
+        """Until then, polls that show what the last one showed need not be accepted."""
         if any(
             w.verdict is Verdict.WAITING and (w.must_stay_on_worker or w.status is None) for w in self._waits.values()
         ):

@@ -18,7 +18,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api import protocol, retry
-from airflow_provider_instantly.api.beat import Beat
 from airflow_provider_instantly.api.campaign import Campaign, SendingStatus
 from airflow_provider_instantly.api.endpoint import Endpoint
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
@@ -26,6 +25,7 @@ from airflow_provider_instantly.api.protocol import Answer, Request
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
 from airflow_provider_instantly.waits.ending import result_of_event
 from airflow_provider_instantly.waits.goal import Goal
+from airflow_provider_instantly.waits.reader import Reader
 from airflow_provider_instantly.waits.result import WaitResult
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def test_a_list_of_anything_is_read_to_an_end(pages: list[Any]) -> None:
     wanted = [CAMPAIGN_ID, CAMPAIGN_ID.replace("0", "1"), CAMPAIGN_ID.replace("0", "2")]
     answers = itertools.cycle(page if isinstance(page, dict) else InstantlyRequestError("no answer") for page in pages)
 
-    seen = _read(Beat().read(wanted), itertools.islice(answers, 20))
+    seen = _read(Reader().read(wanted), itertools.islice(answers, 20))
 
     assert seen.keys() == set(wanted)
     assert all(isinstance(each, Campaign | InstantlyError) for each in seen.values())

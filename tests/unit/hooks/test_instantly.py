@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, quote
 import pytest
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
-from airflow_provider_instantly.api.campaign import CampaignStatus, NotSendingStatus
+from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus, NotSendingStatus
 from airflow_provider_instantly.api.errors import (
     AmbiguousOutcomeError,
     CampaignNotFoundError,
@@ -218,6 +218,16 @@ class TestLooks:
     ) -> None:
         campaign_id = sandbox.add_campaign(status=1, not_sending_status=3)
         assert ask("read_campaigns", [campaign_id])[campaign_id].not_sending_status == 3
+
+    def test_nothing_is_answered_from_memory(self, sandbox: SandboxClient) -> None:
+        ids = sandbox.add_campaigns(250, "Draft", status=0)
+        with InstantlyHook() as hook:
+            for number in range(10):
+                sandbox.delete(ids[number])
+                seen = hook.read_campaigns(ids)
+                assert {type(seen[each]) for each in ids[: number + 1]} == {CampaignNotFoundError}
+                rest = [seen[each] for each in ids[number + 1 :]]
+                assert all(isinstance(campaign, Campaign) and campaign.name for campaign in rest)
 
     def test_errors_are_values(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
         ids = sandbox.add_campaigns(5, "Some")

@@ -19,13 +19,13 @@ import pytest
 from airflow_provider_instantly.api.errors import CampaignNotFoundError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.triggers import campaign, poller
+from airflow_provider_instantly.waits.reader import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 
-    from airflow_provider_instantly.api.campaign import Campaign
-    from airflow_provider_instantly.api.errors import InstantlyError
-    from airflow_provider_instantly.api.protocol import Json, Request
+    from airflow_provider_instantly.api.bulk import Seen
+    from airflow_provider_instantly.api.protocol import Conversation, Json, Request
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class InstantlyInVirtualTime:
     latency: float = 0.0
     answer: Callable[[Request], None] = lambda request: None
     requests: list[tuple[float, str]] = field(default_factory=list)
-    looks: list[tuple[float, list[str]]] = field(default_factory=list)
+    polls: list[tuple[float, list[str]]] = field(default_factory=list)
     open_hooks: int = 0
 
     def add(self, count: int, status: int = 0) -> list[str]:
@@ -89,9 +89,9 @@ class InstantlyInVirtualTime:
         """The requests from a moment on, as ``list`` or the campaign's id."""
         return [what for when, what in self.requests if when >= moment]
 
-    def looks_at(self, campaign_id: str) -> list[float]:
+    def polls_of(self, campaign_id: str) -> list[float]:
         """When it was asked for a campaign, alone or among others."""
-        return [when for when, ids in self.looks if campaign_id in ids]
+        return [when for when, ids in self.polls if campaign_id in ids]
 
     async def reply(self, request: Request) -> Json:
         """Answer a request."""
@@ -130,12 +130,6 @@ class HookInVirtualTime(InstantlyHook):
     async def aget_conn(self) -> Any:
         """Return something with the calls of a transport."""
         return self
-
-    async def aread_campaigns(self, campaign_ids: Iterable[str]) -> Mapping[str, Campaign | InstantlyError]:
-        """Note who is looked at."""
-        ids = list(campaign_ids)
-        self.instantly.looks.append((asyncio.get_running_loop().time(), ids))
-        return await super().aread_campaigns(ids)
 
     async def call(self, request: Request, *, max_retries: int | None = None) -> Json:
         """Stand in for the transport's call."""
@@ -186,6 +180,15 @@ def virtually(monkeypatch: pytest.MonkeyPatch) -> Virtually:
     def clock() -> Callable[[], float]:
         return asyncio.get_running_loop().time
 
+    class NotingReader(Reader):
+        """Notes what is polled."""
+
+        def read(self, campaign_ids: Iterable[str], seen: Seen | None = None) -> Conversation[Seen]:
+            ids = list(campaign_ids)
+            instantly.polls.append((asyncio.get_running_loop().time(), ids))
+            return super().read(ids, seen)
+
+    monkeypatch.setattr(poller, "Reader", NotingReader)
     for module in (poller, campaign):
         monkeypatch.setattr(module, "shared_hook", hook_of)
         monkeypatch.setattr(module, "steady_clock", clock)

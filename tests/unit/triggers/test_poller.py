@@ -660,7 +660,7 @@ def test_a_wait_that_ends_soon_is_not_looked_at_with_every_beat_of_a_quicker_one
 
     assert told == Verdict.TIMED_OUT
     assert seconds <= when - 1_000_000 <= seconds + 1
-    assert len(virtually.instantly.looks_at(slow)) <= most_looks(seconds, 60.0)
+    assert len(virtually.instantly.polls_of(slow)) <= most_looks(seconds, 60.0)
 
 
 @pytest.mark.parametrize("stable_for", [25.0, 55.0, 170.0])
@@ -678,7 +678,7 @@ def test_a_hold_that_ends_soon_is_not_looked_at_with_every_beat_of_a_quicker_one
     [when] = virtually(watch())
 
     assert 0 <= when - 1_000_000 - stable_for <= 1
-    assert len(virtually.instantly.looks_at(slow)) <= most_looks(stable_for, 60.0)
+    assert len(virtually.instantly.polls_of(slow)) <= most_looks(stable_for, 60.0)
 
 
 @pytest.mark.parametrize("every", [2.0, 31.0, 45.0])
@@ -698,7 +698,7 @@ def test_holds_that_break_do_not_multiply_the_looks(virtually: Any, stable_for: 
 
     virtually(watch())
 
-    looks = virtually.instantly.looks_at(slow)
+    looks = virtually.instantly.polls_of(slow)
     assert len(looks) <= most_looks(looks[-1] - 1_000_000, 60.0)
 
 
@@ -742,7 +742,7 @@ def test_a_look_that_falls_into_a_pause_comes_at_its_end(virtually: Any) -> None
 
     virtually(watch())
 
-    looks = [*virtually.instantly.looks_at(slow), 1_000_500]
+    looks = [*virtually.instantly.polls_of(slow), 1_000_500]
     assert max(later - earlier for earlier, later in pairwise(looks)) <= 310
 
 
@@ -1069,7 +1069,7 @@ def test_every_wait_ends_in_time_and_is_looked_at_twice_an_interval_at_most(
 ) -> None:
     instantly = virtually.instantly
     instantly.requests.clear()
-    instantly.looks.clear()
+    instantly.polls.clear()
     instantly.statuses.clear()
     instantly.latency = latency
     ids = instantly.add(len(plans))
@@ -1096,7 +1096,7 @@ def test_every_wait_ends_in_time_and_is_looked_at_twice_an_interval_at_most(
         limit = began + max(plan.seconds, 0.0)
         assert when <= limit + 1.0 + 2 * look + 1e-6
         assert verdict == Verdict.REACHED or when >= limit
-        assert len(instantly.looks_at(cid)) <= most_looks(when - began, plan.interval)
+        assert len(instantly.polls_of(cid)) <= most_looks(when - began, plan.interval)
     sent = [when for when, _ in instantly.requests]
     assert not [when for when in sent for refused, resumed in pauses if refused < when < resumed]
 

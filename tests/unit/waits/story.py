@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import uuid
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus, NotSendingStatus, SendingStatus
+from airflow_provider_instantly.api.driver import drive
 from airflow_provider_instantly.api.errors import (
     CampaignNotFoundError,
     ConnectionLookupError,
@@ -25,12 +26,17 @@ from airflow_provider_instantly.api.errors import (
 from airflow_provider_instantly.waits import worker
 from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import Decision, Wait
+from airflow_provider_instantly.waits.reader import Reader
 from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, SUBSEQUENCES, SUSPENDED, UNHEALTHY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from airflow_provider_instantly.api.bulk import Seen
+    from airflow_provider_instantly.api.protocol import Conversation, Request
     from airflow_provider_instantly.waits.result import WaitResult
+
+T = TypeVar("T")
 
 
 IDS = [str(uuid.UUID(int=(0xABCDEF << 64) + number, version=4)) for number in range(1, 30)]
@@ -72,12 +78,12 @@ class Clock:
         self.warnings: list[str] = []
         self.decision = Decision(0.0)
 
-    def look(self, beat: Mapping[str, Any] | Any, *, at: float | None = None, jitter: float = 1.0) -> Decision:
-        """Take in an observation after the delay, or at so many seconds after the start."""
+    def poll(self, read: Mapping[str, Any] | Any, *, at: float | None = None, jitter: float = 1.0) -> Decision:
+        """Advance the wait after the delay, or at so many seconds after the start."""
         self.now = START + at if at is not None else self.now + (self.decision.delay or 0.0)
-        if not isinstance(beat, dict):
-            beat = {ONE: seen(beat) if isinstance(beat, int) else beat}
-        self.decision = self.wait.advance(beat, now=self.now, jitter=jitter)
+        if not isinstance(read, dict):
+            read = {ONE: seen(read) if isinstance(read, int) else read}
+        self.decision = self.wait.advance(read, now=self.now, jitter=jitter)
         self.info += self.decision.info
         self.warnings += self.decision.warnings
         return self.decision
@@ -100,22 +106,34 @@ LOG = logging.getLogger("a_task")
 
 class ScriptedHook:
     """
-    Answers looks from a script, and keeps what it was asked.
+    Answers polls from a script, and keeps what it was asked.
 
-    :param looks: for each look, what is seen of every campaign: a status or an error; the last repeats.
+    :param polls: for each poll, what is seen of every campaign: a status or an error; the last repeats.
     :param reason: the sending status, or the error that comes in its place.
     """
 
-    def __init__(self, *looks: Any, reason: Any = None) -> None:
-        self._looks = list(looks)
+    def __init__(self, *polls: Any, reason: Any = None) -> None:
+        self._polls = list(polls)
         self._reason = reason or SendingStatus("campaign_bounce_protect", "Too many bounces.")
         self.asked: list[list[str]] = []
+        self.unlisted: list[str] = []
+        self.requests = 0
         self.explained: list[str] = []
 
-    def read_campaigns(self, campaign_ids: Iterable[str]) -> dict[str, Any]:
-        self.asked.append(list(campaign_ids))
-        seen = self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
-        return {cid: Campaign(cid, CampaignStatus(seen)) if isinstance(seen, int) else seen for cid in self.asked[-1]}
+    def drive(self, steps: Conversation[T]) -> T:
+        poll = self._polls.pop(0) if len(self._polls) > 1 else self._polls[0]
+        return drive(steps, lambda request: self.reply(request, poll))
+
+    def reply(self, request: Request, poll: Any) -> Any:
+        self.requests += 1
+        if isinstance(poll, Exception):
+            return poll
+        if request.campaign_id is not None:
+            return self.document(request.campaign_id, poll)
+        return {"items": [self.document(campaign_id, poll) for campaign_id in IDS if campaign_id not in self.unlisted]}
+
+    def document(self, campaign_id: str, poll: int) -> dict[str, Any]:
+        return {"id": campaign_id, "status": poll}
 
     def get_sending_status(self, campaign_id: str) -> SendingStatus:
         self.explained.append(campaign_id)
@@ -134,6 +152,7 @@ class StandingClock:
     def __init__(self) -> None:
         self.now = 1_780_000_000.0
         self.slept: list[float] = []
+        self.woken: list[float] = []
 
     def __call__(self) -> float:
         return self.now
@@ -141,8 +160,14 @@ class StandingClock:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
+        self.woken.append(self.now)
 
 
 def wait_for(hook: Any, clock: StandingClock, ids: list[str] | None = None, **goal: Any) -> WaitResult:
+    class NotingReader(Reader):
+        def read(self, campaign_ids: Iterable[str], seen: Seen | None = None) -> Conversation[Seen]:
+            hook.asked.append(list(campaign_ids))
+            return super().read(campaign_ids, seen)
+
     wait = Wait(ids or [ONE], Goal(**goal), now=clock())
-    return worker.wait_on_worker(hook, wait, clock, LOG)
+    return worker.wait_on_worker(hook, NotingReader(), wait, clock, LOG)

@@ -48,55 +48,55 @@ class TestUnmoved:
     def test_by_the_same_again(self) -> None:
         clock = Clock(goal())
         assert not clock.wait.is_unmoved_by({ONE: seen(0)}, now=START)
-        clock.look(0)
+        clock.poll(0)
         assert clock.wait.is_unmoved_by({ONE: seen(0)}, now=START + 60)
 
     @pytest.mark.parametrize(
-        "beat", [{ONE: seen(2)}, {ONE: seen(0, name="M")}, {ONE: seen(0, not_sending=2)}, {ONE: TRANSIENT[0]}, {}]
+        "read", [{ONE: seen(2)}, {ONE: seen(0, name="M")}, {ONE: seen(0, not_sending=2)}, {ONE: TRANSIENT[0]}, {}]
     )
-    def test_but_by_anything_else(self, beat: dict[str, Any]) -> None:
+    def test_but_by_anything_else(self, read: dict[str, Any]) -> None:
         clock = Clock(goal())
-        clock.look(0)
-        assert not clock.wait.is_unmoved_by(beat, now=START + 60)
+        clock.poll(0)
+        assert not clock.wait.is_unmoved_by(read, now=START + 60)
 
     def test_by_an_answer_that_tells_less(self) -> None:
         clock = Clock(goal())
-        clock.look(seen(0, not_sending=2))
+        clock.poll(seen(0, not_sending=2))
         assert clock.wait.is_unmoved_by({ONE: seen(0, name="")}, now=START + 60)
-        clock.look(seen(0, name=""))
-        assert not clock.look(seen(0)).info
-        assert "not sending" not in clock.look(seen(2, name="")).info[0]
+        clock.poll(seen(0, name=""))
+        assert not clock.poll(seen(0)).info
+        assert "not sending" not in clock.poll(seen(2, name="")).info[0]
         assert '"N"' in clock.info[-1], "it is named as before"
 
     @pytest.mark.parametrize("limit", ["deadline", "execution_deadline"])
     def test_until_the_next_look_would_be_too_late(self, limit: str) -> None:
         clock = Clock(goal(**{limit: START + 200}))
-        clock.look(0)
+        clock.poll(0)
         assert clock.wait.is_unmoved_by({ONE: seen(0)}, now=START + 139)
         assert not clock.wait.is_unmoved_by({ONE: seen(0)}, now=START + 140)
 
     def test_though_there_is_something_to_report_which_it_says_when_it_is_asked_again(self) -> None:
         clock = Clock(goal())
-        clock.look(0)
+        clock.poll(0)
         assert clock.wait.next_report == START + REPORT_INTERVAL
         assert clock.wait.is_unmoved_by({ONE: seen(0)}, now=START + 2 * REPORT_INTERVAL)
-        assert clock.look(0, at=2 * REPORT_INTERVAL).info[0].startswith("Still waiting for Active after 10 min")
+        assert clock.poll(0, at=2 * REPORT_INTERVAL).info[0].startswith("Still waiting for Active after 10 min")
         assert clock.wait.next_report == START + 3 * REPORT_INTERVAL
 
     def test_never_while_a_target_has_to_hold(self) -> None:
         clock = Clock(goal(stable_for=500.0))
-        clock.look(1)
+        clock.poll(1)
         assert not clock.wait.is_unmoved_by({ONE: seen(1)}, now=START + 60)
 
     def test_never_while_no_answer_comes(self) -> None:
         clock = Clock(goal())
-        clock.look(0)
-        clock.look(TRANSIENT[0])
+        clock.poll(0)
+        clock.poll(TRANSIENT[0])
         assert not clock.wait.is_unmoved_by({ONE: seen(0)}, now=START + 120)
 
     def test_of_many_those_that_are_decided_do_not_count(self) -> None:
         clock = Clock(goal(), IDS[:3])
-        clock.look({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(0, IDS[1]), IDS[2]: seen(2, IDS[2])})
+        clock.poll({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(0, IDS[1]), IDS[2]: seen(2, IDS[2])})
         again = {IDS[1]: seen(0, IDS[1]), IDS[2]: seen(2, IDS[2])}
         assert clock.wait.is_unmoved_by(again, now=START + 60)
         assert not clock.wait.is_unmoved_by({IDS[1]: seen(0, IDS[1])}, now=START + 60)
@@ -109,7 +109,7 @@ class TestOneLook:
     @pytest.mark.parametrize("status", [*KNOWN, UNKNOWN])
     def test_every_status(self, status: int, target: frozenset[int], failed: frozenset[int], stable_for: float) -> None:
         clock = Clock(goal(target_statuses=target, failed_statuses=failed, stable_for=stable_for))
-        decision = clock.look(status)
+        decision = clock.poll(status)
 
         arrived = status in target or (status in ARRIVED[target] and status not in failed)
         if arrived and not stable_for:
@@ -124,24 +124,24 @@ class TestOneLook:
     @pytest.mark.parametrize("error", FATAL, ids=lambda error: type(error).__name__)
     def test_an_error_that_nobody_but_a_person_can_mend_ends_it_at_once(self, error: Exception) -> None:
         clock = Clock(goal())
-        assert clock.look(error).delay is None
+        assert clock.poll(error).delay is None
         assert clock.verdict is Verdict.UNREADABLE
         assert str(error) in clock.wait.result().message
 
     @pytest.mark.parametrize("error", TRANSIENT, ids=lambda error: f"{type(error).__name__} {error.args}")
     def test_an_error_that_may_pass_does_not(self, error: Exception) -> None:
         clock = Clock(goal())
-        assert clock.look(error).delay == 60.0
+        assert clock.poll(error).delay == 60.0
         assert clock.verdict is Verdict.WAITING
 
     def test_an_answer_without_a_status_is_a_bug_of_the_reader(self) -> None:
         with pytest.raises(ValueError, match="without a status"):
-            Clock(goal()).look(Campaign(ONE, None))
+            Clock(goal()).poll(Campaign(ONE, None))
 
     def test_a_campaign_that_was_not_looked_at_stays_as_it_is(self) -> None:
         clock = Clock(goal())
-        assert clock.look({}).delay == 60
-        assert clock.look({IDS[5]: seen(1, IDS[5])}).delay == 60.0
+        assert clock.poll({}).delay == 60
+        assert clock.poll({IDS[5]: seen(1, IDS[5])}).delay == 60.0
         assert clock.wait.result().campaigns[0].status is None
 
     def test_a_campaign_is_named_once_whatever_its_letters(self) -> None:
@@ -152,58 +152,58 @@ class TestOneLook:
 class TestHolding:
     def test_it_counts_from_the_first_look_that_saw_it(self) -> None:
         clock = Clock(goal(stable_for=100.0))
-        assert clock.look(0, at=0).delay == 60
-        assert clock.look(1).delay == 60
-        assert clock.look(1).delay == 40
-        assert clock.look(1).delay is None
+        assert clock.poll(0, at=0).delay == 60
+        assert clock.poll(1).delay == 60
+        assert clock.poll(1).delay == 40
+        assert clock.poll(1).delay is None
         assert (clock.verdict, clock.now - START) == (Verdict.REACHED, 160)
 
     def test_it_starts_anew_when_it_was_lost(self) -> None:
         clock = Clock(goal(stable_for=100.0))
-        clock.look(1, at=0)
-        clock.look(2, at=60)
-        assert clock.look(1, at=120).delay == 60
-        assert clock.look(1, at=180).delay == 40
+        clock.poll(1, at=0)
+        clock.poll(2, at=60)
+        assert clock.poll(1, at=120).delay == 60
+        assert clock.poll(1, at=180).delay == 40
         assert clock.wait.result().verdict is Verdict.WAITING
-        clock.look(1, at=220)
+        clock.poll(1, at=220)
         assert clock.verdict is Verdict.REACHED
 
     def test_statuses_beyond_the_target_keep_it(self) -> None:
         clock = Clock(goal(stable_for=100.0))
         for at, status in ((0, 1), (60, 4), (100, 3)):
-            clock.look(status, at=at)
+            clock.poll(status, at=at)
         assert clock.verdict is Verdict.REACHED
 
     def test_a_failed_status_ends_it(self) -> None:
         clock = Clock(goal(stable_for=100.0))
-        clock.look(1, at=0)
-        clock.look(-2, at=99)
+        clock.poll(1, at=0)
+        clock.poll(-2, at=99)
         assert clock.verdict is Verdict.STOPPED
 
     def test_a_look_without_an_answer_neither_counts_nor_breaks_it(self) -> None:
         clock = Clock(goal(stable_for=100.0))
-        clock.look(1, at=0)
-        clock.look(InstantlyServerError("503"), at=60)
-        clock.look(InstantlyServerError("503"), at=120)
+        clock.poll(1, at=0)
+        clock.poll(InstantlyServerError("503"), at=60)
+        clock.poll(InstantlyServerError("503"), at=120)
         assert clock.wait.result().verdict is Verdict.WAITING
-        clock.look(1, at=180)
+        clock.poll(1, at=180)
         assert clock.verdict is Verdict.REACHED
 
     def test_a_hold_that_ended_unseen_makes_nobody_hurry(self) -> None:
         clock = Clock(goal(stable_for=100.0))
-        clock.look(1, at=0)
+        clock.poll(1, at=0)
         for at in (100, 160, 220):
-            assert clock.look(InstantlyServerError("503"), at=at, jitter=0.0).delay == 60
+            assert clock.poll(InstantlyServerError("503"), at=at, jitter=0.0).delay == 60
 
 
 class TestFailureBudget:
     def test_it_runs_from_the_first_look_without_an_answer(self) -> None:
         clock = Clock(goal(failure_budget=100.0))
-        clock.look(0, at=0)
+        clock.poll(0, at=0)
         for at in (60, 120, 159):
-            clock.look(InstantlyServerError("503"), at=at)
+            clock.poll(InstantlyServerError("503"), at=at)
             assert clock.verdict is Verdict.WAITING
-        assert clock.look(InstantlyServerError("503"), at=160).delay is None
+        assert clock.poll(InstantlyServerError("503"), at=160).delay is None
         assert clock.verdict is Verdict.UNANSWERED
         message = clock.wait.result().message
         assert "Nothing was heard" in message
@@ -212,40 +212,40 @@ class TestFailureBudget:
     def test_every_answer_refills_it(self) -> None:
         clock = Clock(goal(failure_budget=100.0))
         for at in range(0, 2_000, 90):
-            clock.look(InstantlyServerError("503") if at % 180 else 0, at=at)
+            clock.poll(InstantlyServerError("503") if at % 180 else 0, at=at)
         assert clock.verdict is Verdict.WAITING
 
     def test_without_one_it_asks_for_ever(self) -> None:
         clock = Clock(goal(failure_budget=None))
         for _ in range(500):
-            assert clock.look(InstantlyServerError("503")).delay is not None
+            assert clock.poll(InstantlyServerError("503")).delay is not None
 
     def test_none_at_all_ends_at_the_first(self) -> None:
         clock = Clock(goal(failure_budget=0.0))
-        clock.look(InstantlyServerError("503"))
+        clock.poll(InstantlyServerError("503"))
         assert clock.verdict is Verdict.UNANSWERED
         assert "never seen" in clock.wait.result().message
 
     def test_pauses_grow_after_errors_but_never_below_the_interval(self) -> None:
         clock = Clock(goal(failure_budget=None, poll_interval=5.0))
-        delays = [clock.look(InstantlyServerError("503")).delay for _ in range(9)]
+        delays = [clock.poll(InstantlyServerError("503")).delay for _ in range(9)]
         assert delays == [5, 5, 5, 8, 16, 32, 60, 60, 60]
-        clock.look(0)
-        assert clock.look(InstantlyServerError("503")).delay == 5
+        clock.poll(0)
+        assert clock.poll(InstantlyServerError("503")).delay == 5
 
     def test_jitter_spreads_them(self) -> None:
         clock = Clock(goal(failure_budget=None, poll_interval=1.0))
-        delays = [clock.look(InstantlyServerError("503"), jitter=0.5).delay for _ in range(6)]
+        delays = [clock.poll(InstantlyServerError("503"), jitter=0.5).delay for _ in range(6)]
         assert delays == [1, 1, 2, 4, 8, 16]
 
     def test_the_wish_of_a_rate_limit_is_granted(self) -> None:
         clock = Clock(goal(poll_interval=5.0))
-        assert clock.look(InstantlyRateLimitError("429", retry_after=30.0), jitter=0.5).delay == 30.5
+        assert clock.poll(InstantlyRateLimitError("429", retry_after=30.0), jitter=0.5).delay == 30.5
 
     def test_an_old_error_is_no_reason_for_a_later_end(self) -> None:
         clock = Clock(goal())
-        clock.look(InstantlyServerError("503"), at=0)
-        clock.look(-2, at=60)
+        clock.poll(InstantlyServerError("503"), at=0)
+        clock.poll(-2, at=60)
         assert clock.wait.unexplained == [ONE]
         assert "503" not in clock.wait.result().message
 
@@ -253,9 +253,9 @@ class TestFailureBudget:
 class TestLimits:
     def test_the_last_look_is_at_the_deadline(self) -> None:
         clock = Clock(goal(deadline=START + 100, timeout=100.0))
-        assert clock.look(0, at=0).delay == 60
-        assert clock.look(0).delay == 40
-        assert clock.look(0).delay is None
+        assert clock.poll(0, at=0).delay == 60
+        assert clock.poll(0).delay == 40
+        assert clock.poll(0).delay is None
         assert clock.verdict is Verdict.TIMED_OUT
 
     @pytest.mark.parametrize(
@@ -273,36 +273,36 @@ class TestLimits:
     @pytest.mark.parametrize("late", [0, 500])
     def test_what_is_seen_at_the_deadline_wins_over_it(self, last: Any, verdict: Verdict, late: float) -> None:
         clock = Clock(goal(deadline=START + 100))
-        clock.look(0, at=0)
-        assert clock.look(last, at=100 + late).delay is None
+        clock.poll(0, at=0)
+        assert clock.poll(last, at=100 + late).delay is None
         assert clock.verdict is verdict
 
     def test_a_hold_that_is_not_over_at_the_deadline_is_too_late(self) -> None:
         clock = Clock(goal(deadline=START + 100, timeout=100.0, stable_for=80.0))
-        clock.look(1, at=30)
-        clock.look(1, at=100)
+        clock.poll(1, at=30)
+        clock.poll(1, at=100)
         assert clock.verdict is Verdict.TIMED_OUT
         assert "was not Active for 80 s within 100 s: it is Active." in clock.wait.result().message
 
     def test_an_execution_timeout_is_told_from_a_timeout(self) -> None:
         clock = Clock(goal(deadline=START + 200, execution_deadline=START + 100))
-        assert clock.look(0, at=50).delay == 50
-        clock.look(0)
+        assert clock.poll(0, at=50).delay == 50
+        clock.poll(0)
         assert clock.verdict is Verdict.EXECUTION_TIMEOUT
         assert "execution_timeout" in clock.wait.result().message
 
     def test_the_timeout_wins_where_it_comes_first(self) -> None:
         clock = Clock(goal(deadline=START + 100, execution_deadline=START + 200))
-        clock.look(0, at=150)
+        clock.poll(0, at=150)
         assert clock.verdict is Verdict.TIMED_OUT
 
     def test_without_a_limit_it_waits_for_ever(self) -> None:
         clock = Clock(goal())
-        assert clock.look(0, at=1e9).delay == 60
+        assert clock.poll(0, at=1e9).delay == 60
 
     def test_a_deadline_in_the_past_still_takes_one_look(self) -> None:
         clock = Clock(goal(deadline=START - 1))
-        assert clock.look(1, at=0).delay is None
+        assert clock.poll(1, at=0).delay is None
         assert clock.verdict is Verdict.REACHED
 
     @unhurried
@@ -318,9 +318,9 @@ class TestLimits:
         self, elapsed: float, poll_interval: float, stable_for: float, timeout: float, observation: Any, jitter: float
     ) -> None:
         clock = Clock(goal(poll_interval=poll_interval, stable_for=stable_for, deadline=START + timeout))
-        clock.look(1, at=elapsed / 2, jitter=jitter)
+        clock.poll(1, at=elapsed / 2, jitter=jitter)
         if clock.decision.delay is not None:
-            clock.look(observation, at=elapsed, jitter=jitter)
+            clock.poll(observation, at=elapsed, jitter=jitter)
         delay = clock.decision.delay
         if delay is None:
             assert clock.verdict is not Verdict.WAITING
@@ -334,7 +334,7 @@ class TestWhatIsSaid:
     def test_one_line_for_each_change(self) -> None:
         clock = Clock(goal(poll_interval=10.0))
         for status in (0, 0, 0, 2, 2, 0, 1):
-            clock.look(status)
+            clock.poll(status)
         assert clock.info == [
             f'Campaign "N" ({ONE}) is Draft.',
             f'Campaign "N" ({ONE}) is Paused.',
@@ -344,7 +344,7 @@ class TestWhatIsSaid:
 
     def test_one_line_for_each_report_interval_and_never_one_for_a_look(self) -> None:
         clock = Clock(goal(poll_interval=10.0, timeout=7_200.0, deadline=START + 7_200))
-        while clock.look(0).delay is not None:
+        while clock.poll(0).delay is not None:
             pass
         reports = [line for line in clock.info if line.startswith("Still waiting")]
         assert len(reports) == 7_200 / REPORT_INTERVAL - 1
@@ -356,19 +356,19 @@ class TestWhatIsSaid:
 
     def test_a_report_says_what_has_to_happen(self) -> None:
         clock = Clock(goal())
-        clock.look(2, at=0)
-        assert clock.look(2, at=300).info[0].endswith("is Paused, so somebody has to resume it.")
-        assert clock.look(UNKNOWN, at=600).info[-1].endswith("is UNKNOWN(7).")
+        clock.poll(2, at=0)
+        assert clock.poll(2, at=300).info[0].endswith("is Paused, so somebody has to resume it.")
+        assert clock.poll(UNKNOWN, at=600).info[-1].endswith("is UNKNOWN(7).")
         unseen = Clock(goal())
-        assert unseen.look(InstantlyServerError("503"), at=300).info[-1].endswith("is not seen.")
+        assert unseen.poll(InstantlyServerError("503"), at=300).info[-1].endswith("is not seen.")
 
     def test_why_it_is_not_sending(self) -> None:
         clock = Clock(goal(stable_for=1e6))
-        clock.look({ONE: seen(1, not_sending=1)})
-        clock.look({ONE: seen(1)})
-        clock.look({ONE: seen(1, not_sending=1)})
-        clock.look({ONE: seen(1, not_sending=4)})
-        clock.look({ONE: seen(1, not_sending=55)})
+        clock.poll({ONE: seen(1, not_sending=1)})
+        clock.poll({ONE: seen(1)})
+        clock.poll({ONE: seen(1, not_sending=1)})
+        clock.poll({ONE: seen(1, not_sending=4)})
+        clock.poll({ONE: seen(1, not_sending=55)})
         assert clock.info == [
             f'Campaign "N" ({ONE}) is Active, but is not sending because it is outside its sending schedule.',
             f'Campaign "N" ({ONE}) is Active, but is not sending because all its sending accounts are at their daily '
@@ -378,14 +378,14 @@ class TestWhatIsSaid:
 
     def test_an_old_reason_for_not_sending_does_not_outlive_its_status(self) -> None:
         clock = Clock(goal())
-        clock.look({ONE: seen(2, not_sending=1)})
-        clock.look(0)
+        clock.poll({ONE: seen(2, not_sending=1)})
+        clock.poll(0)
         assert clock.info[-1] == f'Campaign "N" ({ONE}) is Draft.'
 
     def test_an_unknown_status_is_warned_of_once(self) -> None:
         clock = Clock(goal())
         for status in (7, 7, 0, 7, 8, 7, 8):
-            clock.look(status)
+            clock.poll(status)
         assert len(clock.warnings) == 2
         assert "has status 7, which this release does not know" in clock.warnings[0]
         assert "has status 8" in clock.warnings[1]
@@ -393,34 +393,34 @@ class TestWhatIsSaid:
 
     def test_a_silence_is_warned_of_once_and_its_end_is_said(self) -> None:
         clock = Clock(goal())
-        clock.look(0, at=0)
+        clock.poll(0, at=0)
         for at in (60, 120, 180):
-            clock.look(InstantlyServerError("It failed."), at=at)
-        clock.look(0, at=240)
+            clock.poll(InstantlyServerError("It failed."), at=at)
+        clock.poll(0, at=240)
         assert len(clock.warnings) == 1
         assert clock.warnings[0].startswith(f'No answer about campaign "N" ({ONE}): It failed.')
         assert clock.info[1:] == ["Instantly answers again after 3 min."]
 
     def test_names_cannot_forge_lines(self) -> None:
         clock = Clock(goal())
-        clock.look({ONE: Campaign.from_api({"id": ONE, "status": 7, "name": "a\nINFO b\x1b[0m"})})
-        clock.look({ONE: Campaign.from_api({"id": ONE, "status": 0, "name": "a\rb"})}, at=1_000)
+        clock.poll({ONE: Campaign.from_api({"id": ONE, "status": 7, "name": "a\nINFO b\x1b[0m"})})
+        clock.poll({ONE: Campaign.from_api({"id": ONE, "status": 0, "name": "a\rb"})}, at=1_000)
         assert all(line.isprintable() for line in (*clock.info, *clock.warnings))
 
 
 class TestMany:
     def test_all_must_arrive(self) -> None:
         clock = Clock(goal(), IDS[:3])
-        clock.look({cid: seen(status, cid) for cid, status in zip(IDS, (1, 0, 1), strict=False)})
+        clock.poll({cid: seen(status, cid) for cid, status in zip(IDS, (1, 0, 1), strict=False)})
         assert clock.wait.result().verdict is Verdict.WAITING
         assert clock.wait.pending == [IDS[1]]
-        clock.look({IDS[1]: seen(3, IDS[1])})
+        clock.poll({IDS[1]: seen(3, IDS[1])})
         assert clock.verdict is Verdict.REACHED
         assert clock.wait.pending == []
 
     def test_the_first_failure_ends_it(self) -> None:
         clock = Clock(goal(fail_fast=True), IDS[:3])
-        decision = clock.look({cid: seen(status, cid) for cid, status in zip(IDS, (0, -2, 1), strict=False)})
+        decision = clock.poll({cid: seen(status, cid) for cid, status in zip(IDS, (0, -2, 1), strict=False)})
         assert decision.delay is None
         assert clock.verdict is Verdict.STOPPED
         assert [outcome.verdict for outcome in clock.wait.result().campaigns] == [
@@ -432,10 +432,10 @@ class TestMany:
     def test_without_fail_fast_the_others_are_waited_for(self) -> None:
         clock = Clock(goal(fail_fast=False, deadline=START + 100), IDS[:4])
         errors: dict[str, Any] = {IDS[2]: CampaignNotFoundError("gone")}
-        assert clock.look({IDS[0]: seen(-2, IDS[0]), IDS[1]: seen(0, IDS[1]), **errors}).delay is not None
+        assert clock.poll({IDS[0]: seen(-2, IDS[0]), IDS[1]: seen(0, IDS[1]), **errors}).delay is not None
         assert clock.wait.pending == [IDS[1], IDS[3]]
-        assert clock.look({IDS[1]: seen(1, IDS[1]), IDS[3]: seen(0, IDS[3])}).delay is not None
-        clock.look({IDS[3]: seen(2, IDS[3])}, at=100)
+        assert clock.poll({IDS[1]: seen(1, IDS[1]), IDS[3]: seen(0, IDS[3])}).delay is not None
+        clock.poll({IDS[3]: seen(2, IDS[3])}, at=100)
         assert [outcome.verdict.value for outcome in clock.wait.result().campaigns] == [
             "stopped",
             "reached",
@@ -446,18 +446,18 @@ class TestMany:
 
     def test_what_is_decided_is_not_looked_at_again(self) -> None:
         clock = Clock(goal(fail_fast=False), IDS[:2])
-        clock.look({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(0, IDS[1])})
-        clock.look({IDS[0]: seen(-2, IDS[0]), IDS[1]: seen(1, IDS[1])})
+        clock.poll({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(0, IDS[1])})
+        clock.poll({IDS[0]: seen(-2, IDS[0]), IDS[1]: seen(1, IDS[1])})
         assert clock.verdict is Verdict.REACHED
 
     def test_progress_is_said_when_it_changes(self) -> None:
         clock = Clock(goal(fail_fast=False), IDS[:4])
         draft = {cid: seen(0, cid) for cid in IDS[:4]}
-        clock.look(draft)
-        clock.look(draft)
-        clock.look({**draft, IDS[0]: seen(1, IDS[0])})
-        clock.look({**draft, IDS[1]: seen(-1, IDS[1])})
-        clock.look(draft)
+        clock.poll(draft)
+        clock.poll(draft)
+        clock.poll({**draft, IDS[0]: seen(1, IDS[0])})
+        clock.poll({**draft, IDS[1]: seen(-1, IDS[1])})
+        clock.poll(draft)
         assert clock.info == [
             "0 of 4 Active, 4 waiting.",
             "1 of 4 Active, 3 waiting.",
@@ -467,26 +467,26 @@ class TestMany:
 
     def test_a_report_about_many_tells_the_progress(self) -> None:
         clock = Clock(goal(timeout=3_600.0), IDS[:2])
-        clock.look({IDS[0]: seen(1, IDS[0])}, at=0)
-        assert clock.look({}, at=400).info == (
+        clock.poll({IDS[0]: seen(1, IDS[0])}, at=0)
+        assert clock.poll({}, at=400).info == (
             "Still waiting for Active after 7 min of 1 h: 1 of 2 Active, 1 waiting.",
         )
 
     def test_an_error_of_all_is_warned_of_once(self) -> None:
         clock = Clock(goal(), IDS)
         error = InstantlyServerError("It failed.", method="GET", path="/campaigns", status=503)
-        clock.look(dict.fromkeys(IDS, error))
+        clock.poll(dict.fromkeys(IDS, error))
         assert len(clock.warnings) == 1
 
     def test_the_longest_pause_counts_for_all(self) -> None:
         clock = Clock(goal(poll_interval=1.0), IDS[:2])
         errors = {IDS[0]: InstantlyServerError("503"), IDS[1]: InstantlyRateLimitError("429", retry_after=30.0)}
-        assert clock.look(errors, jitter=1.0).delay == 31
+        assert clock.poll(errors, jitter=1.0).delay == 31
 
     def test_numbers_are_written_for_people(self) -> None:
         ids = [str(uuid.UUID(int=number, version=4)) for number in range(1_500)]
         clock = Clock(goal(), ids)
-        clock.look({cid: seen(1, cid) for cid in ids[:1_200]})
+        clock.poll({cid: seen(1, cid) for cid in ids[:1_200]})
         assert clock.info == ["1,200 of 1,500 Active, 300 waiting."]
 
 
@@ -500,25 +500,25 @@ class TestMemory:
     ) -> None:
         clock = Clock(goal(stable_for=stable_for))
         assert not clock.wait.must_stay_on_worker
-        clock.look(observation)
+        clock.poll(observation)
         assert clock.wait.must_stay_on_worker is remembers
 
     def test_an_answer_after_a_silence_leaves_nothing_to_remember(self) -> None:
         clock = Clock(goal())
-        clock.look(TRANSIENT[0])
-        clock.look(0)
+        clock.poll(TRANSIENT[0])
+        clock.poll(0)
         assert not clock.wait.must_stay_on_worker
 
     def test_one_of_many_that_is_decided_is_something_to_remember(self) -> None:
         clock = Clock(goal(fail_fast=False), IDS[:2])
-        clock.look({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(0, IDS[1])})
+        clock.poll({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(0, IDS[1])})
         assert clock.wait.must_stay_on_worker
 
 
 class TestExplaining:
     def test_only_what_instantly_stopped_needs_it(self) -> None:
         clock = Clock(goal(fail_fast=False), IDS[:4])
-        clock.look({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(-2, IDS[1]), IDS[2]: FATAL[0], IDS[3]: seen(0, IDS[3])})
+        clock.poll({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(-2, IDS[1]), IDS[2]: FATAL[0], IDS[3]: seen(0, IDS[3])})
         assert clock.wait.unexplained == [IDS[1]]
         clock.wait.explain(IDS[1].upper(), SendingStatus("campaign_bounce_protect", "Too many bounces."))
         assert clock.wait.unexplained == []
@@ -526,7 +526,7 @@ class TestExplaining:
 
     def test_the_reason_is_in_the_message(self) -> None:
         clock = Clock(goal())
-        clock.look(-2)
+        clock.poll(-2)
         assert clock.wait.result().message == (
             f'Campaign "N" ({ONE}) is Bounce Protect, so it will not become Active. It was left as it is. '
             "Mend the cause in Instantly and resume the campaign there."
@@ -540,7 +540,7 @@ class TestExplaining:
     @pytest.mark.parametrize("reason", ["Too many bounces.", "Really?", "Stop!", "It goes on…"])
     def test_a_reason_that_is_a_sentence_gets_no_second_full_stop(self, reason: str) -> None:
         clock = Clock(goal())
-        clock.look(-2)
+        clock.poll(-2)
         clock.wait.explain(ONE, SendingStatus(None, reason))
         assert f"Instantly says: {reason} It was left as it is." in clock.wait.result().message
 
@@ -610,7 +610,7 @@ class WaitMachine(RuleBasedStateMachine):
         self.looks = self.hold_ends = self.reports = 0
         self.unknown_warned: set[tuple[str, int]] = set()
         self.spared = Wait(self.ids, self.goal, now=START)
-        self.last_beat: dict[str, Any] = {}
+        self.last_read: dict[str, Any] = {}
 
     @precondition(lambda self: self.decision.delay is not None)
     @rule(data=st.data(), lateness=st.just(0.0) | TIMES, jitter=st.sampled_from([0.0, 0.25, 1.0]))
@@ -619,24 +619,24 @@ class WaitMachine(RuleBasedStateMachine):
         self.now += self.decision.delay + lateness
         self.looks += 1
         pending = self.wait.pending
-        beat: dict[str, Any] = {}
+        read: dict[str, Any] = {}
         for cid in pending:
             observation = data.draw(OBSERVATIONS)
             if observation is not None:
-                beat[cid] = seen(observation, cid) if isinstance(observation, int) else observation
+                read[cid] = seen(observation, cid) if isinstance(observation, int) else observation
                 self.history[cid].append((self.now, observation))
         had_memory = self.wait.must_stay_on_worker
         shadow = None if had_memory else Wait(self.ids, self.goal, now=self.now)
 
-        self.decision = self.wait.advance(beat, now=self.now, jitter=jitter)
+        self.decision = self.wait.advance(read, now=self.now, jitter=jitter)
 
-        self._check_sparing(beat, jitter)
+        self._check_sparing(read, jitter)
         self._check_verdicts(pending)
-        self._check_delay(beat)
-        self._check_lines(beat)
-        self._check_forgetting(beat, jitter, shadow)
+        self._check_delay(read)
+        self._check_lines(read)
+        self._check_forgetting(read, jitter, shadow)
 
-    @precondition(lambda self: self.decision.delay is not None and self.last_beat)
+    @precondition(lambda self: self.decision.delay is not None and self.last_read)
     @rule(times=st.integers(1, 8), lateness=st.just(0.0) | TIMES)
     def look_and_see_the_same(self, times: int, lateness: float) -> None:
         for _ in range(times):
@@ -645,15 +645,15 @@ class WaitMachine(RuleBasedStateMachine):
             self.now += self.decision.delay + lateness
             self.looks += 1
             for cid in self.wait.pending:
-                if isinstance(again := self.last_beat.get(cid), Campaign):
+                if isinstance(again := self.last_read.get(cid), Campaign):
                     self.history[cid].append((self.now, int(again.status or 0)))
-            beat = {cid: found for cid, found in self.last_beat.items() if isinstance(found, Campaign)}
+            read = {cid: found for cid, found in self.last_read.items() if isinstance(found, Campaign)}
             pending = self.wait.pending
             self.forgetful = None
-            self.decision = self.wait.advance(beat, now=self.now)
-            self._check_sparing(beat, 1.0)
+            self.decision = self.wait.advance(read, now=self.now)
+            self._check_sparing(read, 1.0)
             self._check_verdicts(pending)
-            self._check_lines(beat)
+            self._check_lines(read)
 
     @precondition(lambda self: self.decision.delay is None)
     @rule()
@@ -679,24 +679,24 @@ class WaitMachine(RuleBasedStateMachine):
             statuses = [o for _, o in self.history[outcome.campaign_id] if isinstance(o, int)]
             assert outcome.status == (statuses[-1] if statuses else None)
 
-    def _check_sparing(self, beat: dict[str, Any], jitter: float) -> None:
+    def _check_sparing(self, read: dict[str, Any], jitter: float) -> None:
         """A wait that is spared what does not move it stands where the other does, and says the same."""
         expected = without_reports(self.decision)
-        if self.spared.is_unmoved_by(beat, now=self.now):
+        if self.spared.is_unmoved_by(read, now=self.now):
             assert expected == Decision(self.goal.poll_interval)
         else:
-            assert without_reports(self.spared.advance(beat, now=self.now, jitter=jitter)) == expected
+            assert without_reports(self.spared.advance(read, now=self.now, jitter=jitter)) == expected
         assert self.spared.result() == self.wait.result()
-        self.last_beat = beat
+        self.last_read = read
 
-    def _check_delay(self, beat: dict[str, Any]) -> None:
+    def _check_delay(self, read: dict[str, Any]) -> None:
         delay = self.decision.delay
         if delay is None:
             return
         limit, _ = self.goal.limit
         assert delay >= 0
         assert self.now + delay <= limit
-        errors = any(isinstance(observation, Exception) for observation in beat.values())
+        errors = any(isinstance(observation, Exception) for observation in read.values())
         if not errors:
             assert delay <= self.goal.poll_interval
         hold_ends_sooner = self.goal.stable_for > 0
@@ -705,21 +705,21 @@ class WaitMachine(RuleBasedStateMachine):
             assert hold_ends_sooner
             self.hold_ends += 1
 
-    def _check_lines(self, beat: dict[str, Any]) -> None:
+    def _check_lines(self, read: dict[str, Any]) -> None:
         for line in (*self.decision.info, *self.decision.warnings):
             assert line.isprintable()
         self.reports += sum(line.startswith("Still waiting") for line in self.decision.info)
-        unknown = {(cid, UNKNOWN) for cid, o in beat.items() if isinstance(o, Campaign) and o.status == UNKNOWN}
+        unknown = {(cid, UNKNOWN) for cid, o in read.items() if isinstance(o, Campaign) and o.status == UNKNOWN}
         news = sum("does not know" in line for line in self.decision.warnings)
         assert news == len(unknown - self.unknown_warned)
         self.unknown_warned |= unknown
 
-    def _check_forgetting(self, beat: dict[str, Any], jitter: float, shadow: Wait | None) -> None:
+    def _check_forgetting(self, read: dict[str, Any], jitter: float, shadow: Wait | None) -> None:
         """Where nothing is remembered, a wait that starts here decides the same from here on."""
         if shadow is not None:
             self.forgetful = shadow
         if self.forgetful is not None:
-            decision = self.forgetful.advance(beat, now=self.now, jitter=jitter)
+            decision = self.forgetful.advance(read, now=self.now, jitter=jitter)
             assert decision.delay == self.decision.delay
             verdicts = [outcome.verdict for outcome in self.forgetful.result().campaigns]
             assert verdicts == [outcome.verdict for outcome in self.wait.result().campaigns]

@@ -21,12 +21,12 @@ class TestResult:
     def test_a_message_only_where_something_failed(self) -> None:
         clock = Clock(goal())
         assert clock.wait.result().message == ""
-        clock.look(1)
+        clock.poll(1)
         assert clock.wait.result().message == ""
 
     def test_a_timeout_says_how_it_stands_and_what_to_do(self) -> None:
         clock = Clock(goal(deadline=START + 3_600, timeout=3_600.0))
-        clock.look(2, at=3_600)
+        clock.poll(2, at=3_600)
         assert clock.wait.result().message == (
             f'Campaign "N" ({ONE}) was not Active within 1 h: it is Paused. It was left as it is. '
             "Look at it in Instantly, or wait longer."
@@ -34,7 +34,7 @@ class TestResult:
 
     def test_many_failures_are_listed_up_to_twenty_and_the_gravest_first(self) -> None:
         clock = Clock(goal(fail_fast=False, deadline=START), IDS[:25])
-        clock.look({cid: seen(-1 if cid == IDS[24] else 0, cid) for cid in IDS[:25]})
+        clock.poll({cid: seen(-1 if cid == IDS[24] else 0, cid) for cid in IDS[:25]})
         lines = clock.wait.result().message.splitlines()
         assert lines[0] == "0 of 25 Active, 1 stopped, 24 timed out."
         assert lines[1].startswith(f'- Campaign "N" ({IDS[24]}) is Accounts Unhealthy')
@@ -43,12 +43,12 @@ class TestResult:
 
     def test_what_arrived_is_not_in_the_list_of_failures(self) -> None:
         clock = Clock(goal(fail_fast=False), IDS[:3])
-        clock.look({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(-2, IDS[1]), IDS[2]: seen(1, IDS[2])})
+        clock.poll({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(-2, IDS[1]), IDS[2]: seen(1, IDS[2])})
         assert IDS[0] not in clock.wait.result().message
 
     def test_the_xcom_of_one(self) -> None:
         clock = Clock(goal())
-        clock.look(1)
+        clock.poll(1)
         assert clock.wait.result().xcom == {
             "campaign_id": ONE,
             "verdict": "reached",
@@ -60,7 +60,7 @@ class TestResult:
 
     def test_the_xcom_of_many(self) -> None:
         clock = Clock(goal(), IDS[:2])
-        clock.look({cid: seen(1, cid) for cid in IDS[:2]})
+        clock.poll({cid: seen(1, cid) for cid in IDS[:2]})
         xcom = clock.wait.result().xcom
         assert (xcom["verdict"], xcom["progress"]) == ("reached", "2 of 2 Active")
         assert [each["campaign_id"] for each in xcom["campaigns"]] == IDS[:2]
@@ -104,7 +104,7 @@ class TestEvents:
 
     def test_there_and_back(self) -> None:
         clock = Clock(goal(fail_fast=False, deadline=START), IDS[:3])
-        clock.look({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(-2, IDS[1]), IDS[2]: seen(UNKNOWN, IDS[2])})
+        clock.poll({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(-2, IDS[1]), IDS[2]: seen(UNKNOWN, IDS[2])})
         result = clock.wait.result()
         event = json.loads(json.dumps(result.as_json()))
         assert WaitResult.from_json(result.goal, [cid.upper() for cid in IDS[:3]], event) == result

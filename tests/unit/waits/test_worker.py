@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
 from airflow_provider_instantly.api.errors import (
     CampaignNotFoundError,
     ConnectionLookupError,
@@ -14,14 +13,15 @@ from airflow_provider_instantly.api.errors import (
     InstantlyServerError,
 )
 from airflow_provider_instantly.waits.goal import Verdict
+from airflow_provider_instantly.waits.machine import LAST_POLL
 from tests.unit.waits.story import IDS, ONE, ScriptedHook, StandingClock, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from airflow_provider_instantly.api.protocol import Request
 
 
 class TestLoop:
-    def test_it_looks_and_sleeps_until_it_is_over(self, clock: StandingClock) -> None:
+    def test_it_polls_and_sleeps_until_it_is_over(self, clock: StandingClock) -> None:
         hook = ScriptedHook(0, 0, 2, 1)
         assert wait_for(hook, clock, poll_interval=30.0).verdict is Verdict.REACHED
         assert clock.slept == [30, 30, 30]
@@ -50,9 +50,8 @@ class TestLoop:
 
     def test_only_those_that_are_undecided_are_asked_for(self, clock: StandingClock) -> None:
         class Hook(ScriptedHook):
-            def read_campaigns(self, campaign_ids: Iterable[str]) -> dict[str, Any]:
-                seen = super().read_campaigns(campaign_ids)
-                return {cid: Campaign(cid, CampaignStatus(1)) if cid == ONE else seen[cid] for cid in seen}
+            def document(self, campaign_id: str, poll: int) -> dict[str, Any]:
+                return super().document(campaign_id, 1 if campaign_id == ONE else poll)
 
         hook = Hook(0, 0, 1)
         wait_for(hook, clock, IDS[:3])
@@ -60,10 +59,57 @@ class TestLoop:
 
     def test_the_moment_is_taken_after_the_answer(self, clock: StandingClock) -> None:
         class Slow(ScriptedHook):
-            def read_campaigns(self, campaign_ids: Iterable[str]) -> dict[str, Any]:
+            def reply(self, request: Request, poll: Any) -> Any:
                 clock.now += 7
-                return super().read_campaigns(campaign_ids)
+                return super().reply(request, poll)
 
         result = wait_for(Slow(0), clock, poll_interval=30.0, deadline=clock() + 5)
         assert result.verdict is Verdict.TIMED_OUT
         assert clock.slept == []
+
+
+class SlowHook(ScriptedHook):
+    """
+    One that takes its time for each answer, and whose list shows no campaign.
+
+    :param clock: what its answers move.
+    :param latency: seconds for each answer.
+    """
+
+    def __init__(self, clock: StandingClock, latency: float, *polls: Any) -> None:
+        super().__init__(*polls)
+        self.unlisted = IDS
+        self._clock = clock
+        self._latency = latency
+
+    def reply(self, request: Request, poll: Any) -> Any:
+        self._clock.now += self._latency
+        return super().reply(request, poll)
+
+
+class TestLimits:
+    """A wait for many campaigns that no list shows is read one by one, and its limit is kept in between."""
+
+    @pytest.mark.parametrize("limit", ["deadline", "execution_deadline"])
+    @pytest.mark.parametrize("seconds", [0.5, 3.0, 10.0, 16.0, 40.0, 100.0])
+    @pytest.mark.parametrize("interval", [5.0, 60.0])
+    def test_a_wait_ends_within_a_request_of_its_limit(
+        self, clock: StandingClock, interval: float, seconds: float, limit: str
+    ) -> None:
+        began = clock()
+        hook = SlowHook(clock, 0.8, 0)
+        moments: Any = {limit: began + seconds}
+        result = wait_for(hook, clock, IDS[:20], poll_interval=interval, **moments)
+        assert result.verdict in (Verdict.TIMED_OUT, Verdict.EXECUTION_TIMEOUT)
+        polled_at_the_limit = began + seconds in clock.woken
+        assert 0 <= clock() - began - seconds <= 0.8 + (LAST_POLL if polled_at_the_limit else 0) + 1e-6
+
+    def test_a_poll_that_begins_at_the_limit_is_given_a_moment(self, clock: StandingClock) -> None:
+        hook = SlowHook(clock, 0.1, 2, 1)
+        result = wait_for(hook, clock, IDS[:20], poll_interval=60.0, deadline=clock() + 30)
+        assert result.verdict is Verdict.REACHED
+
+    def test_what_was_read_until_then_counts(self, clock: StandingClock) -> None:
+        result = wait_for(SlowHook(clock, 1.0, 1), clock, IDS[:20], deadline=clock() + 5)
+        verdicts = [outcome.verdict for outcome in result.campaigns]
+        assert verdicts == [Verdict.REACHED] * 4 + [Verdict.TIMED_OUT] * 16

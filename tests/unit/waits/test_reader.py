@@ -1,17 +1,15 @@
-"""One look at many campaigns: what it sees, and how few requests it takes, against a model of a workspace."""
+"""One poll of many campaigns: what it sees, and how few requests it takes, against a model of a workspace."""
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_instantly.api.beat import EVERYTHING, Beat
+from airflow_provider_instantly.api.bulk import EVERYTHING
 from airflow_provider_instantly.api.campaign import Campaign
 from airflow_provider_instantly.api.errors import (
     AnswerTooLargeError,
@@ -24,71 +22,18 @@ from airflow_provider_instantly.api.errors import (
     InstantlyServerError,
     InstantlyUnexpectedAnswerError,
 )
+from airflow_provider_instantly.waits.reader import Reader
 from tests.unit.hypothesis_settings import unhurried
+from tests.unit.workspace import Workspace, ids, statuses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from airflow_provider_instantly.api.protocol import Request
 
 
-#: The lists that a look may try.
+#: The lists that a poll may try.
 LISTS = 3
-
-
-def ids(count: int, first: int = 0) -> list[str]:
-    return [str(uuid.UUID(int=number, version=4)) for number in range(first + 1, first + 1 + count)]
-
-
-@dataclass
-class Workspace:
-    """
-    What Instantly knows: campaigns in the order of its list, each with its status.
-
-    :param statuses: the campaigns that exist.
-    :param unlisted: those that the list does not show all the same.
-    :param fails: an error for a request, or None.
-    :param heeds_filters: whether its list shows only what was asked for.
-    :param page_size: how many campaigns are on a page at the most.
-    """
-
-    statuses: dict[str, Any]
-    unlisted: set[str] = field(default_factory=set)
-    fails: Callable[[Request], InstantlyError | None] = lambda request: None
-    page_size: int = 100
-    heeds_filters: bool = True
-    asked: list[Request] = field(default_factory=list)
-
-    def __call__(self, request: Request) -> Any:
-        self.asked.append(request)
-        if error := self.fails(request):
-            return error
-        if request.campaign_id is not None:
-            status = self.statuses.get(request.campaign_id)
-            return CampaignNotFoundError("gone") if status is None else {"status": status, "name": "N"}
-        query = dict(request.query)
-        page_size = min(self.page_size, int(query["limit"]))
-        listed = [cid for cid in self.statuses if cid not in self.unlisted and self._shows(cid, query)]
-        start = int(query.get("starting_after", "0"))
-        page = listed[start : start + page_size]
-        answer: dict[str, Any] = {"items": [{"id": cid, "status": self.statuses[cid]} for cid in page]}
-        if len(page) == page_size:
-            # As live: the last full page still carries a cursor, and an empty page follows.
-            answer["next_starting_after"] = str(start + page_size)
-        return answer
-
-    def _shows(self, campaign_id: str, query: dict[str, str]) -> bool:
-        status = str(self.statuses[campaign_id])
-        is_wanted = query.get("status", status) == status != query.get("exclude_status")
-        return is_wanted or not self.heeds_filters
-
-    @property
-    def singles(self) -> int:
-        return sum(request.campaign_id is not None for request in self.asked)
-
-    @property
-    def pages(self) -> int:
-        return len(self.asked) - self.singles
 
 
 class RepeatingWorkspace(Workspace):
@@ -102,26 +47,14 @@ class RepeatingWorkspace(Workspace):
         return {"items": [{"id": each, "status": self.statuses[each]} for each in first], "next_starting_after": "10"}
 
 
-def look(beat: Beat, wanted: Iterable[str], workspace: Workspace) -> dict[str, Any]:
-    """Read the campaigns once; only the requests of this look are kept in the workspace."""
-    workspace.asked.clear()
-    steps = beat.read(wanted)
-    try:
-        request = next(steps)
-        while True:
-            request = steps.send(workspace(request))
-    except StopIteration as stop:
-        seen: dict[str, Any] = stop.value
-        return seen
-
-
-def statuses(seen: dict[str, Any]) -> dict[str, Any]:
-    return {cid: found.status if isinstance(found, Campaign) else type(found) for cid, found in seen.items()}
+def poll(reader: Reader, wanted: Iterable[str], workspace: Workspace) -> dict[str, Any]:
+    """Read the campaigns once; only the requests of this poll are kept in the workspace."""
+    return workspace.run(reader.read(wanted))
 
 
 class TestFewestRequests:
     @pytest.mark.parametrize(
-        ("wanted", "workspace_size", "first_look", "later_looks"),
+        ("wanted", "workspace_size", "first_poll", "later_polls"),
         [
             (1, 1, (0, 1), (0, 1)),
             (2, 50, (0, 2), (0, 2)),
@@ -133,166 +66,166 @@ class TestFewestRequests:
         ],
     )
     def test_pages_where_they_are_cheaper(
-        self, wanted: int, workspace_size: int, first_look: tuple[int, int], later_looks: tuple[int, int]
+        self, wanted: int, workspace_size: int, first_poll: tuple[int, int], later_polls: tuple[int, int]
     ) -> None:
-        beat, workspace = Beat(), Workspace(dict.fromkeys(ids(workspace_size), 1))
-        for expected in (first_look, later_looks, later_looks):
-            seen = look(beat, ids(wanted), workspace)
+        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(workspace_size), 1))
+        for expected in (first_poll, later_polls, later_polls):
+            seen = poll(reader, ids(wanted), workspace)
             assert (workspace.pages, workspace.singles) == expected
             assert list(statuses(seen).values()) == [1] * wanted
 
     def test_few_of_many_are_asked_for_one_by_one_once_it_is_known_how_many_there_are(self) -> None:
-        beat, workspace = Beat(), Workspace(dict.fromkeys(ids(5_000), 1))
+        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(5_000), 1))
         wanted = ids(5, first=4_990)
-        look(beat, wanted, workspace)
+        poll(reader, wanted, workspace)
         assert workspace.pages <= 6
-        look(beat, wanted, workspace)
-        look(beat, wanted, workspace)
+        poll(reader, wanted, workspace)
+        poll(reader, wanted, workspace)
         assert (workspace.pages, workspace.singles) == (0, 5)
 
     def test_many_that_lie_far_apart_are_asked_for_one_by_one(self) -> None:
-        # On each page is one of them: the list is never the cheaper way, and a look must not try it again and again.
+        # On each page is one of them: the list is never the cheaper way, and a poll must not try it again and again.
         workspace = Workspace(dict.fromkeys(ids(30_000), 1))
         wanted = list(workspace.statuses)[5::500]
-        beat = Beat()
-        look(beat, wanted, workspace)
-        look(beat, wanted, workspace)
+        reader = Reader()
+        poll(reader, wanted, workspace)
+        poll(reader, wanted, workspace)
         for _ in range(3):
-            look(beat, wanted, workspace)
+            poll(reader, wanted, workspace)
             assert len(workspace.asked) <= len(wanted)
 
     def test_pages_again_when_more_are_wanted(self) -> None:
-        beat, workspace = Beat(), Workspace(dict.fromkeys(ids(300), 1))
-        look(beat, ids(3, first=290), workspace)
-        look(beat, ids(200), workspace)
+        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(300), 1))
+        poll(reader, ids(3, first=290), workspace)
+        poll(reader, ids(200), workspace)
         assert (workspace.pages, workspace.singles) == (2, 0)
 
     def test_each_campaign_is_asked_for_once(self) -> None:
         workspace = Workspace(dict.fromkeys(ids(2), 1))
-        assert len(look(Beat(), ids(1) * 2, workspace)) == 1
+        assert len(poll(Reader(), ids(1) * 2, workspace)) == 1
         assert workspace.singles == 1
 
     def test_nothing_for_nothing(self) -> None:
         workspace = Workspace({})
-        assert look(Beat(), [], workspace) == {}
+        assert poll(Reader(), [], workspace) == {}
         assert workspace.asked == []
 
 
 class TestShorterLists:
     def test_a_thousand_drafts_are_one_page_without_drafts(self) -> None:
-        beat, workspace = Beat(), Workspace(dict.fromkeys(ids(1_000), 0))
+        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(1_000), 0))
         costs = []
         for _ in range(21):
-            assert statuses(look(beat, ids(1_000), workspace)) == workspace.statuses
+            assert statuses(poll(reader, ids(1_000), workspace)) == workspace.statuses
             costs.append((workspace.pages, workspace.singles))
-        assert costs == [(10, 0), *[(1, 0)] * 9, (10, 0), *[(1, 0)] * 9, (10, 0)], "each tenth look sees all again"
+        assert costs == [(10, 0), *[(1, 0)] * 9, (10, 0), *[(1, 0)] * 9, (10, 0)], "each tenth poll sees all again"
 
     def test_a_launched_draft_is_seen_at_once(self) -> None:
-        beat, workspace = Beat(), Workspace(dict.fromkeys(ids(1_000), 0))
+        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(1_000), 0))
         for number, campaign_id in enumerate(ids(30)):
             workspace.statuses[campaign_id] = [1, -1, 2][number % 3]
-            assert statuses(look(beat, ids(1_000), workspace)) == workspace.statuses
+            assert statuses(poll(reader, ids(1_000), workspace)) == workspace.statuses
         assert workspace.pages <= 10
 
-    def test_a_draft_that_is_deleted_is_missed_at_each_tenth_look(self) -> None:
-        beat, workspace = Beat(), Workspace(dict.fromkeys(ids(1_000), 0))
+    def test_a_draft_that_is_deleted_is_missed_at_each_tenth_poll(self) -> None:
+        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(1_000), 0))
         gone = ids(1_000)[500]
         for _ in range(4):
-            look(beat, ids(1_000), workspace)
+            poll(reader, ids(1_000), workspace)
         del workspace.statuses[gone]
-        found = [statuses(look(beat, ids(1_000), workspace))[gone] for _ in range(7)]
+        found = [statuses(poll(reader, ids(1_000), workspace))[gone] for _ in range(7)]
         assert found == [0] * 6 + [CampaignNotFoundError]
 
-    def test_who_is_looked_at_now_and_then_is_missed_as_soon(self) -> None:
-        """Its looks must not fall on those that take a Draft on trust for ever."""
-        beat, workspace = Beat(), Workspace(dict.fromkeys(ids(1_001), 0))
+    def test_what_is_polled_now_and_then_is_missed_as_soon(self) -> None:
+        """Its polls must not fall on those that take a Draft on trust for ever."""
+        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(1_001), 0))
         gone = ids(1_001)[1_000]
-        looks = 0
-        while looks < 13:
+        polls = 0
+        while polls < 13:
             for _ in range(4):
-                look(beat, ids(1_000), workspace)
-            looks += 1
-            if looks == 2:
+                poll(reader, ids(1_000), workspace)
+            polls += 1
+            if polls == 2:
                 del workspace.statuses[gone]
-            if statuses(look(beat, ids(1_001), workspace))[gone] is CampaignNotFoundError:
+            if statuses(poll(reader, ids(1_001), workspace))[gone] is CampaignNotFoundError:
                 break
-        assert looks <= 11, "the tenth of its looks after it was deleted"
+        assert polls <= 11, "the tenth of its polls after it was deleted"
 
     def test_some_drafts_of_a_large_workspace_are_found_among_the_drafts(self) -> None:
         # An agency keeps what it has completed, and prepares a hundred campaigns.
-        beat, workspace = Beat(), Workspace(dict.fromkeys(ids(3_000), 3) | dict.fromkeys(ids(150, first=3_000), 0))
+        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(3_000), 3) | dict.fromkeys(ids(150, first=3_000), 0))
         wanted = ids(100, first=3_050)
         for _ in range(3):
-            look(beat, wanted, workspace)
+            poll(reader, wanted, workspace)
         workspace.statuses[wanted[7]] = 1
         for _ in range(20):
-            assert statuses(look(beat, wanted, workspace)) == {cid: workspace.statuses[cid] for cid in wanted}
+            assert statuses(poll(reader, wanted, workspace)) == {cid: workspace.statuses[cid] for cid in wanted}
             assert (workspace.pages, workspace.singles) == (2, 1)
 
-    def test_who_joins_is_asked_for_and_not_taken_for_a_draft(self) -> None:
-        beat, workspace = Beat(), Workspace(dict.fromkeys(ids(500), 0))
-        look(beat, ids(500), workspace)
+    def test_what_joins_is_asked_for_and_not_taken_for_a_draft(self) -> None:
+        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(500), 0))
+        poll(reader, ids(500), workspace)
         unheard_of = ids(3, first=700)
-        seen = statuses(look(beat, [*ids(500), *unheard_of], workspace))
+        seen = statuses(poll(reader, [*ids(500), *unheard_of], workspace))
         assert [seen[campaign_id] for campaign_id in unheard_of] == [CampaignNotFoundError] * 3
         assert (workspace.pages, workspace.singles) == (1, 3)
 
     def test_one_that_became_a_draft_again_is_asked_for(self) -> None:
-        beat, workspace = Beat(), Workspace({**dict.fromkeys(ids(499), 0), ids(500)[-1]: 2})
-        look(beat, ids(500), workspace)
+        reader, workspace = Reader(), Workspace({**dict.fromkeys(ids(499), 0), ids(500)[-1]: 2})
+        poll(reader, ids(500), workspace)
         workspace.statuses[ids(500)[-1]] = 0
-        assert statuses(look(beat, ids(500), workspace)) == workspace.statuses
+        assert statuses(poll(reader, ids(500), workspace)) == workspace.statuses
         assert (workspace.pages, workspace.singles) == (1, 1)
 
     def test_a_service_that_does_not_heed_the_filter_is_not_trusted(self) -> None:
-        beat, workspace = Beat(), Workspace(dict.fromkeys(ids(500), 0), heeds_filters=False)
+        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(500), 0), heeds_filters=False)
         for number in range(10):
             workspace.statuses[ids(500)[number * 50]] = 1
             workspace.statuses.pop(ids(500)[number * 50 + 7])
             truth = {cid: workspace.statuses.get(cid, CampaignNotFoundError) for cid in ids(500)}
-            assert statuses(look(beat, ids(500), workspace)) == truth
+            assert statuses(poll(reader, ids(500), workspace)) == truth
 
     def test_a_list_that_repeats_itself_is_not_trusted(self) -> None:
-        beat, workspace = Beat(page_size=10), RepeatingWorkspace(dict.fromkeys(ids(100), 0))
-        look(beat, ids(100), workspace)
+        reader, workspace = Reader(page_size=10), RepeatingWorkspace(dict.fromkeys(ids(100), 0))
+        poll(reader, ids(100), workspace)
         workspace.statuses |= dict.fromkeys(ids(30), 1)
-        assert statuses(look(beat, ids(100), workspace)) == workspace.statuses
+        assert statuses(poll(reader, ids(100), workspace)) == workspace.statuses
         assert sum("exclude_status" in dict(request.query) for request in workspace.asked) == 2
 
     @pytest.mark.parametrize("error", [InstantlyBadRequestError("400"), InstantlyServerError("500")])
     def test_a_list_that_is_refused_is_left_alone_and_the_whole_one_is_read(self, error: InstantlyError) -> None:
-        beat = Beat()
+        reader = Reader()
         workspace = Workspace(dict.fromkeys(ids(500), 0), fails=lambda r: error if "status" in str(r.query) else None)
         costs = []
         for _ in range(20):
-            assert statuses(look(beat, ids(500), workspace)) == workspace.statuses
+            assert statuses(poll(reader, ids(500), workspace)) == workspace.statuses
             costs.append(workspace.pages)
         assert costs == [5, 6, *[5] * 18]
 
     @pytest.mark.parametrize("error", [InstantlyRateLimitError("429"), InstantlyConnectionError("broken")])
     def test_an_error_that_concerns_all_is_met_once_and_forgets_nothing(self, error: InstantlyError) -> None:
-        beat, workspace = Beat(), Workspace(dict.fromkeys(ids(500), 0))
-        look(beat, ids(500), workspace)
+        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(500), 0))
+        poll(reader, ids(500), workspace)
         workspace.fails = lambda request: error
-        assert list(look(beat, ids(500), workspace).values()) == [error] * 500
+        assert list(poll(reader, ids(500), workspace).values()) == [error] * 500
         assert len(workspace.asked) == 1
         workspace.fails = lambda request: None
-        look(beat, ids(500), workspace)
+        poll(reader, ids(500), workspace)
         assert (workspace.pages, workspace.singles) == (1, 0)
 
-    def test_campaigns_that_nobody_waits_for_any_longer_are_forgotten(self) -> None:
-        beat, workspace = Beat(), Workspace(dict.fromkeys(ids(1_000), 0))
-        look(beat, ids(1_000), workspace)
+    def test_campaigns_that_no_wait_is_for_any_longer_are_forgotten(self) -> None:
+        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(1_000), 0))
+        poll(reader, ids(1_000), workspace)
         for _ in range(100):
-            look(beat, ids(200), workspace)
-        assert len(beat._known) <= 200
+            poll(reader, ids(200), workspace)
+        assert len(reader._known) <= 200
 
     @settings(unhurried, max_examples=40)
     @given(data=st.data())
     def test_against_a_workspace_that_changes(self, data: st.DataObject) -> None:
         names = ids(40)
         workspace = Workspace(dict.fromkeys(names, 0), page_size=4)
-        beat, unnoticed = Beat(page_size=4), Counter[str]()
+        reader, unnoticed = Reader(page_size=4), Counter[str]()
         for _ in range(data.draw(st.integers(1, 40))):
             for campaign_id in data.draw(st.lists(st.sampled_from(names), max_size=3)):
                 status = data.draw(st.sampled_from([0, 0, 1, 2, -1, 7, None]))
@@ -301,7 +234,7 @@ class TestShorterLists:
                 )
             workspace.heeds_filters = data.draw(st.integers(0, 9)) > 0
             wanted = data.draw(st.lists(st.sampled_from(names), min_size=20, max_size=40, unique=True))
-            for campaign_id, status in statuses(look(beat, wanted, workspace)).items():
+            for campaign_id, status in statuses(poll(reader, wanted, workspace)).items():
                 truth = workspace.statuses.get(campaign_id, CampaignNotFoundError)
                 if status == truth:
                     del unnoticed[campaign_id]
@@ -314,26 +247,26 @@ class TestShorterLists:
 class TestWhatIsSeen:
     def test_the_campaigns_as_they_are(self) -> None:
         workspace = Workspace(dict(zip(ids(6), [0, 1, 2, -2, 7, 3.0], strict=True)))
-        assert statuses(look(Beat(), ids(6), workspace)) == workspace.statuses
+        assert statuses(poll(Reader(), ids(6), workspace)) == workspace.statuses
 
     @pytest.mark.parametrize("count", [1, 3], ids=["alone", "on_the_list"])
     def test_nothing_is_kept_of_their_documents(self, count: int) -> None:
-        seen = look(Beat(), ids(count), Workspace(dict.fromkeys(ids(count), 1)))
+        seen = poll(Reader(), ids(count), Workspace(dict.fromkeys(ids(count), 1)))
         assert [campaign.document for campaign in seen.values()] == [{}] * count
 
     def test_a_campaign_that_is_read_alone_knows_its_id(self) -> None:
         workspace = Workspace(dict.fromkeys(ids(1), 1))
-        (campaign,) = look(Beat(), ids(1), workspace).values()
+        (campaign,) = poll(Reader(), ids(1), workspace).values()
         assert campaign.title == f'"N" ({ids(1)[0]})'
 
     def test_one_that_the_list_does_not_show_is_asked_for_by_itself(self) -> None:
         workspace = Workspace(dict.fromkeys(ids(4), 1), unlisted={ids(4)[2]})
-        assert statuses(look(Beat(), ids(4), workspace)) == dict.fromkeys(ids(4), 1)
+        assert statuses(poll(Reader(), ids(4), workspace)) == dict.fromkeys(ids(4), 1)
         assert (workspace.pages, workspace.singles) == (1, 1)
 
     def test_one_that_is_gone_is_an_error_and_the_others_are_not(self) -> None:
         workspace = Workspace(dict.fromkeys(ids(3), 1))
-        seen = statuses(look(Beat(), ids(4), workspace))
+        seen = statuses(poll(Reader(), ids(4), workspace))
         assert seen == {**workspace.statuses, ids(4)[3]: CampaignNotFoundError}
 
     @pytest.mark.parametrize("status", [None, "1", "active", True, []])
@@ -341,21 +274,21 @@ class TestWhatIsSeen:
         workspace = Workspace({**dict.fromkeys(ids(3), 1), ids(4)[3]: status})
         if status is None:
             workspace.statuses[ids(4)[3]] = "none"
-        seen = look(Beat(), ids(4), workspace)
+        seen = poll(Reader(), ids(4), workspace)
         assert type(seen[ids(4)[3]]) is InstantlyUnexpectedAnswerError
         assert ids(4)[3] in str(seen[ids(4)[3]])
         assert statuses(seen)[ids(1)[0]] == 1
 
     @pytest.mark.parametrize("items", [None, {}, "x"])
     def test_a_page_that_is_none_is_an_error_for_all(self, items: object) -> None:
-        steps = Beat().read(ids(3))
+        steps = Reader().read(ids(3))
         next(steps)
         with pytest.raises(StopIteration) as stopped:
             steps.send({"items": items})
         assert {type(found) for found in stopped.value.value.values()} == {InstantlyUnexpectedAnswerError}
 
     def test_campaigns_on_the_list_whose_id_is_strange_are_passed_over(self) -> None:
-        steps = Beat().read(ids(3))
+        steps = Reader().read(ids(3))
         next(steps)
         odd = [{"id": None, "status": 1}, {"id": "x"}, {}, {"id": ids(1)[0].upper(), "status": 2}]
         request = steps.send({"items": odd})
@@ -366,12 +299,12 @@ class TestPagesThatAreTooLarge:
     """Campaigns with long e-mails, of which 100 are more than is read of an answer."""
 
     def test_half_as_many_are_asked_for_until_they_fit_and_then_from_the_start(self) -> None:
-        beat = Beat()
+        reader = Reader()
         workspace = Workspace(dict.fromkeys(ids(100), 1), fails=lambda request: too_large(request, above=25))
-        assert list(statuses(look(beat, ids(100), workspace)).values()) == [1] * 100
+        assert list(statuses(poll(reader, ids(100), workspace)).values()) == [1] * 100
         assert [dict(request.query)["limit"] for request in workspace.asked] == ["100", "50", "25", "25", "25", "25"]
 
-        look(beat, ids(100), workspace)
+        poll(reader, ids(100), workspace)
         assert [dict(request.query)["limit"] for request in workspace.asked] == ["25"] * 4
 
     def test_a_later_page(self) -> None:
@@ -379,12 +312,12 @@ class TestPagesThatAreTooLarge:
             return too_large(request, above=50) if len(request.query) > 1 else None
 
         workspace = Workspace(dict.fromkeys(ids(200), 1), fails=fails)
-        assert list(statuses(look(Beat(), ids(200), workspace)).values()) == [1] * 200
+        assert list(statuses(poll(Reader(), ids(200), workspace)).values()) == [1] * 200
         assert len(workspace.asked) == 1 + 1 + 2
 
     def test_one_campaign_that_is_too_large_is_an_error(self) -> None:
         workspace = Workspace(dict.fromkeys(ids(9), 1), fails=lambda request: too_large(request, above=0))
-        assert set(statuses(look(Beat(), ids(9), workspace)).values()) == {AnswerTooLargeError}
+        assert set(statuses(poll(Reader(), ids(9), workspace)).values()) == {AnswerTooLargeError}
         assert len(workspace.asked) == 7
 
 
@@ -395,7 +328,7 @@ def too_large(request: Request, above: int) -> AnswerTooLargeError | None:
 class TestErrors:
     def test_on_the_first_page(self) -> None:
         workspace = Workspace(dict.fromkeys(ids(250), 1), fails=lambda request: InstantlyServerError("503"))
-        seen = look(Beat(), ids(250), workspace)
+        seen = poll(Reader(), ids(250), workspace)
         assert set(statuses(seen).values()) == {InstantlyServerError}
         assert len(seen) == 250
         assert len(workspace.asked) == 1
@@ -405,7 +338,7 @@ class TestErrors:
             dict.fromkeys(ids(250), 1),
             fails=lambda request: InstantlyServerError("503") if len(request.query) > 1 else None,
         )
-        seen = statuses(look(Beat(), ids(250), workspace))
+        seen = statuses(poll(Reader(), ids(250), workspace))
         assert list(seen.values()).count(1) == 100
         assert list(seen.values()).count(InstantlyServerError) == 150
         assert len(workspace.asked) == 2
@@ -413,7 +346,7 @@ class TestErrors:
     @pytest.mark.parametrize("error", [InstantlyRateLimitError("429"), InstantlyConnectionError("broken")])
     def test_that_would_be_the_same_for_all_is_met_once(self, error: InstantlyError) -> None:
         workspace = Workspace({}, fails=lambda request: error)
-        assert list(look(Beat({EVERYTHING: 9}), ids(5), workspace).values()) == [error] * 5
+        assert list(poll(Reader({EVERYTHING: 9}), ids(5), workspace).values()) == [error] * 5
         assert len(workspace.asked) == 1
 
     @pytest.mark.parametrize("error", [InstantlyServerError("500"), InstantlyAuthenticationError("401")])
@@ -422,12 +355,12 @@ class TestErrors:
         workspace = Workspace(
             dict.fromkeys(ids(3), 1), fails=lambda request: error if request.campaign_id == first else None
         )
-        assert list(statuses(look(Beat({EVERYTHING: 9}), ids(3), workspace)).values()) == [type(error), 1, 1]
+        assert list(statuses(poll(Reader({EVERYTHING: 9}), ids(3), workspace)).values()) == [type(error), 1, 1]
 
-    def test_a_look_that_failed_teaches_nothing(self) -> None:
-        beat = Beat()
-        look(beat, ids(250), Workspace({}, fails=lambda request: InstantlyServerError("503")))
-        assert beat == Beat()
+    def test_a_poll_that_failed_teaches_nothing(self) -> None:
+        reader = Reader()
+        poll(reader, ids(250), Workspace({}, fails=lambda request: InstantlyServerError("503")))
+        assert reader == Reader()
 
 
 @unhurried
@@ -445,18 +378,18 @@ def test_against_a_model_of_a_workspace(size: int, page_size: int, wanted: list[
         page_size=page_size,
     )
     asked_for = [names[number] for number in wanted]
-    beat = Beat()
+    reader = Reader()
     truth = {name: workspace.statuses.get(name, CampaignNotFoundError) for name in asked_for}
 
-    assert statuses(look(beat, asked_for, workspace)) == truth
+    assert statuses(poll(reader, asked_for, workspace)) == truth
     first_cost = len(workspace.asked)
     assert first_cost <= 2 * len(truth) + 1
     for _ in range(LISTS - 1):
-        assert statuses(look(beat, asked_for, workspace)) == truth
+        assert statuses(poll(reader, asked_for, workspace)) == truth
         assert len(workspace.asked) <= LISTS * len(truth), "the shorter lists are tried, each of them once"
     for _ in range(20):
-        assert statuses(look(beat, asked_for, workspace)) == truth
-        # Never dearer than asking one by one, nor than the first look.
+        assert statuses(poll(reader, asked_for, workspace)) == truth
+        # Never dearer than asking one by one, nor than the first poll.
         assert len(workspace.asked) <= min(len(truth), max(first_cost, 2)) + len(unlisted)
 
 
@@ -469,8 +402,8 @@ ANSWERS = st.fixed_dictionaries(
 
 @unhurried
 @given(answers=st.lists(ANSWERS, min_size=20, max_size=20), count=st.integers(1, 8))
-def test_whatever_is_answered_a_look_ends(answers: list[Any], count: int) -> None:
-    steps, coming, asked = Beat().read(ids(count)), iter(answers), 0
+def test_whatever_is_answered_a_poll_ends(answers: list[Any], count: int) -> None:
+    steps, coming, asked = Reader().read(ids(count)), iter(answers), 0
     seen: dict[str, Any] | None = None
     next(steps)
     while seen is None:

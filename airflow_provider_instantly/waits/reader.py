@@ -1,0 +1,141 @@
+"""
+How waits read their campaigns at each poll: with the fewest requests, by what the polls before it have shown.
+
+Pure like the protocol: a conversation that yields requests and is sent what came back. Each wait on a worker and each
+poller has a reader of its own; nothing else in the package reads from memory.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_instantly.api.bulk import EVERYTHING, FIRST_GUESS, Listing, Search, read_each
+from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
+from airflow_provider_instantly.api.errors import InstantlyError
+from airflow_provider_instantly.api.protocol import PAGE_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from airflow_provider_instantly.api.bulk import Seen
+    from airflow_provider_instantly.api.protocol import Conversation
+
+#: How often in a row a campaign is taken for a Draft because the list of all others does not show it. It may be gone
+#: instead, which the poll after that shows.
+_MAX_TRUST: Final = 9
+#: After so many polls, what they taught is learned again: the costs of lists, and which campaigns there are.
+_MEMORY: Final = 100
+
+#: A wait for a launch is a wait for a Draft. Those that are not on this list still are one; and to be wrong about that
+#: only makes a wait longer.
+NO_DRAFTS: Final = Listing(exclude_status=CampaignStatus.DRAFT)
+
+
+@dataclass
+class Reader:
+    """
+    Remembers between polls what each way costs and what was seen, and so which way is the cheapest.
+
+    :param costs: for each list, the pages that were read of it; for that of everything also the campaigns that had to
+        be asked for all the same. Infinite where it led nowhere.
+    :param page_size: how many campaigns a page has; fewer, where the answers were too large to be read.
+    """
+
+    costs: dict[Listing, float] = field(default_factory=dict)
+    page_size: int = PAGE_SIZE
+    _known: dict[str, CampaignStatus | None] = field(default_factory=dict)
+    _trusted: Counter[str] = field(default_factory=Counter)
+    _polls: int = field(default=0, compare=False)
+
+    def read(self, campaign_ids: Iterable[str], seen: Seen | None = None) -> Conversation[Seen]:
+        """
+        Read the campaigns. Each comes back, without its document, or as the error that stood in its place.
+
+        One that is still a Draft, because the list of all others does not show it, comes back without its name, too.
+
+        :param campaign_ids: their UUIDs in lower case. Those that have to be asked for one by one are, in this order.
+        :param seen: where to put what comes back, as it comes, for a caller that may not await the end.
+        """
+        wanted = list(dict.fromkeys(campaign_ids))
+        seen = {} if seen is None else seen
+        for listing, cost, limit in self._plan(wanted):
+            left = [campaign_id for campaign_id in wanted if campaign_id not in seen]
+            if len(left) > cost:
+                yield from self._read_list(listing, left, limit, seen)
+        # Not on a list: it is gone, or the list moved while it was read. Its own path knows.
+        yield from read_each((campaign_id for campaign_id in wanted if campaign_id not in seen), seen)
+        self._remember({campaign_id: seen[campaign_id] for campaign_id in wanted})
+        return seen
+
+    def _plan(self, wanted: list[str]) -> list[tuple[Listing, float, float]]:
+        """The lists to try, the cheapest first: what each will cost, and after how many pages to give it up."""
+        expected = self._expected_costs(wanted)
+        order = sorted(expected, key=expected.__getitem__)
+        order = order[: order.index(EVERYTHING) + 1]
+        plan = []
+        for position, listing in enumerate(order, start=1):
+            known = [expected[dearer] for dearer in order[position:] if dearer in self.costs]
+            plan.append((listing, expected[listing], min(known, default=math.inf)))
+        return plan
+
+    def _expected_costs(self, wanted: list[str]) -> dict[Listing, float]:
+        expected: dict[Listing, float] = {EVERYTHING: self.costs.get(EVERYTHING, FIRST_GUESS)}
+        statuses = Counter(self._known[cid] for cid in wanted if cid in self._known)
+        status, count = next(iter(statuses.most_common(1)), (None, 0))
+        if self.costs.get(EVERYTHING, 0) <= 1 or status is None or not status.is_known:
+            return expected
+        alike = Listing(status=status)
+        expected[alike] = self.costs.get(alike, math.ceil(count / self.page_size)) + len(wanted) - count
+        if status is CampaignStatus.DRAFT and all(self._trusted[cid] < _MAX_TRUST for cid in wanted):
+            expected[NO_DRAFTS] = self.costs.get(NO_DRAFTS, 1) + len(wanted) - statuses.total()
+        return expected
+
+    def _read_list(self, listing: Listing, wanted: list[str], limit: float, seen: Seen) -> Conversation[None]:
+        expected = wanted if listing.status is None else self._known_as(listing.status, wanted)
+        search = Search(listing, wanted, expected, self.page_size)
+        try:
+            yield from search.run(seen, limit)
+        except InstantlyError as error:
+            if listing == EVERYTHING or error.concerns_all:
+                seen |= dict.fromkeys(search.left, error)
+            else:
+                self.costs[listing] = math.inf
+            return
+        finally:
+            self.page_size = search.page_size
+        if listing == EVERYTHING:
+            self.costs[listing] = search.pages + len(search.missing)
+            return
+        has_led_somewhere = search.is_at_end or not search.missing
+        self.costs[listing] = search.pages if has_led_somewhere and search.is_honoured else math.inf
+        if search.is_whole and listing == NO_DRAFTS:
+            seen |= {cid: _StillDraft(cid) for cid in self._known_as(CampaignStatus.DRAFT, search.left)}
+
+    def _known_as(self, status: CampaignStatus, campaign_ids: Iterable[str]) -> Iterator[str]:
+        return (campaign_id for campaign_id in campaign_ids if self._known.get(campaign_id) == status)
+
+    def _remember(self, seen: Seen) -> None:
+        for campaign_id, found in seen.items():
+            if isinstance(found, _StillDraft):
+                self._trusted[campaign_id] += 1
+                continue
+            self._trusted.pop(campaign_id, None)
+            if isinstance(found, Campaign):
+                self._known[campaign_id] = found.status
+            elif not found.concerns_all:
+                self._known.pop(campaign_id, None)
+        self._polls += 1
+        if self._polls % _MEMORY == 0:
+            self._known.clear()
+            self._trusted.clear()
+            self.costs = {listing: cost for listing, cost in self.costs.items() if listing == EVERYTHING}
+
+
+@dataclass(frozen=True)
+class _StillDraft(Campaign):
+    """A campaign that was a Draft and is not on the list of all that are none."""
+
+    status: CampaignStatus | None = CampaignStatus.DRAFT

@@ -1,0 +1,120 @@
+"""Many campaigns read at once and without memory: what is seen, and with how many requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_instantly.api.bulk import EVERYTHING, Search, read_each, read_many
+from airflow_provider_instantly.api.campaign import Campaign
+from airflow_provider_instantly.api.errors import (
+    AnswerTooLargeError,
+    CampaignNotFoundError,
+    InstantlyConnectionError,
+    InstantlyRateLimitError,
+    InstantlyServerError,
+)
+from tests.unit.workspace import Workspace, ids, statuses
+
+if TYPE_CHECKING:
+    from airflow_provider_instantly.api.bulk import Seen
+    from airflow_provider_instantly.api.errors import InstantlyError
+    from airflow_provider_instantly.api.protocol import Request
+
+
+@pytest.mark.parametrize(
+    ("wanted", "size", "requests"),
+    [(0, 9, 0), (1, 9, 1), (2, 500, 2), (3, 50, 1), (100, 100, 1), (250, 250, 3), (1_000, 1_000, 10)],
+)
+def test_pages_where_they_are_cheaper(wanted: int, size: int, requests: int) -> None:
+    workspace = Workspace(dict.fromkeys(ids(size), 1))
+    seen = workspace.run(read_many(ids(wanted)))
+    assert statuses(seen) == dict.fromkeys(ids(wanted), 1)
+    assert len(workspace.asked) == requests
+
+
+def test_what_the_list_does_not_show_is_asked_for() -> None:
+    workspace = Workspace(dict.fromkeys(ids(250), 0), unlisted={ids(9)[8]})
+    del workspace.statuses[ids(1)[0]]
+    seen = statuses(workspace.run(read_many(ids(250))))
+    assert seen == dict.fromkeys(ids(250), 0) | {ids(1)[0]: CampaignNotFoundError}
+    assert (workspace.pages, workspace.singles) == (3, 2)
+
+
+def test_nothing_is_kept_of_their_documents() -> None:
+    seen = Workspace(dict.fromkeys(ids(5), 1)).run(read_many(ids(5)))
+    assert [isinstance(found, Campaign) and found.document for found in seen.values()] == [{}] * 5
+
+
+@pytest.mark.parametrize("error", [InstantlyServerError("500"), InstantlyRateLimitError("429")])
+def test_a_list_that_breaks_stands_in_the_place_of_what_it_has_not_shown(error: InstantlyError) -> None:
+    workspace = Workspace(dict.fromkeys(ids(250), 1), fails=lambda r: error if len(r.query) > 1 else None)
+    seen = list(statuses(workspace.run(read_many(ids(250)))).values())
+    assert (seen.count(1), seen.count(type(error))) == (100, 150)
+    assert len(workspace.asked) == 2
+
+
+def test_an_error_that_concerns_all_is_met_once_among_single_reads() -> None:
+    error = InstantlyConnectionError("broken")
+    workspace = Workspace(dict.fromkeys(ids(5), 1), fails=lambda r: error if r.campaign_id == ids(5)[2] else None)
+    seen: Seen = {}
+    workspace.run(read_each(ids(5), seen))
+    assert list(statuses(seen).values()) == [1, 1, *[InstantlyConnectionError] * 3]
+    assert len(workspace.asked) == 3
+
+
+def test_what_is_found_is_put_down_page_by_page() -> None:
+    workspace, seen, counts = Workspace(dict.fromkeys(ids(250), 1)), dict[str, Any](), list[int]()
+    steps = Search(EVERYTHING, ids(250), ids(250)).run(seen, 9)
+    request: Request | None = next(steps)
+    while request is not None:
+        try:
+            request = steps.send(workspace(request))
+        except StopIteration:
+            request = None
+        counts.append(len(seen))
+    assert counts == [100, 200, 250]
+
+
+@pytest.mark.parametrize(("limit", "pages"), [(1, 1), (2, 2), (9, 3)])
+def test_a_search_ends_at_its_limit(limit: float, pages: int) -> None:
+    workspace, seen = Workspace(dict.fromkeys(ids(250), 1)), dict[str, Any]()
+    search = Search(EVERYTHING, ids(250), ids(250))
+    workspace.run(search.run(seen, limit))
+    assert (search.pages, len(seen), search.is_at_end) == (pages, min(100 * pages, 250), pages == 3)
+    assert search.is_whole == search.is_at_end
+    assert search.left == search.missing == set(ids(250)) - seen.keys()
+
+
+def test_a_search_remembers_how_large_its_pages_may_be() -> None:
+    workspace = Workspace(
+        dict.fromkeys(ids(60), 1),
+        fails=lambda r: AnswerTooLargeError("Too large.") if int(dict(r.query)["limit"]) > 25 else None,
+    )
+    search = Search(EVERYTHING, ids(60), ids(60))
+    workspace.run(search.run({}, 9))
+    assert (search.page_size, search.left) == (25, set())
+
+
+@settings(deadline=None)
+@given(
+    size=st.integers(0, 60),
+    page_size=st.integers(1, 9),
+    wanted=st.lists(st.integers(0, 70), max_size=40),
+    unlisted=st.sets(st.integers(0, 60), max_size=5),
+)
+def test_against_a_model_of_a_workspace(size: int, page_size: int, wanted: list[int], unlisted: set[int]) -> None:
+    names = ids(71)
+    workspace = Workspace(
+        {name: number % 5 for number, name in enumerate(names[:size])},
+        unlisted={names[number] for number in unlisted},
+        page_size=page_size,
+    )
+    asked_for = [names[number] for number in wanted]
+    truth = {name: workspace.statuses.get(name, CampaignNotFoundError) for name in asked_for}
+    for _ in range(2):
+        assert statuses(workspace.run(read_many(asked_for))) == truth
+        assert len(workspace.asked) <= 2 * len(truth) + 1
