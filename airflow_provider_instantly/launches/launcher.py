@@ -1,32 +1,47 @@
 """
-A launch over the wire: look, activate once, read back what was lost, confirm.
+A launch over the wire: read, activate once, read back what was lost, confirm.
 
-What to do with a campaign as it stands is decided in `launch`; here is what it takes to know how it stands.
+What to do with a campaign as it stands is decided in `plan`; here is what it takes to know how it stands.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, assert_never
 
-from airflow_provider_instantly.api.campaign import RUNNING_STATUSES, STOPPED_STATUSES, CampaignStatus
+from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignStatus
+from airflow_provider_instantly.api.change import (
+    READ_BACK_PAUSES,
+    Answered,
+    Change,
+    Effect,
+    Shown,
+    Unconfirmed,
+    Unneeded,
+    carry_out,
+)
 from airflow_provider_instantly.api.errors import (
     AmbiguousOutcomeError,
     InstantlyError,
     InstantlyPermissionError,
     InstantlyRequestError,
 )
-from airflow_provider_instantly.api.protocol import activate_campaign, may_repeat
-from airflow_provider_instantly.api.retry import pause_before_retry
-from airflow_provider_instantly.clock import jitter
+from airflow_provider_instantly.api.protocol import activate_campaign
 from airflow_provider_instantly.exceptions import (
     CampaignStoppedError,
     LaunchNotConfirmedError,
     LaunchRefusedError,
     TaskKilledError,
 )
-from airflow_provider_instantly.launches.plan import LaunchAction, LaunchRules, plan_launch
+from airflow_provider_instantly.launches.plan import (
+    NOT_LAUNCHED_STATUSES,
+    LaunchAction,
+    LaunchRules,
+    effect_of_activation,
+    plan_launch,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,14 +51,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.launches.record import LaunchRecord
     from airflow_provider_instantly.tasklog import TaskLog
 
-#: Seconds between the looks that find out what became of an activation whose answer was lost.
-READ_BACK_PAUSES: Final = (1.0, 2.0, 4.0)
-#: How often an activation is sent in one try, where each look after a lost answer shows that it had no effect.
-MAX_ACTIVATIONS: Final = 3
-
-_LAUNCHED_STATUSES: Final = RUNNING_STATUSES | {CampaignStatus.COMPLETED}
-_NOT_LAUNCHED_STATUSES: Final = frozenset({CampaignStatus.DRAFT, CampaignStatus.PAUSED})
-#: The first look after an activation may still show one of these: from the last look, or from the moment since it.
+#: The first read after an activation may still show one of these: from the read before, or from the moment since it.
 _SHOWN_UNTIL_IT_TAKES_EFFECT: Final = STOPPED_STATUSES | {CampaignStatus.COMPLETED}
 
 
@@ -52,7 +60,7 @@ class Launched:
     """
     A campaign that runs.
 
-    :param campaign: as it was last seen, or as the answer to its activation describes it.
+    :param campaign: as it was last read, or as the answer to its activation describes it.
     :param by_this_run: whether this task instance launched it, in this try or an earlier one.
     :param was_seen: whether it was read. The answer to an activation says Active whatever comes of it.
     """
@@ -71,7 +79,7 @@ class Launcher:
     :param rules: what the DAG's author allows.
     :param record: what earlier tries of the task did.
     :param is_retry: whether there were earlier tries.
-    :param may_settle: whether somebody goes on watching, so that a Draft or Paused after the activation is no failure.
+    :param may_settle: whether a wait follows, so that a Draft or Paused after the activation is no failure.
     :param is_killed: whether the task is to end. It is asked right before each activation.
     :param log: the task's log.
     """
@@ -91,34 +99,42 @@ class Launcher:
         :param campaign_id: its UUID.
         :raises LaunchRefusedError: if it must not be launched as it stands.
         :raises CampaignStoppedError: if Instantly stopped it after the launch.
-        :raises LaunchNotConfirmedError: if nobody can say whether the launch took effect.
+        :raises LaunchNotConfirmedError: if it is not known whether the launch took effect.
         :raises TaskKilledError: if the task was killed before it activated the campaign.
         :raises InstantlyError: if a request was refused or never sent; this try launched nothing then.
         """
         try:
-            return self._look_and_launch(campaign_id)
+            outcome = carry_out(self._activation(campaign_id))
         except InstantlyRequestError as error:
             error.outcome = f"This try did not activate campaign {campaign_id}{self._but_earlier}."
             raise
+        match outcome:
+            case Unneeded(campaign):
+                return Launched(campaign, by_this_run=self.record.may_have_launched)
+            case Answered(answered):
+                self.record.note_answered()
+                return self._confirmed(campaign_id, answered)
+            case Shown(campaign):
+                self.log.info("Campaign %s is %s: the activation took effect.", campaign.title, campaign.status_label)
+                return self._confirmed(campaign_id, campaign)
+            case Unconfirmed():
+                self._note_absence(outcome)
+                raise _not_confirmed_after(outcome, campaign_id)
+        assert_never(outcome)
 
-    def _look_and_launch(self, campaign_id: str) -> Launched:
-        put_off = 0
-        while True:
-            before = self._look_before(campaign_id)
-            if before is not None and not self._should_activate(before):
-                return Launched(before, by_this_run=self.record.may_have_launched)
-            try:
-                answered = self._activate(campaign_id, before)
-            except InstantlyRequestError as error:
-                if put_off == self._max_retries or not may_repeat(activate_campaign(campaign_id), error):
-                    raise
-                # In the pause, which may be minutes, the campaign can be paused or stopped: it is looked at again.
-                self.log.info("The activation was put off, so it is tried again: %s", error)
-                time.sleep(pause_before_retry(error, put_off, jitter()))
-                put_off += 1
-            else:
-                confirmed = self._confirm(answered)
-                return Launched(confirmed, by_this_run=True, was_seen=confirmed is not answered)
+    def _activation(self, campaign_id: str) -> Change[Campaign, Campaign]:
+        return Change(
+            name="activation",
+            request=activate_campaign(campaign_id),
+            look=partial(self._read_before, campaign_id),
+            is_needed=self._should_activate,
+            before_send=partial(self._before_activation, campaign_id),
+            send=partial(self._activate, campaign_id),
+            read=partial(self.hook.get_campaign, campaign_id),
+            proof=effect_of_activation,
+            note=partial(self.log.warning, "%s"),
+            max_retries=self._max_retries,
+        )
 
     @property
     def _but_earlier(self) -> str:
@@ -129,126 +145,107 @@ class Launcher:
         own = self.hook.max_retries
         return self.hook.get_conn().endpoint.max_retries if own is None else own
 
-    def _look_before(self, campaign_id: str) -> Campaign | None:
+    # Before the activation
+
+    def _read_before(self, campaign_id: str) -> Campaign | None:
         if not self.rules.check_before and not self.is_retry:
             self.log.warning("Activating campaign %s unseen, because of check_before=False.", campaign_id)
             return None
         try:
             campaign = self.hook.get_campaign(campaign_id)
-            if campaign.status in _NOT_LAUNCHED_STATUSES and self.record.may_have_launched:
+            if campaign.status in NOT_LAUNCHED_STATUSES and self.record.may_have_launched:
                 # What a try sent that died without an answer may still be on its way.
-                campaign = self._read_back(campaign_id, campaign.status)
+                campaign = self._read_until_changed(campaign_id, campaign.status)
             return campaign
         except InstantlyPermissionError as error:
             if self.rules.check_before:
                 raise
             raise LaunchRefusedError(
-                f"An earlier try may have launched campaign {campaign_id}, and this API key may not look. A launch is "
-                "never repeated unseen. Look at the campaign in Instantly, or give the key the scope campaigns:read."
+                f"An earlier try may have launched campaign {campaign_id}, and this API key may not read it. A launch "
+                "is never repeated unseen. Look at the campaign in Instantly, or give the key the scope campaigns:read."
             ) from error
 
-    def _should_activate(self, campaign: Campaign) -> bool:
-        plan = plan_launch(campaign, self.rules, prior=self.record.prior_outcome(campaign.status))
+    def _should_activate(self, before: Campaign | None) -> bool:
+        if before is None:
+            return True
+        plan = plan_launch(before, self.rules, prior=self.record.prior_outcome(before.status))
         if plan.action is LaunchAction.REFUSE:
-            raise LaunchRefusedError(f"{plan.reason}{self._why_stopped(campaign)}")
+            raise LaunchRefusedError(f"{plan.reason}{self._why_stopped(before)}")
         (self.log.warning if plan.is_warning else self.log.info)("%s", plan.reason)
         return plan.action is LaunchAction.ACTIVATE
 
-    def _activate(self, campaign_id: str, before: Campaign | None) -> Campaign:
-        status_before = None if before is None else before.status
-        lost: AmbiguousOutcomeError | None = None
-        for attempt in range(1, MAX_ACTIVATIONS + 1):
-            self.record.note_sending(status_before)
-            self._stop_if_killed(campaign_id, lost)
-            try:
-                answered = self.hook.activate_campaign(campaign_id, max_retries=0)
-            except AmbiguousOutcomeError as error:
-                lost = error
-            except InstantlyError as error:
-                self.record.note_without_effect()
-                if lost is None:
-                    raise
-                raise LaunchNotConfirmedError(
-                    f"Campaign {campaign_id} may or may not have been launched: the answer to its activation was lost, "
-                    f"and the next one was refused: {error} Another try reads it before anything is repeated."
-                ) from error
-            else:
-                self.record.note_answered()
-                return answered
-            self.log.warning("The answer to the activation was lost, so the campaign is read again: %s", lost)
-            after = self._read_after_lost_answer(campaign_id, status_before, lost)
-            if after.status != status_before:
-                # Unseen before, it may have been completed or stopped already.
-                may_show_it = RUNNING_STATUSES if before is None else _LAUNCHED_STATUSES | STOPPED_STATUSES
-                if after.status in may_show_it:
-                    self.log.info("Campaign %s is %s: the activation took effect.", after.title, after.status_label)
-                    return after
-                raise _not_confirmed(after) from lost
-            if after.status is CampaignStatus.PAUSED:
-                # Else a retry would take it for paused by somebody since.
-                self.record.note_without_effect()
-            if attempt == MAX_ACTIVATIONS or after.status not in _NOT_LAUNCHED_STATUSES | STOPPED_STATUSES:
-                # What was Completed before may have run and be Completed again: that is never launched twice.
-                raise _not_confirmed(after) from lost
-            self.log.info("Campaign %s is still %s: activating it again.", after.title, after.status_label)
-        raise AssertionError("unreachable: the last attempt returns or raises")
+    # The activation
 
-    def _stop_if_killed(self, campaign_id: str, lost: AmbiguousOutcomeError | None) -> None:
+    def _before_activation(
+        self, campaign_id: str, before: Campaign | None, doubt: Unconfirmed[Campaign] | None
+    ) -> None:
+        if doubt is not None and doubt.state is not None:
+            self._note_absence(doubt)
+            title, label = doubt.state.title, doubt.state.status_label
+            self.log.info("Campaign %s is still %s: activating it again.", title, label)
+        self.record.note_sending(None if before is None else before.status)
         if not self.is_killed():
             return
         self.record.note_without_effect()
-        if lost is None:
+        if doubt is None:
             raise TaskKilledError(
                 f"The task was killed. This try did not activate campaign {campaign_id}{self._but_earlier}."
             )
         raise LaunchNotConfirmedError(
             f"Campaign {campaign_id} may or may not have been launched: the answer to its activation was lost, and "
             "then the task was killed. Another try reads it before anything is repeated."
-        ) from lost
+        ) from doubt.lost
 
-    def _read_after_lost_answer(
-        self, campaign_id: str, before: CampaignStatus | None, lost: AmbiguousOutcomeError
-    ) -> Campaign:
+    def _activate(self, campaign_id: str) -> Campaign:
         try:
-            return self._read_back(campaign_id, before)
+            return self.hook.activate_campaign(campaign_id, max_retries=0)
         except InstantlyError as error:
-            raise LaunchNotConfirmedError(
-                f"Campaign {campaign_id} may or may not have been launched: the answer to its activation was lost, "
-                f"and then it could not be read: {error} Another try reads it before anything is repeated."
-            ) from lost
+            if not isinstance(error, AmbiguousOutcomeError):
+                self.record.note_without_effect()
+            raise
 
-    def _read_back(self, campaign_id: str, unchanged: CampaignStatus | None) -> Campaign:
-        """Look until the status has changed, or for long enough to believe that it will not."""
+    def _note_absence(self, doubt: Unconfirmed[Campaign]) -> None:
+        """A retry must not take what was Paused all along for paused by a person since."""
+        is_paused = doubt.state is not None and doubt.state.status is CampaignStatus.PAUSED
+        if is_paused and doubt.effect is Effect.ABSENT:
+            self.record.note_absent()
+
+    # After the activation
+
+    def _confirmed(self, campaign_id: str, answered: Campaign) -> Launched:
+        """Check what an activation came to against a new read, where the key may read."""
+        campaign = self._read_after(campaign_id, answered) if self.rules.check_before else answered
+        if campaign.status in STOPPED_STATUSES:
+            raise CampaignStoppedError(
+                f"Campaign {campaign.title} was activated, and Instantly stopped it: it is {campaign.status_label}. "
+                f"Fix the cause in Instantly and resume the campaign there.{self._why_stopped(campaign)}"
+            )
+        if campaign.status in NOT_LAUNCHED_STATUSES and not self.may_settle:
+            raise _not_confirmed(campaign)
+        self.log.info("Launched campaign %s: it is %s.", campaign.title, campaign.status_label)
+        return Launched(campaign, by_this_run=True, was_seen=campaign is not answered)
+
+    def _read_after(self, campaign_id: str, answered: Campaign) -> Campaign:
+        try:
+            campaign = self.hook.get_campaign(campaign_id)
+            awaited_here = frozenset() if self.may_settle else NOT_LAUNCHED_STATUSES
+            if campaign.status in _SHOWN_UNTIL_IT_TAKES_EFFECT | awaited_here:
+                return self._read_until_changed(campaign_id, campaign.status)
+            return campaign
+        except InstantlyError as error:
+            self.log.warning("The activation was answered, but could not be confirmed by a read: %s", error)
+            if self.may_settle:
+                # The wait reads it again, when that no longer shows how the campaign stood before.
+                time.sleep(sum(READ_BACK_PAUSES))
+            return answered
+
+    def _read_until_changed(self, campaign_id: str, unchanged: CampaignStatus | None) -> Campaign:
+        """Read until the status has changed, or for long enough to believe that it will not."""
         for pause in READ_BACK_PAUSES:
             time.sleep(pause)
             campaign = self.hook.get_campaign(campaign_id)
             if campaign.status != unchanged:
                 break
-        return campaign
-
-    def _confirm(self, answered: Campaign) -> Campaign:
-        """Check the answer to the activation against a fresh look, where the key may look."""
-        campaign = answered
-        if self.rules.check_before:
-            try:
-                campaign = self.hook.get_campaign(answered.id)
-                awaited_here = frozenset() if self.may_settle else _NOT_LAUNCHED_STATUSES
-                if campaign.status in _SHOWN_UNTIL_IT_TAKES_EFFECT | awaited_here:
-                    campaign = self._read_back(answered.id, campaign.status)
-            except InstantlyError as error:
-                self.log.warning("The activation was answered, but could not be confirmed by a look: %s", error)
-                if self.may_settle:
-                    # Whoever waits looks anew, when that no longer shows how the campaign stood before.
-                    time.sleep(sum(READ_BACK_PAUSES))
-                    campaign = answered
-        if campaign.status in STOPPED_STATUSES:
-            raise CampaignStoppedError(
-                f"Campaign {campaign.title} was activated, and Instantly stopped it: it is {campaign.status_label}. "
-                f"Mend the cause in Instantly and resume the campaign there.{self._why_stopped(campaign)}"
-            )
-        if campaign.status in _NOT_LAUNCHED_STATUSES and not self.may_settle:
-            raise _not_confirmed(campaign)
-        self.log.info("Launched campaign %s: it is %s.", campaign.title, campaign.status_label)
         return campaign
 
     def _why_stopped(self, campaign: Campaign) -> str:
@@ -263,8 +260,28 @@ class Launcher:
         return f" Instantly says: {reason}" if reason else ""
 
 
+def _not_confirmed_after(doubt: Unconfirmed[Campaign], campaign_id: str) -> LaunchNotConfirmedError:
+    """The error for an activation whose answer was lost, and which no read has shown."""
+    if doubt.error is None and doubt.state is not None:
+        error = _not_confirmed(doubt.state)
+    else:
+        what = "it could not be read" if doubt.state is None else "it was activated again, which was refused"
+        error = LaunchNotConfirmedError(
+            f"Campaign {campaign_id} may or may not have been launched: the answer to its activation was lost, "
+            f"and then {what}: {doubt.error} Another try reads it before anything is repeated."
+        )
+    error.__cause__ = doubt.lost
+    return error
+
+
 def _not_confirmed(campaign: Campaign) -> LaunchNotConfirmedError:
+    stands = f"Campaign {campaign.title} was to be activated and is {campaign.status_label}."
+    if campaign.status in STOPPED_STATUSES:
+        return LaunchNotConfirmedError(
+            f"{stands} Instantly may have stopped it after this launch, or the activation had no effect. It was left "
+            "as it is. Look at it in Instantly; if it has sent nothing, start a new run."
+        )
     return LaunchNotConfirmedError(
-        f"Campaign {campaign.title} was to be activated and is {campaign.status_label}. Somebody else may have changed "
-        "it, or the activation had no effect. It was left as it is; another try reads it before it activates it."
+        f"{stands} A person may have changed it, or the activation had no effect. It was left as it is; another try "
+        "reads it before it activates it."
     )

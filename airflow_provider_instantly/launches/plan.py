@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_instantly.api.campaign import RUNNING_STATUSES, STOPPED_STATUSES, CampaignStatus
+from airflow_provider_instantly.api.change import Effect
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.api.campaign import Campaign
@@ -58,8 +59,10 @@ class LaunchRules:
     check_before: bool = True
 
 
-#: After a launch, these mean something else than before it: somebody paused it, or it is done.
-_TELLING: Final = frozenset({CampaignStatus.PAUSED, CampaignStatus.COMPLETED})
+#: A campaign in one of these has not been launched, or not since it was paused.
+NOT_LAUNCHED_STATUSES: Final = frozenset({CampaignStatus.DRAFT, CampaignStatus.PAUSED})
+#: A campaign comes to one of these by a launch only.
+_LAUNCHED_STATUSES: Final = RUNNING_STATUSES | STOPPED_STATUSES | {CampaignStatus.COMPLETED}
 
 
 def plan_launch(campaign: Campaign, rules: LaunchRules, *, prior: PriorOutcome = PriorOutcome.NOTHING) -> LaunchPlan:
@@ -78,10 +81,10 @@ def plan_launch(campaign: Campaign, rules: LaunchRules, *, prior: PriorOutcome =
     stands = f"Campaign {campaign.title} is {status.label}"
     if status in RUNNING_STATUSES:
         return LaunchPlan(LaunchAction.LEAVE, f"{stands} already, so nothing was sent to Instantly.")
-    if prior is not PriorOutcome.NOTHING and (status in _TELLING or not status.is_known):
-        return _plan_after_a_launch(stands, status, prior)
+    if prior is not PriorOutcome.NOTHING and status is not CampaignStatus.DRAFT:
+        return _plan_after_a_launch(stands, status, rules, prior)
     if status in STOPPED_STATUSES:
-        return _plan_for_stopped(stands, rules, prior)
+        return _plan_for_stopped(stands, rules)
     if status is CampaignStatus.PAUSED and not rules.resume_paused:
         return LaunchPlan(
             LaunchAction.REFUSE,
@@ -93,13 +96,39 @@ def plan_launch(campaign: Campaign, rules: LaunchRules, *, prior: PriorOutcome =
     return LaunchPlan(LaunchAction.ACTIVATE, f"{stands}. Activating it.")
 
 
-def _plan_after_a_launch(stands: str, status: CampaignStatus, prior: PriorOutcome) -> LaunchPlan:
+def effect_of_activation(before: Campaign | None, after: Campaign) -> Effect:
+    """
+    What a read after an activation whose answer was lost proves of it.
+
+    A campaign that Instantly had stopped and that is stopped still may have been launched and stopped again, and one
+    that is Completed still may have run: neither is ever launched a second time on a guess.
+
+    :param before: the campaign right before the activation, or None if it was not read.
+    :param after: the campaign as it was just read.
+    """
+    if before is None:
+        # It may have been completed or stopped already.
+        return Effect.SHOWN if after.status in RUNNING_STATUSES else Effect.UNCLEAR
+    if after.status != before.status:
+        return Effect.SHOWN if after.status in _LAUNCHED_STATUSES else Effect.UNCLEAR
+    return Effect.ABSENT if after.status in NOT_LAUNCHED_STATUSES else Effect.UNCLEAR
+
+
+def _plan_after_a_launch(stands: str, status: CampaignStatus, rules: LaunchRules, prior: PriorOutcome) -> LaunchPlan:
     """What this task instance launched, or may have, is not launched a second time."""
     if status is CampaignStatus.PAUSED:
         return LaunchPlan(
             LaunchAction.REFUSE,
-            f"{stands}, although this task activated it, or tried to: somebody, or pause_on_kill, may have paused it "
+            f"{stands}, although this task activated it, or tried to: a person, or pause_on_kill, may have paused it "
             "since. A retry does not overrule that, so it was not resumed. Resume it in Instantly, or start a new run.",
+        )
+    if status in STOPPED_STATUSES:
+        launched = "launched it, and" if prior is PriorOutcome.LAUNCHED else "tried to activate it; it may be that"
+        hint = " reactivate_stopped=True is for how the task finds a campaign." if rules.reactivate_stopped else ""
+        return LaunchPlan(
+            LaunchAction.REFUSE,
+            f"{stands}: this task {launched} Instantly stopped it since, so it was not activated again.{hint} "
+            "Fix the cause in Instantly, and start a new run.",
         )
     if prior is PriorOutcome.LAUNCHED:
         if status is CampaignStatus.COMPLETED:
@@ -108,25 +137,18 @@ def _plan_after_a_launch(stands: str, status: CampaignStatus, prior: PriorOutcom
         return LaunchPlan(LaunchAction.LEAVE, reason, is_warning=True)
     return LaunchPlan(
         LaunchAction.REFUSE,
-        f"{stands}. This task tried to activate it, and nobody can tell whether that took effect, so it was not "
+        f"{stands}. This task tried to activate it, and it is not known whether that took effect, so it was not "
         "activated again. Look at it in Instantly; if it has sent nothing since, start a new run.",
     )
 
 
-def _plan_for_stopped(stands: str, rules: LaunchRules, prior: PriorOutcome) -> LaunchPlan:
-    if prior is PriorOutcome.LAUNCHED:
-        hint = " reactivate_stopped=True is for how the task finds a campaign." if rules.reactivate_stopped else ""
-        return LaunchPlan(
-            LaunchAction.REFUSE,
-            f"{stands}: this task launched it, and Instantly stopped it since, so it was not activated again.{hint} "
-            "Mend the cause in Instantly, and start a new run.",
-        )
+def _plan_for_stopped(stands: str, rules: LaunchRules) -> LaunchPlan:
     if rules.reactivate_stopped:
         reason = f"{stands}. Activating it all the same, because of reactivate_stopped=True."
         return LaunchPlan(LaunchAction.ACTIVATE, reason, is_warning=True)
     return LaunchPlan(
         LaunchAction.REFUSE,
-        f"{stands}: Instantly stopped it, so this try did not activate it. Mend the cause in Instantly first. "
+        f"{stands}: Instantly stopped it, so this try did not activate it. Fix the cause in Instantly first. "
         "reactivate_stopped=True would activate it all the same; after bounce protection, Instantly does not "
         "protect it again for 7 days.",
     )

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_instantly.api.campaign import CampaignStatus
 from airflow_provider_instantly.launches.plan import PriorOutcome
 
 if TYPE_CHECKING:
-    from airflow_provider_instantly.api.campaign import CampaignStatus
     from airflow_provider_instantly.tasklog import TaskLog
 
 _KEY: Final = "instantly_activation_{}"
@@ -47,7 +47,7 @@ class LaunchRecord:
         :param status: as the campaign stands now: that it changed since an activation was sent proves a launch.
         """
         sent = self._read()
-        if not sent:
+        if not sent or (sent.get("absent") and status is CampaignStatus.PAUSED):
             return PriorOutcome.NOTHING
         if sent.get("answered"):
             return PriorOutcome.LAUNCHED
@@ -68,6 +68,14 @@ class LaunchRecord:
     def note_answered(self) -> None:
         """After the answer that says that the activation took effect."""
         self._note({**self._read(), "answered": True})
+
+    def note_absent(self) -> None:
+        """
+        After reads that show the campaign as Paused as before the activation whose answer was lost.
+
+        Paused later, too, it is not known that a person paused it since. Otherwise the activation has come to show.
+        """
+        self._note({**self._read(), "absent": True})
 
     def note_without_effect(self) -> None:
         """After it is certain that what was sent last had no effect: what was sent before that still counts."""

@@ -17,6 +17,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
 )
 
+from airflow_provider_instantly.api.change import READ_BACK_PAUSES
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.exceptions import (
     CampaignStoppedError,
@@ -25,7 +26,6 @@ from airflow_provider_instantly.exceptions import (
     LaunchRefusedError,
     TaskKilledError,
 )
-from airflow_provider_instantly.launches.launcher import READ_BACK_PAUSES
 from tests.model.actors import POLL, Try
 from tests.model.fault_schedule import RUNNING, STOPPED, LaunchPlan, WaitPlan
 from tests.model.stage import API_KEY, SECRET, SHORT_TIMEOUT, Activation, Change, Death, Exchange, Kill, ProcessDied
@@ -100,39 +100,48 @@ def _why_not_permitted(
     status = look.seen[stage.campaign_ids[0]]
     if status in RUNNING:
         return f"it was seen {status}, running"
-    launched = list(_effective_before(stage, tries, one, activation))
+    launched = list(_effective_before(stage, one, activation))
     if status in STOPPED:
         if not plan.reactivate_stopped:
             return f"it was seen {status}, stopped by Instantly"
-        answered = any(entry.exchange.answered for entry in launched)
-        return f"it was seen {status}, stopped by Instantly since this run launched it" if answered else None
+        if launched or any(_may_have_activated(e) for e in _known_exchanges(stage, one, activation)):
+            return f"it was seen {status}, and this run had launched it before, or may have"
+        return None
     if status == PAUSED:
         if not plan.resume_paused:
             return "it was seen Paused, and resume_paused is False"
-        return "it was seen Paused, and this run had launched it before" if launched else None
+        # An answer that was lost and a read that shows Paused again tell that the activation had no effect; that a
+        # person paused it in between, nobody could see.
+        known = [entry for entry in launched if entry.from_status != PAUSED or entry.exchange.answered]
+        return "it was seen Paused, and this run had launched it before" if known else None
     if status == DRAFT:
         return None
     return f"it was seen {status}, and this run had launched it before" if launched else None
 
 
-def _effective_before(stage: Stage, tries: list[Try], one: Try, activation: Exchange) -> Iterator[Activation]:
+def _effective_before(stage: Stage, one: Try, activation: Exchange) -> Iterator[Activation]:
     """
     The effective launches of this run that a sound provider could know of when it sends another activation.
 
-    Without Airflow's task state store those of earlier tries are beyond its knowledge. And where the campaign was
-    Paused, an answer that was lost and a look that shows Paused again tell that the activation had no effect; that
-    a person paused it in between, nobody could see.
+    Without Airflow's task state store those of earlier tries are beyond its knowledge.
     """
     for entry in stage.ledger:
-        if not isinstance(entry, Activation) or not entry.effective or entry.exchange.task[0] != one.task[0]:
+        if not isinstance(entry, Activation) or not entry.effective:
             continue
-        if entry.exchange.number >= activation.number:
-            continue
-        if entry.exchange.task != one.task and not stage.schedule.remembers:
-            continue
-        if entry.from_status == PAUSED and not entry.exchange.answered:
-            continue
-        yield entry
+        if _is_known(stage, entry.exchange, one, activation):
+            yield entry
+
+
+def _known_exchanges(stage: Stage, one: Try, activation: Exchange) -> Iterator[Exchange]:
+    """The requests of this run that a sound provider could know of, likewise."""
+    for entry in stage.ledger:
+        if isinstance(entry, Exchange) and _is_known(stage, entry, one, activation):
+            yield entry
+
+
+def _is_known(stage: Stage, exchange: Exchange, one: Try, activation: Exchange) -> bool:
+    is_of_this_run = exchange.task[0] == one.task[0] and exchange.number < activation.number
+    return is_of_this_run and (exchange.task == one.task or stage.schedule.remembers)
 
 
 def _may_have_activated(exchange: Exchange) -> bool:

@@ -138,3 +138,26 @@ def test_a_retry_does_not_reactivate_what_instantly_stopped_after_the_launch() -
     """With reactivate_stopped=True, a retry activated a campaign again that was stopped because of this very launch."""
     happens = ((3, DIES_AFTER), (4, Event("Instantly stops", -2)))
     check(Schedule(-2, AT_ONCE, (LaunchPlan(reactivate_stopped=True),), happens, remembers=True))
+
+
+@pytest.mark.parametrize("died", [DIES_AFTER, DIES_BEFORE], ids=["answered", "never sent"])
+@pytest.mark.parametrize("wait", ["", "worker", "deferred"])
+def test_a_retry_does_not_reactivate_what_may_have_been_launched_unseen(wait: str, died: Event) -> None:
+    """What the first try may have launched without a look counted as not launched, and as found stopped by the next."""
+    stopped = ((2.0, ACTIVE), (4.0, -1))
+    plan = LaunchPlan(wait=wait, reactivate_stopped=True, check_before=False)
+    check(Schedule(DRAFT, stopped, (plan,), ((1, died),), remembers=True))
+
+
+@pytest.mark.parametrize("check_before", [True, False])
+def test_a_retry_does_not_reactivate_what_was_stopped_before_and_is_stopped_again(check_before: bool) -> None:
+    """A lost answer, and the same status before and after, were taken for an activation without effect."""
+    again = ((0.0, ACTIVE), (0.5, -2))
+    plan = LaunchPlan(reactivate_stopped=True, check_before=check_before, retries=2)
+    check(Schedule(-2, again, (plan,), ((2 if check_before else 1, LOST),), remembers=True))
+
+
+def test_a_resumption_that_comes_to_show_late_is_remembered() -> None:
+    """Reads that showed Paused struck it from the record, and a later try reactivated what Instantly stopped since."""
+    happens = ((2, LOST), (6, LOST), (10, LOST), (14, Event("Instantly stops", -2)))
+    check(Schedule(PAUSED, LATE, (LaunchPlan(reactivate_stopped=True),), happens, remembers=True))

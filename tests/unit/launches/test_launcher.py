@@ -193,6 +193,82 @@ def test_what_may_have_been_launched_unseen_is_not_launched_on_a_guess(
         with pytest.raises(Killed):
             launch(cid, store, check_before=False)
 
-    with pytest.raises(LaunchRefusedError, match="nobody can tell"):
+    with pytest.raises(LaunchRefusedError, match="it is not known whether that took effect"):
         launch(cid, store, try_number=2, check_before=False)
+    assert sandbox.activations(cid) == 1
+
+
+@pytest.mark.parametrize("rules", [{"check_before": False}, {"check_before": True}], ids=["unseen", "seen"])
+@pytest.mark.parametrize("first", [DRAFT, PAUSED, BOUNCED])
+@pytest.mark.parametrize("since", [-1, BOUNCED, -99])
+def test_what_may_have_been_launched_and_is_stopped_is_not_reactivated(
+    sandbox: SandboxClient, store: TaskStateStore, first: int, since: int, rules: dict[str, bool]
+) -> None:
+    """A retry took it for a campaign that it found so, and reactivated it because of reactivate_stopped=True."""
+    cid = sandbox.add_campaign("Spring", status=first)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        die_after_the_activation(monkeypatch, before_the_answer=True)
+        with pytest.raises(Killed):
+            launch(cid, store, reactivate_stopped=True, **rules)
+    sandbox.set_status(cid, since)
+
+    with pytest.raises(LaunchRefusedError, match="Instantly stopped it since, so it was not activated again"):
+        launch(cid, store, try_number=2, reactivate_stopped=True, **rules)
+
+    assert sandbox.activations(cid) == 1
+    assert sandbox.campaign(cid)["status"] == since
+
+
+def test_what_was_stopped_before_and_after_a_lost_answer_is_not_reactivated_again(
+    sandbox: SandboxClient, store: TaskStateStore
+) -> None:
+    """It may run in between, and be stopped because of this launch."""
+    cid = sandbox.add_campaign("Spring", status=BOUNCED, script=[(0, "active"), (0.5, BOUNCED)])
+    sandbox.add_fault("reset", path="*/activate", moment="after")
+
+    with pytest.raises(LaunchNotConfirmedError, match="is Bounce Protect"):
+        launch(cid, store, reactivate_stopped=True)
+    with pytest.raises(LaunchRefusedError, match="tried to activate it"):
+        launch(cid, store, try_number=2, reactivate_stopped=True)
+
+    assert len(sandbox.requests(path="*/activate")) == 1
+
+
+def test_an_activation_of_what_is_stopped_that_was_refused_leaves_the_next_try_free(
+    sandbox: SandboxClient, store: TaskStateStore
+) -> None:
+    cid = sandbox.add_campaign("Spring", status=BOUNCED)
+    sandbox.add_fault("error", path="*/activate", status=403)
+    with pytest.raises(Exception, match="403"):
+        launch(cid, store, reactivate_stopped=True)
+
+    assert launch(cid, store, try_number=2, reactivate_stopped=True).by_this_run
+    assert sandbox.activations(cid) == 1
+
+
+def test_a_resumption_that_comes_to_show_late_is_remembered_as_a_launch(
+    sandbox: SandboxClient, store: TaskStateStore
+) -> None:
+    """Reads that showed Paused struck it from the record, and a retry reactivated what Instantly stopped since."""
+    cid = sandbox.add_campaign("Spring", status=PAUSED, script=[(3600, "active")])
+    sandbox.add_fault("reset", path="*/activate", moment="after", count=None)
+    with pytest.raises(LaunchNotConfirmedError, match="is Paused"):
+        launch(cid, store, reactivate_stopped=True)
+    sandbox.clear_faults()
+    sandbox.set_status(cid, BOUNCED)
+
+    with pytest.raises(LaunchRefusedError, match="this task launched it, and Instantly stopped it since"):
+        launch(cid, store, try_number=2, reactivate_stopped=True)
+
+
+def test_what_stayed_paused_after_lost_answers_may_be_resumed_by_a_retry(
+    sandbox: SandboxClient, store: TaskStateStore
+) -> None:
+    cid = sandbox.add_campaign("Spring", status=PAUSED)
+    sandbox.add_fault("reset", path="*/activate", moment="before", count=None)
+    with pytest.raises(LaunchNotConfirmedError, match="is Paused"):
+        launch(cid, store)
+    sandbox.clear_faults()
+
+    assert launch(cid, store, try_number=2).by_this_run
     assert sandbox.activations(cid) == 1

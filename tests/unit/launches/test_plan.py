@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
-from airflow_provider_instantly.launches.plan import LaunchPlan, LaunchRules, PriorOutcome, plan_launch
+from airflow_provider_instantly.api.change import Effect
+from airflow_provider_instantly.launches.plan import (
+    LaunchPlan,
+    LaunchRules,
+    PriorOutcome,
+    effect_of_activation,
+    plan_launch,
+)
 
 CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 SWITCHES = list(itertools.product([False, True], repeat=3))
@@ -64,7 +71,7 @@ class TestFirstTry:
         reason = plan(status).reason
         assert f'Campaign "Autumn" ({CAMPAIGN_ID}) is {CampaignStatus(status).label}: Instantly stopped it' in reason
         assert "so this try did not activate it" in reason
-        assert "Mend the cause in Instantly first." in reason
+        assert "Fix the cause in Instantly first." in reason
         assert "reactivate_stopped=True" in reason
         assert "7 days" in reason
 
@@ -100,6 +107,19 @@ class TestLaterTry:
         assert plan(status, PriorOutcome.MAYBE).action == maybe
         assert plan(status, PriorOutcome.LAUNCHED).action == launched
 
+    @pytest.mark.parametrize("status", [-1, -2, -99])
+    @pytest.mark.parametrize(("stopped", "paused", "check"), SWITCHES)
+    def test_no_switch_lets_a_retry_reactivate_what_instantly_may_have_stopped_after_its_launch(
+        self, status: int, stopped: bool, paused: bool, check: bool
+    ) -> None:
+        for prior in (PriorOutcome.MAYBE, PriorOutcome.LAUNCHED):
+            found = plan(status, prior, reactivate_stopped=stopped, resume_paused=paused, check_before=check)
+            assert found.action == "refuse"
+            assert "Instantly stopped it since, so it was not activated again" in found.reason
+            assert "Fix the cause in Instantly, and start a new run." in found.reason
+            assert ("tried to activate it" in found.reason) is (prior is PriorOutcome.MAYBE)
+            assert ("reactivate_stopped=True is for how the task finds a campaign" in found.reason) is stopped
+
     @pytest.mark.parametrize(("stopped", "paused", "check"), SWITCHES)
     def test_no_switch_lets_a_retry_overrule_a_pause(self, stopped: bool, paused: bool, check: bool) -> None:
         for prior in (PriorOutcome.MAYBE, PriorOutcome.LAUNCHED):
@@ -128,3 +148,31 @@ class TestAlways:
         assert CAMPAIGN_ID in found.reason
         assert found.reason.endswith(".")
         assert found.reason.isprintable()
+
+
+class TestLostAnswer:
+    """Rows: a status before (None: unseen), and what each status after proves: shown, absent or unclear."""
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            #            0 Draft 1 Active 2 Paused 3 Done   4 Subs   -1       -2       -99      7       none
+            (0, "        absent  shown    unclear  shown    shown    shown    shown    shown    unclear unclear"),
+            (2, "        unclear shown    absent   shown    shown    shown    shown    shown    unclear unclear"),
+            (3, "        unclear shown    unclear  unclear  shown    shown    shown    shown    unclear unclear"),
+            (-2, "       unclear shown    unclear  shown    shown    shown    unclear  shown    unclear unclear"),
+            (-99, "      unclear shown    unclear  shown    shown    shown    shown    unclear  unclear unclear"),
+            (7, "        unclear shown    unclear  shown    shown    shown    shown    shown    unclear unclear"),
+            (None, "     unclear shown    unclear  unclear  shown    unclear  unclear  unclear  unclear unclear"),
+        ],
+    )
+    def test_what_a_read_proves_of_an_activation(self, before: int | None, after: str) -> None:
+        found = [
+            effect_of_activation(None if before is None else standing(before), standing(status))
+            for status in (0, 1, 2, 3, 4, -1, -2, -99, 7, None)
+        ]
+        assert found == [Effect(word) for word in after.split()]
+
+
+def standing(status: int | None) -> Campaign:
+    return Campaign(CAMPAIGN_ID, None if status is None else CampaignStatus(status), "Autumn")

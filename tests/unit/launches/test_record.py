@@ -77,6 +77,35 @@ def test_what_had_no_effect_counts_no_more(store: TaskStateStore) -> None:
     assert not record(store).may_have_launched
 
 
+@pytest.mark.parametrize(
+    ("now", "prior"),
+    [
+        (PAUSED, PriorOutcome.NOTHING),
+        (BOUNCED, PriorOutcome.LAUNCHED),
+        (COMPLETED, PriorOutcome.LAUNCHED),
+        (UNKNOWN, PriorOutcome.MAYBE),
+    ],
+)
+def test_what_stayed_paused_is_a_launch_once_it_shows(
+    store: TaskStateStore, now: CampaignStatus, prior: PriorOutcome
+) -> None:
+    first = record(store)
+    first.note_sending(PAUSED)
+    first.note_absent()
+
+    assert record(store).may_have_launched
+    assert record(store).prior_outcome(now) is prior
+
+
+def test_what_stayed_paused_counts_as_sent_again_with_the_next_activation(store: TaskStateStore) -> None:
+    first = record(store)
+    first.note_sending(PAUSED)
+    first.note_absent()
+    first.note_sending(PAUSED)
+
+    assert record(store).prior_outcome(PAUSED) is PriorOutcome.MAYBE
+
+
 def test_what_had_no_effect_does_not_take_back_what_an_earlier_try_did(store: TaskStateStore) -> None:
     first = record(store)
     first.note_sending(DRAFT)

@@ -624,7 +624,7 @@ def test_a_launch_stands_where_the_look_after_it_fails(
 
     assert run.error is None
     assert run.value["launched"] is True
-    assert "could not be confirmed by a look" in task_log()
+    assert "could not be confirmed by a read" in task_log()
 
 
 @pytest.mark.usefixtures("sandbox_time")
