@@ -22,6 +22,10 @@ class LaunchNotConfirmedError(AirflowException):
     """The campaign may or may not have been launched. Another try reads it first, so it may be retried."""
 
 
+class PauseNotConfirmedError(AirflowException):
+    """The campaign may or may not have been paused. Another try reads it first, so it may be retried."""
+
+
 class TaskKilledError(AirflowException):
     """The task was killed before it activated the campaign, or while it waited. Another try looks at it first."""
 

@@ -207,7 +207,7 @@ class InstantlyHook(BaseHook):
         """Async twin of `activate_campaign`."""
         return await self._acampaign(protocol.activate_campaign(check_campaign_id(campaign_id)), max_retries)
 
-    def pause_campaign(self, campaign_id: str) -> Campaign:
+    def pause_campaign(self, campaign_id: str, *, max_retries: int | None = None) -> Campaign:
         """
         Pause a campaign.
 
@@ -216,11 +216,11 @@ class InstantlyHook(BaseHook):
         :raises AmbiguousOutcomeError: if nobody can say whether it took effect.
         :raises InstantlyError: if it was refused or never sent.
         """
-        return self._campaign(protocol.pause_campaign(check_campaign_id(campaign_id)))
+        return self._campaign(protocol.pause_campaign(check_campaign_id(campaign_id)), max_retries)
 
-    async def apause_campaign(self, campaign_id: str) -> Campaign:
+    async def apause_campaign(self, campaign_id: str, *, max_retries: int | None = None) -> Campaign:
         """Async twin of `pause_campaign`."""
-        return await self._acampaign(protocol.pause_campaign(check_campaign_id(campaign_id)))
+        return await self._acampaign(protocol.pause_campaign(check_campaign_id(campaign_id)), max_retries)
 
     def get_sending_status(self, campaign_id: str) -> SendingStatus:
         """

@@ -8,32 +8,39 @@ over, finds that the campaign is no longer its own.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from airflow.providers.common.compat.sdk import XCom
 
-from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignStatus
+from airflow_provider_instantly.launches.pause import Paused, apause, pause
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.api.campaign import Campaign
+    from airflow_provider_instantly.hooks.instantly import InstantlyHook
+    from airflow_provider_instantly.tasklog import TaskLog
 
 #: Where it is; the value is the number of the try, or None when its wait is over.
 XCOM_KEY: Final = "instantly_waiting_attempt"
-#: As these a task has not been stopped: its wait goes on, or somebody waved it through.
+#: As these a task has not been stopped: its wait goes on, or a person waved it through.
 _NOT_STOPPED: Final = ("deferred", "success", "skipped")
-_DONE: Final = STOPPED_STATUSES | {CampaignStatus.PAUSED, CampaignStatus.COMPLETED}
-#: What a task's log says of its campaign.
-PAUSED: Final = "Paused campaign {}, because its task was stopped."
-LEFT_ALONE: Final = "Campaign {} is left as it is: its task goes on, or somebody marked it as done."
 
 
-def can_be_paused(campaign: Campaign) -> bool:
+class _NotOwnError(Exception):
+    """The campaign is not this attempt's to pause."""
+
+
+@dataclass(frozen=True)
+class AfterKill:
     """
-    Whether a campaign that was activated may still send; right after it, it may be shown as it was before.
+    What became of the campaign of a task that was killed.
 
-    :param campaign: as it was just read.
+    :param outcome: that, as a sentence for the log.
+    :param was_paused_by_us: whether it is certain that this pause, and no person's, stopped it.
     """
-    return campaign.status not in _DONE
+
+    outcome: str
+    was_paused_by_us: bool = False
 
 
 def claim(ti: Any) -> None:
@@ -47,7 +54,7 @@ def claim(ti: Any) -> None:
 
 def may_pause(ti: Any) -> bool:
     """
-    Whether somebody stopped the task, and the campaign is still this attempt's, asked on the worker.
+    Whether the task was stopped, and the campaign is still this attempt's, asked on the worker.
 
     :param ti: the task instance.
     """
@@ -69,6 +76,52 @@ async def amay_pause(ti: Any) -> bool:
         key=XCOM_KEY, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index
     )
     return bool(found == ti.try_number)
+
+
+def pause_own(hook: InstantlyHook, ti: Any, campaign_id: str, log: TaskLog) -> AfterKill:
+    """
+    Pause the campaign of a killed task on its worker, if it is still this attempt's.
+
+    :param hook: where to pause it.
+    :param ti: the task instance.
+    :param campaign_id: its UUID.
+    :param log: the task's log.
+    :raises PauseNotConfirmedError: if it is not known whether the pause took effect.
+    :raises InstantlyError: if a request was refused or never sent; nothing was paused then.
+    """
+
+    def check(campaign: Campaign) -> None:
+        if not may_pause(ti):
+            raise _NotOwnError(campaign.title)
+
+    try:
+        return _after_kill(pause(hook, campaign_id, log=log, before_send=check))
+    except _NotOwnError as title:
+        return _left_alone(title)
+
+
+async def apause_own(hook: InstantlyHook, ti: Any, campaign_id: str, log: TaskLog) -> AfterKill:
+    """Async twin of `pause_own`, in the triggerer."""
+
+    async def check(campaign: Campaign) -> None:
+        if not await amay_pause(ti):
+            raise _NotOwnError(campaign.title)
+
+    try:
+        return _after_kill(await apause(hook, campaign_id, log=log, before_send=check))
+    except _NotOwnError as title:
+        return _left_alone(title)
+
+
+def _after_kill(paused: Paused) -> AfterKill:
+    campaign = paused.campaign
+    if not paused.was_sent:
+        return AfterKill(f"Campaign {campaign.title} is {campaign.status_label}, and was left as it is.")
+    return AfterKill(f"Paused campaign {campaign.title}, because its task was stopped.", paused.was_answered)
+
+
+def _left_alone(title: object) -> AfterKill:
+    return AfterKill(f"Campaign {title} is left as it is: its task goes on, or somebody marked it as done.")
 
 
 def _state(ti: Any) -> str | None:

@@ -190,14 +190,10 @@ class ActivateCampaignOperator(BaseOperator):
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
 
         with InstantlyHook(self.instantly_conn_id) as hook:
-            campaign = hook.get_campaign(campaign_id)
-            if not ownership.can_be_paused(campaign):
-                return f"Campaign {campaign.title} is {campaign.status_label}, and was left as it is."
-            if not ownership.may_pause(ti):
-                return ownership.LEFT_ALONE.format(campaign.title)
-            hook.pause_campaign(campaign_id)
+            killed = ownership.pause_own(hook, ti, campaign_id, self.log)
+        if killed.was_paused_by_us:
             record.forget()
-            return ownership.PAUSED.format(campaign.title)
+        return killed.outcome
 
     # The wait
 

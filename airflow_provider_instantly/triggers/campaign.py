@@ -199,9 +199,9 @@ class CampaignStatusTrigger(_PollingTrigger):
 
     async def on_kill(self) -> None:
         """
-        Pause the campaign, if the task was told to, and if somebody really stopped it.
+        Pause the campaign, if the task was told to, and if it was really stopped.
 
-        Airflow (seen on 3.3.2) also calls this when somebody marked the task as success, and when it has moved the
+        Airflow (seen on 3.3.2) also calls this when a person marked the task as success, and when it has moved the
         trigger to another triggerer: the task is still deferred then, or the other has sent it on. And where a newer
         attempt has begun, the campaign is that attempt's.
         """
@@ -219,14 +219,8 @@ class CampaignStatusTrigger(_PollingTrigger):
 
         async with asyncio.timeout(_KILL_TIMEOUT), InstantlyHook(self.instantly_conn_id) as hook:
             for campaign_id in validation.campaign_ids("campaign_id", self.campaign_id, many=True):
-                campaign = await hook.aget_campaign(campaign_id)
-                if not ownership.can_be_paused(campaign):
-                    continue
-                if not await ownership.amay_pause(self.task_instance):
-                    await asyncio.to_thread(self.log.info, ownership.LEFT_ALONE.format(campaign.title))
-                    return
-                await hook.apause_campaign(campaign_id)
-                await asyncio.to_thread(self.log.info, ownership.PAUSED.format(campaign.title))
+                killed = await ownership.apause_own(hook, self.task_instance, campaign_id, self.log)
+                await awrite(self.log, info=[killed.outcome])
 
     async def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncGenerator[TriggerEvent, None]:
         try:

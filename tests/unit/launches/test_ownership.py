@@ -8,21 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import XCom
 
-from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
 from airflow_provider_instantly.launches import ownership
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
-
-
-@pytest.mark.parametrize(
-    ("status", "can"),
-    [(0, True), (1, True), (2, False), (3, False), (4, True), (-1, False), (-2, False), (-99, False), (7, True)],
-)
-def test_what_may_still_send_can_be_paused(status: int, can: bool) -> None:
-    assert ownership.can_be_paused(Campaign(ID, CampaignStatus(status))) is can
 
 
 class TaskInstance(SimpleNamespace):

@@ -165,3 +165,43 @@ def test_a_wait_whose_time_is_up_pauses_nothing(
     task.on_kill()
 
     assert sandbox.campaign(campaign_id)["status"] == ACTIVE
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_pause_whose_answer_is_lost_is_read_back_and_repeated_where_it_had_no_effect(
+    sandbox: SandboxClient, run_task: Any, ti: Any, kill_after: Any, moment: str
+) -> None:
+    campaign_id = sandbox.add_campaign("Spring")
+    sandbox.add_fault("reset", "*/pause", moment=moment)
+    task = operator(campaign_id, wait_for_active=True, stable_for=5, pause_on_kill=True)
+    kill_after(task, 0.6)
+
+    run = run_task(task, ti)
+
+    assert isinstance(run.error, TaskKilledError)
+    assert "Paused campaign" in str(run.error)
+    assert sandbox.campaign(campaign_id)["status"] == PAUSED
+
+
+@pytest.mark.parametrize(("fault", "launched_again"), [(None, True), ("reset", False)], ids=["answered", "lost"])
+def test_a_retry_resumes_only_what_its_own_task_paused_for_certain(
+    sandbox: SandboxClient,
+    run_task: Any,
+    task_instance: Any,
+    ti: Any,
+    kill_after: Any,
+    fault: Any,
+    launched_again: bool,
+) -> None:
+    """Where the answer was lost, the pause that shows may be a person's."""
+    campaign_id, store = sandbox.add_campaign("Spring"), TaskStateStore()
+    if fault:
+        sandbox.add_fault(fault, "*/pause", moment="after")
+    task = operator(campaign_id, wait_for_active=True, stable_for=5, pause_on_kill=True)
+    kill_after(task, 0.6)
+    run_task(task, ti, task_state_store=store)
+
+    retry = run_task(operator(campaign_id), task_instance(try_number=2), task_state_store=store)
+
+    assert (retry.error is None) is launched_again
+    assert sandbox.activations(campaign_id) == (2 if launched_again else 1)

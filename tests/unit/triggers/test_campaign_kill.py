@@ -93,3 +93,15 @@ async def test_says_why_it_could_not(sandbox: SandboxClient, killed: Any) -> Non
 
     with pytest.raises(Exception, match="401"):
         await killed(sandbox.add_campaign(status="active")).on_kill()
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_a_pause_whose_answer_is_lost_is_read_back_and_repeated_where_it_had_no_effect(
+    sandbox: SandboxClient, killed: Any, moment: str
+) -> None:
+    campaign = sandbox.add_campaign(status="active")
+    sandbox.add_fault("reset", "*/pause", moment=moment)
+
+    await killed(campaign).on_kill()
+
+    assert sandbox.campaign(campaign)["status_name"] == "Paused"
