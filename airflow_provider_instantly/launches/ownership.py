@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 #: Where it is; the value is the number of the try, or None when its wait is over.
 XCOM_KEY: Final = "instantly_waiting_attempt"
-#: As these a task has not been stopped: its wait goes on, or a person waved it through.
-_NOT_STOPPED: Final = ("deferred", "success", "skipped")
+#: As these a task has not been stopped: its wait goes on, or a person marked it as success. ``skipped`` is a stop: so
+#: `DAG(fail_fast=True)` and ``dagrun_timeout`` end a deferred task (Airflow 3.3.2).
+_NOT_STOPPED: Final = ("deferred", "success")
 
 
 class _NotOwnError(Exception):

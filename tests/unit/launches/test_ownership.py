@@ -42,7 +42,7 @@ STATES = pytest.mark.parametrize(
     ("state", "may"),
     [
         ("running", True), ("failed", True), ("queued", True), (None, True),
-        ("success", False), ("deferred", False),
+        ("skipped", True), ("success", False), ("deferred", False),
     ],
 )  # fmt: skip
 

@@ -114,7 +114,7 @@ def test_a_kill_during_the_activation_counts_for_the_wait_after_it(
         ("running", PAUSED, "Paused campaign"),
         ("failed", PAUSED, "Paused campaign"),
         ("success", ACTIVE, "left as it is"),
-        ("skipped", ACTIVE, "left as it is"),
+        ("skipped", PAUSED, "Paused campaign"),
     ],
 )
 def test_a_wait_that_is_killed_pauses_unless_somebody_marked_it_as_done(

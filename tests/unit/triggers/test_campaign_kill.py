@@ -37,7 +37,7 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., CampaignStatusTrigg
     return killed
 
 
-@pytest.mark.parametrize("state", ["failed", None, "queued"])
+@pytest.mark.parametrize("state", ["failed", None, "queued", "skipped"])
 @pytest.mark.parametrize("status", ["active", "running_subsequences", "draft", 42])
 async def test_pauses_what_may_still_send(sandbox: SandboxClient, killed: Any, state: str, status: Any) -> None:
     campaign = sandbox.add_campaign(status=status)
@@ -50,7 +50,7 @@ async def test_pauses_what_may_still_send(sandbox: SandboxClient, killed: Any, s
 @pytest.mark.parametrize(
     ("why", "status"),
     [({"told": False}, "active"), ({"own": False}, "active")]
-    + [({"state": state}, "active") for state in ("deferred", "success", "skipped")]
+    + [({"state": state}, "active") for state in ("deferred", "success")]
     + [({}, status) for status in ("paused", "completed", "bounce_protect", "accounts_unhealthy", "account_suspended")],
 )
 async def test_leaves_all_else_alone(sandbox: SandboxClient, killed: Any, why: dict[str, Any], status: str) -> None:
