@@ -12,13 +12,14 @@ IN_PARALLEL := --numprocesses 2
 UV := build/tools/bin/uv
 BIN := .venv/bin
 BIN_2 := .venv-2.11/bin
+BIN_LOWEST := .venv-lowest/bin
 BIN_BENCH := .venv-bench/bin
 # uv trusts whom the system trusts, since some networks have a certificate authority of their own.
 export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/*),true,false)
 EMPTY_TREE = $(shell git hash-object -t tree /dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo test soak check oldest matrix bench thousand prism constraints clean
+.PHONY: help install demo test soak check oldest lowest matrix bench thousand prism constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -39,26 +40,31 @@ soak: .venv/.installed ## Play 10,000 fault schedules, others each time, fuzz th
 	then $(BIN)/python tests/model/fuzz_answers.py -atheris_runs=1000000; \
 	else echo "There is no atheris for this Python, so hypothesis alone has fuzzed the parsers."; fi
 
-check: .venv/.installed ## Check style, types, and what the wheel contains
+check: .venv/.installed ## Check style, types, and what is published
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	git diff --check $(EMPTY_TREE) HEAD
-	rm -rf build/wheel
-	$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir build/wheel
-	$(BIN)/python -m tests.packaging.wheel build/wheel/*.whl
+	rm -rf build/dist
+	$(UV) build --quiet --no-build-isolation --python $(BIN)/python --out-dir build/dist
+	$(BIN)/twine check --strict build/dist/*
+	$(BIN)/python -m pytest --quiet tests/packaging
 
-define short_run
-@echo "== Airflow $$($(1)/python -c 'from importlib.metadata import version; print(version("apache-airflow"))')"
-@$(1)/python -m pytest $(IN_PARALLEL) tests/unit tests/docs
-@$(1)/python -m pytest tests/integration -m every_version
-endef
+say_airflow = echo "== Airflow $$($(1)/python -c 'from importlib.metadata import version; print(version("apache-airflow"))')"
 
-oldest: .venv-2.11/.installed ## Run the unit tests and a short integration run on Airflow 2.11
-	$(call short_run,$(BIN_2))
+lowest: .venv-lowest/.installed ## Run the unit and contract tests on Airflow 2.11 with the lowest versions that are allowed
+	@$(call say_airflow,$(BIN_LOWEST))
+	@$(BIN_LOWEST)/python -m pytest $(IN_PARALLEL) tests/unit tests/docs tests/contract
 
-matrix: oldest .venv/.installed ## Run the same on Airflow 2.11 and 3.3
-	$(call short_run,$(BIN))
+oldest: .venv-2.11/.installed ## Run a short integration run on Airflow 2.11
+	@$(call say_airflow,$(BIN_2))
+	@$(BIN_2)/python -m pytest tests/integration -m every_version
+
+matrix: oldest .venv/.installed ## Run the unit tests and a short integration run on Airflow 2.11 and 3.3
+	@$(BIN_2)/python -m pytest $(IN_PARALLEL) tests/unit tests/docs
+	@$(call say_airflow,$(BIN))
+	@$(BIN)/python -m pytest $(IN_PARALLEL) tests/unit tests/docs
+	@$(BIN)/python -m pytest tests/integration -m every_version
 
 bench: .venv-bench/.installed ## Measure every claim about performance into docs/benchmarks.md (most of an hour, on a machine that does nothing else)
 	@$(BIN_BENCH)/python -m benchmarks
@@ -72,7 +78,7 @@ constraints: $(UV) ## Choose all versions in constraints/ anew
 	constraints/choose $(UV)
 
 clean: ## Remove everything that was installed or built
-	rm -rf build dist .venv .venv-2.11 .venv-bench .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist .venv .venv-2.11 .venv-lowest .venv-bench .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 .venv/.installed: pyproject.toml constraints/airflow-$(AIRFLOW).txt $(UV)
 	@echo "Installing Airflow $(AIRFLOW) into .venv"
@@ -86,6 +92,13 @@ clean: ## Remove everything that was installed or built
 	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv-2.11
 	@$(UV) pip install --quiet --python .venv-2.11 --compile-bytecode --editable '.[sandbox]' --group test \
 		--constraints constraints/airflow-$(AIRFLOW_2).txt --build-constraints constraints/airflow-$(AIRFLOW_2).txt
+	@touch $@
+
+.venv-lowest/.installed: pyproject.toml constraints/lowest.txt $(UV)
+	@echo "Installing the lowest versions that pyproject.toml allows into .venv-lowest"
+	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv-lowest
+	@$(UV) pip install --quiet --python .venv-lowest --compile-bytecode --editable '.[sandbox]' --group test \
+		--resolution lowest-direct --constraints constraints/lowest.txt --build-constraints constraints/airflow-$(AIRFLOW_2).txt
 	@touch $@
 
 .venv-bench/.installed: pyproject.toml constraints/airflow-$(AIRFLOW).txt $(UV)
