@@ -1,0 +1,125 @@
+"""What is published: the wheel holds the package, the sdist what builds it and what its README links to. No tests."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from email import message_from_bytes
+from typing import TYPE_CHECKING
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.packaging.project import ROOT, project, tracked_files
+
+if TYPE_CHECKING:
+    from email.message import Message
+    from pathlib import Path
+
+PACKAGE = "airflow_provider_instantly/"
+#: Beside the package: the texts, the examples that they show, and what builds it.
+BESIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "dags/", "docs/", "pyproject.toml")
+MADE_BY_HATCH = {".gitignore", "PKG-INFO"}
+
+pytest.importorskip("hatchling", reason="Only the environment that `make install` makes can build")
+
+
+def build(source: Path, target: Path) -> Path:
+    """Build a wheel and an sdist with the backend that pyproject.toml names, and return where they are."""
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-d", str(target)], cwd=source, check=True)
+    return target
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(ROOT, tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> dict[str, bytes]:
+    """The files of the wheel."""
+    return files_of_wheel(built)
+
+
+@pytest.fixture(scope="module")
+def unpacked(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the sdist was unpacked."""
+    [sdist] = built.glob("*.tar.gz")
+    target = tmp_path_factory.mktemp("sdist")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(target, filter="data")
+    [top] = target.iterdir()
+    return top
+
+
+def files_of_wheel(folder: Path) -> dict[str, bytes]:
+    [wheel] = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def metadata(wheel: dict[str, bytes]) -> Message:
+    [document] = [content for name, content in wheel.items() if name.endswith(".dist-info/METADATA")]
+    return message_from_bytes(document)
+
+
+def test_the_wheel_holds_the_whole_package_and_nothing_else(wheel: dict[str, bytes]) -> None:
+    packed = {name for name in wheel if ".dist-info/" not in name}
+    assert packed == {name for name in tracked_files() if name.startswith(PACKAGE)}
+    assert f"{PACKAGE}py.typed" in packed
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in wheel)
+
+
+def test_the_sdist_holds_what_is_meant_for_users_and_nothing_else(unpacked: Path) -> None:
+    packed = {file.relative_to(unpacked).as_posix() for file in unpacked.rglob("*") if file.is_file()}
+    assert packed - MADE_BY_HATCH == {name for name in tracked_files() if name.startswith((PACKAGE, *BESIDE))}
+
+
+def test_the_sdist_makes_the_same_wheel(unpacked: Path, wheel: dict[str, bytes], tmp_path: Path) -> None:
+    again = files_of_wheel(build(unpacked, tmp_path))
+    assert again.keys() == wheel.keys()
+    assert [name for name in wheel if again[name] != wheel[name]] == []
+
+
+def test_no_link_leads_out_of_the_sdist(unpacked: Path) -> None:
+    links = [
+        (text, link.partition("#")[0])
+        for text in unpacked.rglob("*.md")
+        for link in re.findall(r"\]\(([^)\s]+)\)", text.read_text("utf-8"))
+        if "://" not in link and not link.startswith("#")
+    ]
+    assert len(links) > 10
+    dead = [(text.name, link) for text, link in links if not (text.parent / link).resolve().is_file()]
+    assert dead == []
+
+
+def test_the_metadata_say_what_pyproject_says(wheel: dict[str, bytes]) -> None:
+    found, meant = metadata(wheel), project()
+    assert found["Name"] == meant["name"] == "airflow-provider-instantly"
+    assert found["Version"] == meant["version"]
+    assert found["License-Expression"] == "Apache-2.0"
+    assert found.get_all("License-File") == ["LICENSE"]
+    description = found.get_payload(decode=True)
+    assert isinstance(description, bytes)
+    assert found["Description-Content-Type"] == "text/markdown"
+    assert description.decode().strip() == (ROOT / "README.md").read_text("utf-8").strip()
+    assert found["Requires-Python"] == meant["requires-python"]
+    assert not any(classifier.startswith("License ::") for classifier in found.get_all("Classifier", []))
+    assert found.get_all("Provides-Extra") == list(meant["optional-dependencies"])
+    required = {Requirement(each) for each in found.get_all("Requires-Dist", []) if "extra ==" not in each}
+    assert required == {Requirement(each) for each in meant["dependencies"]}
+
+
+def test_the_version_is_written_once_as_airflow_and_pip_see_it() -> None:
+    from airflow_provider_instantly import __version__
+
+    assert __version__ == project()["version"]
+
+
+def test_airflow_finds_the_provider(wheel: dict[str, bytes]) -> None:
+    [points] = [content.decode() for name, content in wheel.items() if name.endswith(".dist-info/entry_points.txt")]
+    assert "[apache_airflow_provider]" in points
+    assert "provider_info = airflow_provider_instantly.get_provider_info:get_provider_info" in points
