@@ -86,6 +86,8 @@ def _prepare(sandbox: Sandbox, given: argparse.Namespace) -> None:
         print(f"API key {name}: {key}")
     if given.latency is not None:
         sandbox.settings.latency = given.latency
+    if given.speed is not None:
+        sandbox.settings.clock_speed = given.speed
     if given.no_limits:
         sandbox.settings.limits_enabled = False
     sandbox.keep_settings()
@@ -121,6 +123,16 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 1 <= speed <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 100000")
+    return speed
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_instantly.sandbox",
@@ -148,6 +160,9 @@ def _parser() -> argparse.ArgumentParser:
         help="the default key, with all scopes (default: $INSTANTLY_SANDBOX_API_KEY, or one that never changes)",
     )
     parser.add_argument("--latency", type=_seconds, metavar="SECONDS", help="add this to every answer of the API")
+    parser.add_argument(
+        "--speed", type=_speed, metavar="FACTOR", help="run the sandbox's clock so many times as fast as the wall's"
+    )
     parser.add_argument("--no-limits", action="store_true", help="switch the rate limits off")
     parser.add_argument(
         "--allowed-host",

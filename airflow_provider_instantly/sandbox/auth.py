@@ -157,12 +157,14 @@ class Workspace:
     :param name: its name.
     :param paid: whether its plan is paid; without one every request is answered with 402.
     :param created_at: seconds since the epoch.
+    :param lead_limit: how many leads its plan stores, or None for any number.
     """
 
     id: str
     name: str
     paid: bool
     created_at: float
+    lead_limit: int | None = None
 
 
 class Workspaces:
@@ -171,7 +173,7 @@ class Workspaces:
     def __init__(self, store: sqlite3.Connection) -> None:
         self._store = store
         self._workspaces = {
-            row["id"]: Workspace(row["id"], row["name"], bool(row["paid"]), row["created_at"])
+            row["id"]: Workspace(row["id"], row["name"], bool(row["paid"]), row["created_at"], row["lead_limit"])
             for row in store.execute("SELECT * FROM workspaces")
         }
 
@@ -182,8 +184,8 @@ class Workspaces:
         """Add the workspace or replace the one of the same id."""
         self._workspaces[workspace.id] = workspace
         self._store.execute(
-            "INSERT OR REPLACE INTO workspaces VALUES (?, ?, ?, ?)",
-            (workspace.id, workspace.name, workspace.paid, workspace.created_at),
+            "INSERT OR REPLACE INTO workspaces (id, name, paid, created_at, lead_limit) VALUES (?, ?, ?, ?, ?)",
+            (workspace.id, workspace.name, workspace.paid, workspace.created_at, workspace.lead_limit),
         )
 
     def get(self, workspace_id: str) -> Workspace | None:

@@ -277,8 +277,8 @@ class Campaigns:
         return before
 
     def delete_all(self) -> None:
-        """Delete all campaigns, and what happened to them."""
-        for table in ("campaigns", "effects", "leads"):
+        """Delete all campaigns, what happened to them, and whom they write to and from."""
+        for table in ("campaigns", "effects", "leads", "emails", "blocked", "accounts", "jobs"):
             self._store.execute(f"DELETE FROM {table}")  # noqa: S608
 
     def history(self, campaign_id: str) -> list[dict[str, Any]]:

@@ -142,6 +142,30 @@ class SandboxClient:
         found = self._items("/activations")
         return sum(each["count"] for each in found if campaign_id in (None, each["campaign_id"]))
 
+    # Leads and senders
+
+    def add_accounts(self, *emails: str, **more: Any) -> None:
+        """
+        Add sending accounts, or replace those of the same address. Without more, each is warmed up and healthy.
+
+        :param emails: their addresses.
+        :param more: ``fields`` (of the API's document, such as ``{"status": -1}``), ``tags``, ``age_days``, ``failing``
+            (of ``"mx"``, ``"spf"``, ``"dkim"``, ``"dmarc"``), ``workspace``.
+        """
+        self._ask("POST", "/accounts", {"emails": list(emails), **more})
+
+    def remove_account(self, email: str) -> None:
+        """Remove a sending account."""
+        self._ask("DELETE", f"/accounts/{email}")
+
+    def leads(self, campaign_id: str) -> list[dict[str, Any]]:
+        """The leads of a campaign, as the API describes them."""
+        return self._items(f"/campaigns/{campaign_id}/leads", limit=100_000)
+
+    def emails(self, campaign_id: str) -> list[dict[str, Any]]:
+        """The e-mails that left for a campaign, and what came of them, in seconds since the epoch."""
+        return self._items(f"/campaigns/{campaign_id}/emails", limit=100_000)
+
     # What goes wrong
 
     def add_fault(self, kind: str, path: str = "*", *, method: str = "*", **more: Any) -> int:
@@ -190,7 +214,8 @@ class SandboxClient:
         Add or change a workspace.
 
         :param workspace_id: its UUID.
-        :param more: ``name``, ``paid`` (without a paid plan every request is answered with 402).
+        :param more: ``name``, ``paid`` (without a paid plan every request is answered with 402), ``lead_limit``
+            (how many leads its plan stores).
         """
         self._ask("PUT", f"/workspaces/{workspace_id}", more)
 

@@ -1,4 +1,4 @@
-"""The sandbox's clock: the wall clock, which a test may set forward."""
+"""The sandbox's clock: the wall clock, which may be set forward and run faster."""
 
 from __future__ import annotations
 
@@ -11,14 +11,29 @@ class Clock:
     Wall-clock time, since scripts go on where they were when the sandbox starts again.
 
     :param offset: seconds that the clock is ahead.
+    :param speed: how many seconds pass on it in one.
+    :param anchor: since when it runs at that speed, in seconds since the epoch.
     """
 
-    def __init__(self, offset: float = 0.0) -> None:
+    def __init__(self, offset: float = 0.0, speed: float = 1.0, anchor: float = 0.0) -> None:
         self.offset = offset
+        self.speed = speed
+        self.anchor = anchor
 
     def now(self) -> float:
         """Seconds since the epoch."""
-        return time.time() + self.offset
+        wall = time.time()
+        return wall + self.offset + self._gained(wall)
+
+    def set_speed(self, speed: float) -> None:
+        """Run at another speed from now on; the present moment stays what it is."""
+        wall = time.time()
+        self.offset += self._gained(wall)
+        self.speed, self.anchor = speed, wall
+
+    def _gained(self, wall: float) -> float:
+        """The seconds that its speed alone has put it ahead."""
+        return (self.speed - 1.0) * (wall - self.anchor)
 
 
 def timestamp(seconds: float) -> str:

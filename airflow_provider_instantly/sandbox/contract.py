@@ -137,7 +137,7 @@ def _operation(path: str, method: str, document: Mapping[str, Any]) -> Operation
 
 def _coerced(text: str, kind: str) -> Any:
     """A query parameter in its own type; text that does not fit stays text, and is refused by the check."""
-    if kind == "integer" and re.fullmatch(r"-?[0-9]{1,15}", text):
+    if kind == "integer" and re.fullmatch(r"-?[0-9]{1,18}", text):
         return int(text)
     if kind == "number" and re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", text):
         return float(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from airflow_provider_instantly import __version__
+from airflow_provider_instantly.sandbox.accounts import NewAccount
 from airflow_provider_instantly.sandbox.answers import decoded
 from airflow_provider_instantly.sandbox.auth import (
     ALL_SCOPES,
@@ -132,6 +133,7 @@ class WorkspaceInput(_Input):
 
     name: str | None = None
     paid: bool | None = None
+    lead_limit: Annotated[int, Field(ge=0)] | None = None
 
 
 class ClockInput(_Input):
@@ -152,14 +154,19 @@ def add_control(app: FastAPI, sandbox: Sandbox) -> None:
     async def no_such_campaign(_request: object, error: CampaignNotFoundError) -> JSONResponse:
         return JSONResponse({"detail": f"There is no campaign {error}."}, 404)
 
+    async def caught_up() -> None:
+        """What a campaign sends is known before it is shown or changed."""
+        sandbox.sending.catch_up()
+
     for router in (
         _campaign_routes(sandbox),
+        _lead_routes(sandbox),
         _fault_routes(sandbox),
         _access_routes(sandbox),
         _log_routes(sandbox),
         _sandbox_routes(sandbox),
     ):
-        app.include_router(router, prefix=PATH, dependencies=[Depends(_check_body)])
+        app.include_router(router, prefix=PATH, dependencies=[Depends(_check_body), Depends(caught_up)])
 
 
 async def _check_body(request: Request) -> None:
@@ -264,6 +271,58 @@ def _campaign_routes(sandbox: Sandbox) -> APIRouter:
     @router.get("/activations")
     async def activations() -> dict[str, Any]:
         return {"items": campaigns.activations()}
+
+    return router
+
+
+class AccountsInput(_Input):
+    """
+    Sending accounts; one of the same address is replaced.
+
+    :param emails: their addresses.
+    :param fields: fields of the API's document, beside those of a healthy account; null removes one.
+    :param tags: ids of their tags.
+    :param age_days: for how many days they have been there and warmed up.
+    :param failing: what their domains lack.
+    """
+
+    emails: list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]] = Field(min_length=1, max_length=10_000)
+    fields: dict[str, Any] = {}
+    tags: list[str] = []
+    age_days: float = Field(default=30.0, ge=0, le=36_500)
+    failing: list[Literal["mx", "spf", "dkim", "dmarc"]] = []
+    workspace: UUID = UUID(DEFAULT_WORKSPACE)
+
+
+def _lead_routes(sandbox: Sandbox) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/accounts", status_code=201)
+    async def save_accounts(given: AccountsInput) -> dict[str, Any]:
+        workspace = str(given.workspace)
+        sandbox.ensure_workspace(workspace)
+        for email in given.emails:
+            new = NewAccount(workspace, email, given.fields, given.tags, given.age_days, given.failing)
+            sandbox.accounts.save(new)
+        sandbox.store.commit()
+        return {"emails": [email.lower() for email in given.emails]}
+
+    @router.delete("/accounts/{email}")
+    async def remove_account(email: str, workspace: UUID | None = None) -> dict[str, Any]:
+        if not sandbox.accounts.remove(str(workspace or DEFAULT_WORKSPACE), email):
+            raise HTTPException(404, "There is no such account.")
+        sandbox.store.commit()
+        return {}
+
+    @router.get("/campaigns/{campaign_id}/leads")
+    async def leads(campaign_id: UUID, limit: Annotated[int, Query(ge=1, le=100_000)] = 1000) -> dict[str, Any]:
+        campaign = sandbox.campaigns.get(str(campaign_id))
+        found = sandbox.leads.read(campaign.row["workspace"], {"campaign": campaign.id})
+        return {"items": [lead.document() for lead in islice(found, limit)]}
+
+    @router.get("/campaigns/{campaign_id}/emails")
+    async def emails(campaign_id: UUID, limit: Annotated[int, Query(ge=1, le=100_000)] = 1000) -> dict[str, Any]:
+        return {"items": sandbox.sending.emails(str(campaign_id), limit)}
 
     return router
 
@@ -396,7 +455,7 @@ def _sandbox_routes(sandbox: Sandbox) -> APIRouter:
         sandbox.campaigns.delete_all()
         sandbox.faults.remove(None)
         for workspace in list(sandbox.workspaces):
-            sandbox.workspaces.save(Workspace(**{**vars(workspace), "paid": True}))
+            sandbox.workspaces.save(Workspace(**{**vars(workspace), "paid": True, "lead_limit": None}))
         sandbox.ensure_default_key()
         _replace(sandbox, Settings())
         sandbox.windows.clear()

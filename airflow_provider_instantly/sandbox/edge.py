@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from airflow_provider_instantly.sandbox.answers import JSON, TEXT, Answer
 from airflow_provider_instantly.sandbox.faults import Fault, ResetFault, altered, instead
 from airflow_provider_instantly.sandbox.requestlog import Entry
+from airflow_provider_instantly.sandbox.settings import LARGEST_BODY
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.state import Sandbox
 
 PREFIX = "/api/"
-#: Bytes that a request's body may have.
-LARGEST_BODY = 10 * 1024 * 1024
 #: Where a request's log entry lies in its ASGI scope.
 ENTRY = "sandbox.entry"
 

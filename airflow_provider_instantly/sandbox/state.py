@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from airflow_provider_instantly.sandbox.accounts import Accounts
+from airflow_provider_instantly.sandbox.analytics import Analytics
 from airflow_provider_instantly.sandbox.auth import (
     DEFAULT_API_KEY,
     DEFAULT_KEY_NAME,
@@ -14,11 +16,14 @@ from airflow_provider_instantly.sandbox.auth import (
     Workspace,
     Workspaces,
 )
+from airflow_provider_instantly.sandbox.blocklist import BlockList
 from airflow_provider_instantly.sandbox.campaigns import Campaigns
 from airflow_provider_instantly.sandbox.clock import Clock
 from airflow_provider_instantly.sandbox.faults import Faults
+from airflow_provider_instantly.sandbox.jobs import Jobs
 from airflow_provider_instantly.sandbox.leads import Leads
 from airflow_provider_instantly.sandbox.requestlog import RequestLog
+from airflow_provider_instantly.sandbox.sending import Sending
 from airflow_provider_instantly.sandbox.settings import Settings, load_settings, save_settings
 from airflow_provider_instantly.sandbox.store import open_store
 from airflow_provider_instantly.sandbox.wire import Connections
@@ -46,6 +51,11 @@ class Sandbox:
     workspaces: Workspaces
     campaigns: Campaigns
     leads: Leads
+    block_list: BlockList
+    accounts: Accounts
+    jobs: Jobs
+    sending: Sending
+    analytics: Analytics
     faults: Faults
     log: RequestLog
     connections: Connections
@@ -55,6 +65,9 @@ class Sandbox:
     def keep_settings(self) -> None:
         """Apply what was changed in the settings, and keep it."""
         self.clock.offset = self.settings.clock_offset
+        if self.settings.clock_speed != self.clock.speed:
+            self.clock.set_speed(self.settings.clock_speed)
+            self.settings.clock_offset, self.settings.clock_anchor = self.clock.offset, self.clock.anchor
         save_settings(self.store, self.settings)
 
     def ensure_workspace(self, workspace_id: str) -> None:
@@ -67,6 +80,12 @@ class Sandbox:
         """Make the default key valid, also if it was revoked."""
         self.ensure_workspace(DEFAULT_WORKSPACE)
         self.keys.add(self.api_key, Key(DEFAULT_KEY_NAME, DEFAULT_WORKSPACE, agency=True))
+
+    def room(self, workspace: Workspace) -> int | None:
+        """How many more leads the workspace's plan has room for, or None for any number."""
+        if workspace.lead_limit is None:
+            return None
+        return max(0, workspace.lead_limit - self.leads.count(workspace.id))
 
     def close(self) -> None:
         """Write what is not written yet and close the database."""
@@ -85,15 +104,22 @@ def open_sandbox(database: Path | None = None, api_key: str = DEFAULT_API_KEY) -
     """
     store = open_store(database)
     settings = load_settings(store)
-    clock = Clock(settings.clock_offset)
+    clock = Clock(settings.clock_offset, settings.clock_speed, settings.clock_anchor)
+    campaigns, accounts = Campaigns(store, clock, settings), Accounts(store, clock)
+    block_list = BlockList(store, clock)
     sandbox = Sandbox(
         store=store,
         settings=settings,
         clock=clock,
         keys=Keys(store),
         workspaces=Workspaces(store),
-        campaigns=Campaigns(store, clock, settings),
-        leads=Leads(store),
+        campaigns=campaigns,
+        leads=Leads(store, clock, settings, block_list),
+        block_list=block_list,
+        accounts=accounts,
+        jobs=Jobs(store, clock),
+        sending=Sending(store, clock, settings, campaigns, accounts),
+        analytics=Analytics(store, clock, settings),
         faults=Faults(store),
         log=RequestLog(store),
         connections=Connections(),

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.waits.result import WaitResult
 
 
-class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
+class CampaignStatusSensor(BaseSensorOperator):
     """
     Waits until a campaign has a status; it changes nothing in Instantly.
 
@@ -106,11 +106,7 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
         super().__init__(**kwargs)
         validation.check_campaign_ids_early("campaign_id", campaign_id, many=True)
         validation.seconds("poke_interval", self.poke_interval, low=validation.MIN_POLL_INTERVAL)
-        backoff = self.exponential_backoff
-        if self.is_from_default_args("exponential_backoff", backoff, kwargs.get("default_args")):
-            # It is for the DAG's other sensors.
-            self.exponential_backoff = False
-        elif backoff:
+        if self.exponential_backoff:
             raise ValueError(
                 "exponential_backoff is not for CampaignStatusSensor: it looks every poke_interval, and pauses longer "
                 "by itself after errors."

@@ -29,6 +29,15 @@ any_request.config.generation.update(allow_extra_parameters=False, with_security
 good_request = schemathesis.openapi.from_dict(contract())
 good_request.config.generation.update(modes=[schemathesis.GenerationMode.POSITIVE])
 
+#: A launch of an unknown campaign is a 400 that says 404; and what the contract cannot say is needed may be missing: a
+#: place to move leads to, the campaign whose leads are deleted. Dates of figures are plain text to it.
+REFUSED_THOUGH_WELL_FORMED = {
+    ("POST", "/api/v2/campaigns/{id}/activate"),
+    ("POST", "/api/v2/campaigns/{id}/pause"),
+    ("POST", "/api/v2/leads/move"),
+    ("DELETE", "/api/v2/leads"),
+}
+
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[SandboxClient]:
@@ -49,12 +58,11 @@ def call(sandbox: SandboxClient, case: Any, *not_checked: Any) -> None:
 @any_request.parametrize()  # type: ignore[untyped-decorator]
 @BOUNDED
 def test_any_request_is_answered_as_the_contract_says(sandbox: SandboxClient, case: Any) -> None:
-    # A launch of an unknown campaign is a 400 that says 404: right, although the request was well-formed.
-    launch = case.path.endswith(("/activate", "/pause"))
-    call(sandbox, case, *([schemathesis.checks.positive_data_acceptance] if launch else []))
+    may_be_refused = (case.method, case.path) in REFUSED_THOUGH_WELL_FORMED or "/analytics" in case.path
+    call(sandbox, case, *([schemathesis.checks.positive_data_acceptance] if may_be_refused else []))
 
 
-@good_request.include(path_regex=r"\{id\}").parametrize()  # type: ignore[untyped-decorator]
+@good_request.include(path_regex=r"/campaigns/\{id\}").parametrize()  # type: ignore[untyped-decorator]
 @BOUNDED
 def test_good_requests_for_campaigns_that_exist_succeed(sandbox: SandboxClient, case: Any) -> None:
     case.path_parameters = {"id": sandbox.add_campaign(script=[(0, "active", 1)], status="paused")}

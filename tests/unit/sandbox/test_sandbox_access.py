@@ -27,6 +27,18 @@ OPERATIONS = [
     ("DELETE", "/campaigns/{id}", "campaigns:delete"),
     ("GET", "/workspaces/current", "workspaces:read"),
     ("POST", "/leads/add", "leads:create"),
+    ("POST", "/leads/list", "leads:read"),
+    ("GET", "/leads/{id}", "leads:read"),
+    ("DELETE", "/leads/{id}", "leads:delete"),
+    ("DELETE", "/leads", "leads:delete"),
+    ("POST", "/leads/move", "leads:update"),
+    ("GET", "/background-jobs/{id}", "background-jobs:read"),
+    ("GET", "/block-lists-entries", "block_list_entries:read"),
+    ("POST", "/block-lists-entries/bulk-create", "block_list_entries:create"),
+    ("GET", "/accounts", "accounts:read"),
+    ("POST", "/accounts/warmup-analytics", "accounts:read"),
+    ("POST", "/accounts/test/vitals", "accounts:read"),
+    ("GET", "/workspace-billing/plan-details", "workspace_billing:read"),
 ]
 
 

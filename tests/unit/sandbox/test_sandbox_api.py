@@ -430,11 +430,13 @@ def test_leads_for_an_unknown_campaign(api: Any) -> None:
 
 
 def test_analytics_know_only_campaigns_that_sent(api: Any, sandbox: SandboxClient) -> None:
-    campaign, quiet = sandbox.add_campaigns(2)
-    assert api.get("/campaigns/analytics").json() == []
+    sandbox.add_accounts("sender@example.com")
+    campaign, quiet = sandbox.add_campaigns(2, fields={"email_list": ["sender@example.com"]})
     for each in (campaign, quiet):
         api.activate(each)
     api.post("/leads/add", json={"campaign_id": campaign, "leads": [{"email": "a@example.com"}]})
+    assert api.get("/campaigns/analytics").json() == []
+    sandbox.advance_clock(60)
     (only,) = api.get("/campaigns/analytics").json()
     assert (only["campaign_id"], only["leads_count"], only["emails_sent_count"]) == (campaign, 1, 1)
     assert api.get("/campaigns/analytics", params={"id": quiet}).json() == []
@@ -442,7 +444,9 @@ def test_analytics_know_only_campaigns_that_sent(api: Any, sandbox: SandboxClien
 
 
 def test_ids_are_the_same_in_upper_case(api: Any, sandbox: SandboxClient) -> None:
-    campaign = sandbox.add_campaign(id="ABCDEF00-0000-4000-8000-00000000ABCD")
+    sandbox.add_accounts("sender@example.com")
+    senders = {"email_list": ["SENDER@example.com"]}
+    campaign = sandbox.add_campaign(id="ABCDEF00-0000-4000-8000-00000000ABCD", fields=senders)
     shouted = campaign.upper()
     assert campaign != shouted
     assert api.get(f"/campaigns/{shouted}").json()["id"] == campaign
@@ -450,6 +454,7 @@ def test_ids_are_the_same_in_upper_case(api: Any, sandbox: SandboxClient) -> Non
     lead = {"leads": [{"email": "a@example.com"}]}
     assert api.post("/leads/add", json={"campaign_id": shouted, **lead}).json()["leads_uploaded"] == 1
     assert api.post("/leads/add", json={"campaign_id": campaign, **lead}).json()["duplicated_leads"] == 1
+    sandbox.advance_clock(60)
     for query in ({}, {"id": shouted}, {"ids": [shouted]}):
         (only,) = api.get("/campaigns/analytics", params=query).json()
         assert (only["campaign_id"], only["leads_count"]) == (campaign, 1), query

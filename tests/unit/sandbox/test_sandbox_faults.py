@@ -266,10 +266,12 @@ def test_fields_of_wrong_types(sandbox: SandboxClient, api: Any) -> None:
 
 
 def test_fields_of_wrong_types_in_an_answer_that_is_a_list(sandbox: SandboxClient, api: Any) -> None:
-    campaigns = sandbox.add_campaigns(2)
+    sandbox.add_accounts("sender@example.com")
+    campaigns = sandbox.add_campaigns(2, fields={"email_list": ["sender@example.com"]})
     for campaign in campaigns:
         api.activate(campaign)
         api.post("/leads/add", json={"campaign_id": campaign, "leads": [{"email": "a@example.com"}]})
+    sandbox.advance_clock(3600)
     sandbox.add_fault("fields", "*/analytics", fields={"leads_count": "one"})
     counted = api.get("/campaigns/analytics").json()
     assert {each["campaign_id"]: each["leads_count"] for each in counted} == dict.fromkeys(campaigns, "one")
