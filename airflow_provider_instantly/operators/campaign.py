@@ -226,7 +226,7 @@ class ActivateCampaignOperator(BaseOperator):
             trigger=CampaignStatusTrigger(
                 campaign_id,
                 self.instantly_conn_id,
-                **goal.as_json(),
+                **goal.as_arguments(),
                 passthrough=summary,
                 end_from_trigger=why_not_end_in_triggerer(self) is None,
                 do_xcom_push=self.do_xcom_push,

@@ -23,6 +23,7 @@ from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignSt
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.links.campaign import CampaignLink
+from airflow_provider_instantly.waits.arguments import packed_if_literal
 from airflow_provider_instantly.waits.ending import raise_for_result, result_of_event
 from airflow_provider_instantly.waits.goal import DEFAULT_FAILURE_BUDGET, Goal
 from airflow_provider_instantly.waits.machine import Wait
@@ -175,9 +176,10 @@ class CampaignStatusSensor(BaseSensorOperator):
         return StartTriggerArgs(
             trigger_cls="airflow_provider_instantly.triggers.campaign.CampaignStatusTrigger",
             trigger_kwargs={
-                "campaign_id": self.campaign_id,
+                # Both are named though they may be the default: Airflow renders only what is named.
+                "campaign_id": packed_if_literal(self.campaign_id),
                 "instantly_conn_id": self.instantly_conn_id,
-                **self._goal(deadline=None).as_json(),
+                **self._goal(deadline=None).as_arguments(),
                 "end_from_trigger": self._ends_in_triggerer(),
                 "do_xcom_push": self.do_xcom_push,
             },
@@ -242,7 +244,7 @@ class CampaignStatusSensor(BaseSensorOperator):
             trigger=CampaignStatusTrigger(
                 only,
                 self.instantly_conn_id,
-                **goal.as_json(),
+                **goal.as_arguments(),
                 end_from_trigger=self._ends_in_triggerer(),
                 do_xcom_push=self.do_xcom_push,
                 resume_after=now + MIN_ABSENCE,

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import inspect
 import json
 from abc import abstractmethod
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_instantly import validation
-from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, Campaign, CampaignStatus
+from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
 from airflow_provider_instantly.api.errors import InstantlyError
+from airflow_provider_instantly.api.redaction import safe_text
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.links.campaign import CampaignLink
@@ -25,10 +27,11 @@ from airflow_provider_instantly.triggers.poller import Poller
 from airflow_provider_instantly.triggers.shared_hook import shared_hook
 from airflow_provider_instantly.triggers.watermark import Watermark
 from airflow_provider_instantly.triggers.xcom import drop_xcoms_of_earlier_tries, push_xcom, pushing_meanwhile
+from airflow_provider_instantly.waits.arguments import packed, unpacked
 from airflow_provider_instantly.waits.ending import aexplain, returned
-from airflow_provider_instantly.waits.goal import DEFAULT_FAILURE_BUDGET, Goal, Verdict
+from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import Wait
-from airflow_provider_instantly.waits.placement import BACKSTOP
+from airflow_provider_instantly.waits.placement import BACKSTOP, MIN_ABSENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Iterable
@@ -37,22 +40,51 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
+    from airflow_provider_instantly.tasklog import TaskLog
     from airflow_provider_instantly.triggers.poller import Snapshot
     from airflow_provider_instantly.waits.result import WaitResult
 
 
-class _PollingTrigger(BaseEventTrigger):
-    """A trigger that is fed by a `Poller`: on Airflow >= 3.3 by one that all its siblings share."""
+_DEFAULT_CONN_ID: Final = "instantly_default"
+#: Where it is refused, this is what its author reads.
+_FOR_TASKS: Final = (
+    "CampaignStatusTrigger is for tasks: it fires once and ends, and for an asset Airflow would start it again at "
+    "once, without end. Give the AssetWatcher a CampaignChangeTrigger."
+)
 
-    instantly_conn_id: str
+
+class _PollingTrigger(BaseEventTrigger):
+    """
+    A trigger that is fed by a `Poller`: on Airflow >= 3.3 by one that all its siblings share.
+
+    A constructor keeps what it is given and raises nothing. It runs in the triggerer, on a row that another release
+    may have written, and what it raised there would end the triggerer for all others (Airflow 3.3.2), at each start.
+    What is wrong is refused by `serialize`, which Airflow calls while it parses a DAG and when a task defers; in the
+    triggerer it concerns this trigger alone.
+    """
+
+    instantly_conn_id: Any
     tag_ids: tuple[str, ...] = ()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The class and its arguments, all of them plain values."""
+        """
+        The class and its arguments, all of them plain values, without those that are the default.
+
+        :raises ValueError: if an argument is wrong.
+        """
+        self._check()
         return f"{type(self).__module__}.{type(self).__qualname__}", self._arguments()
 
+    def __repr__(self) -> str:
+        """Name the class and the connection: `serialize`, which Airflow would ask, may refuse."""
+        return f"<{type(self).__qualname__} instantly_conn_id={self.instantly_conn_id!r}>"
+
     def shared_stream_key(self) -> Hashable | None:
-        """Who reads the same list with the same key shares a poller."""
+        """Triggers that read the same list with the same key share a poller; one whose arguments are wrong has none."""
+        try:
+            self._check()
+        except ValueError:
+            return None
         return ("instantly", self.instantly_conn_id, *sorted(self.tag_ids))
 
     @classmethod
@@ -62,7 +94,7 @@ class _PollingTrigger(BaseEventTrigger):
 
         :param kwargs: the arguments of one of them; only those that are in the key are read.
         """
-        poller = Poller.shared(kwargs["instantly_conn_id"], kwargs.get("tag_ids") or ())
+        poller = Poller.shared(kwargs.get("instantly_conn_id", _DEFAULT_CONN_ID), kwargs.get("tag_ids") or ())
         async with aclosing(poller.snapshots()) as snapshots:
             async for snapshot in snapshots:
                 yield snapshot
@@ -78,10 +110,25 @@ class _PollingTrigger(BaseEventTrigger):
 
     async def run(self) -> AsyncGenerator[TriggerEvent, None]:
         """The same with a poller of its own: Airflow below 3.3 shares no streams."""
+        try:
+            self._check()
+        except ValueError as error:
+            async with aclosing(self._refuse(str(error))) as events:
+                async for event in events:
+                    yield event
+            return
         poller = Poller(self.instantly_conn_id, self.tag_ids)
         async with aclosing(poller.snapshots()) as snapshots, aclosing(self._events(poller, snapshots)) as events:
             async for event in events:
                 yield event
+
+    @abstractmethod
+    def _check(self) -> None:
+        """Raise ValueError if an argument is wrong; in the triggerer after templates have been rendered."""
+
+    @abstractmethod
+    def _refuse(self, reason: str) -> AsyncGenerator[TriggerEvent, None]:
+        """What this trigger does in the triggerer with wrong arguments."""
 
     @abstractmethod
     def _arguments(self) -> dict[str, Any]: ...
@@ -103,23 +150,15 @@ class CampaignStatusTrigger(_PollingTrigger):
 
     :param campaign_id: the UUID of a campaign, or several.
     :param instantly_conn_id: the id of the Airflow connection.
-    :param target_statuses: see `airflow_provider_instantly.waits.goal.Goal`, as all below.
-    :param failed_statuses: a campaign in one of these has failed.
-    :param stable_for: seconds for which the target must hold.
-    :param poll_interval: seconds between two looks.
-    :param deadline: when to stop waiting, in seconds since the epoch; None means ``timeout`` after the task was
-        deferred, and never if there is no timeout either.
-    :param timeout: the same as a span in seconds.
-    :param execution_deadline: when the task's ``execution_timeout`` is used up, in seconds since the epoch; None
-        means never.
-    :param failure_budget: seconds without an answer after which to give up; None means never.
-    :param fail_fast: whether the first campaign that fails ends the wait for all.
     :param passthrough: what the event carries back to the task; no secrets.
     :param end_from_trigger: whether success ends the task here, without a worker. A failure always resumes on a
         worker, where its reason can be raised, and retries and callbacks work as they always do.
     :param resume_after: the earliest moment, in seconds since the epoch, to send the task back to a worker.
-    :param pause_on_kill: whether to pause the campaign when somebody ends the task or clears it (Airflow >= 3.3).
+    :param pause_on_kill: whether to pause the campaign when a person ends the task or clears it (Airflow >= 3.3).
     :param do_xcom_push: whether a success that ends here pushes how it stands, as ``do_xcom_push`` has a worker do.
+    :param goal: what is waited for, and for how long: the fields of `airflow_provider_instantly.waits.goal.Goal`, each
+        as an argument of its name, such as ``target_statuses`` and ``timeout``. Where there is no ``deadline``, it is
+        ``timeout`` after the task was deferred.
     """
 
     # A task's trigger belongs to the task's triggerer queue; only asset triggers have none.
@@ -127,22 +166,16 @@ class CampaignStatusTrigger(_PollingTrigger):
 
     def __init__(
         self,
+        /,
         campaign_id: str | list[str],
-        instantly_conn_id: str = "instantly_default",
-        target_statuses: Iterable[int] = (CampaignStatus.ACTIVE,),
-        failed_statuses: Iterable[int] = STOPPED_STATUSES,
-        stable_for: float = 0.0,
-        poll_interval: float = 60.0,
-        deadline: float | None = None,
-        timeout: float | None = None,
-        execution_deadline: float | None = None,
-        failure_budget: float | None = DEFAULT_FAILURE_BUDGET,
-        fail_fast: bool = True,
+        instantly_conn_id: str = _DEFAULT_CONN_ID,
+        *,
         passthrough: dict[str, Any] | None = None,
         end_from_trigger: bool = False,
         resume_after: float | None = None,
         pause_on_kill: bool = False,
         do_xcom_push: bool = True,
+        **goal: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.campaign_id = campaign_id
@@ -152,28 +185,71 @@ class CampaignStatusTrigger(_PollingTrigger):
         self.resume_after = resume_after
         self.pause_on_kill = pause_on_kill
         self.do_xcom_push = do_xcom_push
-        self.goal = Goal(
-            target_statuses=frozenset(int(status) for status in target_statuses),
-            failed_statuses=frozenset(int(status) for status in failed_statuses),
-            stable_for=stable_for,
-            poll_interval=poll_interval,
-            deadline=deadline,
-            timeout=timeout,
-            execution_deadline=execution_deadline,
-            failure_budget=failure_budget,
-            fail_fast=fail_fast,
-        )
+        self.goal = Goal()
+        self._problem = ""
+        try:
+            self.goal = Goal.from_json(goal)
+        except ValueError as error:
+            self._problem = str(error)
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """
+        The class and its arguments, all of them plain values, without those that are the default.
+
+        :raises ValueError: if an argument is wrong, or if it is an asset that is to be watched.
+        """
+        if _is_called_for_an_asset():
+            raise ValueError(_FOR_TASKS)
+        return super().serialize()
+
+    def _check(self) -> None:
+        if self._is_watching:
+            raise ValueError(_FOR_TASKS)
+        if self._problem:
+            raise ValueError(self._problem)
+        validation.connection_id("instantly_conn_id", self.instantly_conn_id)
+        validation.seconds("poll_interval", self.goal.poll_interval, low=validation.MIN_POLL_INTERVAL)
+        self.named_campaigns()
+        for name in ("end_from_trigger", "pause_on_kill", "do_xcom_push"):
+            validation.flag(name, getattr(self, name))
+        if not isinstance(self.passthrough, dict):
+            raise ValueError("passthrough must be a dict.")
+        if self.resume_after is not None and not _is_moment(self.resume_after):
+            raise ValueError("resume_after must be a moment in seconds since the epoch.")
+
+    def named_campaigns(self) -> list[str]:
+        """
+        The campaigns, each once, in lower case.
+
+        :raises ValueError: if there is none, or something else among them.
+        """
+        return validation.campaign_ids("campaign_id", unpacked(self.campaign_id), many=True)
+
+    @property
+    def _is_watching(self) -> bool:
+        """Whether the triggerer runs this for an asset: it numbers all triggers, and gives those of tasks a task."""
+        return self.trigger_id is not None and self.task_instance is None
+
+    async def _refuse(self, reason: str) -> AsyncGenerator[TriggerEvent, None]:
+        if self._is_watching:
+            await _stay_idle(self.log, reason)
+        await self._stay_away()
+        yield _fired({"campaigns": None, "reason": reason})
 
     def _arguments(self) -> dict[str, Any]:
         return {
-            "campaign_id": self.campaign_id,
-            "instantly_conn_id": self.instantly_conn_id,
-            **self.goal.as_json(),
-            "passthrough": self.passthrough,
-            "end_from_trigger": self.end_from_trigger,
-            "resume_after": self.resume_after,
-            "pause_on_kill": self.pause_on_kill,
-            "do_xcom_push": self.do_xcom_push,
+            "campaign_id": packed(self.named_campaigns()),
+            **self.goal.as_arguments(),
+            **_without_defaults(
+                {
+                    "instantly_conn_id": (self.instantly_conn_id, _DEFAULT_CONN_ID),
+                    "passthrough": (self.passthrough, {}),
+                    "end_from_trigger": (self.end_from_trigger, False),
+                    "resume_after": (self.resume_after, None),
+                    "pause_on_kill": (self.pause_on_kill, False),
+                    "do_xcom_push": (self.do_xcom_push, True),
+                }
+            ),
         }
 
     async def run(self) -> AsyncGenerator[TriggerEvent, None]:
@@ -205,7 +281,7 @@ class CampaignStatusTrigger(_PollingTrigger):
         trigger to another triggerer: the task is still deferred then, or the other has sent it on. And where a newer
         attempt has begun, the campaign is that attempt's.
         """
-        if not self.pause_on_kill:
+        if self.pause_on_kill is not True:
             return
         pausing = asyncio.create_task(self._pause_what_is_own())
         # Airflow (seen on 3.3.2) cancels a trigger anew with each of its beats, until it has ended.
@@ -218,17 +294,12 @@ class CampaignStatusTrigger(_PollingTrigger):
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
 
         async with asyncio.timeout(_KILL_TIMEOUT), InstantlyHook(self.instantly_conn_id) as hook:
-            for campaign_id in validation.campaign_ids("campaign_id", self.campaign_id, many=True):
+            for campaign_id in self.named_campaigns():
                 killed = await ownership.apause_own(hook, self.task_instance, campaign_id, self.log)
                 await awrite(self.log, info=[killed.outcome])
 
     async def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncGenerator[TriggerEvent, None]:
-        try:
-            campaign_ids = validation.campaign_ids("campaign_id", self.campaign_id, many=True)
-        except ValueError as error:
-            # A template rendered to what is no campaign. The task says so itself when it resumes.
-            yield _fired({"campaigns": None, "reason": str(error)})
-            return
+        campaign_ids = self.named_campaigns()
         goal = self._goal_from(poller.clock())
         wait = Wait(campaign_ids, goal, now=poller.clock())
         if self.started_here:
@@ -273,9 +344,13 @@ class CampaignStatusTrigger(_PollingTrigger):
         result = wait.result()
         if self._may_end_task and result.verdict is Verdict.REACHED and (success := await self._success(result)):
             return success
-        if self.resume_after is not None:
-            await asyncio.sleep(self.resume_after - steady_clock()())
+        await self._stay_away()
         return _fired({"campaigns": result.as_json(), "passthrough": self.passthrough})
+
+    async def _stay_away(self) -> None:
+        """Airflow (seen on 3.3.2) fails a task that comes back to a worker before it is known to have left one."""
+        if _is_moment(self.resume_after):
+            await asyncio.sleep(min(self.resume_after - steady_clock()(), MIN_ABSENCE))
 
     @property
     def _may_end_task(self) -> bool:
@@ -325,31 +400,68 @@ class CampaignChangeTrigger(_PollingTrigger):
 
     def __init__(
         self,
-        instantly_conn_id: str = "instantly_default",
+        /,
+        instantly_conn_id: str = _DEFAULT_CONN_ID,
         campaign_id: str | list[str] | None = None,
         tag_ids: Iterable[str] = (),
         from_statuses: Iterable[int] | None = None,
         to_statuses: Iterable[int] | None = None,
         poll_interval: float = 60.0,
+        **unknown: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
-        ids = [] if campaign_id is None else validation.campaign_ids("campaign_id", campaign_id, many=True)
-        self.campaign_ids = frozenset(ids)
+        self.instantly_conn_id = instantly_conn_id
+        self.campaign_ids: frozenset[str] = frozenset()
+        self.from_statuses: frozenset[int] | None = None
+        self.to_statuses: frozenset[int] | None = None
+        self.poll_interval = 60.0
+        self._problem = ""
+        try:
+            self._take(campaign_id, tag_ids, from_statuses, to_statuses, poll_interval, unknown)
+        except ValueError as error:
+            self._problem = str(error)
+
+    def _take(
+        self,
+        campaign_id: object,
+        tag_ids: object,
+        from_statuses: object,
+        to_statuses: object,
+        poll_interval: object,
+        unknown: dict[str, Any],
+    ) -> None:
+        """Note the arguments, or say what is wrong with them; see the constructor."""
+        for name in unknown:
+            raise ValueError(f"CampaignChangeTrigger has no argument {safe_text(name)}.")
+        self.instantly_conn_id = validation.connection_id("instantly_conn_id", self.instantly_conn_id)
+        if campaign_id is not None:
+            self.campaign_ids = frozenset(validation.campaign_ids("campaign_id", unpacked(campaign_id), many=True))
         self.tag_ids = tuple(sorted(validation.texts("tag_ids", tag_ids)))
-        self.from_statuses = None if from_statuses is None else validation.statuses("from_statuses", from_statuses)
-        self.to_statuses = None if to_statuses is None else validation.statuses("to_statuses", to_statuses)
+        if from_statuses is not None:
+            self.from_statuses = validation.statuses("from_statuses", from_statuses)
+        if to_statuses is not None:
+            self.to_statuses = validation.statuses("to_statuses", to_statuses)
         self.poll_interval = validation.seconds("poll_interval", poll_interval, low=validation.MIN_POLL_INTERVAL)
 
+    def _check(self) -> None:
+        if self._problem:
+            raise ValueError(self._problem)
+
+    async def _refuse(self, reason: str) -> AsyncGenerator[TriggerEvent, None]:
+        await _stay_idle(self.log, reason)
+        yield _fired({})  # never reached; it makes this a generator
+
     def _arguments(self) -> dict[str, Any]:
-        return {
-            "instantly_conn_id": self.instantly_conn_id,
-            "campaign_id": sorted(self.campaign_ids) or None,
-            "tag_ids": list(self.tag_ids),
-            "from_statuses": None if self.from_statuses is None else sorted(self.from_statuses),
-            "to_statuses": None if self.to_statuses is None else sorted(self.to_statuses),
-            "poll_interval": self.poll_interval,
-        }
+        return _without_defaults(
+            {
+                "instantly_conn_id": (self.instantly_conn_id, _DEFAULT_CONN_ID),
+                "campaign_id": (packed(sorted(self.campaign_ids)) if self.campaign_ids else None, None),
+                "tag_ids": (list(self.tag_ids), []),
+                "from_statuses": (None if self.from_statuses is None else sorted(self.from_statuses), None),
+                "to_statuses": (None if self.to_statuses is None else sorted(self.to_statuses), None),
+                "poll_interval": (self.poll_interval, 60.0),
+            }
+        )
 
     async def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncGenerator[TriggerEvent, None]:
         watermark = Watermark(getattr(self, "asset_state_store", None), self._watermark_key, self.log)
@@ -430,3 +542,36 @@ class CampaignChangeTrigger(_PollingTrigger):
 
 def _fired(payload: dict[str, Any]) -> TriggerEvent:
     return TriggerEvent(payload)  # type: ignore[no-untyped-call]
+
+
+def _without_defaults(arguments: dict[str, tuple[Any, Any]]) -> dict[str, Any]:
+    """The arguments whose value is not the default, both of which are given for each name."""
+    return {name: value for name, (value, default) in arguments.items() if value != default}
+
+
+def _is_moment(value: object) -> TypeGuard[float]:
+    """Whether it is a moment in seconds since the epoch, before the year 10000."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 253_402_300_800
+
+
+def _is_called_for_an_asset() -> bool:
+    """
+    Whether Airflow serializes the trigger as that of an asset's watcher.
+
+    It asks a task's trigger in the same way, so only the caller tells the two apart (Airflow 3.0 to 3.3.2).
+    """
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_name in ("_is_called_for_an_asset", "serialize"):
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_name in ("encode_trigger", "_encode_trigger")
+
+
+async def _stay_idle(log: TaskLog, reason: str) -> None:
+    """Do nothing until the trigger is cancelled: an asset's trigger that ends is started again at once."""
+    await awarn(
+        log,
+        "This trigger is idle: %s Correct it in the DAG. If it is right there, give the triggerer the release of the "
+        "provider that the DAG processor has.",
+        reason,
+    )
+    await asyncio.Event().wait()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowTaskTimeout
 
 from airflow_provider_instantly.api.errors import InstantlyError
+from airflow_provider_instantly.api.redaction import safe_text
 from airflow_provider_instantly.exceptions import CampaignStoppedError, CampaignWaitError
 from airflow_provider_instantly.tasklog import awarn
 from airflow_provider_instantly.waits.goal import Verdict
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: How many stopped campaigns of one wait are asked for their reason when it ends.
 MAX_EXPLANATIONS = 20
+#: How much of the reason that an event gives is shown.
+_REASON_CHARS: Final = 500
 
 
 def explain(hook: InstantlyHook, wait: Wait, log: TaskLog) -> None:
@@ -60,11 +63,17 @@ def result_of_event(event: object, goal: Goal, campaign_ids: Iterable[str]) -> W
     try:
         if not isinstance(event, dict):
             raise ValueError("it is no object")
+        if isinstance(reason := event.get("reason"), str) and event.get("campaigns") is None:
+            raise CampaignWaitError(
+                f"The triggerer could not wait: {safe_text(reason, limit=_REASON_CHARS)} The campaign was left as it "
+                "is. If the DAG is right, give triggerer and workers the same release of the provider; another try "
+                "waits again."
+            )
         return WaitResult.from_json(goal, campaign_ids, event.get("campaigns"))
     except ValueError as error:
         raise CampaignWaitError(
             f"The task was resumed by an event that does not tell how its wait ended ({error}). The campaign was left "
-            "as it is; another try looks at it again."
+            "as it is; another try reads it again."
         ) from error
 
 

@@ -279,11 +279,12 @@ async def test_a_watcher_of_a_tag_is_told_of_its_campaigns_only(sandbox: Sandbox
         ({"from_statuses": [12]}, "from_statuses has 12, which is no status"),
         ({"poll_interval": 0}, "poll_interval must be from"),
         ({"instantly_conn_id": " "}, "instantly_conn_id must be"),
+        ({"to_statuse": [-2]}, "CampaignChangeTrigger has no argument to_statuse."),
     ],
 )
 def test_what_can_be_of_no_use_is_refused_while_the_dag_is_parsed(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        CampaignChangeTrigger(**wrong)
+        CampaignChangeTrigger(**wrong).serialize()
 
 
 # Errors

@@ -138,7 +138,7 @@ class TestEvents:
     def test_anything_else_fails_the_task_and_says_what_became_of_the_campaign(self, event: Any) -> None:
         with pytest.raises(CampaignWaitError, match=r"^The task was resumed by an event that does not tell") as caught:
             ending.result_of_event(event, Goal(), [ONE])
-        assert "The campaign was left as it is; another try looks at it again." in str(caught.value)
+        assert "The campaign was left as it is; another try reads it again." in str(caught.value)
 
     @unhurried
     @given(
