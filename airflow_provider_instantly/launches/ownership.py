@@ -122,7 +122,7 @@ def _after_kill(paused: Paused) -> AfterKill:
 
 
 def _left_alone(title: object) -> AfterKill:
-    return AfterKill(f"Campaign {title} is left as it is: its task goes on, or somebody marked it as done.")
+    return AfterKill(f"Campaign {title} is left as it is: its task goes on, or it was marked as success.")
 
 
 def _state(ti: Any) -> str | None:

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
@@ -38,8 +38,12 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.launches.record import LaunchRecord
     from airflow_provider_instantly.waits.result import WaitResult
 
+#: Seconds.
+DEFAULT_TIMEOUT: Final = 3600.0
+DEFAULT_POLL_INTERVAL: Final = 60.0
 
-class ActivateCampaignOperator(BaseOperator):
+
+class ActivateCampaignOperator(validation.KnowsWhatWasWritten, BaseOperator):
     """
     Launches a campaign, or resumes it, and makes sure that it is launched.
 
@@ -67,6 +71,9 @@ class ActivateCampaignOperator(BaseOperator):
     :param pause_on_kill: whether to pause the campaign that this run launched when the waiting task is killed, marked
         failed or cleared, but not when its time is up. On a worker always; in the triggerer on Airflow >= 3.3. By
         default the campaign goes on.
+
+    What ``default_args`` of a DAG say of a wait is ignored where the task does not wait.
+
     :raises ValueError: while the DAG is parsed, if a parameter can be of no use.
     """
 
@@ -81,8 +88,8 @@ class ActivateCampaignOperator(BaseOperator):
         instantly_conn_id: str = "instantly_default",
         wait_for_active: bool = False,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        timeout: float | timedelta = 3600.0,
-        poll_interval: float | timedelta = 60.0,
+        timeout: float | timedelta = DEFAULT_TIMEOUT,
+        poll_interval: float | timedelta = DEFAULT_POLL_INTERVAL,
         stable_for: float | timedelta | None = None,
         reactivate_stopped: bool = False,
         resume_paused: bool = True,
@@ -95,14 +102,24 @@ class ActivateCampaignOperator(BaseOperator):
         self.campaign_id = validation.plain_campaign_ids(campaign_id)
         self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
         self.wait_for_active = validation.flag("wait_for_active", wait_for_active)
+
+        def if_meant(name: str, value: Any, otherwise: Any) -> Any:
+            """What ``default_args`` say of a wait is for the tasks that wait."""
+            is_meant = self.wait_for_active or not self.is_from_default_args(name, value, kwargs.get("default_args"))
+            return value if is_meant else otherwise
+
         self.deferrable = validation.flag("deferrable", deferrable)
-        self.timeout = validation.seconds("timeout", timeout)
-        self.poll_interval = validation.seconds("poll_interval", poll_interval, low=validation.MIN_POLL_INTERVAL)
-        self.stable_for = validation.hold("stable_for", stable_for, timeout=self.timeout)
+        self.timeout = validation.seconds("timeout", if_meant("timeout", timeout, DEFAULT_TIMEOUT))
+        self.poll_interval = validation.seconds(
+            "poll_interval",
+            if_meant("poll_interval", poll_interval, DEFAULT_POLL_INTERVAL),
+            low=validation.MIN_POLL_INTERVAL,
+        )
+        self.stable_for = validation.hold("stable_for", if_meant("stable_for", stable_for, None), timeout=self.timeout)
         self.reactivate_stopped = validation.flag("reactivate_stopped", reactivate_stopped)
         self.resume_paused = validation.flag("resume_paused", resume_paused)
         self.check_before = validation.flag("check_before", check_before)
-        self.pause_on_kill = validation.flag("pause_on_kill", pause_on_kill)
+        self.pause_on_kill = validation.flag("pause_on_kill", if_meant("pause_on_kill", pause_on_kill, False))
         if not self.wait_for_active and (self.stable_for or self.pause_on_kill):
             raise ValueError("stable_for and pause_on_kill are about the wait: they need wait_for_active=True.")
         self._is_killed = False

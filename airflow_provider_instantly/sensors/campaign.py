@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.waits.result import WaitResult
 
 
-class CampaignStatusSensor(BaseSensorOperator):
+class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
     """
     Waits until a campaign has a status; it changes nothing in Instantly.
 
@@ -107,7 +107,11 @@ class CampaignStatusSensor(BaseSensorOperator):
         super().__init__(**kwargs)
         validation.check_campaign_ids_early("campaign_id", campaign_id, many=True)
         validation.seconds("poke_interval", self.poke_interval, low=validation.MIN_POLL_INTERVAL)
-        if self.exponential_backoff:
+        backoff = self.exponential_backoff
+        if self.is_from_default_args("exponential_backoff", backoff, kwargs.get("default_args")):
+            # It is for the DAG's other sensors.
+            self.exponential_backoff = False
+        elif backoff:
             raise ValueError(
                 "exponential_backoff is not for CampaignStatusSensor: it looks every poke_interval, and pauses longer "
                 "by itself after errors."

@@ -88,21 +88,25 @@ def airflow_on_postgres(postgres: Postgres, airflow: LocalAirflow) -> LocalAirfl
 
 class Launch:
     """
-    A run of a DAG with the one task `launch`, and the campaign that it launches.
+    A run of a DAG with a task `launch`, and the campaign that it launches.
 
     :param airflow: The Airflow.
     :param sandbox: The stand-in for Instantly.
     :param dag_id: The DAG.
     :param campaign_id: The campaign.
+    :param more: More params of the run.
     """
 
-    def __init__(self, airflow: LocalAirflow, sandbox: SandboxClient, dag_id: str, campaign_id: str) -> None:
+    def __init__(
+        self, airflow: LocalAirflow, sandbox: SandboxClient, dag_id: str, campaign_id: str, **more: str
+    ) -> None:
         self.airflow, self.sandbox, self.dag_id, self.campaign_id = airflow, sandbox, dag_id, campaign_id
-        self.run_id = airflow.trigger(dag_id, conf={"campaign_id": campaign_id})
+        self.run_id = airflow.trigger(dag_id, conf={"campaign_id": campaign_id, **more})
 
     @property
     def task(self) -> TaskInstance:
-        [task] = self.airflow.task_instances(self.dag_id, self.run_id)
+        tasks = self.airflow.task_instances(self.dag_id, self.run_id)
+        [task] = [each for each in tasks if each.task_id == "launch"]
         return task
 
     @property
@@ -133,7 +137,7 @@ class Launch:
     @property
     def task_pid(self) -> int:
         """The id of the process that runs the task on its worker."""
-        sql = "SELECT pid FROM task_instance WHERE dag_id = :dag_id AND run_id = :run_id"
+        sql = "SELECT pid FROM task_instance WHERE dag_id = :dag_id AND run_id = :run_id AND task_id = 'launch'"
         [[pid]] = self.airflow.query(sql, dag_id=self.dag_id, run_id=self.run_id)
         return int(pid)
 
@@ -156,8 +160,8 @@ class Launch:
 def launch(airflow_on_postgres: LocalAirflow, sandbox: SandboxClient) -> Callable[..., Launch]:
     """Launch a campaign with one of the DAGs."""
 
-    def launch(dag_id: str, campaign_id: str) -> Launch:
-        return Launch(airflow_on_postgres, sandbox, dag_id, campaign_id)
+    def launch(dag_id: str, campaign_id: str, **more: str) -> Launch:
+        return Launch(airflow_on_postgres, sandbox, dag_id, campaign_id, **more)
 
     return launch
 

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from local_airflow.configuration import AIRFLOW_3
+from tests.statuses import BOUNCED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,10 +28,14 @@ NOTICED = 5.0
 def waiting(launch: Callable[..., Any], sandbox: SandboxClient) -> Callable[..., Any]:
     """Launch a campaign that is Active, and return when its task waits for it to stay so."""
 
-    def waiting(where: str, *, pause_on_kill: bool, **campaign: Any) -> Any:
+    def waiting(
+        where: str, *, pause_on_kill: bool, what: str = "", other_id: str | None = None, **campaign: Any
+    ) -> Any:
+        what = what or ("wait" if campaign else "hold")
         launched = launch(
-            f"launch_and_{'wait' if campaign else 'hold'}_in_{where}{'_or_pause' if pause_on_kill else ''}",
+            f"launch_and_{what}_in_{where}{'_or_pause' if pause_on_kill else ''}",
             sandbox.add_campaign(f"{where}, {pause_on_kill=}", **campaign),
+            **({} if other_id is None else {"other_id": other_id}),
         )
         launched.wait_until_state("deferred" if where == "triggerer" else "running")
         launched.wait_until_activated()
@@ -77,13 +82,59 @@ def test_a_campaign_is_paused_where_told_so_when_its_task_is_marked_failed(waiti
 @pytest.mark.slow
 @IN_BOTH_PLACES
 def test_a_campaign_goes_on_when_its_task_is_marked_successful(waiting: Any, where: str) -> None:
-    """Whoever does that waves the wait through, and wants what it launched."""
+    """A person who does that wants what it launched, and no longer the wait."""
     launched = waiting(where, pause_on_kill=True)
 
     mark(launched, "success")
-    launched.wait_until_logged("is left as it is: its task goes on, or somebody marked it as done")
+    launched.wait_until_logged("is left as it is: its task goes on, or it was marked as success")
 
     assert launched.end() == ("success", 1)
+    assert launched.effects == ["created", "activated"]
+
+
+@IN_BOTH_PLACES
+def test_a_campaign_is_paused_where_told_so_when_another_task_fails_fast(
+    waiting: Any, sandbox: SandboxClient, where: str
+) -> None:
+    """`DAG(fail_fast=True)` fails what runs and skips what is deferred."""
+    other = sandbox.add_campaign("What the other task waits for")
+    launched = waiting(where, pause_on_kill=True, what="fail_fast", other_id=other)
+
+    sandbox.set_status(other, BOUNCED)
+    launched.wait_until(lambda: "paused" in launched.effects, "The pause")
+
+    assert launched.end() == ("failed", 1)
+    assert launched.effects == ["created", "activated", "paused"]
+    assert launched.task.state == ("skipped" if where == "triggerer" else "failed")
+
+
+@pytest.mark.slow
+@IN_BOTH_PLACES
+def test_a_campaign_is_paused_where_told_so_when_the_time_of_its_run_is_over(waiting: Any, where: str) -> None:
+    """A `dagrun_timeout` skips what has not ended."""
+    launched = waiting(where, pause_on_kill=True, what="time_out")
+
+    launched.wait_until(lambda: "paused" in launched.effects, "The pause")
+
+    assert launched.end() == ("failed", 1)
+    assert launched.effects == ["created", "activated", "paused"]
+    assert launched.task.state == "skipped"
+
+
+@pytest.mark.slow
+@IN_BOTH_PLACES
+@pytest.mark.parametrize("what", ["fail_fast", "time_out"])
+def test_a_campaign_goes_on_by_default_when_its_run_ends(
+    waiting: Any, sandbox: SandboxClient, where: str, what: str
+) -> None:
+    other = sandbox.add_campaign("What the other task waits for")
+    launched = waiting(where, pause_on_kill=False, what=what, other_id=other if what == "fail_fast" else None)
+
+    if what == "fail_fast":
+        sandbox.set_status(other, BOUNCED)
+    assert launched.end() == ("failed", 1)
+    time.sleep(NOTICED)
+
     assert launched.effects == ["created", "activated"]
 
 
@@ -159,7 +210,7 @@ def test_a_task_that_is_killed_before_it_activates_its_campaign_does_not(
 
 
 def test_a_task_that_is_killed_on_its_worker_pauses_and_launches_again(waiting: Any) -> None:
-    """So a campaign does not send while nobody watches it, and a worker that has to go costs no launch."""
+    """So a campaign does not send while nothing watches it, and a worker that has to go costs no launch."""
     launched = waiting("worker", pause_on_kill=True)
 
     launched.kill_task(signal.SIGTERM)

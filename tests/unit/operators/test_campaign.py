@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import runpy
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -348,6 +348,50 @@ def test_a_template_is_rendered(sandbox: SandboxClient, run_task: Any) -> None:
     task.render_template_fields({"params": {"id": f" {campaign_id.upper()}\n"}})
 
     assert run_task(task).value["id"] == campaign_id
+
+
+ABOUT_WAITS: dict[str, Any] = {
+    "stable_for": timedelta(hours=2),
+    "pause_on_kill": True,
+    "timeout": timedelta(hours=1),
+    "poll_interval": 0,
+}
+
+
+def test_what_default_args_say_of_waits_is_ignored_by_a_task_that_does_not_wait(
+    sandbox: SandboxClient, run_task: Any
+) -> None:
+    campaign_id = sandbox.add_campaign(NAME)
+    with DAG("a_dag", schedule=None, default_args=ABOUT_WAITS):
+        task = ActivateCampaignOperator(task_id="launch", campaign_id=campaign_id)
+        mapped: Any = ActivateCampaignOperator.partial(task_id="mapped").expand(campaign_id=[campaign_id])
+
+    assert (task.stable_for, task.pause_on_kill, task.timeout, task.poll_interval) == (0, False, 3600, 60)
+    assert mapped.unmap({"campaign_id": campaign_id}).stable_for == 0
+    assert run_task(task).value["launched"] is True
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"stable_for": timedelta(hours=2)}, "stable_for"),
+        ({"stable_for": 5}, r"stable_for .* wait_for_active=True"),
+        ({"pause_on_kill": True}, r"pause_on_kill .* wait_for_active=True"),
+        ({"poll_interval": 0}, "poll_interval"),
+        ({"wait_for_active": True}, "poll_interval"),
+        ({"wait_for_active": True, "poll_interval": 1}, r"stable_for .* timeout"),
+    ],
+    ids=str,
+)
+def test_what_the_author_wrote_or_means_is_refused_all_the_same(given: dict[str, Any], says: str) -> None:
+    with DAG("a_dag", schedule=None, default_args=ABOUT_WAITS), pytest.raises(ValueError, match=says):
+        ActivateCampaignOperator(task_id="launch", campaign_id="{{ params.id }}", **given)
+
+
+def test_default_args_count_for_a_task_that_waits() -> None:
+    with DAG("a_dag", schedule=None, default_args={"stable_for": 900, "pause_on_kill": True}):
+        task = ActivateCampaignOperator(task_id="launch", campaign_id="{{ params.id }}", wait_for_active=True)
+    assert (task.stable_for, task.pause_on_kill) == (900, True)
 
 
 @pytest.mark.parametrize("is_native", [False, True], ids=["rendered to text", "rendered natively"])

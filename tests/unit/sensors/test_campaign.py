@@ -884,6 +884,13 @@ def test_an_argument_of_no_use_is_refused_while_the_dag_is_parsed(arguments: dic
         sensor(**arguments)
 
 
+def test_a_backoff_of_default_args_is_for_other_sensors() -> None:
+    with DAG("a_dag", schedule=None, default_args={"exponential_backoff": True, "pause_on_kill": True}):
+        assert CampaignStatusSensor(task_id="added", campaign_id=CAMPAIGN_ID).exponential_backoff is False
+        with pytest.raises(ValueError, match="exponential_backoff is not for CampaignStatusSensor"):
+            CampaignStatusSensor(task_id="written", campaign_id=CAMPAIGN_ID, exponential_backoff=True)
+
+
 @pytest.mark.parametrize("rendered", ["", "   ", "None", "not-a-uuid", "[]", "['not-a-uuid']"])
 def test_a_template_that_is_no_campaign_fails_before_any_request(
     sandbox: SandboxClient, run_task: Any, rendered: str
