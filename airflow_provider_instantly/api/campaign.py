@@ -127,6 +127,16 @@ def check_campaign_id(value: object, name: str = "campaign_id") -> str:
     return text.lower()
 
 
+def status_of(document: Mapping[str, Any]) -> CampaignStatus | None:
+    """
+    The status in the API's JSON object of a campaign, or None where it carries none that is a number.
+
+    :param document: the decoded JSON object.
+    """
+    number = _integer(document.get("status"))
+    return None if number is None else CampaignStatus(number)
+
+
 @dataclass(frozen=True)
 class Campaign:
     """
@@ -157,10 +167,10 @@ class Campaign:
         :param campaign_id: the id that was asked for, in lower case: an answer may omit its own.
         """
         answered_id, name, accounts = document.get("id"), document.get("name"), document.get("email_list")
-        status, not_sending = _integer(document.get("status")), _integer(document.get("not_sending_status"))
+        not_sending = _integer(document.get("not_sending_status"))
         return cls(
             id=campaign_id or (answered_id.lower() if is_campaign_id(answered_id) else ""),
-            status=None if status is None else CampaignStatus(status),
+            status=status_of(document),
             name=storable_text(name),
             not_sending_status=None if not_sending is None else NotSendingStatus(not_sending),
             sending_accounts=_accounts(accounts),

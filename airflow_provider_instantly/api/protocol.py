@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import UTC, datetime
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
-from airflow_provider_instantly.api.campaign import Campaign
+from airflow_provider_instantly.api.campaign import status_of
 from airflow_provider_instantly.api.errors import (
     AmbiguousOutcomeError,
     AnswerTooLargeError,
@@ -22,6 +23,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyAuthenticationError,
     InstantlyBadRequestError,
     InstantlyError,
+    InstantlyNotFoundError,
     InstantlyPaymentRequiredError,
     InstantlyPermissionError,
     InstantlyRateLimitError,
@@ -42,53 +44,130 @@ PAGE_SIZE: Final = 100
 Json = dict[str, Any]
 
 
+class Expected(Enum):
+    """What a good answer is."""
+
+    OBJECT = "a JSON object"
+    ARRAY = "a JSON array"
+    #: An object with a list of ``items``, and a cursor where there are more.
+    PAGE = "a page of a list"
+    #: An object with a status that is a number.
+    CAMPAIGN = "a campaign"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """
+    What a request is about.
+
+    :param noun: how sentences call it: "campaign", "list of campaigns".
+    :param id: which one, where the path names it.
+    :param missing: the statuses with which Instantly says that there is none.
+    :param not_found: the error that this is.
+    """
+
+    noun: str
+    id: str | None = None
+    missing: frozenset[int] = frozenset({404})
+    not_found: type[InstantlyRequestError] = InstantlyNotFoundError
+
+
 @dataclass(frozen=True)
 class Request:
     """
-    One request, before it is sent.
+    One request, before it is sent, and all that is to be known of it: nothing is guessed from its path.
 
     :param method: the HTTP method.
     :param path: the path below ``/api/v2``.
+    :param only_reads: whether sending it again can change nothing. ``POST /leads/list`` only reads, too.
+    :param scope: the scope that the API key needs, or None where Instantly documents none.
+    :param resource: what it is about.
+    :param expects: what a good answer is.
     :param query: the query's pairs, not yet encoded.
-    :param campaign_id: the campaign that the path names, or None.
-    :param answers_with_campaign: whether a good answer is that campaign's document.
+    :param body: what is sent as JSON, or None. Only with a body there is a Content-Type.
+    :raises ValueError: if the body cannot be written as JSON.
     """
 
     method: str
     path: str
+    _: KW_ONLY
+    only_reads: bool
+    scope: str | None
+    resource: Resource
+    expects: Expected = Expected.OBJECT
     query: tuple[tuple[str, str], ...] = ()
-    campaign_id: str | None = None
-    answers_with_campaign: bool = False
+    #: Leads have addresses, so a body is in no ``repr``.
+    body: Json | None = field(default=None, repr=False, hash=False)
+    #: The body as it is sent.
+    content: bytes | None = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.body is not None:
+            object.__setattr__(self, "content", json.dumps(self.body, allow_nan=False).encode())
 
     @property
-    def only_reads(self) -> bool:
-        """Whether sending it again can change nothing."""
-        return self.method == "GET"
+    def headers(self) -> dict[str, str]:
+        """Its own headers. Instantly answers 400 to a Content-Type that comes without a body."""
+        return {} if self.content is None else {"Content-Type": "application/json"}
+
+    def parameter(self, name: str) -> Any:
+        """
+        A parameter, of the body where there is one, else of the query; None where it is not there.
+
+        :param name: its name.
+        """
+        return (dict(self.query) if self.body is None else self.body).get(name)
+
+    def with_parameters(self, **parameters: str | int) -> Request:
+        """
+        The same request with other parameters, in the body where there is one, else in the query.
+
+        :param parameters: the values by their names.
+        """
+        if self.body is not None:
+            return replace(self, body={**self.body, **parameters})
+        kept = (pair for pair in self.query if pair[0] not in parameters)
+        return replace(self, query=(*kept, *((name, str(value)) for name, value in parameters.items())))
 
 
 def get_campaign(campaign_id: str) -> Request:
     """``GET /campaigns/{id}``."""
-    return _campaign_request("GET", campaign_id, answers_with_campaign=True)
+    return Request(
+        "GET",
+        _campaign_path(campaign_id),
+        only_reads=True,
+        scope="campaigns:read",
+        resource=_campaign(campaign_id),
+        expects=Expected.CAMPAIGN,
+    )
 
 
 def activate_campaign(campaign_id: str) -> Request:
     """``POST /campaigns/{id}/activate``."""
-    return _campaign_request("POST", campaign_id, "/activate", answers_with_campaign=True)
+    return _change_campaign(campaign_id, "/activate")
 
 
 def pause_campaign(campaign_id: str) -> Request:
     """``POST /campaigns/{id}/pause``."""
-    return _campaign_request("POST", campaign_id, "/pause", answers_with_campaign=True)
+    return _change_campaign(campaign_id, "/pause")
 
 
 def get_sending_status(campaign_id: str) -> Request:
     """``GET /campaigns/{id}/sending-status``."""
-    return _campaign_request("GET", campaign_id, "/sending-status")
+    return Request(
+        "GET",
+        f"{_campaign_path(campaign_id)}/sending-status",
+        only_reads=True,
+        scope="campaigns:read",
+        resource=_campaign(campaign_id),
+    )
 
 
 def get_workspace() -> Request:
     """``GET /workspaces/current``."""
-    return Request("GET", "/workspaces/current")
+    return Request(
+        "GET", "/workspaces/current", only_reads=True, scope="workspaces:read", resource=Resource("workspace")
+    )
 
 
 def list_campaigns(
@@ -109,10 +188,41 @@ def list_campaigns(
         "status": None if status is None else str(int(status)),
         "exclude_status": None if exclude_status is None else str(int(exclude_status)),
     }
-    return Request("GET", "/campaigns", tuple((name, value) for name, value in wanted.items() if value))
+    return Request(
+        "GET",
+        "/campaigns",
+        only_reads=True,
+        scope="campaigns:read",
+        resource=Resource("list of campaigns"),
+        expects=Expected.PAGE,
+        query=tuple((name, value) for name, value in wanted.items() if value),
+    )
 
 
-Reply = Json | InstantlyError
+def _change_campaign(campaign_id: str, action: str) -> Request:
+    """A change of a campaign that takes no body and is answered with the campaign."""
+    return Request(
+        "POST",
+        f"{_campaign_path(campaign_id)}{action}",
+        only_reads=False,
+        scope="campaigns:update",
+        resource=_campaign(campaign_id),
+        expects=Expected.CAMPAIGN,
+    )
+
+
+def _campaign(campaign_id: str) -> Resource:
+    """On the paths of a campaign that take no body, Instantly answers 400 where 404 is meant."""
+    return Resource("campaign", campaign_id, missing=frozenset({400, 404}), not_found=CampaignNotFoundError)
+
+
+def _campaign_path(campaign_id: str) -> str:
+    return f"/campaigns/{quote(campaign_id, safe='')}"
+
+
+#: A good answer, which is what its request expects: a `Json`, or a list of them.
+Document = Any
+Reply = Document | InstantlyError
 T = TypeVar("T")
 #: Yields requests one after the other. For each it is sent the parsed answer, or the error that stands in its place,
 #: retries behind it; see `InstantlyHook.drive` and `InstantlyHook.adrive`.
@@ -121,13 +231,29 @@ Conversation = Generator[Request, Reply, T]
 
 def ask(request: Request) -> Conversation[Json]:
     """
-    The conversation of one request.
+    The conversation of one request that is answered with a JSON object.
 
     :param request: what to ask.
-    :return: the answer's JSON object.
+    :return: the object.
     :raises InstantlyError: if none came.
     """
-    reply = yield request
+    document: Json = _good((yield request))
+    return document
+
+
+def ask_array(request: Request) -> Conversation[list[Json]]:
+    """
+    The conversation of one request that is answered with a JSON array.
+
+    :param request: what to ask; it expects `Expected.ARRAY`.
+    :return: the objects of the array.
+    :raises InstantlyError: if none came.
+    """
+    array: list[Json] = _good((yield request))
+    return array
+
+
+def _good(reply: Reply) -> Document:
     if isinstance(reply, InstantlyError):
         raise reply
     return reply
@@ -169,11 +295,11 @@ class Pages:
             raise ValueError("the list has ended")
         while isinstance(reply := (yield self._next), AnswerTooLargeError):
             self._next = self.smaller(self._next, reply)
-        if isinstance(reply, InstantlyError):
-            raise reply
-        items = items_of(reply)
-        self._next = self.after(reply)
-        return items
+        page = _good(reply)
+        if complaint := _complaint(self.first, page):
+            raise InstantlyUnexpectedAnswerError(complaint, method=self.first.method, path=self.first.path, status=200)
+        self._next = self.after(page)
+        return items_of(page)
 
     def after(self, page: Json) -> Request | None:
         """
@@ -188,13 +314,12 @@ class Pages:
             self.has_repeated_itself = True
             return None
         self._seen.add(cursor)
-        query = tuple(pair for pair in self.first.query if pair[0] != "starting_after")
-        return Request(self.first.method, self.first.path, (*query, ("starting_after", cursor)))
+        return self.first.with_parameters(starting_after=cursor)
 
     @property
     def size(self) -> int:
         """How many items are asked for on each page."""
-        return int(dict(self.first.query)["limit"])
+        return int(self.first.parameter("limit") or PAGE_SIZE)
 
     def smaller(self, request: Request, error: AnswerTooLargeError) -> Request:
         """
@@ -207,13 +332,8 @@ class Pages:
         if self.size == 1:
             raise error
         half = self.size // 2
-        self.first = _with_limit(self.first, half)
-        return _with_limit(request, half)
-
-
-def _with_limit(request: Request, limit: int) -> Request:
-    query = tuple((name, str(limit) if name == "limit" else value) for name, value in request.query)
-    return replace(request, query=query)
+        self.first = self.first.with_parameters(limit=half)
+        return request.with_parameters(limit=half)
 
 
 def items_of(page: Json) -> list[Json]:
@@ -221,16 +341,11 @@ def items_of(page: Json) -> list[Json]:
     The JSON objects on a page; anything else that stands there is passed over.
 
     :param page: the page's JSON object.
-    :raises InstantlyUnexpectedAnswerError: if it is no page.
     """
-    items = page.get("items")
-    if not isinstance(items, list):
-        raise InstantlyUnexpectedAnswerError(
-            "Instantly answered a list request without a list of items. Nothing was changed. Try again later.",
-            method="GET",
-            path="/campaigns",
-            status=200,
-        )
+    return _objects(page["items"])
+
+
+def _objects(items: list[Any]) -> list[Json]:
     return [item for item in items if isinstance(item, dict)]
 
 
@@ -267,12 +382,12 @@ def exchange(
     max_retries: int,
     api_key: str = "",
     jitter: Callable[[], float] = random.random,
-) -> Generator[Step, Reaction, Json]:
+) -> Generator[Step, Reaction, Document]:
     """
     Carry a request through its retries; a transport sends what it yields and hands in what came back.
 
     It yields the request, and wants an `Answer`, or the error where none came. It yields a `Pause`, and wants None.
-    What it returns is the answer's JSON object.
+    What it returns is what the request expects.
 
     :param request: what to ask.
     :param max_retries: how often it may be sent again, where that is safe.
@@ -307,9 +422,9 @@ def may_repeat(request: Request, error: InstantlyError) -> bool:
     return error.may_pass and (request.only_reads or error.proves_no_effect)
 
 
-def read_answer(request: Request, answer: Answer, *, api_key: str = "", now: datetime | None = None) -> Json:
+def read_answer(request: Request, answer: Answer, *, api_key: str = "", now: datetime | None = None) -> Document:
     """
-    Return the JSON object of a good answer, or raise what a bad one means.
+    Return what a good answer carries, or raise what a bad one means.
 
     :param request: what was asked.
     :param answer: what came back.
@@ -317,16 +432,17 @@ def read_answer(request: Request, answer: Answer, *, api_key: str = "", now: dat
     :param now: the present moment, for a ``Retry-After`` that is a date.
     :raises InstantlyRequestError: the one of its subclasses that fits the answer.
     """
-    document = _json_object(answer.body)
+    document = _decoded(answer.body)
     is_good = 200 <= answer.status < 300
-    if is_good and document is not None and _is_as_asked(request, document):
-        return document
+    complaint = _complaint(request, document, api_key) if is_good else ""
+    if is_good and not complaint:
+        return _objects(document) if isinstance(document, list) else document
     # Not before: to make a server's words fit for a log takes longer than to read the answer.
     coordinates: dict[str, Any] = {
         "method": request.method,
         "path": request.path,
         "status": answer.status,
-        "server_message": safe_text(_server_message(document), api_key) if document is not None else "",
+        "server_message": safe_text(_server_message(document), api_key),
         "excerpt": safe_text(answer.body.decode("utf-8", "replace"), api_key),
     }
     if len(answer.body) > MAX_ANSWER_BYTES:
@@ -337,28 +453,33 @@ def read_answer(request: Request, answer: Answer, *, api_key: str = "", now: dat
             "Check that the connection's host is Instantly's.",
             **coordinates,
         )
-    if is_good and document is None:
-        raise InstantlyUnexpectedAnswerError(
-            "The answer is not a JSON object. Check that the connection's host is Instantly's; "
-            "a proxy may have answered in its place.",
-            **coordinates,
-        )
     if is_good:
-        raise InstantlyUnexpectedAnswerError(
-            "The answer should be a campaign, but has no status that is a number.", **coordinates
-        )
+        raise InstantlyUnexpectedAnswerError(complaint, **coordinates)
     raise _error_of_status(request, answer, coordinates, now or datetime.now(UTC))
 
 
-def _is_as_asked(request: Request, document: Json) -> bool:
-    """Whether an answer carries what its reader cannot do without."""
-    return not request.answers_with_campaign or Campaign.from_api(document).status is not None
+def _complaint(request: Request, document: object, api_key: str = "") -> str:
+    """What keeps a successful answer from being the one that was asked for, as sentences; empty where nothing does."""
+    expects, noun = request.expects, request.resource.noun
+    if not isinstance(document, list if expects is Expected.ARRAY else dict):
+        kind = Expected.ARRAY if expects is Expected.ARRAY else Expected.OBJECT
+        return (
+            f"The answer is not {kind.value}. Check that the connection's host is Instantly's; "
+            "a proxy may have answered in its place."
+        )
+    if isinstance(document, list):
+        return ""
+    if expects is Expected.PAGE and not isinstance(document.get("items"), list):
+        return f"Instantly answered with a {noun} without a list of items. Nothing is concluded from it."
+    if expects is Expected.CAMPAIGN and status_of(document) is None:
+        return "The answer should be a campaign, but has no status that is a number."
+    return ""
 
 
 def _error_of_status(
     request: Request, answer: Answer, coordinates: dict[str, Any], now: datetime
 ) -> InstantlyRequestError:
-    status, campaign = answer.status, request.campaign_id
+    status, resource = answer.status, request.resource
     if status == 401:
         return InstantlyAuthenticationError(
             "Instantly does not accept the API key: it is wrong, revoked, or a key of API V1. Put a valid API V2 key "
@@ -371,16 +492,17 @@ def _error_of_status(
             **coordinates,
         )
     if status == 403:
+        lacks = "lacks a scope" if request.scope is None else f"needs the scope {request.scope}"
         return InstantlyPermissionError(
-            f"Instantly refuses this call: the API key needs the scope {_scope_of(request)}, or Instantly's edge "
-            "blocks this machine.",
+            f"Instantly refuses this call: the API key {lacks}, or Instantly's edge blocks this machine.",
             **coordinates,
         )
-    if status == 404 or (status == 400 and campaign is not None):
-        return CampaignNotFoundError(
-            f"There is no campaign {campaign} in the workspace of this API key. Check the id, the key and workspace_id."
-            if campaign is not None
-            else "Instantly knows no such resource. Check the connection's host.",
+    if status in resource.missing:
+        return resource.not_found(
+            f"Instantly knows no {resource.noun} at this path. Check the connection's host."
+            if resource.id is None
+            else f"There is no {resource.noun} {resource.id} in the workspace of this API key. "
+            "Check the id, the key and workspace_id.",
             **coordinates,
         )
     if status == 429:
@@ -408,7 +530,7 @@ def _as_outcome(request: Request, error: InstantlyRequestError) -> InstantlyRequ
         return error
     ambiguous = AmbiguousOutcomeError(
         f"The request was sent, but it is not known whether it took effect: {error.message} It was not repeated. "
-        "Check the campaign in Instantly before you repeat it.",
+        f"Check the {request.resource.noun} in Instantly before you repeat it.",
         method=error.method,
         path=error.path,
         status=error.status,
@@ -419,29 +541,16 @@ def _as_outcome(request: Request, error: InstantlyRequestError) -> InstantlyRequ
     return ambiguous
 
 
-def _campaign_request(
-    method: str, campaign_id: str, action: str = "", *, answers_with_campaign: bool = False
-) -> Request:
-    path = f"/campaigns/{quote(campaign_id, safe='')}{action}"
-    return Request(method, path, campaign_id=campaign_id, answers_with_campaign=answers_with_campaign)
-
-
-def _scope_of(request: Request) -> str:
-    if request.path.startswith("/workspaces"):
-        return "workspaces:read"
-    return "campaigns:read" if request.only_reads else "campaigns:update"
-
-
-def _server_message(document: Json) -> str:
-    message = document.get("message") or document.get("error")
+def _server_message(document: object) -> str:
+    message = (document.get("message") or document.get("error")) if isinstance(document, dict) else None
     return message if isinstance(message, str) else ""
 
 
-def _json_object(body: bytes) -> Json | None:
+def _decoded(body: bytes) -> object:
+    """The JSON that a body is, or None where it is none."""
     if len(body) > MAX_ANSWER_BYTES:
         return None
     try:
-        document = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError):
         return None
-    return document if isinstance(document, dict) else None

@@ -24,7 +24,6 @@ from airflow_provider_instantly.api.errors import (
 from airflow_provider_instantly.api.protocol import (
     MAX_ANSWER_BYTES,
     Answer,
-    Json,
     Request,
     exchange,
 )
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     import requests
 
     from airflow_provider_instantly.api.endpoint import Endpoint
-    from airflow_provider_instantly.api.protocol import Reaction, Step
+    from airflow_provider_instantly.api.protocol import Document, Reaction, Step
 
 _CHUNK = 64 * 1024
 _ENCODINGS = "gzip, deflate"
@@ -56,9 +55,9 @@ class SyncTransport:
         self.endpoint = endpoint
         self._session: requests.Session | None = None
 
-    def call(self, request: Request, *, max_retries: int | None = None) -> Json:
+    def call(self, request: Request, *, max_retries: int | None = None) -> Document:
         """
-        Send a request, again where that is safe, and return the answer's JSON object.
+        Send a request, again where that is safe, and return what it expects.
 
         :param request: what to ask.
         :param max_retries: overrides the endpoint's number.
@@ -102,8 +101,9 @@ class SyncTransport:
         prepared.prepare(
             request.method,
             self.endpoint.url(request.path),
-            headers={"Accept-Encoding": _ENCODINGS, **self.endpoint.headers()},
+            headers={"Accept-Encoding": _ENCODINGS, **self.endpoint.headers(), **request.headers},
             params=request.query,
+            data=request.content,
         )
         with self._session.send(
             prepared, timeout=self.endpoint.timeout, allow_redirects=False, stream=True
@@ -129,9 +129,9 @@ class AsyncTransport:
         self._session: aiohttp.ClientSession | None = None
         self._proxy: str | None = None
 
-    async def call(self, request: Request, *, max_retries: int | None = None) -> Json:
+    async def call(self, request: Request, *, max_retries: int | None = None) -> Document:
         """
-        Send a request, again where that is safe, and return the answer's JSON object.
+        Send a request, again where that is safe, and return what it expects.
 
         :param request: what to ask.
         :param max_retries: overrides the endpoint's number.
@@ -185,7 +185,8 @@ class AsyncTransport:
             request.method,
             self.endpoint.url(request.path),
             params=request.query,
-            headers=self.endpoint.headers(),
+            headers={**self.endpoint.headers(), **request.headers},
+            data=request.content,
             allow_redirects=False,
             proxy=self._proxy,
         ) as response:
@@ -198,7 +199,7 @@ class AsyncTransport:
             return Answer(response.status, headers, bytes(body))
 
 
-def _exchange(request: Request, endpoint: Endpoint, max_retries: int | None) -> Generator[Step, Reaction, Json]:
+def _exchange(request: Request, endpoint: Endpoint, max_retries: int | None) -> Generator[Step, Reaction, Document]:
     retries = endpoint.max_retries if max_retries is None else max_retries
     return exchange(request, max_retries=retries, api_key=endpoint.api_key)
 

@@ -324,11 +324,11 @@ class InstantlyHook(BaseHook):
         return await adrive(steps, reply)
 
     def _campaign(self, request: protocol.Request, max_retries: int | None = None) -> Campaign:
-        return Campaign.from_api(self.drive(protocol.ask(request), max_retries=max_retries), request.campaign_id)
+        return Campaign.from_api(self.drive(protocol.ask(request), max_retries=max_retries), request.resource.id)
 
     async def _acampaign(self, request: protocol.Request, max_retries: int | None = None) -> Campaign:
         document = await self.adrive(protocol.ask(request), max_retries=max_retries)
-        return Campaign.from_api(document, request.campaign_id)
+        return Campaign.from_api(document, request.resource.id)
 
     def _introduce(self) -> str:
         try:

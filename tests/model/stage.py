@@ -352,7 +352,7 @@ class Stage:
         )
         truth = {campaign_id: self.truth(campaign_id) for campaign_id in self.campaign_ids}
         unsettled = frozenset(c for c, at in self._settles_at.items() if self.clock.now() < at)
-        return Exchange(self.number, self.task, operation, request.campaign_id, self.clock.now(), truth, unsettled)
+        return Exchange(self.number, self.task, operation, request.resource.id, self.clock.now(), truth, unsettled)
 
     def truth(self, campaign_id: str) -> int | None:
         try:

@@ -45,8 +45,8 @@ class Workspace:
         self.asked.append(request)
         if error := self.fails(request):
             return error
-        if request.campaign_id is not None:
-            status = self.statuses.get(request.campaign_id)
+        if request.resource.id is not None:
+            status = self.statuses.get(request.resource.id)
             return CampaignNotFoundError("gone") if status is None else {"status": status, "name": "N"}
         query = dict(request.query)
         page_size = min(self.page_size, int(query["limit"]))
@@ -66,7 +66,7 @@ class Workspace:
 
     @property
     def singles(self) -> int:
-        return sum(request.campaign_id is not None for request in self.asked)
+        return sum(request.resource.id is not None for request in self.asked)
 
     @property
     def pages(self) -> int:

@@ -59,7 +59,7 @@ def test_a_list_that_breaks_stands_in_the_place_of_what_it_has_not_shown(error: 
 
 def test_an_error_that_concerns_all_is_met_once_among_single_reads() -> None:
     error = InstantlyConnectionError("broken")
-    workspace = Workspace(dict.fromkeys(ids(5), 1), fails=lambda r: error if r.campaign_id == ids(5)[2] else None)
+    workspace = Workspace(dict.fromkeys(ids(5), 1), fails=lambda r: error if r.resource.id == ids(5)[2] else None)
     seen: Seen = {}
     workspace.run(read_each(ids(5), seen))
     assert list(statuses(seen).values()) == [1, 1, *[InstantlyConnectionError] * 3]

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api import protocol
+from airflow_provider_instantly.api.driver import drive
 from airflow_provider_instantly.api.errors import (
     AmbiguousOutcomeError,
     AnswerTooLargeError,
@@ -27,6 +28,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyBadRequestError,
     InstantlyConnectionError,
     InstantlyError,
+    InstantlyNotFoundError,
     InstantlyPaymentRequiredError,
     InstantlyPermissionError,
     InstantlyRateLimitError,
@@ -37,9 +39,11 @@ from airflow_provider_instantly.api.errors import (
 from airflow_provider_instantly.api.protocol import (
     MAX_ANSWER_BYTES,
     Answer,
+    Expected,
     Pages,
     Pause,
     Request,
+    Resource,
     exchange,
     items_of,
     may_repeat,
@@ -117,8 +121,10 @@ class TestRequests:
     def test_their_paths(self, request_: Request, method: str, path: str) -> None:
         assert (request_.method, request_.path) == (method, path)
         assert request_.only_reads == (request_ in READS)
-        assert request_.campaign_id == (CAMPAIGN_ID if request_ in ON_A_CAMPAIGN else None)
-        assert request_.answers_with_campaign == (request_ in WITH_A_CAMPAIGN)
+        assert request_.resource.id == (CAMPAIGN_ID if request_ in ON_A_CAMPAIGN else None)
+        assert (request_.expects is Expected.CAMPAIGN) == (request_ in WITH_A_CAMPAIGN)
+        assert request_.content is None
+        assert request_.headers == {}
 
     def test_an_id_cannot_leave_its_place_in_the_path(self) -> None:
         assert protocol.activate_campaign("../x?y#z").path == "/campaigns/..%2Fx%3Fy%23z/activate"
@@ -138,6 +144,48 @@ class TestRequests:
             "status": "0",
             "exclude_status": "-99",
         }
+
+    def test_a_body_is_json_and_only_it_has_a_content_type(self) -> None:
+        request = made_up(body={"campaign": CAMPAIGN_ID, "names": ["é", None]})
+        assert request.content is not None
+        assert json.loads(request.content) == {"campaign": CAMPAIGN_ID, "names": ["é", None]}
+        assert request.headers == {"Content-Type": "application/json"}
+        assert made_up(body={}).content == b"{}"
+        assert made_up().content is None
+        assert made_up().headers == {}
+
+    def test_a_body_that_is_no_json_is_refused_before_anything_is_sent(self) -> None:
+        with pytest.raises(ValueError, match="JSON"):
+            made_up(body={"limit": math.nan})
+        with pytest.raises(TypeError, match="JSON"):
+            made_up(body={"limit": {1, 2}})
+
+    def test_a_body_is_in_no_repr(self) -> None:
+        assert "somebody@example.com" not in repr(made_up(body={"email": "somebody@example.com"}))
+
+    def test_requests_are_values(self) -> None:
+        assert made_up(body={"a": 1}) == made_up(body={"a": 1})
+        assert made_up(body={"a": 1}) != made_up(body={"a": 2})
+        assert len({made_up(body={"a": 1}), made_up(body={"a": 1}), READ, protocol.get_campaign(CAMPAIGN_ID)}) == 2
+
+    def test_parameters_are_in_the_body_where_there_is_one(self) -> None:
+        request = made_up(body={"limit": 5, "campaign": "x"}, query=(("page", "1"),))
+        assert request.parameter("limit") == 5
+        assert request.parameter("page") is None
+        other = request.with_parameters(limit=7, starting_after="c")
+        assert other.body == {"limit": 7, "campaign": "x", "starting_after": "c"}
+        assert json.loads(other.content or b"") == other.body
+        assert (other.query, request.body) == (request.query, {"limit": 5, "campaign": "x"})
+
+        request = made_up(query=(("limit", "5"), ("ids", "a"), ("ids", "b")))
+        assert request.parameter("limit") == "5"
+        assert request.with_parameters(limit=7).query == (("ids", "a"), ("ids", "b"), ("limit", "7"))
+
+
+def made_up(method: str = "POST", *, only_reads: bool = True, **more: Any) -> Request:
+    """An endpoint that nobody has."""
+    described = {"scope": "things:read", "resource": Resource("thing"), **more}
+    return Request(method, "/things/search", only_reads=only_reads, **described)
 
 
 class TestGoodAnswers:
@@ -161,6 +209,11 @@ class TestGoodAnswers:
     @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
     def test_every_encoding_of_json(self, encoding: str) -> None:
         assert read_answer(READ, answer(200, GOOD_BODY.decode().encode(encoding)))["status"] == 1
+
+    def test_an_array_is_returned_without_what_is_no_object(self) -> None:
+        request = made_up(expects=Expected.ARRAY)
+        assert read_answer(request, answer(200, b'[{"a": 1}, null, 7, [{}], "x", {}]')) == [{"a": 1}, {}]
+        assert read_answer(request, answer(200, b"[]")) == []
 
 
 class TestBadAnswers:
@@ -186,7 +239,7 @@ class TestBadAnswers:
             (401, InstantlyAuthenticationError, None),
             (402, InstantlyPaymentRequiredError, None),
             (403, InstantlyPermissionError, None),
-            (404, CampaignNotFoundError, None),
+            (404, CampaignNotFoundError, InstantlyNotFoundError),
             (405, InstantlyBadRequestError, None),
             (408, InstantlyServerError, None),
             (409, InstantlyBadRequestError, None),
@@ -272,6 +325,23 @@ class TestBadAnswers:
 
     def test_a_campaign_that_is_missing_is_named(self) -> None:
         assert CAMPAIGN_ID in error_of(ACTIVATE, answer(404)).message
+
+    def test_a_call_without_a_known_scope(self) -> None:
+        assert "the API key lacks a scope, or" in error_of(made_up(scope=None), answer(403)).message
+
+    @pytest.mark.parametrize("body", [b"{}", b'{"items": []}', b"7", b'"x"', b"null", b"", b"[1", b"\xff"])
+    def test_what_is_no_array_where_one_is_expected(self, body: bytes) -> None:
+        error = error_of(made_up(expects=Expected.ARRAY), answer(200, body))
+        assert type(error) is InstantlyUnexpectedAnswerError
+        assert "The answer is not a JSON array." in error.message
+
+    @pytest.mark.parametrize("items", [None, {}, "x", 7, True, {"0": {}}])
+    def test_a_page_without_a_list_is_unexpected(self, items: object) -> None:
+        for document in ({"items": items}, {}):
+            error = error_of(LIST, answer(200, json.dumps(document).encode()))
+            assert type(error) is InstantlyUnexpectedAnswerError
+            assert "without a list of items" in error.message
+            assert (error.method, error.path) == ("GET", "/campaigns")
 
     def test_a_rate_limit_carries_it(self) -> None:
         error = error_of(READ, answer(429, retry_after="7"))
@@ -516,12 +586,45 @@ class TestPages:
         for number in range(2_000):
             assert pages.after(page(f"c{number}")) is not None
 
-    @pytest.mark.parametrize("items", [None, {}, "x", 7, True, {"0": {}}])
-    def test_a_page_without_a_list_is_unexpected(self, items: object) -> None:
-        with pytest.raises(InstantlyUnexpectedAnswerError, match="without a list of items"):
-            items_of({"items": items})
-        with pytest.raises(InstantlyUnexpectedAnswerError):
-            items_of({})
+    def test_a_list_that_reads_with_a_body_has_its_cursor_and_its_limit_there(self) -> None:
+        pages = Pages(made_up(expects=Expected.PAGE, body={"campaign": "x"}))
+        second = pages.after(page("c"))
+        assert second is not None
+        assert second.body == {"campaign": "x", "starting_after": "c"}
+        assert pages.smaller(second, TOO_LARGE).body == {"campaign": "x", "starting_after": "c", "limit": 50}
+        third = pages.after(page("d"))
+        assert third is not None
+        assert third.body == {"campaign": "x", "starting_after": "d", "limit": 50}
+
+    def test_page_by_page(self) -> None:
+        pages, asked = Pages(LIST), list[dict[str, str]]()
+        replies = iter([TOO_LARGE, page("a"), {"items": [None, {"id": "x"}], "next_starting_after": "b"}, page(None)])
+        found = []
+
+        def reply(request: Request) -> object:
+            asked.append(dict(request.query))
+            return next(replies)
+
+        while pages.has_more:
+            found.append(drive(pages.next_page(), reply))
+        assert found == [[{"id": CAMPAIGN_ID}], [{"id": "x"}], [{"id": CAMPAIGN_ID}]]
+        assert [(query["limit"], query.get("starting_after")) for query in asked] == [
+            ("100", None),
+            ("50", None),
+            ("50", "a"),
+            ("50", "b"),
+        ]
+        with pytest.raises(ValueError, match="the list has ended"):
+            next(pages.next_page())
+
+    def test_a_page_that_could_not_be_read_stays_the_next(self) -> None:
+        pages = Pages(LIST)
+        for _ in range(2):
+            steps = pages.next_page()
+            assert next(steps) == LIST
+            with pytest.raises(InstantlyServerError):
+                steps.send(InstantlyServerError("It broke."))
+            assert pages.has_more
 
     def test_what_is_no_object_on_a_page_is_passed_over(self) -> None:
         assert items_of({"items": [None, {"id": 1}, 7, [{}], "x", {}]}) == [{"id": 1}, {}]

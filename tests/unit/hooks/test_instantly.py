@@ -11,29 +11,36 @@ import inspect
 import json
 import re
 import traceback
+from dataclasses import replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, quote
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
+from airflow_provider_instantly.api import protocol
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus, NotSendingStatus
 from airflow_provider_instantly.api.errors import (
     AmbiguousOutcomeError,
     CampaignNotFoundError,
     ConnectionLookupError,
     InstantlyAuthenticationError,
+    InstantlyBadRequestError,
     InstantlyConfigurationError,
+    InstantlyError,
+    InstantlyNotFoundError,
     InstantlyPaymentRequiredError,
     InstantlyPermissionError,
     InstantlyServerError,
     InstantlyUnexpectedAnswerError,
 )
+from airflow_provider_instantly.api.protocol import Expected, Request, Resource, ask_array
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
+from tests.unit.api.conftest import RawServer, http_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from airflow_provider_instantly.api.endpoint import Endpoint
     from airflow_provider_instantly.sandbox.client import SandboxClient
@@ -662,6 +669,106 @@ class TestLife:
             assert sandbox.api_key not in repr(vars(hook)) + repr(hook.get_conn()) + repr(hook.get_conn().endpoint)
 
 
+class TestNewEndpoint:
+    """An endpoint that nobody has, stated in one place: errors, retries and both kinds of calls follow from it."""
+
+    SEARCH = Request(
+        "POST",
+        "/things/search",
+        only_reads=True,
+        scope="things:read",
+        resource=Resource("thing", "t-1"),
+        expects=Expected.ARRAY,
+        body={"names": ["é"], "limit": 2},
+    )
+    REMOVE = Request(
+        "DELETE", "/things/t-1", only_reads=False, scope="things:delete", resource=Resource("thing", "t-1")
+    )
+    REMOVE_SOME = replace(REMOVE, path="/things", resource=Resource("set of things"), body={"ids": ["t-1"]})
+    FOUND: ClassVar[list[dict[str, Any]]] = [{"name": "é"}, {}]
+
+    @pytest.fixture
+    def service(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[RawServer]:
+        """Answers as a test wants it, at the other end of the default connection."""
+        monkeypatch.setattr("airflow_provider_instantly.api.retry.BACKOFF_BASE", 0.0)
+        server = RawServer()
+        monkeypatch.setenv(CONN, _json(host=server.url))
+        yield server
+        server.close()
+
+    @staticmethod
+    def _answers(service: RawServer, *answers: tuple[int, Any]) -> None:
+        coming = iter(answers)
+
+        def reply(request: Any) -> None:
+            status, document = next(coming)
+            request.send(http_answer(json.dumps(document).encode(), status))
+
+        service.reply = reply
+
+    def test_it_is_sent_as_stated(self, service: RawServer, ask: Callable[..., Any]) -> None:
+        self._answers(service, (200, self.FOUND))
+        assert ask("drive", ask_array(self.SEARCH)) == self.FOUND
+
+        (sent,) = service.received
+        assert sent.line == "POST /api/v2/things/search HTTP/1.1"
+        assert json.loads(sent.body) == {"names": ["é"], "limit": 2}
+        assert sent.raw.lower().count(b"\r\ncontent-type: application/json\r\n") == 1
+        assert sent.headers["content-length"] == str(len(sent.body))
+
+    @pytest.mark.parametrize("request_", [REMOVE, REMOVE_SOME], ids=["without a body", "with a body"])
+    def test_only_a_body_has_a_content_type(
+        self, service: RawServer, ask: Callable[..., Any], request_: Request
+    ) -> None:
+        self._answers(service, (200, {"id": "t-1"}))
+        assert ask("drive", protocol.ask(request_)) == {"id": "t-1"}
+
+        (sent,) = service.received
+        assert sent.line.startswith("DELETE /api/v2/things")
+        assert ("content-type" in sent.headers) == (request_.body is not None)
+        assert sent.body == (request_.content or b"")
+        assert sent.headers.get("content-length", "0") == str(len(sent.body))
+        assert "transfer-encoding" not in sent.headers
+
+    def test_a_post_that_only_reads_is_repeated(self, service: RawServer, ask: Callable[..., Any]) -> None:
+        self._answers(service, (503, {}), (200, {}), (429, {}), (200, self.FOUND))
+        assert ask("drive", ask_array(self.SEARCH), max_retries=3) == self.FOUND
+        assert len({sent.body for sent in service.received}) == 1
+
+    @pytest.mark.parametrize("request_", [REMOVE, REMOVE_SOME], ids=["without a body", "with a body"])
+    def test_a_change_is_not(self, service: RawServer, ask: Callable[..., Any], request_: Request) -> None:
+        self._answers(service, (429, {}), (503, {}), (200, {}))
+        with pytest.raises(AmbiguousOutcomeError) as caught:
+            ask("drive", protocol.ask(request_), max_retries=3)
+        assert len(service.received) == 2
+        assert f"Check the {request_.resource.noun} in Instantly before you repeat it." in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("status", "error", "sentence"),
+        [
+            (200, InstantlyUnexpectedAnswerError, "not a JSON array"),
+            (400, InstantlyBadRequestError, "refused the request as it was made"),
+            (401, InstantlyAuthenticationError, "does not accept the API key"),
+            (403, InstantlyPermissionError, "needs the scope things:read, or"),
+            (404, InstantlyNotFoundError, "There is no thing t-1 in the workspace"),
+            (503, InstantlyServerError, "failed to answer"),
+        ],
+    )
+    def test_its_errors(
+        self, service: RawServer, ask: Callable[..., Any], status: int, error: type[InstantlyError], sentence: str
+    ) -> None:
+        self._answers(service, (status, {"message": "Something"}))
+        with pytest.raises(error, match=sentence) as caught:
+            ask("drive", ask_array(self.SEARCH))
+        assert type(caught.value) is error
+        assert str(caught.value).endswith(f"[POST /things/search: HTTP {status}; Something]")
+
+    def test_what_it_is_about_where_no_id_is_named(self, service: RawServer, ask: Callable[..., Any]) -> None:
+        self._answers(service, (404, {}))
+        with pytest.raises(InstantlyNotFoundError, match="knows no set of things at this path"):
+            ask("drive", protocol.ask(self.REMOVE_SOME))
+
+
 class TestForAirflow:
     def test_what_airflow_asks_a_hook_class(self) -> None:
         assert InstantlyHook.conn_type == "instantly"
@@ -689,6 +796,7 @@ class TestForAirflow:
             "list_campaigns",
             "get_sending_status",
             "read_campaigns",
+            "drive",
         ]
         for name in names:
             call, twin = getattr(InstantlyHook, name), getattr(InstantlyHook, f"a{name}")

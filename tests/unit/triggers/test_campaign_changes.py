@@ -338,7 +338,7 @@ def fails_for(ids: list[str], error: type[InstantlyRequestError], status: int) -
     """A service that answers these campaigns with an error, and the list, too."""
 
     def answer(request: Request) -> None:
-        if request.campaign_id in (None, "", *ids):
+        if request.resource.id in (None, "", *ids):
             raise error("It is so.", method="GET", path=request.path, status=status)
 
     return answer

@@ -841,7 +841,7 @@ def test_an_error_that_one_campaign_always_gives_does_not_hold_the_others_back(v
     waiters = [Waiter(), Waiter()]
 
     def answer(request: Request) -> None:
-        if request.campaign_id == ids[0]:
+        if request.resource.id == ids[0]:
             raise InstantlyServerError("It broke.", method="GET", path=request.path, status=500)
 
     virtually.instantly.answer = answer

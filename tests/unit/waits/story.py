@@ -128,8 +128,8 @@ class ScriptedHook:
         self.requests += 1
         if isinstance(poll, Exception):
             return poll
-        if request.campaign_id is not None:
-            return self.document(request.campaign_id, poll)
+        if request.resource.id is not None:
+            return self.document(request.resource.id, poll)
         return {"items": [self.document(campaign_id, poll) for campaign_id in IDS if campaign_id not in self.unlisted]}
 
     def document(self, campaign_id: str, poll: int) -> dict[str, Any]:

@@ -292,7 +292,7 @@ class TestWhatIsSeen:
         next(steps)
         odd = [{"id": None, "status": 1}, {"id": "x"}, {}, {"id": ids(1)[0].upper(), "status": 2}]
         request = steps.send({"items": odd})
-        assert request.campaign_id == ids(3)[1]
+        assert request.resource.id == ids(3)[1]
 
 
 class TestPagesThatAreTooLarge:
@@ -353,7 +353,7 @@ class TestErrors:
     def test_of_one_campaign_says_nothing_of_the_others(self, error: InstantlyError) -> None:
         first = ids(1)[0]
         workspace = Workspace(
-            dict.fromkeys(ids(3), 1), fails=lambda request: error if request.campaign_id == first else None
+            dict.fromkeys(ids(3), 1), fails=lambda request: error if request.resource.id == first else None
         )
         assert list(statuses(poll(Reader({EVERYTHING: 9}), ids(3), workspace)).values()) == [type(error), 1, 1]
 
