@@ -83,6 +83,8 @@ class Request:
     :param scope: the scope that the API key needs, or None where Instantly documents none.
     :param resource: what it is about.
     :param expects: what a good answer is.
+    :param identity: the keys, from the outermost inwards, under which an answer names what it is about. One that names
+        anything but the resource is not believed.
     :param query: the query's pairs, not yet encoded.
     :param body: what is sent as JSON, or None. Only with a body there is a Content-Type.
     :raises ValueError: if the body cannot be written as JSON.
@@ -95,6 +97,7 @@ class Request:
     scope: str | None
     resource: Resource
     expects: Expected = Expected.OBJECT
+    identity: tuple[str, ...] = ()
     query: tuple[tuple[str, str], ...] = ()
     #: Leads have addresses, so a body is in no ``repr``.
     body: Json | None = field(default=None, repr=False, hash=False)
@@ -139,6 +142,7 @@ def get_campaign(campaign_id: str) -> Request:
         scope="campaigns:read",
         resource=_campaign(campaign_id),
         expects=Expected.CAMPAIGN,
+        identity=("id",),
     )
 
 
@@ -160,6 +164,7 @@ def get_sending_status(campaign_id: str) -> Request:
         only_reads=True,
         scope="campaigns:read",
         resource=_campaign(campaign_id),
+        identity=("diagnostics", "campaign_id"),
     )
 
 
@@ -208,6 +213,7 @@ def _change_campaign(campaign_id: str, action: str) -> Request:
         scope="campaigns:update",
         resource=_campaign(campaign_id),
         expects=Expected.CAMPAIGN,
+        identity=("id",),
     )
 
 
@@ -473,7 +479,23 @@ def _complaint(request: Request, document: object, api_key: str = "") -> str:
         return f"Instantly answered with a {noun} without a list of items. Nothing is concluded from it."
     if expects is Expected.CAMPAIGN and status_of(document) is None:
         return "The answer should be a campaign, but has no status that is a number."
+    if request.identity and (other := _another(request, document)) is not None:
+        return (
+            f"The answer is about the {noun} {safe_text(str(other), api_key)}, not about {request.resource.id}, which "
+            "was asked for, so nothing is concluded from it. A cache or a proxy may have mixed up answers."
+        )
     return ""
+
+
+def _another(request: Request, document: Json) -> object:
+    """What an answer names instead of the resource that was asked for. An answer may omit what it is about."""
+    named: object = document
+    for key in request.identity:
+        named = named.get(key) if isinstance(named, dict) else None
+    if named is None or named == "" or named == request.resource.id:
+        return None
+    is_the_same = isinstance(named, str) and named.lower() == (request.resource.id or "").lower()
+    return None if is_the_same else named
 
 
 def _error_of_status(

@@ -215,6 +215,69 @@ class TestGoodAnswers:
         assert read_answer(request, answer(200, b'[{"a": 1}, null, 7, [{}], "x", {}]')) == [{"a": 1}, {}]
         assert read_answer(request, answer(200, b"[]")) == []
 
+    @pytest.mark.parametrize("written", [CAMPAIGN_ID, CAMPAIGN_ID.upper(), None, ""])
+    def test_a_campaign_may_omit_its_id_and_write_it_in_any_case(self, written: str | None) -> None:
+        document = {"id": written, "status": 1}
+        for asked in (CAMPAIGN_ID, CAMPAIGN_ID.upper()):
+            assert read_answer(protocol.get_campaign(asked), answer(200, json.dumps(document).encode())) == document
+        assert read_answer(READ, answer(200, b'{"status": 1}')) == {"status": 1}
+
+    @pytest.mark.parametrize(
+        "diagnostics", [None, {}, [], {"campaign_id": None}, {"campaign_id": CAMPAIGN_ID.upper()}, {"campaign_id": ""}]
+    )
+    def test_so_may_a_sending_status(self, diagnostics: object) -> None:
+        document = {"diagnostics": diagnostics}
+        assert read_answer(SENDING_STATUS, answer(200, json.dumps(document).encode())) == document
+
+
+OTHER_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcff"
+
+
+class TestAnswersAboutAnother:
+    """A cache or a proxy may hand out the answer to another request. It decides nothing."""
+
+    @pytest.mark.parametrize("request_", WITH_A_CAMPAIGN)
+    @pytest.mark.parametrize("named", [OTHER_ID, OTHER_ID.upper(), "x", 7, [CAMPAIGN_ID], {"id": CAMPAIGN_ID}, True])
+    def test_a_campaign(self, request_: Request, named: object) -> None:
+        error = error_of(request_, answer(200, json.dumps({"id": named, "status": 1}).encode()))
+        assert type(error) is InstantlyUnexpectedAnswerError
+        assert f"not about {CAMPAIGN_ID}, which was asked for, so nothing is concluded from it" in error.message
+        assert error.message.startswith("The answer is about the campaign ")
+
+    def test_a_sending_status(self) -> None:
+        body = json.dumps({"diagnostics": {"campaign_id": OTHER_ID, "status": "healthy"}}).encode()
+        error = error_of(SENDING_STATUS, answer(200, body))
+        assert type(error) is InstantlyUnexpectedAnswerError
+        assert OTHER_ID in error.message
+
+    @pytest.mark.parametrize("request_", [ACTIVATE, PAUSE])
+    def test_after_a_change_the_answer_is_lost(self, request_: Request) -> None:
+        other = answer(200, json.dumps({"id": OTHER_ID, "status": 1}).encode())
+        sent, _, outcome = converse(request_, [other, answer()], max_retries=4)
+        assert sent == 1
+        assert type(outcome) is AmbiguousOutcomeError
+        assert type(outcome.__cause__) is InstantlyUnexpectedAnswerError
+
+    def test_a_read_is_repeated(self) -> None:
+        other = answer(200, json.dumps({"id": OTHER_ID, "status": 1}).encode())
+        sent, _, outcome = converse(READ, [other, other, answer()], max_retries=4)
+        assert (sent, outcome) == (3, json.loads(GOOD_BODY))
+
+    @pytest.mark.parametrize("named", [KEY, f"x\n{KEY}", "x\r\n\x1b[31my" * 500])
+    def test_what_it_names_is_made_safe(self, named: str) -> None:
+        error = error_of(READ, answer(200, json.dumps({"id": named, "status": 1}).encode()))
+        assert_free_of_key(error)
+        assert error.message.isprintable()
+        assert len(error.message) < 700
+
+    @given(named=st.text(max_size=40) | st.uuids().map(str), shown=st.sampled_from(WITH_A_CAMPAIGN))
+    def test_no_other_name_is_believed(self, named: str, shown: Request) -> None:
+        reaction = answer(200, json.dumps({"id": named, "status": 1}).encode())
+        if named.lower() in (CAMPAIGN_ID, ""):
+            assert read_answer(shown, reaction)["status"] == 1
+        else:
+            assert type(error_of(shown, reaction)) is InstantlyUnexpectedAnswerError
+
 
 class TestBadAnswers:
     @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)

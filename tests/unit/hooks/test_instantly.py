@@ -132,6 +132,30 @@ class TestCampaigns:
         campaign_id = sandbox.add_campaign(status=7)
         assert ask("get_campaign", campaign_id).status.name == "UNKNOWN(7)"
 
+    @pytest.mark.parametrize("name", ["get_campaign", "get_sending_status"])
+    def test_an_answer_about_another_campaign(self, sandbox: SandboxClient, ask: Callable[..., Any], name: str) -> None:
+        campaign_id = sandbox.add_campaign("Autumn")
+        other: dict[str, Any] = {"id": UNKNOWN_ID, "status": 1, "diagnostics": {"campaign_id": UNKNOWN_ID}}
+        sandbox.add_fault("body", json=other)
+        with pytest.raises(InstantlyUnexpectedAnswerError, match=f"{UNKNOWN_ID}, not about {campaign_id}"):
+            ask(name, campaign_id)
+
+    @pytest.mark.parametrize("name", ["activate_campaign", "pause_campaign"])
+    def test_an_answer_about_another_campaign_than_the_changed_one_is_lost(
+        self, sandbox: SandboxClient, ask: Callable[..., Any], name: str
+    ) -> None:
+        campaign_id = sandbox.add_campaign("Autumn")
+        sandbox.add_fault("fields", fields={"id": UNKNOWN_ID})
+        with pytest.raises(AmbiguousOutcomeError, match=f"{UNKNOWN_ID}, not about {campaign_id}"):
+            ask(name, campaign_id, max_retries=3)
+        assert len(sandbox.requests()) == 1
+
+    def test_many_are_found_by_their_own_ids(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
+        ids = sandbox.add_campaigns(3, "Many")
+        sandbox.add_fault("fields", path="*/campaigns", fields={"id": UNKNOWN_ID, "status": -2})
+        seen = ask("read_campaigns", ids)
+        assert {campaign_id: campaign.status for campaign_id, campaign in seen.items()} == dict.fromkeys(ids, 0)
+
 
 class TestLists:
     @pytest.mark.parametrize(

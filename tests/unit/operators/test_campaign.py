@@ -24,6 +24,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyPaymentRequiredError,
     InstantlyPermissionError,
     InstantlyRateLimitError,
+    InstantlyUnexpectedAnswerError,
 )
 from airflow_provider_instantly.exceptions import (
     CampaignStoppedError,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
 NAME = "Spring"
+OTHER_ID = "7d1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5f"
 STOPPED = [
     (UNHEALTHY, "Accounts Unhealthy", "No sending account of the campaign is able to send."),
     (BOUNCED, "Bounce Protect", "Too many e-mails bounced, so the campaign was stopped."),
@@ -450,6 +452,7 @@ LOST_AFTER_THE_EFFECT: Mapping[str, dict[str, Any]] = {
     "a list": {"kind": "body", "json": []},
     "a status that is a word": {"kind": "fields", "fields": {"status": "active"}},
     "too slow": {"kind": "delay", "delay": 0.5, "moment": "after"},
+    "another campaign": {"kind": "fields", "fields": {"id": OTHER_ID}},
 }
 LOST_BEFORE_THE_EFFECT: Mapping[str, dict[str, Any]] = {
     "reset": {"kind": "reset", "moment": "before"},
@@ -457,6 +460,7 @@ LOST_BEFORE_THE_EFFECT: Mapping[str, dict[str, Any]] = {
     "503 as HTML": {"kind": "error", "status": 503, "format": "html"},
     "an error with 200": {"kind": "body", "json": {"error": "try later"}, "moment": "before"},
     "a redirect": {"kind": "redirect", "location": "http://127.0.0.1:1/"},
+    "another campaign": {"kind": "body", "json": {"id": OTHER_ID, "status": ACTIVE}, "moment": "before"},
 }
 
 
@@ -503,6 +507,54 @@ def test_an_answer_lost_before_the_effect(
     assert activation_requests(sandbox) == 2
     assert sandbox.activations(campaign_id) == 1
     assert "is still Draft: activating it again" in task_log()
+
+
+@pytest.mark.usefixtures("sandbox_time")
+@pytest.mark.parametrize("wait", [{}, *({"wait_for_active": True, **how} for how in WAITS.values())], ids=str)
+@pytest.mark.parametrize("shown", [DRAFT, ACTIVE, BOUNCED])
+def test_an_answer_about_another_campaign_decides_nothing(
+    sandbox: SandboxClient, run_task: Any, shown: int, wait: dict[str, Any]
+) -> None:
+    campaign_id = sandbox.add_campaign(NAME, status=BOUNCED)
+    others: dict[str, Any] = {"fields": {"id": OTHER_ID, "status": shown}}
+    sandbox.add_fault("fields", path=f"*/{campaign_id}", method="GET", count=None, **others)
+
+    run = run_task(operator(campaign_id, **wait))
+
+    assert type(run.error) is InstantlyUnexpectedAnswerError
+    for part in (OTHER_ID, campaign_id, "nothing is concluded", f"This try did not activate campaign {campaign_id}"):
+        assert part in str(run.error)
+    assert activation_requests(sandbox) == 0
+
+
+@pytest.mark.usefixtures("sandbox_time")
+@pytest.mark.parametrize("wait", [{}, *({"wait_for_active": True, **how} for how in WAITS.values())], ids=str)
+def test_an_answer_about_another_campaign_that_passes_is_read_over(
+    sandbox: SandboxClient, run_task: Any, wait: dict[str, Any]
+) -> None:
+    campaign_id = sandbox.add_campaign(NAME)
+    # Before the launch, and where the launch is confirmed.
+    for skip, shown in ((0, ACTIVE), (1, BOUNCED)):
+        others: dict[str, Any] = {"fields": {"id": OTHER_ID, "status": shown}}
+        sandbox.add_fault("fields", path=f"*/{campaign_id}", method="GET", skip=skip, **others)
+
+    run = run_task(operator(campaign_id, **wait))
+
+    assert run.error is None
+    assert (run.value["launched"], run.value["status"]) == (True, ACTIVE)
+    assert sandbox.activations(campaign_id) == 1
+
+
+@pytest.mark.usefixtures("sandbox_time")
+def test_the_reason_of_another_campaign_is_not_told(sandbox: SandboxClient, run_task: Any) -> None:
+    campaign_id = sandbox.add_campaign(NAME, status=BOUNCED)
+    theirs = {"diagnostics": {"campaign_id": OTHER_ID}, "summary": {"status_message": "All is well with another one."}}
+    sandbox.add_fault("body", path="*/sending-status", json=theirs, count=None)
+
+    run = run_task(operator(campaign_id))
+
+    assert type(run.error) is LaunchRefusedError
+    assert "another one" not in str(run.error)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
+OTHER_ID = "7d1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5f"
 NAME = "Spring"
 LINK = f"https://app.instantly.ai/app/campaign/{CAMPAIGN_ID}/analytics"
 MODES: Mapping[str, dict[str, Any]] = {
@@ -68,6 +69,8 @@ OUTAGES: Mapping[str, dict[str, Any]] = {
     "a status that is a word": {"kind": "fields", "fields": {"status": "one"}},
     "too slow": {"kind": "delay", "delay": 0.5},
     "a redirect": {"kind": "redirect", "location": "http://127.0.0.1:1/"},
+    "another campaign, which is Active": {"kind": "fields", "fields": {"id": OTHER_ID, "status": ACTIVE}},
+    "another campaign, which was stopped": {"kind": "fields", "fields": {"id": OTHER_ID, "status": BOUNCED}},
 }
 FINAL_ERRORS = {
     "401": (error(401), "does not accept the API key"),
@@ -165,6 +168,12 @@ SCENARIOS = {
     "no answer at the first look": Scenario((error(503), DRAFT, ACTIVE), campaign_requests=3),
     "no answer for too long": Scenario(
         (DRAFT, error(503)), CampaignWaitError, status=None, sensor={"failure_budget": 0.3}
+    ),
+    "another campaign for ever": Scenario(
+        ({"kind": "fields", "fields": {"id": OTHER_ID, "status": ACTIVE}},),
+        CampaignWaitError,
+        status=None,
+        sensor={"failure_budget": 0.3},
     ),
     "no answer at all": Scenario((error(429),), CampaignWaitError, status=None, sensor={"failure_budget": 0.3}),
     "an answer now and then refills the budget": Scenario(

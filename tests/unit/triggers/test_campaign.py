@@ -500,6 +500,24 @@ async def test_a_key_that_is_replaced_meanwhile(
     assert [request["status"] for request in sandbox.requests()].count(401) == 1
 
 
+@both_ways
+@pytest.mark.parametrize("shown", [1, -2])
+@pytest.mark.parametrize("count", [1, 3])
+async def test_an_answer_about_another_campaign_decides_nothing(
+    sandbox: SandboxClient, fire: Fire, task_log: Any, shown: int, count: int
+) -> None:
+    ids = sandbox.add_campaigns(count, NAME, status=1 if shown == -2 else 0)
+    others: dict[str, Any] = {"id": "7d1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5f", "status": shown}
+    sandbox.add_fault("fields", count=2, fields=others)
+    for campaign_id in ids:
+        sandbox.set_status(campaign_id, 1 if shown == -2 else 2)
+
+    [event] = await fire(trigger(ids, target_statuses=[1 if shown == -2 else 2]))
+
+    assert {campaign["verdict"] for campaign in event["campaigns"]} == {"reached"}
+    assert {campaign["status"] for campaign in event["campaigns"]} == {1 if shown == -2 else 2}
+
+
 # Secrets
 
 
