@@ -10,45 +10,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeGuard
 from uuid import UUID
 
+from airflow_provider_instantly.api.parsing import OpenIntEnum, integer
 from airflow_provider_instantly.api.redaction import safe_text, storable_text
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.api.schedule import CampaignSchedule
 
-#: Beyond these, a number fits neither Airflow's messages nor a database, and is no status.
-_INTEGERS = range(-(2**63), 2**63)
 #: So many sending accounts of one campaign are kept.
 MAX_ACCOUNTS = 10_000
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-
-class OpenIntEnum(IntEnum):
-    """An integer enum that keeps a number it does not know, named ``UNKNOWN(n)``."""
-
-    @classmethod
-    def _missing_(cls, value: object) -> Self | None:
-        if isinstance(value, bool) or not isinstance(value, int):
-            return None
-        # Not remembered as a member: a service that invents numbers must not make the enum grow.
-        member = int.__new__(cls, value)
-        member._name_ = f"UNKNOWN({value})"
-        member._value_ = value
-        return member
-
-    @property
-    def is_known(self) -> bool:
-        """Whether this release has a name for the number."""
-        return self._value_ in type(self)._value2member_map_
-
-    @property
-    def label(self) -> str:
-        """The name as a person reads it in Instantly: ``Accounts Unhealthy``, or ``UNKNOWN(7)``."""
-        return self._name_.replace("_", " ").title() if self.is_known else self._name_
 
 
 class CampaignStatus(OpenIntEnum):
@@ -133,7 +107,7 @@ def status_of(document: Mapping[str, Any]) -> CampaignStatus | None:
 
     :param document: the decoded JSON object.
     """
-    number = _integer(document.get("status"))
+    number = integer(document.get("status"))
     return None if number is None else CampaignStatus(number)
 
 
@@ -167,7 +141,7 @@ class Campaign:
         :param campaign_id: the id that was asked for, in lower case: an answer may omit its own.
         """
         answered_id, name, accounts = document.get("id"), document.get("name"), document.get("email_list")
-        not_sending = _integer(document.get("not_sending_status"))
+        not_sending = integer(document.get("not_sending_status"))
         return cls(
             id=campaign_id or (answered_id.lower() if is_campaign_id(answered_id) else ""),
             status=status_of(document),
@@ -228,13 +202,6 @@ class SendingStatus:
     def reason(self) -> str:
         """The best explanation there is, or an empty string."""
         return safe_text(self.message or (self.status or "").replace("_", " "))
-
-
-def _integer(value: object) -> int | None:
-    """An integer from JSON, where ``1.0`` is one too: the API declares these fields as ``number``."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value in _INTEGERS else None
 
 
 def _accounts(value: object) -> tuple[str, ...]:

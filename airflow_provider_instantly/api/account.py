@@ -1,0 +1,161 @@
+"""What Instantly says of sending accounts, their warm-up and their domains, parsed tolerantly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from airflow_provider_instantly.api.parsing import OpenIntEnum, flag, integer, moment
+from airflow_provider_instantly.api.redaction import storable_text
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+#: What a domain has to publish so that its e-mails are believed.
+DOMAIN_CHECKS: Final = ("mx", "spf", "dkim", "dmarc")
+
+
+class AccountStatus(OpenIntEnum):
+    """
+    The status of a sending account.
+
+    Source: the ``Account`` schema of the Instantly API V2.
+    """
+
+    ACTIVE = 1
+    PAUSED = 2
+    MAINTENANCE = 3
+    CONNECTION_ERROR = -1
+    SOFT_BOUNCE_ERROR = -2
+    SENDING_ERROR = -3
+
+
+class WarmupStatus(OpenIntEnum):
+    """
+    The status of an account's warm-up.
+
+    Source: the ``Account`` schema of the Instantly API V2.
+    """
+
+    PAUSED = 0
+    ACTIVE = 1
+    BANNED = -1
+    SPAM_FOLDER_UNKNOWN = -2
+    PERMANENTLY_SUSPENDED = -3
+
+
+@dataclass(frozen=True)
+class Account:
+    """
+    One sending account, as the API described it at one moment.
+
+    :param email: its address in lower case, or an empty string.
+    :param status: its status, or None where the answer carries none that is a number.
+    :param setup_pending: whether its set-up is not done; None is unknown.
+    :param warmup_status: how its warm-up stands, or None.
+    :param warmup_score: its warm-up score from 0 to 100, or None.
+    :param daily_limit: how many e-mails it sends a day, or None.
+    :param created_at: since when Instantly knows it, or None.
+    :param warmup_started_at: since when it is warmed up, or None.
+    :param tracking_domain: the domain for its links, or an empty string.
+    :param tracking_domain_status: what Instantly says of that domain, or an empty string.
+    :param tag_ids: the ids of its tags, where the answer has them.
+    """
+
+    email: str
+    status: AccountStatus | None = None
+    setup_pending: bool | None = None
+    warmup_status: WarmupStatus | None = None
+    warmup_score: int | None = None
+    daily_limit: int | None = None
+    created_at: datetime | None = None
+    warmup_started_at: datetime | None = None
+    tracking_domain: str = ""
+    tracking_domain_status: str = ""
+    tag_ids: frozenset[str] = field(default_factory=frozenset)
+
+    @classmethod
+    def from_api(cls, document: Mapping[str, Any]) -> Self:
+        """
+        Parse the API's JSON object. A key that is missing, null or of a wrong type counts as not there.
+
+        :param document: the decoded JSON object of an account.
+        """
+        status, warmup = integer(document.get("status")), integer(document.get("warmup_status"))
+        tags = document.get("tags")
+        return cls(
+            email=storable_text(document.get("email")).lower(),
+            status=None if status is None else AccountStatus(status),
+            setup_pending=flag(document.get("setup_pending")),
+            warmup_status=None if warmup is None else WarmupStatus(warmup),
+            warmup_score=integer(document.get("stat_warmup_score")),
+            daily_limit=integer(document.get("daily_limit")),
+            created_at=moment(document.get("timestamp_created")),
+            warmup_started_at=moment(document.get("timestamp_warmup_start")),
+            tracking_domain=storable_text(document.get("tracking_domain_name")),
+            tracking_domain_status=storable_text(document.get("tracking_domain_status")),
+            tag_ids=frozenset(
+                tag_id
+                for tag in (tags if isinstance(tags, list) else ())
+                if isinstance(tag, Mapping) and (tag_id := storable_text(tag.get("id")))
+            ),
+        )
+
+    @property
+    def domain(self) -> str:
+        """What stands behind the @ of its address."""
+        return self.email.rpartition("@")[2]
+
+    @property
+    def may_send(self) -> bool:
+        """Whether it is Active and set up. A status that is not known does not speak against it."""
+        if self.setup_pending or self.status is None:
+            return False
+        return self.status is AccountStatus.ACTIVE or not self.status.is_known
+
+
+@dataclass(frozen=True)
+class DomainVitals:
+    """
+    What a domain publishes. It is tested whether an account on it exists or not.
+
+    :param domain: the domain, in lower case.
+    :param failing: which of ``mx``, ``spf``, ``dkim``, ``dmarc`` it lacks.
+    """
+
+    domain: str
+    failing: tuple[str, ...] = ()
+
+
+def domain_vitals(document: Mapping[str, Any]) -> dict[str, DomainVitals]:
+    """
+    Parse the answer of ``POST /accounts/test/vitals``, by domain. A check that is not there is not failing.
+
+    :param document: the decoded JSON object.
+    """
+    found: dict[str, DomainVitals] = {}
+    for name in ("success_list", "failure_list"):
+        entries = document.get(name)
+        for entry in entries if isinstance(entries, list) else ():
+            domain = storable_text(entry.get("domain")).lower() if isinstance(entry, Mapping) else ""
+            if domain:
+                failing = tuple(check for check in DOMAIN_CHECKS if entry.get(check) is False)
+                found[domain] = DomainVitals(domain, failing)
+    return found
+
+
+def warmup_scores(document: Mapping[str, Any]) -> dict[str, int]:
+    """
+    Parse the answer of ``POST /accounts/warmup-analytics``: the health score of each account that has one.
+
+    An account that is missing never warmed up, or is not there.
+
+    :param document: the decoded JSON object.
+    """
+    figures = document.get("aggregate_data")
+    return {
+        storable_text(email).lower(): score
+        for email, entry in (figures.items() if isinstance(figures, Mapping) else ())
+        if isinstance(entry, Mapping) and (score := integer(entry.get("health_score"))) is not None
+    }

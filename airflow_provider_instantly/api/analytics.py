@@ -1,0 +1,105 @@
+"""
+The figures of campaigns, parsed tolerantly.
+
+They tell what was sent, and never how a campaign stands: their ``campaign_status`` has disagreed with the campaign's
+own. A campaign that never sent has no figures at all, which is not the same as zeros.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from airflow_provider_instantly.api.campaign import is_campaign_id
+from airflow_provider_instantly.api.parsing import integer
+from airflow_provider_instantly.api.redaction import storable_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class CampaignAnalytics:
+    """
+    The figures of one campaign; each is None where the answer does not have it.
+
+    :param campaign_id: the campaign's UUID in lower case, or an empty string.
+    :param name: its name, or an empty string.
+    :param leads: its leads.
+    :param contacted: documented as leads that were written to; seen to follow the e-mails sent.
+    :param sent: e-mails sent.
+    :param bounced: e-mails that came back.
+    :param replied: replies.
+    :param unsubscribed: leads that unsubscribed.
+    :param completed: leads that are done.
+    """
+
+    campaign_id: str
+    name: str = ""
+    leads: int | None = None
+    contacted: int | None = None
+    sent: int | None = None
+    bounced: int | None = None
+    replied: int | None = None
+    unsubscribed: int | None = None
+    completed: int | None = None
+
+    @classmethod
+    def from_api(cls, document: Mapping[str, Any]) -> Self:
+        """
+        Parse one element of the answer of ``GET /campaigns/analytics``.
+
+        :param document: the decoded JSON object.
+        """
+        campaign_id = document.get("campaign_id")
+        return cls(
+            campaign_id=campaign_id.lower() if is_campaign_id(campaign_id) else "",
+            name=storable_text(document.get("campaign_name")),
+            leads=integer(document.get("leads_count")),
+            contacted=integer(document.get("contacted_count")),
+            sent=integer(document.get("emails_sent_count")),
+            bounced=integer(document.get("bounced_count")),
+            replied=integer(document.get("reply_count")),
+            unsubscribed=integer(document.get("unsubscribed_count")),
+            completed=integer(document.get("completed_count")),
+        )
+
+
+@dataclass(frozen=True)
+class PartAnalytics:
+    """
+    The figures of one day, or of one variant of a step; each is None where the answer does not have it.
+
+    :param date: the day by UTC, ``YYYY-MM-DD``, or an empty string.
+    :param step: the step, counted from "0", or an empty string.
+    :param variant: the variant, counted from "0", or an empty string.
+    :param sent: e-mails sent.
+    :param replied: replies.
+    :param opened: e-mails opened.
+    :param clicked: links clicked.
+    """
+
+    date: str = ""
+    step: str = ""
+    variant: str = ""
+    sent: int | None = None
+    replied: int | None = None
+    opened: int | None = None
+    clicked: int | None = None
+
+    @classmethod
+    def from_api(cls, document: Mapping[str, Any]) -> Self:
+        """
+        Parse one element of the answer of ``GET /campaigns/analytics/daily`` or ``/steps``.
+
+        :param document: the decoded JSON object.
+        """
+        return cls(
+            date=storable_text(document.get("date")),
+            step=storable_text(document.get("step")),
+            variant=storable_text(document.get("variant")),
+            sent=integer(document.get("sent")),
+            replied=integer(document.get("replies")),
+            opened=integer(document.get("opened")),
+            clicked=integer(document.get("clicks")),
+        )

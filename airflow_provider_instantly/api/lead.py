@@ -1,0 +1,217 @@
+"""
+What Instantly says of leads, parsed tolerantly.
+
+A lead is a person. So nothing here shows an address in its ``repr``, and who logs a lead logs its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final, Self
+
+from airflow_provider_instantly.api.campaign import is_campaign_id
+from airflow_provider_instantly.api.parsing import OpenIntEnum, integer
+from airflow_provider_instantly.api.redaction import storable_text
+
+#: The fields of a lead that Instantly knows, and the name of each among the variables of a campaign's e-mails.
+CORE_VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "email": "email",
+        "first_name": "firstName",
+        "last_name": "lastName",
+        "company_name": "companyName",
+        "job_title": "jobTitle",
+        "phone": "phone",
+        "website": "website",
+        "personalization": "personalization",
+    }
+)
+
+
+class LeadStatus(OpenIntEnum):
+    """
+    The status of a lead.
+
+    Source: the ``Lead`` schema of the Instantly API V2; 0 is what a lead in a list has, as seen live.
+    """
+
+    IN_A_LIST = 0
+    ACTIVE = 1
+    PAUSED = 2
+    COMPLETED = 3
+    BOUNCED = -1
+    UNSUBSCRIBED = -2
+    SKIPPED = -3
+
+
+class VerificationStatus(OpenIntEnum):
+    """
+    What Instantly's verification says of a lead's address.
+
+    Source: the ``Lead`` schema of the Instantly API V2.
+    """
+
+    VERIFIED = 1
+    PENDING = 11
+    PENDING_USER = 12
+    INVALID = -1
+    RISKY = -2
+    CATCH_ALL = -3
+    JOB_CHANGE = -4
+
+
+@dataclass(frozen=True)
+class Lead:
+    """
+    One lead, as the API described it at one moment.
+
+    :param id: its UUID, in lower case, or an empty string where the answer carries none.
+    :param email: its address in lower case, or an empty string. It is a person's: never log it.
+    :param status: its status, or None where the answer carries none that is a number.
+    :param campaign_id: the campaign that it is in, in lower case, or None.
+    :param list_id: the list that it is in, in lower case, or None.
+    :param verification: what is known of its address, or None.
+    :param variables: the values for the campaign's variables, by their names: the API's ``payload``.
+    """
+
+    id: str
+    email: str = field(default="", repr=False)
+    status: LeadStatus | None = None
+    campaign_id: str | None = None
+    list_id: str | None = None
+    verification: VerificationStatus | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def from_api(cls, document: Mapping[str, Any]) -> Self:
+        """
+        Parse the API's JSON object. A key that is missing, null or of a wrong type counts as not there.
+
+        :param document: the decoded JSON object of a lead.
+        """
+        status, verification = integer(document.get("status")), integer(document.get("verification_status"))
+        payload = document.get("payload")
+        return cls(
+            id=_id(document.get("id")) or "",
+            email=storable_text(document.get("email")).lower(),
+            status=None if status is None else LeadStatus(status),
+            campaign_id=_id(document.get("campaign")),
+            list_id=_id(document.get("list_id")),
+            verification=None if verification is None else VerificationStatus(verification),
+            variables=dict(payload) if isinstance(payload, Mapping) else {},
+        )
+
+
+@dataclass(frozen=True)
+class LeadsAdded:
+    """
+    What became of the leads of one ``POST /leads/add``. The answer gives counts, and no reason for any one lead.
+
+    A counter that the answer lacks is None: it is not known, and not zero.
+
+    :param sent: how many leads the request had.
+    :param uploaded: how many were added.
+    :param duplicated: were in the campaign or list already.
+    :param in_blocklist: are blocked.
+    :param skipped: were left out because of ``skip_if_in``.
+    :param invalid_email: have an address that is none.
+    :param incomplete: have no address.
+    :param duplicate_email: stand in the request more than once.
+    :param remaining_in_plan: how many more the plan has room for.
+    :param created: the index in the request of each lead that was added, and its id.
+    """
+
+    sent: int | None = None
+    uploaded: int | None = None
+    duplicated: int | None = None
+    in_blocklist: int | None = None
+    skipped: int | None = None
+    invalid_email: int | None = None
+    incomplete: int | None = None
+    duplicate_email: int | None = None
+    remaining_in_plan: int | None = None
+    created: Mapping[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_api(cls, document: Mapping[str, Any]) -> Self:
+        """
+        Parse the API's JSON object.
+
+        :param document: the decoded JSON object of the answer.
+        """
+        entries = document.get("created_leads")
+        created = {
+            index: lead_id
+            for entry in (entries if isinstance(entries, list) else ())
+            if isinstance(entry, Mapping)
+            and (index := integer(entry.get("index"))) is not None
+            and (lead_id := _id(entry.get("id"))) is not None
+        }
+        return cls(
+            sent=integer(document.get("total_sent")),
+            uploaded=integer(document.get("leads_uploaded")),
+            duplicated=integer(document.get("duplicated_leads")),
+            in_blocklist=integer(document.get("in_blocklist")),
+            skipped=integer(document.get("skipped_count")),
+            invalid_email=integer(document.get("invalid_email_count")),
+            incomplete=integer(document.get("incomplete_count")),
+            duplicate_email=integer(document.get("duplicate_email_count")),
+            remaining_in_plan=integer(document.get("remaining_in_plan")),
+            created=created,
+        )
+
+    @property
+    def reasons(self) -> Mapping[str, int | None]:
+        """How many were left out, by reason."""
+        return {
+            "duplicated": self.duplicated,
+            "in_blocklist": self.in_blocklist,
+            "skipped": self.skipped,
+            "invalid_email": self.invalid_email,
+            "incomplete": self.incomplete,
+            "duplicate_email": self.duplicate_email,
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """
+    What the workspace's plan has room for.
+
+    :param lead_limit: how many leads it stores, or None where the answer does not say.
+    :param lead_count: how many there are: a person in two campaigns counts twice. None where it is not said.
+    """
+
+    lead_limit: int | None = None
+    lead_count: int | None = None
+
+    @classmethod
+    def from_api(cls, document: Mapping[str, Any]) -> Self:
+        """
+        Parse the answer of ``GET /workspace-billing/plan-details``: an outreach plan, or a bundle in its place.
+
+        :param document: the decoded JSON object.
+        """
+        subscriptions = document.get("subscriptions")
+        plans = (
+            [subscriptions.get(name) for name in ("outreach", "bundle")] if isinstance(subscriptions, Mapping) else []
+        )
+        known = [plan for plan in plans if isinstance(plan, Mapping)]
+
+        def first(name: str) -> int | None:
+            return next((value for plan in known if (value := integer(plan.get(name))) is not None), None)
+
+        return cls(first("total_lead_limit"), first("current_lead_count"))
+
+    @property
+    def room(self) -> int | None:
+        """How many more leads it stores, or None where that is not known."""
+        if self.lead_limit is None or self.lead_count is None:
+            return None
+        return max(0, self.lead_limit - self.lead_count)
+
+
+def _id(value: object) -> str | None:
+    return value.lower() if is_campaign_id(value) else None

@@ -1,0 +1,78 @@
+"""Sending accounts, their warm-up and their domains, as the API says it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from airflow_provider_instantly.api.account import (
+    Account,
+    AccountStatus,
+    DomainVitals,
+    WarmupStatus,
+    domain_vitals,
+    warmup_scores,
+)
+from tests.unit.api.test_parsing import ANY_JSON
+
+SAMPLES = Path(__file__).parents[2] / "contract" / "samples"
+
+
+def sample(name: str) -> Any:
+    return json.loads((SAMPLES / f"{name}.json").read_text("utf-8"))["body"]
+
+
+def test_a_healthy_account() -> None:
+    (account,) = map(Account.from_api, sample("accounts")["items"])
+    assert (account.email, account.domain, account.may_send) == ("sender@example.com", "example.com", True)
+    assert (account.warmup_status, account.warmup_score, account.daily_limit) == (WarmupStatus.ACTIVE, 94, 30)
+    assert account.created_at == datetime(2026, 6, 1, 8, tzinfo=UTC)
+
+
+def test_one_in_error() -> None:
+    account = Account.from_api(sample("get_account_in_error"))
+    assert (account.status, account.may_send) == (AccountStatus.CONNECTION_ERROR, False)
+
+
+@pytest.mark.parametrize(
+    ("document", "may"),
+    [
+        ({"status": 1}, True),
+        ({"status": 1, "setup_pending": True}, False),
+        ({"status": 2}, False),
+        ({"status": 77}, True),
+        ({}, False),
+    ],
+)
+def test_which_may_send(document: dict[str, Any], may: bool) -> None:
+    assert Account.from_api(document).may_send is may
+
+
+def test_tags_are_read_where_they_are() -> None:
+    assert Account.from_api({"tags": [{"id": "red"}, {"label": "x"}, 3]}).tag_ids == {"red"}
+    assert Account.from_api({}).tag_ids == frozenset()
+
+
+def test_vitals_by_domain() -> None:
+    assert domain_vitals(sample("vitals_failing")) == {"example.com": DomainVitals("example.com", ("dkim",))}
+    passing = {"success_list": [{"domain": "Good.example", "allPass": True}], "failure_list": None}
+    assert domain_vitals(passing) == {"good.example": DomainVitals("good.example")}
+
+
+def test_scores_of_those_that_have_one() -> None:
+    assert warmup_scores(sample("warmup_of_an_unknown_account")) == {}
+    figures = {"A@example.com": {"health_score": 92}, "b@example.com": {}, "c@example.com": None}
+    assert warmup_scores({"aggregate_data": figures}) == {"a@example.com": 92}
+
+
+@given(value=ANY_JSON)
+def test_no_answer_breaks_it(value: Any) -> None:
+    names = ("email", "status", "setup_pending", "warmup_status", "stat_warmup_score", "timestamp_created", "tags")
+    assert isinstance(Account.from_api(dict.fromkeys(names, value)).may_send, bool)
+    assert isinstance(domain_vitals({"success_list": value, "failure_list": [value]}), dict)
+    assert isinstance(warmup_scores({"aggregate_data": value}), dict)

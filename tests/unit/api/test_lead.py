@@ -1,0 +1,93 @@
+"""Leads and what became of them, as the API says it; and no address where a log could take it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from airflow_provider_instantly.api.lead import CORE_VARIABLES, Lead, LeadsAdded, LeadStatus, Plan, VerificationStatus
+from tests.unit.api.test_parsing import ANY_JSON
+
+ID = "019f19e7-cbee-7984-a98a-670c65cc875f"
+CAMPAIGN = "9b6f458e-6dc5-4762-83d5-a528aedd2235"
+SAMPLES = Path(__file__).parents[2] / "contract" / "samples"
+
+
+def sample(name: str) -> Any:
+    return json.loads((SAMPLES / f"{name}.json").read_text("utf-8"))["body"]
+
+
+class TestLead:
+    def test_in_a_campaign(self) -> None:
+        first, bounced = map(Lead.from_api, sample("leads_in_a_campaign")["items"])
+        assert (first.email, first.status, first.list_id) == ("first@example.org", LeadStatus.ACTIVE, None)
+        assert first.variables["seats"] == 3
+        assert (bounced.status, bounced.verification) == (LeadStatus.BOUNCED, VerificationStatus.VERIFIED)
+
+    def test_in_a_list(self) -> None:
+        (lead,) = map(Lead.from_api, sample("leads_in_a_list")["items"])
+        assert (lead.status, lead.campaign_id, bool(lead.list_id)) == (LeadStatus.IN_A_LIST, None, True)
+
+    def test_ids_and_addresses_are_in_lower_case(self) -> None:
+        lead = Lead.from_api({"id": ID.upper(), "email": "Ada@Example.com", "campaign": CAMPAIGN.upper()})
+        assert (lead.id, lead.email, lead.campaign_id) == (ID, "ada@example.com", CAMPAIGN)
+
+    def test_no_address_in_its_repr(self) -> None:
+        lead = Lead.from_api({"id": ID, "email": "ada@example.com", "payload": {"email": "ada@example.com"}})
+        assert "ada" not in repr(lead)
+
+    def test_an_unknown_status_is_kept(self) -> None:
+        assert Lead.from_api({"status": 9}).status == 9
+
+    @given(document=ANY_JSON)
+    def test_no_answer_breaks_it(self, document: Any) -> None:
+        names = ("id", "email", "status", "campaign", "list_id", "verification_status", "payload")
+        lead = Lead.from_api(dict.fromkeys(names, document))
+        assert isinstance(lead.email, str)
+
+    def test_core_variables_are_those_of_the_api(self) -> None:
+        assert list(CORE_VARIABLES.values()) == [
+            "email", "firstName", "lastName", "companyName", "jobTitle", "phone", "website", "personalization",
+        ]  # fmt: skip
+
+
+class TestLeadsAdded:
+    def test_an_answer(self) -> None:
+        added = LeadsAdded.from_api(sample("leads_none_uploaded"))
+        assert (added.sent, added.uploaded, added.remaining_in_plan) == (2, 0, 812)
+        assert {reason: count for reason, count in added.reasons.items() if count} == {
+            "duplicated": 1,
+            "invalid_email": 1,
+        }
+
+    def test_which_rows_were_added(self) -> None:
+        entries = [{"index": 1, "id": ID.upper(), "email": "a@example.com"}, {"index": "2", "id": ID}, {"index": 3}, 4]
+        assert LeadsAdded.from_api({"created_leads": entries}).created == {1: ID}
+
+    def test_a_counter_that_is_missing_is_not_zero(self) -> None:
+        added = LeadsAdded.from_api({"leads_uploaded": 3})
+        assert added.sent is None
+        assert set(added.reasons.values()) == {None}
+
+    @given(value=ANY_JSON)
+    def test_no_answer_breaks_it(self, value: Any) -> None:
+        names = ("total_sent", "leads_uploaded", "duplicated_leads", "remaining_in_plan", "created_leads")
+        LeadsAdded.from_api(dict.fromkeys(names, value))
+
+
+class TestPlan:
+    def test_room(self) -> None:
+        assert Plan.from_api(sample("plan_with_room")) == Plan(1000, 764)
+        assert Plan(1000, 764).room == 236
+
+    def test_a_bundle_in_its_place(self) -> None:
+        bundle = {"total_lead_limit": 10, "current_lead_count": 12}
+        assert Plan.from_api({"subscriptions": {"outreach": {}, "bundle": bundle}}).room == 0
+
+    @pytest.mark.parametrize("document", [{}, {"subscriptions": None}, {"subscriptions": {"outreach": 1}}])
+    def test_what_is_not_said_is_not_known(self, document: dict[str, Any]) -> None:
+        assert Plan.from_api(document).room is None
