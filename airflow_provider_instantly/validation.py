@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Collection, Sequence, Set, ValuesView
 from datetime import timedelta
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeGuard
 from uuid import UUID
 
@@ -17,10 +18,13 @@ from airflow_provider_instantly.api.campaign import CampaignStatus, check_campai
 from airflow_provider_instantly.api.redaction import safe_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     class Resolvable(Protocol):
         """What Airflow makes a value of when the task runs: an `XComArg`, or a parameter of the DAG."""
+
+        def iter_references(self) -> Iterable[tuple[Any, str]]:
+            """The tasks that it is made of."""
 
         def resolve(self, context: Any) -> Any:
             """The value."""
@@ -214,19 +218,19 @@ def _check_campaign_id_early(name: str, value: object, *, many: bool) -> None:
         return
     if isinstance(value, str | UUID):
         campaign_ids(name, value, many=many)
-    elif not hasattr(value, "resolve"):
+    elif not hasattr(value, "resolve") or isinstance(value, PathLike):
         raise ValueError(f"{name} must be the UUID of a campaign or a template, not {_shown(value)}.")
 
 
 def plain_campaign_ids(value: Any) -> Any:
     """
-    Return what an author passed as Airflow can store it: UUIDs as texts, collections as lists in a lasting order.
+    Return what an author passed as Airflow can store it: UUIDs as texts, a collection as one list in a lasting order.
 
     :param value: an id, a template, an XCom, or a collection of them.
     """
     if isinstance(value, UUID):
         return str(value)
-    return [plain_campaign_ids(entry) for entry in listed(value)] if is_collection(value) else value
+    return [plain_campaign_ids(entry) for entry in _flattened(listed(value))] if is_collection(value) else value
 
 
 def campaign_ids(name: str, value: object, *, many: bool) -> list[str]:

@@ -8,11 +8,12 @@ from airflow_provider_instantly.api.campaign import check_campaign_id
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
+    from uuid import UUID
 
 ALL_CAMPAIGNS_URI = "instantly://campaigns"
 
 
-def campaign_uri(campaign_id: str) -> str:
+def campaign_uri(campaign_id: str | UUID) -> str:
     """
     The address of one campaign.
 

@@ -37,6 +37,7 @@ from airflow_provider_instantly.get_provider_info import CONNECTION_FORM
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+    from uuid import UUID
 
     from airflow.providers.common.compat.sdk import Connection
 
@@ -175,7 +176,7 @@ class InstantlyHook(BaseHook):
 
     # The calls
 
-    def get_campaign(self, campaign_id: str) -> Campaign:
+    def get_campaign(self, campaign_id: str | UUID) -> Campaign:
         """
         Read one campaign.
 
@@ -185,11 +186,11 @@ class InstantlyHook(BaseHook):
         """
         return self._campaign(protocol.get_campaign(check_campaign_id(campaign_id)))
 
-    async def aget_campaign(self, campaign_id: str) -> Campaign:
+    async def aget_campaign(self, campaign_id: str | UUID) -> Campaign:
         """Async twin of `get_campaign`."""
         return await self._acampaign(protocol.get_campaign(check_campaign_id(campaign_id)))
 
-    def activate_campaign(self, campaign_id: str, *, max_retries: int | None = None) -> Campaign:
+    def activate_campaign(self, campaign_id: str | UUID, *, max_retries: int | None = None) -> Campaign:
         """
         Start or resume a campaign, whatever its status. `ActivateCampaignOperator` looks first; this does not.
 
@@ -203,11 +204,11 @@ class InstantlyHook(BaseHook):
         """
         return self._campaign(protocol.activate_campaign(check_campaign_id(campaign_id)), max_retries)
 
-    async def aactivate_campaign(self, campaign_id: str, *, max_retries: int | None = None) -> Campaign:
+    async def aactivate_campaign(self, campaign_id: str | UUID, *, max_retries: int | None = None) -> Campaign:
         """Async twin of `activate_campaign`."""
         return await self._acampaign(protocol.activate_campaign(check_campaign_id(campaign_id)), max_retries)
 
-    def pause_campaign(self, campaign_id: str, *, max_retries: int | None = None) -> Campaign:
+    def pause_campaign(self, campaign_id: str | UUID, *, max_retries: int | None = None) -> Campaign:
         """
         Pause a campaign.
 
@@ -218,11 +219,11 @@ class InstantlyHook(BaseHook):
         """
         return self._campaign(protocol.pause_campaign(check_campaign_id(campaign_id)), max_retries)
 
-    async def apause_campaign(self, campaign_id: str, *, max_retries: int | None = None) -> Campaign:
+    async def apause_campaign(self, campaign_id: str | UUID, *, max_retries: int | None = None) -> Campaign:
         """Async twin of `pause_campaign`."""
         return await self._acampaign(protocol.pause_campaign(check_campaign_id(campaign_id)), max_retries)
 
-    def get_sending_status(self, campaign_id: str) -> SendingStatus:
+    def get_sending_status(self, campaign_id: str | UUID) -> SendingStatus:
         """
         Read why a campaign is or is not sending.
 
@@ -233,7 +234,7 @@ class InstantlyHook(BaseHook):
         request = protocol.get_sending_status(check_campaign_id(campaign_id))
         return SendingStatus.from_api(self.drive(protocol.ask(request)))
 
-    async def aget_sending_status(self, campaign_id: str) -> SendingStatus:
+    async def aget_sending_status(self, campaign_id: str | UUID) -> SendingStatus:
         """Async twin of `get_sending_status`."""
         request = protocol.get_sending_status(check_campaign_id(campaign_id))
         return SendingStatus.from_api(await self.adrive(protocol.ask(request)))
@@ -275,7 +276,7 @@ class InstantlyHook(BaseHook):
             for item in await self.adrive(pages.next_page()):
                 yield Campaign.from_api(item)
 
-    def read_campaigns(self, campaign_ids: Iterable[str]) -> Mapping[str, Campaign | InstantlyError]:
+    def read_campaigns(self, campaign_ids: Iterable[str | UUID]) -> Mapping[str, Campaign | InstantlyError]:
         """
         Read many campaigns, with few requests: a page of the list shows 100, and what it does not show is asked for.
 
@@ -287,7 +288,7 @@ class InstantlyHook(BaseHook):
         """
         return self.drive(read_many([check_campaign_id(campaign_id) for campaign_id in campaign_ids]))
 
-    async def aread_campaigns(self, campaign_ids: Iterable[str]) -> Mapping[str, Campaign | InstantlyError]:
+    async def aread_campaigns(self, campaign_ids: Iterable[str | UUID]) -> Mapping[str, Campaign | InstantlyError]:
         """Async twin of `read_campaigns`."""
         return await self.adrive(read_many([check_campaign_id(campaign_id) for campaign_id in campaign_ids]))
 

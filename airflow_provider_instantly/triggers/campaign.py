@@ -34,7 +34,8 @@ from airflow_provider_instantly.waits.machine import Wait
 from airflow_provider_instantly.waits.placement import BACKSTOP, MIN_ABSENCE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator, Collection, Hashable, Iterable
+    from uuid import UUID
 
     from airflow.providers.common.compat.sdk import Context
     from jinja2 import Environment
@@ -167,7 +168,7 @@ class CampaignStatusTrigger(_PollingTrigger):
     def __init__(
         self,
         /,
-        campaign_id: str | list[str],
+        campaign_id: str | UUID | Collection[str | UUID],
         instantly_conn_id: str = _DEFAULT_CONN_ID,
         *,
         passthrough: dict[str, Any] | None = None,
@@ -402,7 +403,7 @@ class CampaignChangeTrigger(_PollingTrigger):
         self,
         /,
         instantly_conn_id: str = _DEFAULT_CONN_ID,
-        campaign_id: str | list[str] | None = None,
+        campaign_id: str | UUID | Collection[str | UUID] | None = None,
         tag_ids: Iterable[str] = (),
         from_statuses: Iterable[int] | None = None,
         to_statuses: Iterable[int] | None = None,

@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -343,7 +343,7 @@ class TestWhateverShape:
         xcom = Resolvable()
         assert validation.plain_campaign_ids("{{ params.ids }}") == "{{ params.ids }}"
         assert validation.plain_campaign_ids(xcom) is xcom
-        assert validation.plain_campaign_ids(("{{ x }}", xcom, [UUID(ONE)])) == ["{{ x }}", xcom, [ONE]]
+        assert validation.plain_campaign_ids(("{{ x }}", xcom, [UUID(ONE)])) == ["{{ x }}", xcom, ONE]
         assert validation.plain_campaign_ids(UUID(ONE)) == ONE
 
 
@@ -414,6 +414,7 @@ class TestEarly:
             [[]],
             [ONE, [7]],
             PurePath("x"),
+            Path("x"),
         ],
         ids=repr,
     )
