@@ -10,6 +10,18 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, TaskInstanceKey
 
 
+def _database_xcom() -> Any:
+    try:
+        from airflow.sdk import BaseXCom
+    except ImportError:  # Airflow 2 reads links as all other XComs
+        return XCom
+    return BaseXCom
+
+
+#: XComs past a backend of the user's. Airflow >= 3 reads links there, and of a backend's value it would show the path.
+DatabaseXCom: Final = _database_xcom()
+
+
 class CampaignLink(BaseOperatorLink):
     """
     Opens the campaign in Instantly.
@@ -35,7 +47,12 @@ class CampaignLink(BaseOperatorLink):
         :param context: the task's context.
         :param url: the campaign's page.
         """
-        context["ti"].xcom_push(key=cls.XCOM_KEY, value=url)
+        ti = context["ti"]
+        if XCom is DatabaseXCom:
+            ti.xcom_push(key=cls.XCOM_KEY, value=url)
+        else:
+            of = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
+            DatabaseXCom.set(cls.XCOM_KEY, url, **of)
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """
@@ -44,4 +61,4 @@ class CampaignLink(BaseOperatorLink):
         :param operator: the task's operator.
         :param ti_key: the task instance.
         """
-        return XCom.get_value(key=self.XCOM_KEY, ti_key=ti_key) or ""
+        return DatabaseXCom.get_value(key=self.XCOM_KEY, ti_key=ti_key) or ""

@@ -23,13 +23,14 @@ from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignSt
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.links.campaign import CampaignLink
-from airflow_provider_instantly.waits.arguments import packed_if_literal
+from airflow_provider_instantly.waits.arguments import fit, packed_if_literal
 from airflow_provider_instantly.waits.ending import raise_for_result, result_of_event
 from airflow_provider_instantly.waits.goal import DEFAULT_FAILURE_BUDGET, Goal
 from airflow_provider_instantly.waits.machine import Wait
 from airflow_provider_instantly.waits.placement import (
     BACKSTOP,
     MIN_ABSENCE,
+    TOO_LONG,
     StartsFromTrigger,
     StartTriggerArguments,
     execution_deadline,
@@ -229,30 +230,40 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
             if len(campaign_ids) == 1:
                 with contextlib.suppress(InstantlyError):
                     CampaignLink.persist(context, hook.campaign_page(campaign_ids[0]))
-            reader = Reader()
+            reader, may_defer = Reader(), self.deferrable
             while (delay := poll(hook, reader, wait, clock, self.log).delay) is not None:
-                if self.deferrable:
+                if may_defer:
                     self._say_why_on_worker()
                     limited = replace(goal, execution_deadline=execution_deadline(self, began))
                     self._defer(campaign_ids, limited, clock())
+                    may_defer = False
                 if self.reschedule and delay >= MIN_ABSENCE and not wait.must_stay_on_worker:
                     raise _reschedule(delay)
                 time.sleep(delay)
         return wait.result()
 
     def _defer(self, campaign_ids: list[str], goal: Goal, now: float) -> None:
+        """Leave the worker; return only where the wait has to take place on it."""
         from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger
 
-        only = campaign_ids[0] if len(campaign_ids) == 1 else campaign_ids
+        trigger = CampaignStatusTrigger(
+            campaign_ids[0] if len(campaign_ids) == 1 else campaign_ids,
+            self.instantly_conn_id,
+            **goal.as_arguments(),
+            end_from_trigger=self._ends_in_triggerer(),
+            do_xcom_push=self.do_xcom_push,
+            resume_after=now + MIN_ABSENCE,
+        )
+        if not fit(trigger.serialize()[1]):
+            self.log.warning(
+                "The wait for %d campaigns stays on its worker, although deferrable=True: %s. Give each of several "
+                "sensors some of them.",
+                len(campaign_ids),
+                TOO_LONG,
+            )
+            return
         self.defer(
-            trigger=CampaignStatusTrigger(
-                only,
-                self.instantly_conn_id,
-                **goal.as_arguments(),
-                end_from_trigger=self._ends_in_triggerer(),
-                do_xcom_push=self.do_xcom_push,
-                resume_after=now + MIN_ABSENCE,
-            ),
+            trigger=trigger,
             method_name="execute_complete",
             # A deferral that Airflow ends knows nothing of campaigns, so ours always ends first.
             timeout=timedelta(seconds=max(0.0, (goal.deadline or now) - now) + BACKSTOP),

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.sdk import XCom
 
+from airflow_provider_instantly.links.campaign import DatabaseXCom
 from airflow_provider_instantly.tasklog import awarn
 
 if TYPE_CHECKING:
@@ -19,15 +20,15 @@ if TYPE_CHECKING:
 #: XComs that are on their way at once. The triggerer's supervisor (Airflow 3.3.2) takes one after the other, and news
 #: of ended tasks in between: behind a thousand XComs, the first task would end with the last.
 _AT_ONCE: Final = 16
-#: After an XCom that nobody waits for, a pause of so many times its own time: for each, the supervisor goes through all
-#: its triggers twice, and a thousand would keep it from starting and ending tasks for half a minute.
+#: After a link, which nothing waits for, a pause of so many times its own time: for each, the supervisor goes through
+#: all its triggers twice, and a thousand would keep it from starting and ending tasks for half a minute.
 _REST: Final = 4.0
 
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 _idle_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
-async def push_xcom(ti: Any, key: str, value: Any, log: TaskLog) -> bool:
+async def push_xcom(ti: Any, key: str, value: Any, log: TaskLog, *, is_link: bool = False) -> bool:
     """
     Push an XCom, and say whether it is stored.
 
@@ -35,11 +36,16 @@ async def push_xcom(ti: Any, key: str, value: Any, log: TaskLog) -> bool:
     :param key: the XCom's key.
     :param value: what JSON can hold.
     :param log: the trigger's log.
+    :param is_link: whether it is a link, which Airflow reads past the XCom backend.
     """
     turns = _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_AT_ONCE))
     try:
         async with turns:
-            await XCom.aset(key, value, **_of(ti))
+            if is_link or XCom is DatabaseXCom:
+                await DatabaseXCom.aset(key, value, **_of(ti))
+            else:
+                # A backend of the user's may write to a storage that is far away, and does so without `await`.
+                await asyncio.to_thread(XCom.set, key, value, **_of(ti))
     except Exception as error:
         await awarn(log, "The XCom %s could not be pushed from the triggerer (%s).", key, type(error).__name__)
         return False
@@ -66,7 +72,7 @@ async def drop_xcoms_of_earlier_tries(ti: Any, keys: Iterable[str], log: TaskLog
 @asynccontextmanager
 async def pushing_meanwhile(ti: Any, key: str, value: Any, log: TaskLog) -> AsyncIterator[None]:
     """
-    Push an XCom that nobody waits for, when its turn comes, and at the latest when the block ends.
+    Push a link, which nothing waits for, when its turn comes, and at the latest when the block ends.
 
     :param ti: see `push_xcom`, as all others.
     """
@@ -74,7 +80,7 @@ async def pushing_meanwhile(ti: Any, key: str, value: Any, log: TaskLog) -> Asyn
     try:
         yield
         if not pushing.done():
-            await push_xcom(ti, key, value, log)
+            await push_xcom(ti, key, value, log, is_link=True)
     finally:
         pushing.cancel()
         with suppress(asyncio.CancelledError):
@@ -87,8 +93,8 @@ async def _push_in_turn(ti: Any, key: str, value: Any, log: TaskLog) -> None:
     await turn.acquire()
     began = loop.time()
     try:
-        # Where nobody waits for it any longer, it is answered all the same, and Airflow complains of such an answer.
-        await asyncio.shield(push_xcom(ti, key, value, log))
+        # Cancelled, it is answered all the same, and Airflow complains of an answer that has no request.
+        await asyncio.shield(push_xcom(ti, key, value, log, is_link=True))
     finally:
         loop.call_later(_REST * (loop.time() - began), turn.release)
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Bytes of MySQL's type TEXT, which is that of `trigger.kwargs`; those of PostgreSQL and SQLite have no limit.
 MAX_BYTES: Final = 65_535
+#: How many ids fit beside all else that a wait has.
+CAMPAIGNS_THAT_FIT: Final = 2_250
 #: Up to so many ids are stored as they are: Airflow's pages show a trigger's arguments to people.
 READABLE: Final = 100
 #: Base64 has no braces, so a packed text is no template either.

@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import conf
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_instantly.validation import is_collection
+from airflow_provider_instantly.waits.arguments import CAMPAIGNS_THAT_FIT, fit, packed_if_literal
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -32,6 +33,13 @@ _HEAD_START: Final = 0.0 if AIRFLOW_V_3_0_PLUS else 30.0
 #: the triggerer; one of 100 takes 334 kB and 11 ms; one of 1,000 takes 3.5 MB and 170 ms, and the event loop stalls for
 #: two seconds where 50 come together. (Airflow 3.3.2, `python -m benchmarks dag_in_trigger`)
 MAX_TASKS_OF_A_LIGHT_DAG: Final = 25
+
+#: Airflow's own, of which tasks are that name none. That it counts deferred tasks is known to the scheduler only.
+_DEFAULT_POOL: Final = "default_pool"
+#: Why a wait for very many campaigns takes place on a worker.
+TOO_LONG: Final = (
+    f"a trigger's row has room for about {CAMPAIGNS_THAT_FIT:,} campaigns where Airflow's database is or may be MySQL"
+)
 
 _FACTS_OF_THE_RUN: Final = frozenset(
     {
@@ -91,6 +99,12 @@ def why_not_start_in_triggerer(task: Any) -> str | None:
         return "on_execute_callback is called on a worker only"
     if task._pre_execute_hook or _has_own(task, "pre_execute", "execute"):
         return "pre_execute, and what a subclass does before it waits, run on a worker only"
+    if task.pool != _DEFAULT_POOL:
+        return "its pool may count deferred tasks, and Airflow has only what begins on a worker wait for a slot"
+    if task.max_active_tis_per_dag is not None or task.max_active_tis_per_dagrun is not None:
+        return "Airflow holds max_active_tis_per_dag and max_active_tis_per_dagrun against what begins on a worker only"
+    if not fit({"campaign_id": packed_if_literal(task.campaign_id)}):
+        return TOO_LONG
     if conf.getboolean("triggerer", "queues_enabled", fallback=False):
         return "only a worker hands its trigger to the task's queue (Airflow 3.3.2)"
     if _has_listeners():
@@ -168,7 +182,7 @@ def _has_listeners() -> bool:
 
 
 def _has_own(task: Any, *methods: str) -> bool:
-    """Whether somebody's subclass has one of the methods for itself."""
+    """Whether a subclass that is not ours has one of the methods for itself."""
     known = ("airflow.", "airflow_provider_instantly.")
     return not all(getattr(type(task), method).__module__.startswith(known) for method in methods)
 

@@ -22,7 +22,13 @@ LOG = logging.getLogger("a_trigger")
 @pytest.fixture
 def airflow(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Awaitable[None]]], None]:
     """Say what becomes of an XCom that is pushed."""
-    return lambda aset: monkeypatch.setattr(xcom, "XCom", SimpleNamespace(aset=aset))
+
+    def store_with(aset: Callable[..., Awaitable[None]]) -> None:
+        store = SimpleNamespace(aset=aset)
+        monkeypatch.setattr(xcom, "XCom", store)
+        monkeypatch.setattr(xcom, "DatabaseXCom", store)
+
+    return store_with
 
 
 async def test_it_is_stored_for_the_task(airflow: Any) -> None:
@@ -34,6 +40,39 @@ async def test_it_is_stored_for_the_task(airflow: Any) -> None:
     airflow(aset)
     assert await xcom.push_xcom(TI, "a_key", {"a": 1}, LOG)
     assert stored == [(("a_key", {"a": 1}), vars(TI))]
+
+
+class TestWithABackend:
+    """What an XCom backend of the user's stores, and what passes by it."""
+
+    @staticmethod
+    def backend(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+        """Configure one; return which keys it was given, and in which thread."""
+        given: dict[str, int] = {}
+        monkeypatch.setattr(
+            xcom, "XCom", SimpleNamespace(set=lambda key, value, **of: given.update({key: threading.get_ident()}))
+        )
+        return given
+
+    async def test_a_result_goes_through_it_in_a_thread(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        given = self.backend(monkeypatch)
+        assert await xcom.push_xcom(TI, "return_value", {"a": 1}, LOG)
+        assert list(given) == ["return_value"]
+        assert threading.get_ident() not in given.values(), "it may be slow, and the event loop is for all"
+
+    async def test_a_link_does_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        given, stored = self.backend(monkeypatch), []
+
+        async def aset(key: str, value: Any, **of: Any) -> None:
+            stored.append((key, value, of))
+
+        monkeypatch.setattr(xcom, "DatabaseXCom", SimpleNamespace(aset=aset))
+        async with xcom.pushing_meanwhile(TI, "a_link", "a page", LOG):
+            await asyncio.sleep(0.05)
+        async with xcom.pushing_meanwhile(TI, "a_late_link", "a page", LOG):
+            pass
+        assert given == {}
+        assert stored == [("a_link", "a page", vars(TI)), ("a_late_link", "a page", vars(TI))]
 
 
 async def test_a_thousand_do_not_stand_before_the_first_that_is_done(airflow: Any) -> None:

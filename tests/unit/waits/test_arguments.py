@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from airflow_provider_instantly.waits import arguments
 from airflow_provider_instantly.waits.goal import Goal
+from airflow_provider_instantly.waits.placement import TOO_LONG, why_not_start_in_triggerer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_instantly.sandbox.client import SandboxClient
 
 IDS = [str(UUID(int=(number * 0x9E3779B97F4A7C15F39CC0605CEDC835) % 2**128)) for number in range(1, 3_001)]
 #: What a wait of many campaigns has beside them, where nothing is left at its default.
@@ -26,8 +31,7 @@ BESIDE = {
     "resume_after": 1795473202.05,
     "do_xcom_push": False,
 }
-#: As many as the manual promises.
-PROMISED = 2_250
+PROMISED = arguments.CAMPAIGNS_THAT_FIT
 
 
 @pytest.fixture
@@ -79,6 +83,43 @@ class TestPacked:
         assert arguments.packed_if_literal((IDS[0], template)) == [IDS[0], template]
         assert arguments.packed_if_literal(IDS) == arguments.packed(IDS)
         assert arguments.packed_if_literal(frozenset(IDS)) == arguments.packed(sorted(IDS))
+
+
+class TestWhereAWaitForVeryManyTakesPlace:
+    """2,250 campaigns fit into a row on MySQL, so a wait for more stays on its worker."""
+
+    @pytest.mark.parametrize(("count", "where"), [(PROMISED, "triggerer"), (2_400, "worker")])
+    def test_one_that_a_worker_begins(
+        self, count: int, where: str, database: Any, sandbox: SandboxClient, run_task: Any, task_log: Callable[[], str]
+    ) -> None:
+        database("mysql://airflow@db/airflow")
+        ids = sandbox.add_campaigns(count, "One", script=[(1, "active")], running=True)
+        sensor = CampaignStatusSensor(task_id="wait", campaign_id=ids, deferrable=True, poke_interval=1, timeout=60)
+
+        run = run_task(sensor)
+
+        assert run.error is None
+        assert run.value["progress"] == f"{count:,} of {count:,} Active"
+        assert len(run.deferred_to) == (1 if where == "triggerer" else 0)
+        told = f"The wait for {count} campaigns stays on its worker, although deferrable=True: a trigger's row has room"
+        assert task_log().count(told) == (0 if where == "triggerer" else 1)
+
+    @pytest.mark.skipif(not AIRFLOW_V_3_3_PLUS, reason="Below 3.3 every wait begins on a worker")
+    @pytest.mark.parametrize(
+        ("ids", "starts"),
+        [
+            (IDS[:PROMISED], True),
+            (IDS[:2_400], False),
+            (["{{ params.one }}", *IDS[:1_000]], True),
+            (["{{ params.one }}", *IDS[:1_300]], False),
+        ],
+    )
+    def test_one_that_begins_in_the_triggerer(self, ids: list[str], starts: bool, database: Any) -> None:
+        database("mysql://airflow@db/airflow")
+        sensor = CampaignStatusSensor(task_id="wait", campaign_id=ids, deferrable=True)
+
+        assert sensor.start_from_trigger is starts
+        assert why_not_start_in_triggerer(sensor) == (None if starts else TOO_LONG)
 
 
 class TestRoom:

@@ -116,6 +116,9 @@ def test_a_wait_begins_in_the_triggerer_where_nothing_is_lost(given: dict[str, A
         ({"execution_timeout": timedelta(minutes=5)}, "execution_timeout"),
         ({"on_execute_callback": lambda context: None}, "on_execute_callback"),
         ({"pre_execute": lambda context: None}, "pre_execute"),
+        ({"pool": "one_at_a_time"}, "pool"),
+        ({"max_active_tis_per_dag": 1}, "max_active_tis_per_dag"),
+        ({"max_active_tis_per_dagrun": 1}, "max_active_tis_per_dagrun"),
     ],
 )
 def test_a_wait_begins_on_a_worker_where_something_would_be_lost(given: dict[str, Any], because: str | None) -> None:
