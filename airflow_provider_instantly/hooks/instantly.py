@@ -27,6 +27,7 @@ from airflow_provider_instantly.api.endpoint import (
 )
 from airflow_provider_instantly.api.errors import (
     ConnectionLookupError,
+    InstantlyAuthenticationError,
     InstantlyConfigurationError,
     InstantlyError,
     InstantlyPermissionError,
@@ -71,6 +72,8 @@ class InstantlyHook(BaseHook):
         self.max_retries = max_retries
         self._sync: SyncTransport | None = None
         self._async: AsyncTransport | None = None
+        #: With a key that was replaced. Other calls may still wait for their answers there.
+        self._retired: list[AsyncTransport] = []
 
     # The connection
 
@@ -98,14 +101,7 @@ class InstantlyHook(BaseHook):
         :raises InstantlyConfigurationError: if the connection does not exist or cannot be used as it is.
         """
         if self._sync is None:
-            try:
-                connection = self.get_connection(self.instantly_conn_id)
-            except AirflowNotFoundException as error:
-                raise self._not_found() from error
-            except Exception as error:
-                raise self._not_looked_up(error) from None
-            _check_extra(connection)
-            self._sync = SyncTransport(self._endpoint(connection, connection.extra_dejson))
+            self._sync = SyncTransport(self._look_up())
         return self._sync
 
     async def aget_conn(self) -> AsyncTransport:
@@ -115,16 +111,7 @@ class InstantlyHook(BaseHook):
         :raises InstantlyConfigurationError: if the connection does not exist or cannot be used as it is.
         """
         if self._async is None:
-            from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
-
-            try:
-                connection = await get_async_connection(self.instantly_conn_id, hook=self)
-            except AirflowNotFoundException as error:
-                raise self._not_found() from error
-            except Exception as error:
-                raise self._not_looked_up(error) from None
-            _check_extra(connection)
-            endpoint = self._endpoint(connection, await get_async_extra_dejson(connection))
+            endpoint = await self._alook_up()
             # Another call may have been quicker; a second transport would never be closed.
             self._async = self._async or AsyncTransport(endpoint)
         return self._async
@@ -146,8 +133,11 @@ class InstantlyHook(BaseHook):
 
     async def aclose(self) -> None:
         """Give the connections of the event loop's calls back."""
+        transports, self._retired = [*self._retired], []
         if self._async is not None:
-            transport, self._async = self._async, None
+            transports.append(self._async)
+            self._async = None
+        for transport in transports:
             await transport.close()
 
     def __enter__(self) -> Self:
@@ -298,6 +288,9 @@ class InstantlyHook(BaseHook):
         """
         Run a conversation with Instantly to its end: each request with its retries and pauses.
 
+        A key may be replaced while a task waits. So where Instantly does not accept it, the connection is looked up
+        once more; if it has changed, the request goes out again, once.
+
         :param steps: yields requests, and is sent the answer of each, or the `InstantlyError` that stands in its place.
         :param max_retries: for each request; overrides the hook's number.
         :return: what the conversation returns. What it raises is raised.
@@ -305,7 +298,14 @@ class InstantlyHook(BaseHook):
 
         def reply(request: protocol.Request) -> protocol.Reply:
             try:
-                return self.get_conn().call(request, max_retries=retries)
+                transport = self.get_conn()
+                try:
+                    return transport.call(request, max_retries=retries)
+                except InstantlyAuthenticationError:
+                    renewed = self._renewed(transport)
+                    if renewed is None:
+                        raise
+                    return renewed.call(request, max_retries=retries)
             except InstantlyError as error:
                 return error
 
@@ -317,7 +317,14 @@ class InstantlyHook(BaseHook):
 
         async def reply(request: protocol.Request) -> protocol.Reply:
             try:
-                return await (await self.aget_conn()).call(request, max_retries=retries)
+                transport = await self.aget_conn()
+                try:
+                    return await transport.call(request, max_retries=retries)
+                except InstantlyAuthenticationError:
+                    renewed = await self._arenewed(transport)
+                    if renewed is None:
+                        raise
+                    return await renewed.call(request, max_retries=retries)
             except InstantlyError as error:
                 return error
 
@@ -339,6 +346,48 @@ class InstantlyHook(BaseHook):
             return "Connected. The API key may read campaigns, but not the workspace's name."
         name = workspace.get("name")
         return f"Connected to the workspace {safe_text(name)}." if isinstance(name, str) else "Connected."
+
+    def _renewed(self, used: SyncTransport) -> SyncTransport | None:
+        """A transport of the connection as it is by now, or None if it has not changed since this one was made."""
+        if self._sync is used:
+            endpoint = self._look_up()
+            if endpoint != used.endpoint:
+                used.close()
+                self._sync = SyncTransport(endpoint)
+        transport = self.get_conn()
+        return None if transport is used else transport
+
+    async def _arenewed(self, used: AsyncTransport) -> AsyncTransport | None:
+        """Async twin of `_renewed`."""
+        if self._async is used:
+            endpoint = await self._alook_up()
+            if endpoint != used.endpoint and self._async is used:
+                self._retired.append(used)
+                self._async = AsyncTransport(endpoint)
+        transport = await self.aget_conn()
+        return None if transport is used else transport
+
+    def _look_up(self) -> Endpoint:
+        try:
+            connection = self.get_connection(self.instantly_conn_id)
+        except AirflowNotFoundException as error:
+            raise self._not_found() from error
+        except Exception as error:
+            raise self._not_looked_up(error) from None
+        _check_extra(connection)
+        return self._endpoint(connection, connection.extra_dejson)
+
+    async def _alook_up(self) -> Endpoint:
+        from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+
+        try:
+            connection = await get_async_connection(self.instantly_conn_id, hook=self)
+        except AirflowNotFoundException as error:
+            raise self._not_found() from error
+        except Exception as error:
+            raise self._not_looked_up(error) from None
+        _check_extra(connection)
+        return self._endpoint(connection, await get_async_extra_dejson(connection))
 
     def _not_found(self) -> InstantlyConfigurationError:
         return InstantlyConfigurationError(

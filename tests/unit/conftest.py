@@ -8,6 +8,7 @@ event, and a task that is rescheduled starts anew with nothing but its arguments
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import threading
@@ -41,6 +42,46 @@ def airflow_database() -> Path:
     file = home / "airflow.db"
     prepare_database(Configuration(home=home, port=0, database_url=sqlite_url(file), executor="SequentialExecutor"))
     return file
+
+
+@pytest.fixture
+def key_replaced_meanwhile(
+    sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str, int], None]]:
+    """
+    Begin with a key that is replaced once a campaign was read with it a number of times.
+
+    The campaign becomes Active when it was asked for with the other key. Until then, a wait for it cannot end.
+    """
+    threads: list[threading.Thread] = []
+    stop = threading.Event()
+
+    def use(name: str) -> None:
+        connection = {**json.loads(sandbox.airflow_connection), "password": sandbox.add_key(name)}
+        monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", json.dumps(connection))
+
+    def wait_for_reads(campaign_id: str, key: str, count: int) -> None:
+        reads = 0
+        while reads < count and not stop.wait(0.02):
+            requests = sandbox.requests(path=f"*/{campaign_id}", method="GET")
+            reads = [(request["key"], request["status"]) for request in requests].count((key, 200))
+
+    def replace(campaign_id: str, reads: int) -> None:
+        wait_for_reads(campaign_id, "old", reads)
+        use("new")
+        sandbox.revoke_key("old")
+        wait_for_reads(campaign_id, "new", 1)
+        sandbox.set_status(campaign_id, "active")
+
+    def begin(campaign_id: str, reads: int) -> None:
+        threads.append(threading.Thread(target=replace, args=(campaign_id, reads)))
+        threads[-1].start()
+
+    use("old")
+    yield begin
+    stop.set()
+    for thread in threads:
+        thread.join()
 
 
 @pytest.fixture(scope="session")

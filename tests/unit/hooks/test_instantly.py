@@ -386,6 +386,132 @@ class TestErrors:
             ask("get_campaign", UNKNOWN_ID)
 
 
+class TestReplacedKey:
+    """A key that is replaced while a hook is in use: the connection is looked up once more, and only if need be."""
+
+    @pytest.fixture
+    def replace_key(self, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+        """Begin with a key; when called, revoke it and put another into the connection."""
+
+        def use(name: str) -> None:
+            monkeypatch.setenv(CONN, _json(host=sandbox.url, password=sandbox.add_key(name)))
+
+        def replace() -> None:
+            use("new")
+            sandbox.revoke_key("old")
+
+        use("old")
+        return replace
+
+    @staticmethod
+    def _requests(sandbox: SandboxClient) -> list[tuple[str, int]]:
+        return [(request["method"], request["status"]) for request in sandbox.requests()]
+
+    def test_the_request_goes_out_again(self, sandbox: SandboxClient, replace_key: Callable[[], None]) -> None:
+        campaign_id = sandbox.add_campaign()
+        with InstantlyHook(max_retries=0) as hook:
+            hook.get_campaign(campaign_id)
+            replace_key()
+            assert hook.activate_campaign(campaign_id).status is CampaignStatus.ACTIVE
+            hook.get_campaign(campaign_id)
+        assert self._requests(sandbox) == [("GET", 200), ("POST", 401), ("POST", 200), ("GET", 200)]
+        assert sandbox.activations(campaign_id) == 1
+
+    async def test_so_does_an_async_one(self, sandbox: SandboxClient, replace_key: Callable[[], None]) -> None:
+        campaign_id = sandbox.add_campaign()
+        async with InstantlyHook(max_retries=0) as hook:
+            await hook.aget_campaign(campaign_id)
+            replace_key()
+            assert (await hook.aactivate_campaign(campaign_id)).status is CampaignStatus.ACTIVE
+            await hook.aget_campaign(campaign_id)
+        assert self._requests(sandbox) == [("GET", 200), ("POST", 401), ("POST", 200), ("GET", 200)]
+        assert sandbox.activations(campaign_id) == 1
+
+    async def test_many_at_once_share_the_new_one(
+        self, sandbox: SandboxClient, replace_key: Callable[[], None]
+    ) -> None:
+        campaign_id = sandbox.add_campaign()
+        async with InstantlyHook(max_retries=0) as hook:
+            await hook.aget_campaign(campaign_id)
+            old = await hook.aget_conn()
+            replace_key()
+            found = await asyncio.gather(*(hook.aget_campaign(campaign_id) for _ in range(20)))
+            assert {campaign.id for campaign in found} == {campaign_id}
+            before = len(sandbox.requests())
+            await hook.aget_campaign(campaign_id)
+            assert len(sandbox.requests()) == before + 1
+            new = await hook.aget_conn()
+        assert new is not old
+        assert old._session is None
+        assert new._session is None
+
+    async def test_a_call_that_waits_for_its_answer_is_not_cut_off(
+        self, sandbox: SandboxClient, replace_key: Callable[[], None]
+    ) -> None:
+        campaign_id, other_id = sandbox.add_campaign(), sandbox.add_campaign()
+        sandbox.add_fault("delay", path=f"*/{other_id}", delay=1.0, moment="after")
+        async with InstantlyHook(max_retries=0) as hook:
+            await hook.aget_campaign(campaign_id)
+            slow = asyncio.create_task(hook.aget_campaign(other_id))
+            while not any(request["path"].endswith(other_id) for request in await asyncio.to_thread(sandbox.requests)):
+                assert not slow.done()
+            replace_key()
+            await hook.aget_campaign(campaign_id)
+            assert not slow.done()
+            assert (await slow).id == other_id
+
+    def test_a_list_goes_on_where_it_was(self, sandbox: SandboxClient, replace_key: Callable[[], None]) -> None:
+        ids = sandbox.add_campaigns(250, "Many")
+        with InstantlyHook(max_retries=0) as hook:
+            campaigns = hook.list_campaigns()
+            found = [next(campaigns).id]
+            replace_key()
+            found += [campaign.id for campaign in campaigns]
+        assert sorted(found) == sorted(ids)
+        assert [status for _, status in self._requests(sandbox)].count(401) == 1
+
+    def test_a_wrong_key_is_tried_once(
+        self, sandbox: SandboxClient, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(CONN, _json(host=sandbox.url))
+        with pytest.raises(InstantlyAuthenticationError):
+            ask("get_campaign", UNKNOWN_ID)
+        assert len(sandbox.requests()) == 1
+
+    def test_another_key_that_is_wrong_is_tried_once(
+        self, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch, replace_key: Callable[[], None]
+    ) -> None:
+        campaign_id = sandbox.add_campaign()
+        with InstantlyHook(max_retries=3) as hook:
+            hook.get_campaign(campaign_id)
+            replace_key()
+            sandbox.revoke_key("new")
+            with pytest.raises(InstantlyAuthenticationError):
+                hook.get_campaign(campaign_id)
+        assert self._requests(sandbox) == [("GET", 200), ("GET", 401), ("GET", 401)]
+
+    @pytest.mark.parametrize("status", [400, 402, 403, 404, 500])
+    def test_only_a_401_looks_it_up(self, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+        campaign_id = sandbox.add_campaign()
+        with InstantlyHook(max_retries=0) as hook:
+            hook.get_campaign(campaign_id)
+            monkeypatch.delenv(CONN)
+            sandbox.add_fault("error", status=status)
+            with pytest.raises(InstantlyError, match=f"HTTP {status}"):
+                hook.get_campaign(campaign_id)
+
+    def test_a_connection_that_is_gone_by_then_is_told(
+        self, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch, replace_key: Callable[[], None]
+    ) -> None:
+        campaign_id = sandbox.add_campaign()
+        with InstantlyHook(max_retries=0) as hook:
+            hook.get_campaign(campaign_id)
+            replace_key()
+            monkeypatch.delenv(CONN)
+            with pytest.raises(InstantlyConfigurationError, match="There is no Airflow connection"):
+                hook.get_campaign(campaign_id)
+
+
 class TestConnectionTest:
     """The button of the connection form."""
 

@@ -39,7 +39,7 @@ from tests.unit.waits import events
 from tests.unit.waits.events import CAMPAIGN_ID, GOOD
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
@@ -1269,3 +1269,23 @@ def test_dag_test_runs_a_deferrable_launch_to_its_end(
     assert "could not be pushed" not in logged
     assert "asynchronous generator" not in logged
     assert sandbox.activations(campaign_id) == 1
+
+
+@either_wait
+def test_a_key_that_is_replaced_during_the_wait(
+    sandbox: SandboxClient, run_task: Any, key_replaced_meanwhile: Callable[[str, int], None], wait: dict[str, Any]
+) -> None:
+    campaign_id = sandbox.add_campaign(NAME, status=PAUSED)
+    # The activation shows nothing at first, so that there is something to wait for.
+    sandbox.add_fault(
+        "body", path="*/activate", method="POST", json={"id": campaign_id, "status": ACTIVE}, moment="before"
+    )
+    # The launch reads it twice, with a hook of its own.
+    key_replaced_meanwhile(campaign_id, 4)
+
+    run = run_task(operator(campaign_id, wait_for_active=True, **wait))
+
+    assert run.error is None
+    assert run.value["status"] == ACTIVE
+    assert activation_requests(sandbox) == 1
+    assert len([request for request in sandbox.requests() if request["status"] == 401]) == 1

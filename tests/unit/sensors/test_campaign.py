@@ -913,3 +913,18 @@ def test_a_template_that_is_no_campaign_fails_before_any_request(
     assert "campaign_id" in str(run.error)
     assert rendered.strip("[]' ") in str(run.error)
     assert asked(sandbox) == []
+
+
+@every_mode
+def test_a_key_that_is_replaced_meanwhile(
+    sandbox: SandboxClient, run_task: Any, key_replaced_meanwhile: Callable[[str, int], None], mode: dict[str, Any]
+) -> None:
+    sandbox.add_campaign(NAME, id=CAMPAIGN_ID, status=DRAFT)
+    key_replaced_meanwhile(CAMPAIGN_ID, 1)
+
+    run = run_task(sensor(**mode))
+
+    assert run.error is None
+    assert run.value["status"] == ACTIVE
+    refused = [request for request in sandbox.requests() if request["status"] == 401]
+    assert len(refused) <= 1
