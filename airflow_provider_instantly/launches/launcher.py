@@ -208,7 +208,7 @@ class Launcher:
         """A retry must not take what was Paused all along for paused by a person since."""
         is_paused = doubt.state is not None and doubt.state.status is CampaignStatus.PAUSED
         if is_paused and doubt.effect is Effect.ABSENT:
-            self.record.note_absent()
+            self.record.note_may_resume()
 
     # After the activation
 

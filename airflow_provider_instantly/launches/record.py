@@ -47,7 +47,7 @@ class LaunchRecord:
         :param status: as the campaign stands now: that it changed since an activation was sent proves a launch.
         """
         sent = self._read()
-        if not sent or (sent.get("absent") and status is CampaignStatus.PAUSED):
+        if not sent or (sent.get("may_resume") and status is CampaignStatus.PAUSED):
             return PriorOutcome.NOTHING
         if sent.get("answered"):
             return PriorOutcome.LAUNCHED
@@ -69,21 +69,17 @@ class LaunchRecord:
         """After the answer that says that the activation took effect."""
         self._note({**self._read(), "answered": True})
 
-    def note_absent(self) -> None:
+    def note_may_resume(self) -> None:
         """
-        After reads that show the campaign as Paused as before the activation whose answer was lost.
+        After it is known why the campaign is Paused: its resumption had no effect yet, or we paused it ourselves.
 
-        Paused later, too, it is not known that a person paused it since. Otherwise the activation has come to show.
+        Paused later, too, it is not known that a person did it. In any other status it was launched by what was sent.
         """
-        self._note({**self._read(), "absent": True})
+        self._note({**self._read(), "may_resume": True})
 
     def note_without_effect(self) -> None:
         """After it is certain that what was sent last had no effect: what was sent before that still counts."""
         self._note(self._before)
-
-    def forget(self) -> None:
-        """After we paused the campaign ourselves: to resume it overrules nobody."""
-        self._note({})
 
     def _read(self) -> dict[str, Any]:
         if self._noted is None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_instantly import validation
+from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.clock import steady_clock
-from airflow_provider_instantly.exceptions import LaunchRefusedError, TaskKilledError
+from airflow_provider_instantly.exceptions import LaunchRefusedError, PauseNotConfirmedError, TaskKilledError
 from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.tasklog import write
@@ -209,7 +210,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, BaseOperator):
         with InstantlyHook(self.instantly_conn_id) as hook:
             killed = ownership.pause_own(hook, ti, campaign_id, self.log)
         if killed.was_paused_by_us:
-            record.forget()
+            record.note_may_resume()
         return killed.outcome
 
     # The wait

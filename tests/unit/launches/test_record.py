@@ -91,7 +91,7 @@ def test_what_stayed_paused_is_a_launch_once_it_shows(
 ) -> None:
     first = record(store)
     first.note_sending(PAUSED)
-    first.note_absent()
+    first.note_may_resume()
 
     assert record(store).may_have_launched
     assert record(store).prior_outcome(now) is prior
@@ -100,7 +100,7 @@ def test_what_stayed_paused_is_a_launch_once_it_shows(
 def test_what_stayed_paused_counts_as_sent_again_with_the_next_activation(store: TaskStateStore) -> None:
     first = record(store)
     first.note_sending(PAUSED)
-    first.note_absent()
+    first.note_may_resume()
     first.note_sending(PAUSED)
 
     assert record(store).prior_outcome(PAUSED) is PriorOutcome.MAYBE
@@ -130,9 +130,19 @@ def test_what_we_paused_ourselves_may_be_resumed(store: TaskStateStore) -> None:
     first = record(store)
     first.note_sending(DRAFT)
     first.note_answered()
-    first.forget()
+    first.note_may_resume()
 
     assert record(store).prior_outcome(PAUSED) is PriorOutcome.NOTHING
+
+
+def test_what_we_paused_ourselves_and_instantly_stopped_since_was_launched(store: TaskStateStore) -> None:
+    """It was forgotten with the pause, and reactivated where reactivate_stopped allows what a task finds so."""
+    first = record(store)
+    first.note_sending(DRAFT)
+    first.note_answered()
+    first.note_may_resume()
+
+    assert record(store).prior_outcome(BOUNCED) is PriorOutcome.LAUNCHED
 
 
 def test_below_airflow_33_a_try_remembers_only_what_it_did_itself() -> None:
