@@ -199,9 +199,14 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, BaseOperator):
         self._stop_if_killed()
 
     def _stop_if_killed(self) -> None:
-        if self._is_killed and self._pause_if_own is not None:
+        if not self._is_killed or self._pause_if_own is None:
+            return
+        try:
             outcome = self._pause_if_own()
-            raise TaskKilledError(f"The task was killed, so it does not wait any longer. {outcome}")
+        except (InstantlyError, PauseNotConfirmedError) as error:
+            # Raised as it is, the wait would take it for a poll that failed, and go on.
+            raise TaskKilledError(f"The task was killed, so it does not wait any longer. {error}") from error
+        raise TaskKilledError(f"The task was killed, so it does not wait any longer. {outcome}")
 
     def _pause(self, campaign_id: str, ti: Any, record: LaunchRecord) -> str:
         """Pause the campaign if it is this attempt's, and say what became of it."""

@@ -205,3 +205,29 @@ def test_a_retry_resumes_only_what_its_own_task_paused_for_certain(
 
     assert (retry.error is None) is launched_again
     assert sandbox.activations(campaign_id) == (2 if launched_again else 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ({"kind": "error", "status": 403}, "was not paused"),
+        ({"kind": "reset", "moment": "before"}, "may or may not have been paused"),
+    ],
+    ids=["refused", "lost each time"],
+)
+def test_a_wait_that_is_killed_ends_also_where_its_campaign_cannot_be_paused(
+    sandbox: SandboxClient, run_task: Any, ti: Any, kill_after: Any, fault: dict[str, Any], says: str
+) -> None:
+    """The wait took the error for a poll that had failed, and went on."""
+    campaign_id = sandbox.add_campaign("Spring")
+    sandbox.add_fault(path="*/pause", count=None, **fault)
+    # So that the wait is in a request, and not between two, when its task is killed.
+    sandbox.add_fault("delay", f"*/{campaign_id}", method="GET", delay=0.4, skip=2, count=1)
+    task = operator(campaign_id, wait_for_active=True, stable_for=5, pause_on_kill=True)
+    kill_after(task, 0.4)
+
+    run = run_task(task, ti)
+
+    assert isinstance(run.error, TaskKilledError)
+    assert says in str(run.error)
+    assert campaign_id in str(run.error)
