@@ -226,6 +226,7 @@ class Launcher:
         return Launched(campaign, by_this_run=True, was_seen=campaign is not answered)
 
     def _read_after(self, campaign_id: str, answered: Campaign) -> Campaign:
+        campaign = None
         try:
             campaign = self.hook.get_campaign(campaign_id)
             awaited_here = frozenset() if self.may_settle else NOT_LAUNCHED_STATUSES
@@ -237,6 +238,9 @@ class Launcher:
             if self.may_settle:
                 # The wait reads it again, when that no longer shows how the campaign stood before.
                 time.sleep(sum(READ_BACK_PAUSES))
+            elif campaign is not None:
+                # It was read once, and not as launched.
+                raise _not_confirmed(campaign) from error
             return answered
 
     def _read_until_changed(self, campaign_id: str, unchanged: CampaignStatus | None) -> Campaign:
