@@ -7,6 +7,7 @@ What it hands from one process to the next goes through JSON, as it does in Airf
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from dataclasses import dataclass, field
@@ -18,10 +19,13 @@ from unittest import mock
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 
+from airflow_provider_instantly.api.errors import InstantlyError
+from airflow_provider_instantly.exceptions import PauseNotConfirmedError
+from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from airflow_provider_instantly.triggers import xcom
-from tests.model.fault_schedule import LaunchPlan, WaitPlan
+from tests.model.fault_schedule import KILL, LaunchPlan, WaitPlan
 from tests.model.stage import ProcessDied, Runaway, VirtualLoop
 
 try:
@@ -40,6 +44,10 @@ POLL: float = 30.0
 #: Seconds after which Airflow tries a failed task again.
 RETRY_DELAY = 60.0
 BACKSTOP = 600.0
+
+
+class StoppedByHand(BaseException):
+    """A person marked a deferred task as failed, or cleared it."""
 
 
 @dataclass
@@ -98,9 +106,10 @@ class StateStore:
 
 
 class TaskInstance:
-    """As much of one as a task asks for."""
+    """As much of one as a task asks for. Its XComs are those of its try: Airflow removes those of earlier ones."""
 
     dag_id, task_id, run_id, map_index, max_tries = "a_dag", "a_task", "a_run", -1, 0
+    state = "running"
 
     def __init__(self, try_number: int, keep: list[Any]) -> None:
         self.try_number = try_number
@@ -109,6 +118,12 @@ class TaskInstance:
 
     def xcom_push(self, key: str, value: Any) -> None:
         self._keep.append({key: json.loads(json.dumps(value))})
+
+    def xcom_pull(self, *, key: str, **which: Any) -> Any:
+        return next((kept[key] for kept in reversed(self._keep) if isinstance(kept, dict) and key in kept), None)
+
+    def get_task_states(self, **which: Any) -> dict[str, dict[str, str]]:
+        return {self.run_id: {self.task_id: self.state}}
 
     def get_first_reschedule_date(self, context: Any) -> datetime | None:
         return self.first_reschedule_date
@@ -149,13 +164,22 @@ def play(stage: Stage) -> list[Try]:
     root.setLevel(logging.DEBUG)
     root.handlers = [LogCatcher(stage.said)]
     try:
-        with stage.playing(), mock.patch.object(xcom, "XCom", SimpleNamespace(aset=None)):
+        with (
+            stage.playing(),
+            mock.patch.object(xcom, "XCom", SimpleNamespace(aset=None)),
+            mock.patch.object(ownership, "_astate", _astate),
+            mock.patch.object(ownership, "XCom", SimpleNamespace(aget_one=None)),
+        ):
             for position, plan in enumerate(stage.schedule.tasks):
                 tries += _run_task(stage, position, plan)
     finally:
         root.setLevel(level)
         root.handlers = handlers
     return tries
+
+
+async def _astate(ti: TaskInstance) -> str:
+    return ti.state
 
 
 def _run_task(stage: Stage, position: int, plan: LaunchPlan | WaitPlan) -> list[Try]:
@@ -259,6 +283,9 @@ class _Actor:
             except Exception as error:
                 self.one.escaped = error
                 return None
+        if event == KILL:
+            self.one.error = StoppedByHand("\n".join(self.stage.said[-1:]))
+            return None
         if limit is not None and not self.stage.clock.jumped and self.stage.clock.now() - deferred_at > limit:
             self.one.escaped = TimeoutError("Airflow's own limit on the deferral came first")
             return None
@@ -290,6 +317,7 @@ def launch_task(stage: Stage, plan: LaunchPlan) -> ActivateCampaignOperator:
         reactivate_stopped=plan.reactivate_stopped,
         resume_paused=plan.resume_paused,
         check_before=plan.check_before,
+        pause_on_kill=plan.pause_on_kill,
     )
 
 
@@ -322,24 +350,50 @@ def _first_event(stage: Stage, kept: str, ti: Any, airflow_limit: datetime | Non
     async def push(key: str, value: Any, **_ti: Any) -> None:
         ti.xcom_push(key, value)
 
+    async def pull(*, key: str, **_ti: Any) -> Any:
+        return ti.xcom_pull(key=key)
+
     xcom.XCom.aset = push  # type: ignore[attr-defined]
+    ownership.XCom.aget_one = pull  # type: ignore[attr-defined]
     loop = VirtualLoop(stage)
     stage.in_flight = 0
     try:
         return loop.run_until_complete(_until_event_or_death(stage, trigger, shared=shared))
     finally:
-        stage.on_death = None
+        stage.on_death = stage.on_kill_of_trigger = None
         _close(loop)
 
 
 async def _until_event_or_death(stage: Stage, trigger: Any, *, shared: bool) -> Any:
     died: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     stage.on_death = lambda: None if died.done() else died.set_result(None)
+    killed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    if getattr(trigger, "pause_on_kill", False):
+        stage.on_kill_of_trigger = lambda: None if killed.done() else killed.set_result(None)
     fired = asyncio.ensure_future(_fire(trigger, shared=shared))
-    await asyncio.wait([fired, died], return_when=asyncio.FIRST_COMPLETED)
-    if died.done():
-        return None
-    return fired.result()
+    await asyncio.wait([fired, died, killed], return_when=asyncio.FIRST_COMPLETED)
+    if killed.done() and not died.done():
+        stage.on_kill_of_trigger = None
+        await _cancel(fired)
+        trigger.task_instance.state = "failed"
+        pausing = asyncio.ensure_future(_kill(trigger))
+        await asyncio.wait([pausing, died], return_when=asyncio.FIRST_COMPLETED)
+        if not died.done():
+            pausing.result()
+        return KILL
+    return None if died.done() else fired.result()
+
+
+async def _kill(trigger: Any) -> None:
+    """Airflow writes what a trigger raises then into its log, and does nothing else with it."""
+    with contextlib.suppress(InstantlyError, PauseNotConfirmedError, TimeoutError):
+        await trigger.on_kill()
+
+
+async def _cancel(task: asyncio.Future[Any]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def _fire(trigger: Any, *, shared: bool) -> Any:

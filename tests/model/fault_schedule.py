@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from uuid import UUID
 
 from hypothesis import strategies as st
 
@@ -59,6 +60,7 @@ class LaunchPlan:
     check_before: bool = True
     stable_for: float = 0.0
     timeout: float = 300.0
+    pause_on_kill: bool = False
     retries: int = 1
     clears: int = 0
 
@@ -113,6 +115,19 @@ _WRONG_FIELDS = st.dictionaries(
     min_size=1,
     max_size=3,
 )
+#: Airflow tells a task to end: with SIGTERM on its worker, by cancelling its trigger in the triggerer.
+KILL: Final = "task is killed"
+#: The story's other campaigns: a cache or a proxy may hand out their documents.
+OTHERS: Final = tuple(str(UUID(int=0xC0FFEE + n)) for n in (1, 2))
+ANOTHER: Final = "document of another campaign"
+
+
+def another_campaign(status: int, moment: str = "after", which: int = 0) -> Fault:
+    """An answer about another campaign than the one asked for, before or after the request took effect."""
+    document = {"id": OTHERS[which], "name": "Another", "status": status}
+    return _sandbox(ANOTHER, "body", json=document, moment=moment)
+
+
 _ABSURD = st.sampled_from(["soon", "-5", "1e400", "99999999999", "Fri, 31 Dec 9999 23:59:59 GMT", ""])
 _MOMENTS = st.sampled_from(["before", "after"])
 
@@ -159,6 +174,7 @@ FAULTS: Final = st.one_of(
     ),
     st.just(_sandbox("HTML with 200", "body", text="<html>fine</html>", content_type="text/html")),
     st.just(_sandbox("redirect", "redirect", location="http://127.0.0.1:1/api/v2/elsewhere")),
+    st.builds(another_campaign, st.sampled_from([0, 1, 2, 3, -2]), _MOMENTS, st.sampled_from([0, 1])),
     st.just(_sandbox("cursor that repeats", "repeat_cursor", count=1)),
     st.just(Fault("connection refused")),
     st.just(Fault("effect that comes late", waits=True)),
@@ -181,7 +197,7 @@ EVENTS: Final = st.one_of(
     st.builds(Event, st.just("plan unpaid")),
     st.builds(Event, st.just("clock jumps"), st.sampled_from([-3600.0, -61.0, 61.0, 3600.0, 86_400.0])),
     st.builds(Event, st.just("time passes"), st.sampled_from([1.0, 30.0, 120.0])),
-    st.builds(Event, st.just("task is killed")),
+    st.builds(Event, st.just(KILL)),
     st.builds(Event, st.just("process dies before the request")),
     st.builds(Event, st.just("process dies after the answer")),
 )
@@ -206,9 +222,10 @@ SCRIPTS: Final = st.one_of(
 
 
 def _possible(plan: LaunchPlan | WaitPlan) -> LaunchPlan | WaitPlan:
-    """A target that has to hold longer than the wait lasts, or without a wait, is refused while the DAG is parsed."""
-    waits = not isinstance(plan, LaunchPlan) or plan.wait
-    return replace(plan, stable_for=min(plan.stable_for, plan.timeout) if waits else 0.0)
+    """What is about a wait is refused without one, and so is a target that has to hold longer than the wait lasts."""
+    if not isinstance(plan, LaunchPlan) or plan.wait:
+        return replace(plan, stable_for=min(plan.stable_for, plan.timeout))
+    return replace(plan, stable_for=0.0, pause_on_kill=False)
 
 
 _LAUNCHES: Final = st.builds(
@@ -219,8 +236,22 @@ _LAUNCHES: Final = st.builds(
     check_before=st.sampled_from([True, True, True, False]),
     stable_for=st.sampled_from([0.0, 45.0, 120.0]),
     timeout=st.sampled_from([30.0, 300.0]),
+    pause_on_kill=st.booleans(),
     retries=st.integers(0, 2),
     clears=st.sampled_from([0, 0, 1]),
+).map(_possible)
+#: The rarer switches, with tries to come that have to know what the earlier ones did.
+_RARE_LAUNCHES: Final = st.builds(
+    LaunchPlan,
+    wait=st.sampled_from(["", "worker", "worker", "deferred", "shared"]),
+    reactivate_stopped=st.sampled_from([True, True, False]),
+    resume_paused=st.sampled_from([True, False]),
+    check_before=st.booleans(),
+    stable_for=st.sampled_from([0.0, 120.0]),
+    timeout=st.just(300.0),
+    pause_on_kill=st.sampled_from([True, True, False]),
+    retries=st.integers(1, 2),
+    clears=st.sampled_from([0, 1]),
 ).map(_possible)
 _WAITS: Final = st.builds(
     WaitPlan,
@@ -238,9 +269,31 @@ _WAITS: Final = st.builds(
 #: Early requests are where launches are decided, so most things happen there.
 _MOMENT: Final = st.one_of(st.integers(1, 6), st.integers(1, 12), st.integers(1, 30))
 
-SCHEDULES: Final = st.builds(
+_STATUSES: Final = st.sampled_from(
+    [DRAFT, DRAFT, PAUSED, PAUSED, COMPLETED, ACTIVE, -1, -2, -99, SUBSEQUENCES, UNKNOWN]
+)
+#: What makes a try end without knowing what it did, and what others do before the next one.
+_DEADLY: Final = st.one_of(
+    st.builds(Event, st.just("process dies before the request")),
+    st.builds(Event, st.just("process dies after the answer")),
+    st.builds(Event, st.just(KILL)),
+    st.just(_sandbox("reset before the effect", "reset", moment="before")),
+    st.just(_sandbox("reset after the effect", "reset", moment="after")),
+)
+_BY_OTHERS: Final = st.one_of(
+    st.builds(Event, st.just("a person pauses")),
+    st.builds(Event, st.just("Instantly stops"), st.sampled_from(sorted(STOPPED))),
+    st.builds(Event, st.just("Instantly completes"), st.just(COMPLETED)),
+)
+
+
+def _sorted(pairs: Any) -> tuple[tuple[int, Fault | Event], ...]:
+    return tuple(sorted(pairs, key=lambda pair: pair[0]))
+
+
+_ANY_SCHEDULE: Final = st.builds(
     Schedule,
-    status=st.sampled_from([DRAFT, DRAFT, PAUSED, PAUSED, COMPLETED, ACTIVE, -1, -2, -99, SUBSEQUENCES, UNKNOWN]),
+    status=_STATUSES,
     script=SCRIPTS,
     tasks=st.one_of(
         st.builds(lambda task: (task,), _LAUNCHES),
@@ -248,9 +301,23 @@ SCHEDULES: Final = st.builds(
         st.tuples(_LAUNCHES, _WAITS),
         st.tuples(_LAUNCHES, _LAUNCHES),
     ),
-    happens=st.lists(st.tuples(_MOMENT, st.one_of(FAULTS, FAULTS, EVENTS)), max_size=8).map(
-        lambda pairs: tuple(sorted(pairs, key=lambda pair: pair[0]))
-    ),
+    happens=st.lists(st.tuples(_MOMENT, st.one_of(FAULTS, FAULTS, EVENTS)), max_size=8).map(_sorted),
     remembers=st.booleans(),
     page_size=st.sampled_from([100, 1]),
 )
+#: Processes that die together with the rarer switches: where what a try did is easily taken for something else.
+_DEADLY_SCHEDULE: Final = st.builds(
+    Schedule,
+    status=_STATUSES,
+    script=SCRIPTS,
+    tasks=st.one_of(st.builds(lambda task: (task,), _RARE_LAUNCHES), st.tuples(_RARE_LAUNCHES, _RARE_LAUNCHES)),
+    happens=st.builds(
+        lambda *parts: _sorted([pair for part in parts for pair in part]),
+        st.lists(st.tuples(st.integers(1, 8), _DEADLY), min_size=1, max_size=3),
+        st.lists(st.tuples(st.integers(2, 12), _BY_OTHERS), max_size=2),
+        st.lists(st.tuples(_MOMENT, st.one_of(FAULTS, EVENTS)), max_size=2),
+    ),
+    remembers=st.sampled_from([True, True, False]),
+    page_size=st.sampled_from([100, 1]),
+)
+SCHEDULES: Final = st.one_of(_ANY_SCHEDULE, _ANY_SCHEDULE, _DEADLY_SCHEDULE)

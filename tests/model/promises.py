@@ -26,8 +26,8 @@ from airflow_provider_instantly.exceptions import (
     LaunchRefusedError,
     TaskKilledError,
 )
-from tests.model.actors import POLL, Try
-from tests.model.fault_schedule import RUNNING, STOPPED, LaunchPlan, WaitPlan
+from tests.model.actors import POLL, StoppedByHand, Try
+from tests.model.fault_schedule import OTHERS, RUNNING, STOPPED, LaunchPlan, WaitPlan
 from tests.model.stage import API_KEY, SECRET, SHORT_TIMEOUT, Activation, Change, Death, Exchange, Kill, ProcessDied
 from tests.statuses import ACTIVE, COMPLETED, DRAFT, PAUSED
 
@@ -49,7 +49,7 @@ PATIENCE_FOR_AN_EFFECT: Final = sum(READ_BACK_PAUSES)
 OUTCOME: Final = re.compile(
     r"did not activate|was not activated again|was not resumed|[Nn]othing was (changed|requested|launched|sent)"
     r"|left as it is|may or may not have|was activated|could not be launched|was to be activated|cannot go on"
-    r"|never repeated|activation had no effect"
+    r"|never repeated|activation had no effect|Paused campaign|was not paused"
 )
 
 
@@ -60,7 +60,7 @@ def broken(stage: Stage, tries: list[Try]) -> list[str]:
     :param stage: its world, with its ledger.
     :param tries: the tries of its tasks.
     """
-    checks = (_activations, _ends, _bounds, _secrets)
+    checks = (_activations, _pauses, _other_campaigns, _ends, _bounds, _secrets)
     return [f"{check.__name__.strip('_')}: {wrong}" for check in checks for wrong in check(stage, tries)]
 
 
@@ -71,16 +71,75 @@ def _activations(stage: Stage, tries: list[Try]) -> Iterator[str]:
     """Each activation rests on a look that comes right before it, and on what that look showed."""
     for one in tries:
         mine = _exchanges(stage, one)
-        sent = [exchange for exchange in mine if exchange.operation in ("activate", "pause")]
-        if isinstance(one.plan, WaitPlan) and sent:
-            yield f"a sensor sent {sent[0].operation}"
+        changes = [exchange for exchange in mine if exchange.operation in ("activate", "pause")]
+        if isinstance(one.plan, WaitPlan) and changes:
+            yield f"a sensor sent {changes[0].operation}"
             continue
-        for exchange in sent:
+        for exchange in (change for change in changes if change.operation == "activate"):
             if exchange.fault == "connection refused":
                 continue
             wrong = _why_not_permitted(stage, tries, one, mine, exchange)
             if wrong:
                 yield f"request {exchange.number} of try {one.task} activated the campaign, but {wrong}"
+
+
+def _pauses(stage: Stage, tries: list[Try]) -> Iterator[str]:
+    """A pause is sent only where a task was killed that was told to pause, and only to what may send."""
+    for one in tries:
+        mine = _exchanges(stage, one)
+        for exchange in (each for each in mine if each.operation == "pause"):
+            wrong = _why_not_to_pause(stage, one, mine, exchange)
+            if wrong:
+                yield f"request {exchange.number} of try {one.task} paused the campaign, but {wrong}"
+        if _goes_on_after_a_kill(stage, one):
+            yield f"try {one.task} was told to pause its campaign when it is killed, and went on to wait"
+        says = str(one.error) if isinstance(one.error, TaskKilledError | StoppedByHand) else ""
+        shown = [e.seen[stage.campaign_ids[0]] for e in mine if stage.campaign_ids[0] in e.seen]
+        if "Paused campaign" in says and shown[-1] not in (PAUSED, COMPLETED, *STOPPED):
+            yield f"try {one.task} says that it paused the campaign, and it was last seen {shown[-1]}"
+
+
+def _goes_on_after_a_kill(stage: Stage, one: Try) -> bool:
+    """Whether a wait for what this try launched ended by itself, although its task was killed during it."""
+    if not isinstance(one.plan, LaunchPlan) or not one.plan.pause_on_kill:
+        return False
+    launched = any(isinstance(e, Activation) and e.exchange.task == one.task for e in stage.ledger)
+    kills = [e.number for e in stage.ledger if isinstance(e, Kill) and e.task == one.task]
+    # What asks why a campaign was stopped comes after the wait.
+    during = [e for e in _exchanges(stage, one) if e.number in kills and e.operation != "why"]
+    went_on = one.succeeded or isinstance(one.error, CampaignWaitError | AirflowSensorTimeout)
+    return launched and went_on and bool(during)
+
+
+def _why_not_to_pause(stage: Stage, one: Try, mine: list[Exchange], pause: Exchange) -> str | None:
+    plan, campaign_id = one.plan, stage.campaign_ids[0]
+    if not isinstance(plan, LaunchPlan) or not plan.pause_on_kill:
+        return "it was not told to"
+    if not any(isinstance(e, Kill) and e.task == one.task and e.number <= pause.number for e in stage.ledger):
+        return "its task was not killed"
+    if not any(_may_have_activated(e) and e.task[0] == one.task[0] for e in stage.ledger if isinstance(e, Exchange)):
+        return "its task had not launched it"
+    look = mine[mine.index(pause) - 1]
+    if look.operation != "look" or not look.answered:
+        return "no read came right before it"
+    status = look.seen[campaign_id]
+    return f"it was seen {status}" if status in (PAUSED, COMPLETED, *STOPPED) else None
+
+
+def _other_campaigns(stage: Stage, tries: list[Try]) -> Iterator[str]:
+    """An answer about another campaign decides nothing; after an activation it is read back as a lost one is."""
+    for one in tries:
+        mine = _exchanges(stage, one)
+        for at, exchange in enumerate(mine[:-1]):
+            following = mine[at + 1]
+            if exchange.about_another and exchange.operation == "look" and following.operation in ("activate", "pause"):
+                yield f"request {following.number} of try {one.task} rests on an answer about another campaign"
+        believed = [e for e in mine if e.about_another and e.operation == "activate"]
+        read_back = [e for e in mine if believed and e.number > believed[-1].number and e.seen]
+        if believed and one.succeeded and not read_back:
+            yield f"try {one.task} succeeded on an answer about another campaign, number {believed[-1].number}"
+        if one.succeeded and any(other in repr(one.value) for other in OTHERS) and isinstance(one.plan, LaunchPlan):
+            yield f"try {one.task} returned another campaign: {one.value!r}"
 
 
 def _why_not_permitted(
@@ -112,7 +171,18 @@ def _why_not_permitted(
             return "it was seen Paused, and resume_paused is False"
         # An answer that was lost and a read that shows Paused again tell that the activation had no effect; that a
         # person paused it in between, nobody could see.
-        known = [entry for entry in launched if entry.from_status != PAUSED or entry.exchange.answered]
+        # And what the task itself paused, when it was killed, it may resume.
+        paused = [
+            e.number
+            for e in _known_exchanges(stage, one, activation)
+            if e.operation == "pause" and e.answered and e.number < activation.number
+        ]
+        known = [
+            entry
+            for entry in launched
+            if (entry.from_status != PAUSED or entry.exchange.answered)
+            and entry.exchange.number > max(paused, default=0)
+        ]
         return "it was seen Paused, and this run had launched it before" if known else None
     if status == DRAFT:
         return None
@@ -160,7 +230,7 @@ def _ends(stage: Stage, tries: list[Try]) -> Iterator[str]:
         elif one.error is None:
             check = _launch_that_succeeded if isinstance(one.plan, LaunchPlan) else _wait_that_succeeded
             yield from (f"try {one.task} succeeded, but {wrong}" for wrong in check(stage, tries, one))
-        elif not isinstance(one.error, ProcessDied):
+        elif not isinstance(one.error, ProcessDied | StoppedByHand):
             yield from (f"try {one.task} failed with {one.error!r}, but {wrong}" for wrong in _failure(stage, one))
 
 
@@ -278,7 +348,7 @@ def _failure(stage: Stage, one: Try) -> Iterator[str]:
     if isinstance(error, CampaignStoppedError) and not any(s in STOPPED for e in looks for s in e.seen.values()):
         yield "no look showed it stopped"
     launched = [e for e in stage.ledger if isinstance(e, Activation) and e.exchange.task == one.task]
-    claims_nothing = isinstance(error, LaunchRefusedError | TaskKilledError | InstantlyError)
+    claims_nothing = isinstance(error, LaunchRefusedError | InstantlyError) or "did not activate" in message
     if claims_nothing and launched:
         yield f"request {launched[0].exchange.number} had activated it"
     if isinstance(error, CampaignWaitError | AirflowSensorTimeout) and launched and "activated" not in message:

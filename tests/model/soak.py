@@ -1,7 +1,8 @@
 """
 Play many fault schedules, others each time, on all cores, and print what was tried: `make soak`.
 
-A story that breaks a promise is printed in the end. As a test of its own, hypothesis can make it shorter.
+A story that breaks a promise is printed in the end, with a seed that plays it again among few others. As a test of its
+own, hypothesis can make it shorter. `--runs 10` plays ten times as many, each time from another seed.
 """
 
 from __future__ import annotations
@@ -55,24 +56,45 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Play many fault schedules, and print what was tried.")
     parser.add_argument("--schedules", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=random.randrange(2**31), help="repeats a soak")
+    parser.add_argument("--runs", type=int, default=1, help="how often so many are played, each time from another seed")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     given = parser.parse_args()
     for name in [name for name in os.environ if name.startswith(("AIRFLOW_", "_AIRFLOW_"))]:
         del os.environ[name]
-    batches = [(given.seed + at, min(BATCH, given.schedules - at)) for at in range(0, given.schedules, BATCH)]
-    figures: Figures | None = None
-    print(f"--seed {given.seed}", flush=True)
+    seeds = random.Random(given.seed)
+    total: Figures | None = None
     with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
-        try:
-            for done in pool.map(play_batch, batches):
-                figures = done if figures is None else figures + done
-                print(f"{len(figures.requests):,} of {given.schedules:,} schedules", flush=True)
-        except BaseException as error:
-            pool.shutdown(wait=False, cancel_futures=True)
-            sys.exit(f"{type(error).__name__}: {error}")
-    if figures is not None:
-        print("\n".join([*figures.broken[:5], *figures.lines()]))
-        sys.exit(bool(figures.broken))
+        for run in range(given.runs):
+            figures = play_run(pool, given.seed if run == 0 else seeds.randrange(2**31), given.schedules)
+            total = figures if total is None else total + figures
+    if total is not None:
+        if given.runs > 1:
+            print("\n".join([f"all {given.runs} runs from --seed {given.seed}", *total.lines()]), flush=True)
+        sys.exit(bool(total.broken))
+
+
+def play_run(pool: ProcessPoolExecutor, seed: int, schedules: int) -> Figures:
+    """
+    Play as many schedules from one seed, and print what was tried.
+
+    :param pool: what plays them.
+    :param seed: it repeats the run.
+    :param schedules: how many.
+    """
+    print(f"--seed {seed}", flush=True)
+    batches = [(seed + at, min(BATCH, schedules - at)) for at in range(0, schedules, BATCH)]
+    figures: Figures | None = None
+    try:
+        for done in pool.map(play_batch, batches):
+            figures = done if figures is None else figures + done
+            print(f"{len(figures.requests):,} of {schedules:,} schedules", flush=True)
+    except BaseException as error:
+        pool.shutdown(wait=False, cancel_futures=True)
+        sys.exit(f"{type(error).__name__}: {error}")
+    if figures is None:
+        sys.exit("nothing to play")
+    print("\n".join([*figures.broken[:5], *figures.lines()]), flush=True)
+    return figures
 
 
 if __name__ == "__main__":

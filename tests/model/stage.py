@@ -42,8 +42,8 @@ from airflow_provider_instantly.sandbox.state import open_sandbox
 from airflow_provider_instantly.sensors import campaign as sensors_campaign
 from airflow_provider_instantly.triggers import poller
 from airflow_provider_instantly.waits.reader import Reader
-from tests.model.fault_schedule import RUNNING, Event, Fault
-from tests.statuses import COMPLETED
+from tests.model.fault_schedule import ANOTHER, KILL, RUNNING, Event, Fault
+from tests.statuses import COMPLETED, PAUSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,6 +118,7 @@ class Exchange:
     :param fault: the kind of fault that hit it, or None.
     :param seen: the statuses that the client was given.
     :param answered: whether there was an answer of the API's own form.
+    :param about_another: whether the answer was about another campaign than the one asked for.
     :param status: the HTTP status that the client was given, or None.
     """
 
@@ -131,6 +132,7 @@ class Exchange:
     fault: str | None = None
     seen: dict[str, int] = field(default_factory=dict)
     answered: bool = False
+    about_another: bool = False
     status: int | None = None
 
 
@@ -256,6 +258,8 @@ class Stage:
         self.said: list[str] = []
         self.on_death: Callable[[], None] | None = None
         self.on_kill: Callable[[], None] = lambda: None
+        self.on_kill_of_trigger: Callable[[], None] | None = None
+        self._killed_at: set[int] = set()
         self.waits = any(isinstance(w, Fault) and w.waits for _, w in schedule.happens)
         self._late: list[tuple[int, Exchange]] = []
         self._launched: dict[str, bool] = {}
@@ -286,6 +290,17 @@ class Stage:
 
     # What the provider does, seen from its transports
 
+    def is_killed_now(self) -> bool:
+        """Whether the task is told to end before its next request. Whoever asks lets it happen."""
+        number = self.number + 1
+        due = any(n == number and isinstance(e, Event) and e.kind == KILL for n, e in self.schedule.happens)
+        if not due or number in self._killed_at:
+            return False
+        self._killed_at.add(number)
+        self.injected[KILL] += 1
+        self.ledger.append(Kill(self.task, number))
+        return True
+
     def before(self, request: Request) -> tuple[Exchange, bool, str | None]:
         """Let happen what is planned before this request; say whether the process dies, and where to send it."""
         self.number += 1
@@ -299,7 +314,7 @@ class Stage:
         sandbox.faults.remove(None)
         dies, fault, self._dies_after = False, None, False
         for number, what in self.schedule.happens:
-            if number != self.number:
+            if number != self.number or (isinstance(what, Event) and what.kind == KILL):
                 continue
             if isinstance(what, Fault):
                 fault = what
@@ -322,7 +337,9 @@ class Stage:
         if fault is not None:
             exchange.fault = fault.kind
             self.injected[fault.kind] += 1
-            given = None if fault.fault is None else dict(fault.fault)
+            # A list whose entries are another campaign's says of that one what nobody can check.
+            is_lie = fault.kind == ANOTHER and exchange.operation == "list"
+            given = None if fault.fault is None or is_lie else dict(fault.fault)
             if fault.kind == "connection refused":
                 elsewhere = f"http://127.0.0.1:{_closed_port()}"
             elif fault.kind == "effect that comes late":
@@ -340,7 +357,8 @@ class Stage:
             self.clock.elapsed += SHORT_TIMEOUT
         if isinstance(reaction, Answer):
             exchange.status = reaction.status
-            exchange.seen = _statuses_in(reaction, exchange)
+            exchange.about_another = _is_about_another(reaction, exchange)
+            exchange.seen = {} if exchange.about_another else _statuses_in(reaction, exchange)
             exchange.answered = reaction.status == 200 and bool(exchange.seen or exchange.operation in ("why", "list"))
         self.service.call(lambda: self._note_effects(exchange))
         return self._dies_after
@@ -362,13 +380,16 @@ class Stage:
 
     def _note_effects(self, exchange: Exchange) -> None:
         """The sandbox's own history says whether the request activated a campaign."""
-        if exchange.operation != "activate" or exchange.campaign_id is None:
+        if exchange.operation not in ("activate", "pause") or exchange.campaign_id is None:
             return
         history = self.service.sandbox.campaigns.history(exchange.campaign_id)
         counted = sum(isinstance(e, Activation) and e.campaign_id == exchange.campaign_id for e in self.ledger)
         made = [entry for entry in history if entry["effect"] == "activated" and entry["actor"] == KEY_NAME]
         for entry in made[counted:]:
             self._note_activation(exchange, entry["from_status"])
+        if exchange.operation == "pause" and self.truth(exchange.campaign_id) == PAUSED:
+            self._launched[exchange.campaign_id] = False
+            self._settles_at.pop(exchange.campaign_id, None)
 
     def _note_activation(self, exchange: Exchange, from_status: int | None) -> None:
         campaign_id = exchange.campaign_id or ""
@@ -385,7 +406,9 @@ class Stage:
             return
         if exchange.operation == "activate":
             self.service.sandbox.campaigns.activate(campaign_id, DEFAULT_WORKSPACE, KEY_NAME)
-            self._note_effects(exchange)
+        else:
+            self.service.sandbox.campaigns.pause(campaign_id, DEFAULT_WORKSPACE, KEY_NAME)
+        self._note_effects(exchange)
 
     # What others do
 
@@ -401,9 +424,6 @@ class Stage:
         match event.kind:
             case "clock jumps":
                 self.clock.jumped += event.value
-            case "task is killed":
-                self.ledger.append(Kill(self.task, self.number))
-                self.on_kill()
             case "time passes":
                 self.clock.elapsed += event.value
             case "key revoked":
@@ -482,6 +502,8 @@ class Stage:
         stage = self
 
         def attempt(transport: SyncTransport, request: Request) -> Any:
+            if stage.is_killed_now():
+                stage.on_kill()
             exchange, dies, elsewhere = stage.before(request)
             if dies:
                 stage.ledger.append(Death(stage.task))
@@ -500,6 +522,9 @@ class Stage:
         stage = self
 
         async def attempt(transport: AsyncTransport, request: Request) -> Any:
+            if stage.is_killed_now() and stage.on_kill_of_trigger is not None:
+                stage.on_kill_of_trigger()
+                await asyncio.Event().wait()
             exchange, dies, elsewhere = stage.before(request)
             if dies:
                 await stage._die()
@@ -541,6 +566,18 @@ class Stage:
     @staticmethod
     def _sent_to(kind: Any, transport: Any, base_url: str) -> Any:
         return kind(replace(transport.endpoint, base_url=base_url))
+
+
+def _is_about_another(answer: Answer, exchange: Exchange) -> bool:
+    """Whether an answer names a campaign, and not the one that was asked for; it may name none."""
+    try:
+        document = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return False
+    if answer.status != 200 or exchange.operation in ("list", "why") or not isinstance(document, dict):
+        return False
+    named = document.get("id")
+    return named not in (None, "") and str(named).lower() != exchange.campaign_id
 
 
 def _statuses_in(answer: Answer, exchange: Exchange) -> dict[str, int]:

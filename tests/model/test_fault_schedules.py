@@ -123,7 +123,7 @@ def soak(*, seed_number: int, schedules: int) -> None:
     def play_one(schedule: Schedule) -> None:
         story = play_and_judge(schedule)
         if story:
-            FIGURES.broken.append(story)
+            FIGURES.broken.append(f"{story}\nAmong these: soak.py --schedules {schedules} --seed {seed_number}")
 
     play_one()
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.model.fault_schedule import Event, Fault, LaunchPlan, Schedule, WaitPlan
+from tests.model.fault_schedule import KILL, Event, Fault, LaunchPlan, Schedule, WaitPlan, another_campaign
 from tests.model.test_fault_schedules import check
 from tests.statuses import ACTIVE, COMPLETED, DRAFT, PAUSED, UNKNOWN
 
 DIES_BEFORE = Event("process dies before the request")
 DIES_AFTER = Event("process dies after the answer")
-KILLED = Event("task is killed")
+KILLED = Event(KILL)
 REVOKED, VALID = Event("key revoked"), Event("key valid again")
 
 
@@ -161,3 +162,53 @@ def test_a_resumption_that_comes_to_show_late_is_remembered() -> None:
     """Reads that showed Paused struck it from the record, and a later try reactivated what Instantly stopped since."""
     happens = ((2, LOST), (6, LOST), (10, LOST), (14, Event("Instantly stops", -2)))
     check(Schedule(PAUSED, LATE, (LaunchPlan(reactivate_stopped=True),), happens, remembers=True))
+
+
+@pytest.mark.parametrize("status", [DRAFT, ACTIVE, COMPLETED])
+@pytest.mark.parametrize(("at", "moment"), [(1, "after"), (2, "before"), (2, "after"), (3, "after")])
+@pytest.mark.parametrize("truth", [DRAFT, PAUSED, -2])
+def test_an_answer_about_another_campaign_decides_nothing(truth: int, at: int, moment: str, status: int) -> None:
+    """A cache answered with the document of a Draft, and what Instantly had stopped was activated."""
+    check(Schedule(truth, AT_ONCE, (LaunchPlan(),), ((at, another_campaign(status, moment)),), remembers=True))
+
+
+@pytest.mark.parametrize("mode", ["poke", "reschedule", "deferred", "shared", "from_trigger"])
+def test_a_wait_does_not_end_with_another_campaigns_status(mode: str) -> None:
+    """An Active one, and the wait for a Draft succeeded."""
+    happens = ((1, another_campaign(ACTIVE)), (2, another_campaign(ACTIVE)))
+    check(Schedule(DRAFT, None, (WaitPlan(mode=mode, timeout=30.0),), happens, remembers=True))
+
+
+PAUSES = LaunchPlan(wait="worker", stable_for=120.0, pause_on_kill=True)
+
+
+@pytest.mark.parametrize("wait", ["worker", "deferred", "shared"])
+@pytest.mark.parametrize("lost", [LOST, NEVER_ARRIVED], ids=["after", "before"])
+def test_a_pause_after_a_kill_whose_answer_is_lost_is_read_back(lost: Fault, wait: str) -> None:
+    """The campaign went on where the pause had no effect."""
+    check(Schedule(DRAFT, AT_ONCE, (replace(PAUSES, wait=wait),), ((5, KILLED), (6, lost)), remembers=True))
+
+
+@pytest.mark.parametrize("wait", ["worker", "deferred", "shared"])
+def test_what_instantly_stops_before_a_repeated_pause_is_left_alone(wait: str) -> None:
+    """Paused, a person could resume it unprotected."""
+    happens = ((5, KILLED), (6, NEVER_ARRIVED), (7, Event("Instantly stops", -2)))
+    check(Schedule(DRAFT, AT_ONCE, (replace(PAUSES, wait=wait),), happens, remembers=True))
+
+
+def test_a_wait_that_is_killed_ends_where_its_campaign_cannot_be_paused() -> None:
+    """It took the error of the pause for a poll that had failed, and went on."""
+    check(Schedule(DRAFT, AT_ONCE, (PAUSES,), ((5, KILLED), (5, REVOKED), (8, VALID)), remembers=True))
+
+
+def test_a_retry_does_not_reactivate_what_it_paused_itself_and_instantly_stopped_since() -> None:
+    """With its own pause, the task forgot the launch before it."""
+    happens = ((5, KILLED), (7, Event("Instantly stops", -2)))
+    check(Schedule(DRAFT, AT_ONCE, (replace(PAUSES, reactivate_stopped=True),), happens, remembers=True))
+
+
+@pytest.mark.parametrize("before", [DRAFT, PAUSED, COMPLETED, -99])
+def test_a_launch_that_was_last_seen_as_before_is_not_called_a_launch(before: int) -> None:
+    """Where a later read failed, the answer to the activation was believed and not the read before."""
+    happens = ((4, REVOKED), (5, VALID))
+    check(Schedule(before, LATE, (LaunchPlan(reactivate_stopped=True),), happens, remembers=True))
