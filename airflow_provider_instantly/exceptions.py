@@ -15,7 +15,7 @@ class LaunchRefusedError(AirflowFailException):
 
 
 class CampaignStoppedError(AirflowFailException):
-    """Instantly stopped the campaign. Only a person can mend that, so there is no retry."""
+    """Instantly stopped the campaign. Only a person can fix that, so there is no retry."""
 
 
 class LaunchNotConfirmedError(AirflowException):
@@ -27,7 +27,7 @@ class PauseNotConfirmedError(AirflowException):
 
 
 class TaskKilledError(AirflowException):
-    """The task was killed before it activated the campaign, or while it waited. Another try looks at it first."""
+    """The task was killed before it activated the campaign, or while it waited. Another try reads it first."""
 
 
 class CampaignWaitError(AirflowException):

@@ -124,7 +124,7 @@ def flag(name: str, value: object) -> bool:
     Return a switch.
 
     :param name: the parameter's name.
-    :param value: True or False; a text such as "False" is not taken for either.
+    :param value: True or False; a text such as "False" is neither.
     :raises ValueError: if it is anything else.
     """
     if not isinstance(value, bool):

@@ -80,7 +80,7 @@ _NOT_SENDING_EXPLANATIONS: Mapping[NotSendingStatus, str] = {
 
 
 def is_campaign_id(value: object) -> TypeGuard[str]:
-    """Whether the value is a UUID in its usual text form, the only form that Instantly takes."""
+    """Whether the value is a UUID in its usual text form, the only form that Instantly accepts."""
     return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 

@@ -13,7 +13,7 @@ EXCERPT_CHARS: Final = 200
 #: The most characters of one text that are kept of an answer. No address of an account is longer (RFC 5321: 254).
 STORED_CHARS: Final = 500
 
-#: Text of which this many times the limit is looked at: what is shown shrinks where it has much white space.
+#: Of a text, this many times the limit is read: what is shown shrinks where it has much white space.
 _ALLOWANCE: Final = 8
 #: One character of a key may be echoed in so many, such as ``&equals;``.
 _LONGEST_ESCAPE: Final = 8
@@ -29,7 +29,7 @@ def safe_text(text: str, api_key: str = "", *, limit: int = EXCERPT_CHARS) -> st
     """
     Return the text with every character that could forge a log line gone, and the key struck out.
 
-    :param text: what a server sent, or a name that somebody gave to something.
+    :param text: what a server sent, or a name that a person gave to something.
     :param api_key: the key to strike out, in every form in which a server could echo it.
     :param limit: the most characters to keep.
     """

@@ -2,7 +2,7 @@
 When a campaign may send: its schedules, each with its own time zone, as windows of time.
 
 Only the schedule counts here, not the status, the leads or the limits. Instantly documents the fields, not what
-they mean at their edges, so this is what they are taken to mean here:
+they mean at their edges, so this is what they mean here:
 
 - **The clock decides.** A schedule is open while a clock on the wall in its time zone shows a time from
   ``timing.from`` (included) to ``timing.to`` (not included) on one of its days. Both changes of the clock follow from
@@ -34,7 +34,7 @@ import pendulum
 from airflow_provider_instantly.api.redaction import storable_text
 
 # fmt: off
-#: The time zones that Instantly takes. Source: the ``Campaign`` schema of the Instantly API V2.
+#: The time zones that Instantly accepts. Source: the ``Campaign`` schema of the Instantly API V2.
 TIME_ZONES = frozenset({
     "Africa/Abidjan", "Africa/Addis_Ababa", "Africa/Algiers", "Africa/Blantyre", "Africa/Cairo", "Africa/Casablanca",
     "Africa/Ceuta", "Africa/Tripoli", "Africa/Windhoek",
@@ -100,8 +100,8 @@ class SendingWindow:
         """
         Whether the moment lies in the window.
 
-        Better than comparing by hand: Python compares two datetimes of the same zone by their clocks, and so takes
-        the two passes of a repeated hour for one.
+        Better than comparing by hand: Python compares two datetimes of the same zone by their clocks, so
+        the two passes of a repeated hour are one to it.
 
         :param moment: an aware datetime, of any zone.
         :raises ValueError: if it is naive.

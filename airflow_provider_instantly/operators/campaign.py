@@ -1,4 +1,4 @@
-"""The operator that launches a campaign: looks first, activates once, confirms, and waits if told to."""
+"""The operator that launches a campaign: reads first, activates once, confirms, and waits if asked to."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, BaseOperator):
     :param campaign_id: the UUID of the campaign, as text or as a ``uuid.UUID``; a template, an XCom. (templated)
     :param instantly_conn_id: the id of the Airflow connection. (templated)
     :param wait_for_active: whether to wait, after the launch, until the campaign is seen Active.
-    :param deferrable: whether that wait takes place in the triggerer.
+    :param deferrable: whether that wait is in the triggerer.
     :param timeout: seconds, or a ``timedelta``, after which the wait fails, without a retry.
-    :param poll_interval: seconds, or a ``timedelta``, between two looks of the wait.
+    :param poll_interval: seconds, or a ``timedelta``, between two polls of the wait.
     :param stable_for: seconds, or a ``timedelta``, for which Active must be seen to hold. Instantly finds an
         unhealthy account only some time after the launch, so Active right after it proves little.
     :param reactivate_stopped: whether to activate a campaign that Instantly itself stopped. After bounce protection,
@@ -68,7 +68,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, BaseOperator):
     :param resume_paused: whether to resume a campaign that is paused.
     :param check_before: whether to read the campaign before it is activated. Without, a key with the scope
         ``campaigns:update`` is enough, but a campaign that Instantly stopped is reactivated unseen. A retry always
-        looks first.
+        reads it first.
     :param pause_on_kill: whether to pause the campaign that this run launched when the waiting task is killed, marked
         failed or cleared, but not when its time is up. On a worker always; in the triggerer on Airflow >= 3.3. By
         default the campaign goes on.
@@ -128,12 +128,12 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
-        Launch, confirm, and wait if told to.
+        Launch, confirm, and wait if asked to.
 
         :param context: the task's context.
         :raises LaunchRefusedError: if the campaign must not be launched as it stands. Not retried.
         :raises CampaignStoppedError: if Instantly stopped the campaign after the launch. Not retried.
-        :raises LaunchNotConfirmedError: if nobody can say whether the launch took effect.
+        :raises LaunchNotConfirmedError: if it is unknown whether the launch took effect.
         :raises TaskKilledError: if the task was killed before it activated the campaign.
         :raises InstantlyError: if Instantly refused a request or could not be reached; this try launched nothing then.
         """
@@ -189,7 +189,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, BaseOperator):
 
     def on_kill(self) -> None:
         """
-        Activate nothing any more, and pause what this attempt launched and waits for, if told to.
+        Activate nothing any more, and pause what this attempt launched and waits for, if asked to.
 
         Airflow calls it on the worker, from its handler of SIGTERM, and after an ``execution_timeout``.
 

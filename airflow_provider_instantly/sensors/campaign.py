@@ -57,10 +57,10 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
     Waits until a campaign has a status; it changes nothing in Instantly.
 
     It succeeds in a target status, or one that lies beyond it: a campaign that is Completed has been Active. It fails
-    at once, and without a retry, in a failed status. Draft, Paused and statuses that nobody knows yet are waited out.
-    All modes decide alike. ``mode="reschedule"`` gives its worker back between two looks, but keeps it while
+    at once, and without a retry, in a failed status. Draft, Paused and unknown statuses are waited out.
+    All modes decide alike. ``mode="reschedule"`` gives its worker back between two polls, but keeps it while
     there is something to remember: a target that has to hold, an answer that did not come; and for pauses below 10 s,
-    after which Airflow could take the task for lost.
+    after which Airflow could count the task as lost.
 
     :param campaign_id: the UUID of a campaign, as text or as a ``uuid.UUID``, or several: a list, rows of a database, a
         template, an XCom. (templated)
@@ -76,7 +76,7 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
         default it does where nothing is lost and the DAG is small; where it cannot, a worker begins it.
     :param end_from_trigger: whether a deferrable wait that succeeds ends in the triggerer, without a worker (Airflow
         >= 3.3). By default it does where nothing is lost. A failure always ends on a worker, which raises its reason.
-    :param poke_interval: seconds, or a ``timedelta``, between two looks.
+    :param poke_interval: seconds, or a ``timedelta``, between two polls.
     :param timeout: seconds, or a ``timedelta``, after which the sensor fails, without a retry.
     :raises ValueError: while the DAG is parsed, if a parameter can be of no use.
     """
@@ -114,7 +114,7 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
             self.exponential_backoff = False
         elif backoff:
             raise ValueError(
-                "exponential_backoff is not for CampaignStatusSensor: it looks every poke_interval, and pauses longer "
+                "exponential_backoff is not for CampaignStatusSensor: it polls every poke_interval, and pauses longer "
                 "by itself after errors."
             )
         self.campaign_id = validation.plain_campaign_ids(campaign_id)
@@ -140,7 +140,7 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
         try:
             result = self._wait(context, steady_clock())
         except (AirflowFailException, AirflowTaskTimeout) as error:
-            self._skip_if_told(error)
+            self._skip_if_asked(error)
             raise
         return self._conclude(context, result)
 
@@ -276,17 +276,17 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
             if len(result.campaigns) > 1:
                 # A task that fails returns nothing, and its message has room for some campaigns only.
                 context["ti"].xcom_push(key="campaigns", value=result.xcom)
-            self._skip_if_told(error)
+            self._skip_if_asked(error)
             raise
         self.log.info("Done: %s.", result.state)
         return result.xcom
 
-    def _skip_if_told(self, error: BaseException) -> None:
+    def _skip_if_asked(self, error: BaseException) -> None:
         """Both switches mean the same in all modes; Airflow's own loop honours them for some errors only."""
         if self.soft_fail or self.never_fail:
             # When a task resumes, Airflow >= 3 puts words of its own in the place of ours.
             self.log.warning("%s", error)
-            raise AirflowSkipException(f"{error} Skipped, because the sensor is told not to fail.") from error
+            raise AirflowSkipException(f"{error} Skipped, because of soft_fail or never_fail.") from error
 
     def _campaign_ids(self) -> list[str]:
         try:
@@ -313,12 +313,12 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
         return InstantlyHook(self.instantly_conn_id, max_retries=0)
 
     def _started(self, context: Context, clock: Clock) -> float:
-        """When the wait began: for a rescheduled task, at its first look."""
-        first = _first_look(context["ti"], context, self.retries) if self.reschedule else None
+        """When the wait began: for a rescheduled task, at its first poll."""
+        first = _first_poll(context["ti"], context, self.retries) if self.reschedule else None
         return clock() if first is None else first.timestamp()
 
 
-def _first_look(ti: Any, context: Context, retries: int | None) -> datetime | None:
+def _first_poll(ti: Any, context: Context, retries: int | None) -> datetime | None:
     if hasattr(ti, "get_first_reschedule_date"):
         first: datetime | None = ti.get_first_reschedule_date(context)
         return first
@@ -335,5 +335,5 @@ def _reschedule(delay: float) -> Exception:
         from airflow.sdk.exceptions import AirflowRescheduleException
     except ImportError:  # Airflow 2
         from airflow.exceptions import AirflowRescheduleException
-    next_look = datetime.now(UTC) + timedelta(seconds=delay)
-    return AirflowRescheduleException(next_look)  # type: ignore[no-untyped-call]
+    next_poll = datetime.now(UTC) + timedelta(seconds=delay)
+    return AirflowRescheduleException(next_poll)  # type: ignore[no-untyped-call]

@@ -99,7 +99,7 @@ class WaitResult:
         :param goal: what was waited for.
         :param campaign_ids: the campaigns that were waited for.
         :param document: the event's list of campaigns.
-        :raises ValueError: if it is of other campaigns, undecided, or takes for reached what is not.
+        :raises ValueError: if it is of other campaigns, undecided, or counts as reached what is not.
         """
         if not isinstance(document, list):
             raise ValueError("it carries no list of campaigns")
@@ -108,7 +108,7 @@ class WaitResult:
             raise ValueError("it is about other campaigns")
         for outcome in outcomes:
             if outcome.verdict is Verdict.REACHED and outcome.status not in goal.arrived_statuses:
-                raise ValueError(f"it takes {outcome.status_name} for {goal.target_names}")
+                raise ValueError(f"it counts {outcome.status_name} as {goal.target_names}")
         result = cls(goal, outcomes)
         if result.verdict is Verdict.WAITING:
             raise ValueError("it is undecided")
@@ -143,8 +143,8 @@ class WaitResult:
             return self.progress
         outcome = self.campaigns[0]
         hint = {
-            CampaignStatus.DRAFT: ", so nobody has launched it yet",
-            CampaignStatus.PAUSED: ", so somebody has to resume it",
+            CampaignStatus.DRAFT: ", so it has not been launched yet",
+            CampaignStatus.PAUSED: ", so a person has to resume it",
         }
         status = outcome.status_name if outcome.status is None else CampaignStatus(outcome.status).label
         suffix = "" if outcome.status is None else hint.get(CampaignStatus(outcome.status), "")
@@ -171,7 +171,7 @@ class WaitResult:
             case Verdict.STOPPED:
                 return (
                     f"Campaign {outcome.title} is {outcome.status_name}, so it will not become {target}.{because} "
-                    "It was left as it is. Mend the cause in Instantly and resume the campaign there."
+                    "It was left as it is. Fix the cause in Instantly and resume the campaign there."
                 )
             case Verdict.UNREADABLE:
                 return f"The wait for campaign {outcome.title} cannot go on: {outcome.reason}"
@@ -183,7 +183,7 @@ class WaitResult:
                 )
             case Verdict.TIMED_OUT:
                 after = "in time" if self.goal.timeout is None else f"within {span(self.goal.timeout)}"
-                return f"{self._not_yet(outcome, after)} Look at it in Instantly, or wait longer."
+                return f"{self._not_yet(outcome, after)} Check it in Instantly, or wait longer."
             case Verdict.EXECUTION_TIMEOUT:
                 return f"{self._not_yet(outcome, 'within execution_timeout')} Another try waits again."
             case _:
@@ -192,7 +192,7 @@ class WaitResult:
     def _not_yet(self, outcome: CampaignOutcome, after: str) -> str:
         held = f" for {span(self.goal.stable_for)}" if self.goal.stable_for else ""
         stands = "it was never seen" if outcome.status is None else f"it is {outcome.status_name}"
-        unheard = f" The last look failed: {outcome.reason}" if outcome.reason else ""
+        unheard = f" The last poll failed: {outcome.reason}" if outcome.reason else ""
         wanted = f"{self.goal.target_names}{held}"
         return f"Campaign {outcome.title} was not {wanted} {after}: {stands}.{unheard} It was left as it is."
 

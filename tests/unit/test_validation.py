@@ -445,7 +445,7 @@ def test_every_error_is_one_short_line(check: Any, value: Any) -> None:
 
 
 class TestDefaultArgs:
-    """What ``default_args`` add is told from what stands on the task, in every way in which a task comes about."""
+    """What ``default_args`` add is known from what stands on the task, in every way in which a task is made."""
 
     class Task(validation.KnowsWhatWasWritten, BaseOperator):
         """A task whose parameter means something only to some tasks."""

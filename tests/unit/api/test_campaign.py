@@ -1,4 +1,4 @@
-"""What is read of a campaign: numbers and keys that nobody knows yet, wrong types, and names that somebody chose."""
+"""What is read of a campaign: unknown numbers and keys, wrong types, and names that a person chose."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ class TestCampaign:
         assert Campaign.from_api({"name": "Autumn"}, CAMPAIGN_ID).title == f'"Autumn" ({CAMPAIGN_ID})'
         assert Campaign.from_api({"id": "another"}, CAMPAIGN_ID).id == CAMPAIGN_ID
 
-    def test_it_keeps_the_document_even_if_somebody_changes_theirs(self) -> None:
+    def test_it_keeps_the_document_even_if_the_caller_changes_its_own(self) -> None:
         document: dict[str, Any] = {"status": 1}
         campaign = Campaign.from_api(document)
         document["status"] = 2

@@ -1,4 +1,4 @@
-"""Where requests may go and as whom: every way to write a host, look-alikes among them, and no key in any message."""
+"""Where requests may go, and with which key: every way to write a host, deceptive ones too; no key in any message."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ class TestBaseUrl:
         parts = urlsplit(base)
         assert parts.scheme == "https" or parts.hostname in ("localhost", "::1") or parts.hostname[:4] == "127."
         assert (parts.username, parts.password, parts.query, parts.fragment) == (None, None, "", "")
-        # Nobody who splits it another way finds another host in it.
+        # Splitting it another way must not find another host in it.
         host = parts.netloc.rsplit(":", 1)[0] if parts.port else parts.netloc
         assert host.strip("[]") == parts.hostname
         assert not base.endswith("/")

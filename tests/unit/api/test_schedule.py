@@ -1,7 +1,7 @@
 """
 When a campaign may send: a table for each decision, then a slow oracle that knows nothing of how it is computed.
 
-The oracle walks through UTC minute by minute, looks at the clock with zoneinfo, and asks whether it shows a time of
+The oracle walks through UTC minute by minute, reads the clock with zoneinfo, and asks whether it shows a time of
 the schedule. It shares no code with what it checks, and does not import pendulum.
 """
 
@@ -48,7 +48,7 @@ def shown(window: SendingWindow | None) -> tuple[str, str] | None:
 
 
 def windows(schedule: CampaignSchedule, now: datetime, until: datetime) -> list[tuple[str, str]]:
-    """What somebody sees who asks again whenever a window closes."""
+    """What a caller sees that asks again whenever a window closes."""
     found = []
     while (window := schedule.next_sending_window(now)) and window.opens < until:
         found.append((window.opens.isoformat(), window.closes.isoformat()))
@@ -148,7 +148,7 @@ class TestParsing:
         assert schedule.problems == ()
         assert schedule.schedules[0].days == {3}
 
-    def test_keys_nobody_knows_do_no_harm(self) -> None:
+    def test_unknown_keys_do_no_harm(self) -> None:
         assert campaign(entry("09:00", "17:00", colour="blue"), stop_on_holidays=True).problems == ()
 
     @pytest.mark.parametrize(
@@ -771,7 +771,7 @@ class TestNothingThatInstantlySaysIsAnException:
 
 
 class TestBounds:
-    """A server may send what it likes; what is kept of it, and the time that it takes, are bounded."""
+    """A server may send what it likes; what is kept of it, and the time that it costs, are bounded."""
 
     @pytest.mark.parametrize(("count", "kept"), [(MAX_SCHEDULES, MAX_SCHEDULES), (20_000, MAX_SCHEDULES)])
     def test_schedules(self, count: int, kept: int) -> None:

@@ -94,8 +94,8 @@ def test_a_launch_announces_the_campaign_and_how_it_stands(
     run = run_task(operator, outlet_events=events)
 
     assert run.error is None
-    told = {"id": cid, "status": 1, "status_name": "Active"}
-    assert [events[outlet].extra for outlet in outlets] == [told, told]
+    announced = {"id": cid, "status": 1, "status_name": "Active"}
+    assert [events[outlet].extra for outlet in outlets] == [announced, announced]
 
 
 def test_a_launch_that_fails_announces_nothing(sandbox: SandboxClient, run_task: Any) -> None:

@@ -92,7 +92,7 @@ def test_activates_what_does_not_run(
     assert f"is {name}. Activating it." in task_log()
 
 
-def test_a_paused_campaign_is_not_resumed_where_told_so(sandbox: SandboxClient, run_task: Any) -> None:
+def test_a_paused_campaign_is_not_resumed_where_asked_so(sandbox: SandboxClient, run_task: Any) -> None:
     campaign_id = sandbox.add_campaign(NAME, status=PAUSED)
 
     run = run_task(operator(campaign_id, resume_paused=False))
@@ -148,7 +148,7 @@ def test_refuses_what_instantly_stopped(
 
 
 @pytest.mark.parametrize(("status", "name", "reason"), STOPPED)
-def test_reactivates_what_instantly_stopped_only_where_told_so(
+def test_reactivates_what_instantly_stopped_only_where_asked_so(
     sandbox: SandboxClient, run_task: Any, task_log: Any, status: int, name: str, reason: str
 ) -> None:
     campaign_id = sandbox.add_campaign(NAME, status=status)
@@ -174,7 +174,7 @@ def test_refuses_also_where_the_reason_cannot_be_read(sandbox: SandboxClient, ru
     assert activation_requests(sandbox) == 0
 
 
-def test_activates_a_status_that_nobody_knows_yet_and_warns(
+def test_activates_a_status_that_this_release_does_not_know_and_warns(
     sandbox: SandboxClient, run_task: Any, task_log: Any
 ) -> None:
     campaign_id = sandbox.add_campaign(NAME, status=UNKNOWN)
@@ -234,7 +234,7 @@ def test_a_monstrous_campaign_is_stored_bounded_and_safe(
         "name": "Spring\r\n\x1b[31m" + "x" * 1_000_000,
         "campaign_schedule": {"schedules": [entry] * 20_000},
     }
-    # The look that confirms the launch shows a Draft, too, so that there is something to wait for.
+    # The read that confirms the launch shows a Draft, too, so that there is something to wait for.
     as_draft: dict[str, Any] = {"method": "GET", "count": 2 if wait else 1}
     for status, faults in ((DRAFT, as_draft), (ACTIVE, {"count": None})):
         sandbox.add_fault("body", path=f"*/campaigns/{campaign_id}*", json={**document, "status": status}, **faults)
@@ -546,7 +546,7 @@ def test_an_answer_about_another_campaign_that_passes_is_read_over(
 
 
 @pytest.mark.usefixtures("sandbox_time")
-def test_the_reason_of_another_campaign_is_not_told(sandbox: SandboxClient, run_task: Any) -> None:
+def test_the_reason_of_another_campaign_is_not_given(sandbox: SandboxClient, run_task: Any) -> None:
     campaign_id = sandbox.add_campaign(NAME, status=BOUNCED)
     theirs = {"diagnostics": {"campaign_id": OTHER_ID}, "summary": {"status_message": "All is well with another one."}}
     sandbox.add_fault("body", path="*/sending-status", json=theirs, count=None)
@@ -630,7 +630,7 @@ def test_an_answer_lost_and_then_nothing_can_be_read(sandbox: SandboxClient, run
 
 
 @pytest.mark.usefixtures("sandbox_time")
-def test_an_answer_lost_and_then_somebody_paused_it(sandbox: SandboxClient, run_task: Any) -> None:
+def test_an_answer_lost_and_then_a_person_paused_it(sandbox: SandboxClient, run_task: Any) -> None:
     campaign_id = sandbox.add_campaign(NAME, script=[(0, "paused")])
     sandbox.add_fault("reset", path="*/activate", moment="after")
 
@@ -662,7 +662,7 @@ def test_stopped_right_after_the_launch(
 # Answers that were not lost
 
 
-def test_an_answer_is_checked_by_a_look(sandbox: SandboxClient, run_task: Any, sandbox_time: list[float]) -> None:
+def test_an_answer_is_checked_by_a_read(sandbox: SandboxClient, run_task: Any, sandbox_time: list[float]) -> None:
     campaign_id = sandbox.add_campaign(NAME, script=[(2.5, "active")])
 
     run = run_task(operator(campaign_id))
@@ -710,7 +710,7 @@ def test_a_reactivation_that_does_not_help_is_said(
     assert activation_requests(sandbox) == 1
 
 
-def test_a_launch_stands_where_the_look_after_it_fails(
+def test_a_launch_stands_where_the_read_after_it_fails(
     sandbox: SandboxClient, run_task: Any, sandbox_time: list[float], task_log: Any
 ) -> None:
     campaign_id = sandbox.add_campaign(NAME)
@@ -748,7 +748,7 @@ def test_a_rate_limit_that_does_not_end(sandbox: SandboxClient, run_task: Any, s
     assert sandbox.activations(campaign_id) == 0
 
 
-def test_a_look_is_repeated_until_it_succeeds(sandbox: SandboxClient, run_task: Any, sandbox_time: list[float]) -> None:
+def test_a_read_is_repeated_until_it_succeeds(sandbox: SandboxClient, run_task: Any, sandbox_time: list[float]) -> None:
     campaign_id = sandbox.add_campaign(NAME)
     sandbox.add_fault("error", path=f"*/{campaign_id}", status=503, count=2)
     sandbox.add_fault("reset", path=f"*/{campaign_id}", count=1)
@@ -783,12 +783,12 @@ def test_a_request_that_is_refused(
 
 
 def test_a_campaign_that_does_not_exist(sandbox: SandboxClient, run_task: Any) -> None:
-    nobody = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
+    missing = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 
-    run = run_task(operator(nobody))
+    run = run_task(operator(missing))
 
     assert type(run.error) is CampaignNotFoundError
-    assert nobody in str(run.error)
+    assert missing in str(run.error)
     assert activation_requests(sandbox) == 0
 
 
@@ -830,7 +830,7 @@ def test_a_service_that_is_not_there(
     assert "nothing was sent" in str(run.error)
 
 
-# Without a look before
+# Without a read before
 
 
 @pytest.fixture
@@ -844,7 +844,7 @@ def use_key(sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> Any:
     return use
 
 
-def test_without_a_look_one_scope_is_enough(sandbox: SandboxClient, run_task: Any, use_key: Any, task_log: Any) -> None:
+def test_without_a_read_one_scope_is_enough(sandbox: SandboxClient, run_task: Any, use_key: Any, task_log: Any) -> None:
     campaign_id = sandbox.add_campaign(NAME)
     use_key("campaigns:update")
 
@@ -857,7 +857,7 @@ def test_without_a_look_one_scope_is_enough(sandbox: SandboxClient, run_task: An
     assert "because of check_before=False" in task_log()
 
 
-def test_with_a_look_one_scope_is_not_enough(sandbox: SandboxClient, run_task: Any, use_key: Any) -> None:
+def test_with_a_read_one_scope_is_not_enough(sandbox: SandboxClient, run_task: Any, use_key: Any) -> None:
     campaign_id = sandbox.add_campaign(NAME)
     use_key("campaigns:update")
 
@@ -868,7 +868,7 @@ def test_with_a_look_one_scope_is_not_enough(sandbox: SandboxClient, run_task: A
     assert activation_requests(sandbox) == 0
 
 
-def test_a_retry_looks_even_where_the_first_try_did_not(
+def test_a_retry_reads_even_where_the_first_try_did_not(
     sandbox: SandboxClient, run_task: Any, task_instance: Any
 ) -> None:
     campaign_id = sandbox.add_campaign(NAME, status=BOUNCED)
@@ -880,7 +880,7 @@ def test_a_retry_looks_even_where_the_first_try_did_not(
     assert activation_requests(sandbox) == 0
 
 
-def test_a_retry_that_may_not_look_is_refused(
+def test_a_retry_that_may_not_read_is_refused(
     sandbox: SandboxClient, run_task: Any, task_instance: Any, use_key: Any
 ) -> None:
     campaign_id = sandbox.add_campaign(NAME)
@@ -895,7 +895,7 @@ def test_a_retry_that_may_not_look_is_refused(
 
 
 @pytest.mark.usefixtures("sandbox_time")
-def test_an_answer_lost_by_a_key_that_may_not_look(sandbox: SandboxClient, run_task: Any, use_key: Any) -> None:
+def test_an_answer_lost_by_a_key_that_may_not_read(sandbox: SandboxClient, run_task: Any, use_key: Any) -> None:
     campaign_id = sandbox.add_campaign(NAME)
     use_key("campaigns:update")
     sandbox.add_fault("reset", path="*/activate", moment="after")
@@ -908,7 +908,7 @@ def test_an_answer_lost_by_a_key_that_may_not_look(sandbox: SandboxClient, run_t
 
 
 @pytest.mark.usefixtures("sandbox_time")
-def test_an_answer_lost_without_a_look_before_is_read_back(sandbox: SandboxClient, run_task: Any) -> None:
+def test_an_answer_lost_without_a_read_before_is_read_back(sandbox: SandboxClient, run_task: Any) -> None:
     campaign_id = sandbox.add_campaign(NAME)
     sandbox.add_fault("reset", path="*/activate", moment="after")
 
@@ -972,7 +972,7 @@ def test_what_happened_since_an_earlier_try_launched_it_is_not_overruled(
 
 @pytest.mark.usefixtures("sandbox_time")
 @pytest.mark.parametrize(
-    "fault", [{"status": 503}, {"status": 401}, None], ids=["cannot look", "may not look", "stopped"]
+    "fault", [{"status": 503}, {"status": 401}, None], ids=["cannot read", "may not read", "stopped"]
 )
 def test_a_retry_does_not_deny_what_an_earlier_try_did(
     sandbox: SandboxClient, run_task: Any, task_instance: Any, fault: dict[str, Any] | None
@@ -1070,7 +1070,7 @@ def test_the_wait_believes_its_own_eyes_and_not_the_answer(
 
 
 @either_wait
-def test_without_a_look_before_the_wait_looks_too(sandbox: SandboxClient, run_task: Any, wait: dict[str, Any]) -> None:
+def test_without_a_read_before_the_wait_reads_too(sandbox: SandboxClient, run_task: Any, wait: dict[str, Any]) -> None:
     campaign_id = sandbox.add_campaign(NAME, script=[(0.2, "active")])
 
     run = run_task(operator(campaign_id, check_before=False, wait_for_active=True, **wait))
@@ -1081,7 +1081,7 @@ def test_without_a_look_before_the_wait_looks_too(sandbox: SandboxClient, run_ta
 
 
 @either_wait
-def test_a_key_that_may_not_look_cannot_wait(
+def test_a_key_that_may_not_read_cannot_wait(
     sandbox: SandboxClient, run_task: Any, use_key: Any, wait: dict[str, Any]
 ) -> None:
     campaign_id = sandbox.add_campaign(NAME)
@@ -1191,7 +1191,7 @@ PASSTHROUGH = {"id": CAMPAIGN_ID, "name": NAME, "launched": True}
 BAD_EVENTS: Mapping[str, Any] = {
     name: {**event, "passthrough": PASSTHROUGH} if isinstance(event, dict) and "campaigns" in event else event
     for name, event in events.BAD_EVENTS.items()
-} | {"only what we told it": {"passthrough": PASSTHROUGH}}
+} | {"only what it was passed": {"passthrough": PASSTHROUGH}}
 
 
 @pytest.mark.parametrize("event", BAD_EVENTS.values(), ids=BAD_EVENTS.keys())

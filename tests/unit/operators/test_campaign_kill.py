@@ -59,7 +59,7 @@ def kill_after() -> Iterator[Callable[[Any, float], None]]:
         {"kind": "delay", "method": "GET", "delay": 0.6, "moment": "after"},
         {"kind": "error", "path": "*/activate", "status": 429, "retry_after": 1.0},
     ],
-    ids=["while it looks", "while it has to wait"],
+    ids=["while it reads", "while it has to wait"],
 )
 def test_a_task_that_is_killed_before_the_activation_activates_nothing(
     sandbox: SandboxClient, run_task: Any, ti: Any, kill_after: Any, fault: dict[str, Any]
@@ -93,18 +93,18 @@ def test_a_task_that_is_killed_after_a_lost_answer_does_not_say_more_than_it_kno
     assert len(sandbox.requests(path="*/activate")) == 1
 
 
-@pytest.mark.parametrize(("told", "status"), [(True, PAUSED), (False, ACTIVE)])
+@pytest.mark.parametrize(("asked", "status"), [(True, PAUSED), (False, ACTIVE)])
 def test_a_kill_during_the_activation_counts_for_the_wait_after_it(
-    sandbox: SandboxClient, run_task: Any, ti: Any, kill_after: Any, told: bool, status: int
+    sandbox: SandboxClient, run_task: Any, ti: Any, kill_after: Any, asked: bool, status: int
 ) -> None:
     campaign_id = sandbox.add_campaign("Spring")
     sandbox.add_fault("delay", "*/activate", delay=0.6, moment="after")
-    task = operator(campaign_id, wait_for_active=True, pause_on_kill=told)
+    task = operator(campaign_id, wait_for_active=True, pause_on_kill=asked)
     kill_after(task, 0.3)
 
     run = run_task(task, ti)
 
-    assert type(run.error) is (TaskKilledError if told else type(None))
+    assert type(run.error) is (TaskKilledError if asked else type(None))
     assert sandbox.campaign(campaign_id)["status"] == status
 
 
@@ -117,7 +117,7 @@ def test_a_kill_during_the_activation_counts_for_the_wait_after_it(
         ("skipped", PAUSED, "Paused campaign"),
     ],
 )
-def test_a_wait_that_is_killed_pauses_unless_somebody_marked_it_as_done(
+def test_a_wait_that_is_killed_pauses_unless_a_person_marked_it_as_done(
     sandbox: SandboxClient, run_task: Any, ti: Any, kill_after: Any, state: str, status: int, says: str
 ) -> None:
     campaign_id = sandbox.add_campaign("Spring")

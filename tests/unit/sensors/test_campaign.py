@@ -1,7 +1,7 @@
 """
 `CampaignStatusSensor` over real HTTP: what it decides, which is the same whichever way it waits.
 
-A scenario is what one look after the other shows; each mode gets the same looks and has to end alike.
+A scenario is what one poll after the other shows; each mode gets the same polls and has to end alike.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ MODES: Mapping[str, dict[str, Any]] = {
     "reschedule": {"mode": "reschedule"},
     "deferrable": {"deferrable": True},
 }
-#: What one look shows: a status, or what goes wrong with it.
-Look = int | dict[str, Any]
+#: What one poll shows: a status, or what goes wrong with it.
+Poll = int | dict[str, Any]
 
 every_mode = pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
 pytestmark = pytest.mark.usefixtures("short_pauses", "frequent_looks", "short_absences")
@@ -81,12 +81,12 @@ FINAL_ERRORS = {
 }
 
 
-def show(sandbox: SandboxClient, *looks: Look, campaign_id: str = CAMPAIGN_ID, status: int = DRAFT) -> str:
-    """Add a campaign, and let the first look at it show the first of these, and so on; the last one stays."""
+def show(sandbox: SandboxClient, *polls: Poll, campaign_id: str = CAMPAIGN_ID, status: int = DRAFT) -> str:
+    """Add a campaign, and let the first poll at it show the first of these, and so on; the last one stays."""
     sandbox.add_campaign(NAME, id=campaign_id, status=status)
-    for number, look in enumerate(looks, 1):
-        fault = look if isinstance(look, dict) else {"kind": "fields", "fields": {"status": look}}
-        count = None if number == len(looks) else 1
+    for number, poll in enumerate(polls, 1):
+        fault = poll if isinstance(poll, dict) else {"kind": "fields", "fields": {"status": poll}}
+        count = None if number == len(polls) else 1
         sandbox.add_fault(path=f"*/campaigns/{campaign_id}", method="GET", **{"count": count, **fault})
     return campaign_id
 
@@ -114,9 +114,9 @@ def without_repetition(requests: list[tuple[str, int | None]]) -> list[tuple[str
 
 @dataclass(frozen=True)
 class Scenario:
-    """What the looks show, how the sensor ends, and how often it had to ask; None where that depends on the time."""
+    """What the polls show, how the sensor ends, and how often it had to ask; None where that depends on the time."""
 
-    looks: tuple[Look, ...]
+    polls: tuple[Poll, ...]
     error: type[Exception] | None = None
     status: int | None = ACTIVE
     campaign_requests: int | None = None
@@ -145,14 +145,14 @@ SCENARIOS = {
     "Bounce Protect at once": Scenario((BOUNCED,), CampaignStoppedError, campaign_requests=1),
     "Account Suspended at once": Scenario((SUSPENDED,), CampaignStoppedError, campaign_requests=1),
     "Bounce Protect later": Scenario((DRAFT, DRAFT, BOUNCED), CampaignStoppedError, campaign_requests=3),
-    "Paused counts as failed where told so": Scenario(
+    "Paused counts as failed where asked so": Scenario(
         (DRAFT, PAUSED), CampaignStoppedError, campaign_requests=2, sensor={"failed_statuses": {2}}
     ),
     "an unknown status, then Active": Scenario((UNKNOWN, UNKNOWN, ACTIVE), campaign_requests=3),
     "Draft for ever": Scenario((DRAFT,), AirflowSensorTimeout, sensor={"timeout": 0.25}),
     "Paused for ever": Scenario((PAUSED,), AirflowSensorTimeout, sensor={"timeout": timedelta(seconds=0.25)}),
     "an unknown status for ever": Scenario((UNKNOWN,), AirflowSensorTimeout, sensor={"timeout": 0.25}),
-    "one look is all there is time for": Scenario(
+    "one poll is all there is time for": Scenario(
         (DRAFT, ACTIVE), AirflowSensorTimeout, campaign_requests=1, sensor={"timeout": 0}
     ),
     "Active that holds": Scenario((DRAFT, ACTIVE), sensor={"stable_for": 0.3}),
@@ -165,7 +165,7 @@ SCENARIOS = {
     "Active that had no time to hold": Scenario(
         (DRAFT, ACTIVE), AirflowSensorTimeout, sensor={"stable_for": 0.25, "timeout": 0.25}
     ),
-    "no answer at the first look": Scenario((error(503), DRAFT, ACTIVE), campaign_requests=3),
+    "no answer at the first poll": Scenario((error(503), DRAFT, ACTIVE), campaign_requests=3),
     "no answer for too long": Scenario(
         (DRAFT, error(503)), CampaignWaitError, status=None, sensor={"failure_budget": 0.3}
     ),
@@ -186,7 +186,7 @@ SCENARIOS = {
         f"{name}, then Active": Scenario((DRAFT, fault, ACTIVE), campaign_requests=3) for name, fault in OUTAGES.items()
     },
     **{
-        f"{name}, which waiting cannot mend": Scenario((DRAFT, fault), CampaignWaitError, status=None)
+        f"{name}, which waiting cannot fix": Scenario((DRAFT, fault), CampaignWaitError, status=None)
         for name, (fault, _) in FINAL_ERRORS.items()
     },
 }
@@ -202,7 +202,7 @@ def test_every_mode_decides_the_same(
     for name, mode in MODES.items():
         sandbox.reset()
         sandbox.set(limits_enabled=False)
-        show(sandbox, *scenario.looks)
+        show(sandbox, *scenario.polls)
         run = run_task(sensor(**scenario.sensor, **mode))
         requests = asked(sandbox)
         seen[name] = (type(run.error), run.value, run.ti.xcom, without_repetition(requests))
@@ -355,10 +355,10 @@ def test_each_change_is_logged_once_and_polls_are_not(
     run_task(sensor(stable_for=0.5, **mode))
 
     log = task_log()
-    # The stand-in of a deferral looks once on the worker and then again in the triggerer.
-    looks = 2 if "deferrable" in mode else 1
+    # The stand-in of a deferral polls once on the worker and then again in the triggerer.
+    polls = 2 if "deferrable" in mode else 1
     assert said(log, "is Paused.") == 1
-    assert said(log, "is Active.") <= 2 + looks
+    assert said(log, "is Active.") <= 2 + polls
 
 
 def test_an_unknown_status_is_warned_of_once(sandbox: SandboxClient, run_task: Any, task_log: Any) -> None:
@@ -403,7 +403,7 @@ def said(log: str, text: str) -> int:
 # Told not to fail
 
 
-FAILURES: Mapping[str, tuple[tuple[Look, ...], type[Exception], str]] = {
+FAILURES: Mapping[str, tuple[tuple[Poll, ...], type[Exception], str]] = {
     "stopped": ((DRAFT, BOUNCED), CampaignStoppedError, "Too many e-mails bounced"),
     "timed out": ((DRAFT,), AirflowSensorTimeout, "was not Active"),
     "no answer": ((DRAFT, error(503)), CampaignWaitError, "Nothing was heard"),
@@ -413,7 +413,7 @@ FAILURES: Mapping[str, tuple[tuple[Look, ...], type[Exception], str]] = {
 
 @every_mode
 @pytest.mark.parametrize(
-    ("looks", "failure", "reason", "switch"),
+    ("polls", "failure", "reason", "switch"),
     [*((*failure, "soft_fail") for failure in FAILURES.values()), (*FAILURES["stopped"], "never_fail")],
     ids=[*FAILURES, "stopped, never_fail"],
 )
@@ -422,14 +422,14 @@ def test_skipped_instead_of_failed(
     run_task: Any,
     task_log: Any,
     mode: dict[str, Any],
-    looks: tuple[Look, ...],
+    polls: tuple[Poll, ...],
     failure: type[Exception],
     reason: str,
     switch: str,
 ) -> None:
-    show(sandbox, *looks, status=BOUNCED)
+    show(sandbox, *polls, status=BOUNCED)
 
-    run = run_task(sensor(timeout=0.3 if len(looks) == 1 else 10, failure_budget=0.2, **{switch: True}, **mode))
+    run = run_task(sensor(timeout=0.3 if len(polls) == 1 else 10, failure_budget=0.2, **{switch: True}, **mode))
 
     assert isinstance(run.error, AirflowSkipException)
     assert any(isinstance(cause, failure) for cause in causes(run.error))
@@ -625,7 +625,7 @@ def test_reschedule_gives_the_worker_back_while_there_is_nothing_to_remember(
 
 
 @pytest.mark.parametrize(
-    ("looks", "arguments", "rescheduled"),
+    ("polls", "arguments", "rescheduled"),
     [
         ((ACTIVE, ACTIVE, ACTIVE), {"stable_for": 0.3}, 0),
         ((DRAFT, ACTIVE, ACTIVE), {"stable_for": 0.3}, 1),
@@ -635,9 +635,9 @@ def test_reschedule_gives_the_worker_back_while_there_is_nothing_to_remember(
     ids=["a hold", "a hold after Draft", "an outage", "an outage at first"],
 )
 def test_reschedule_keeps_the_worker_while_there_is_something_to_remember(
-    sandbox: SandboxClient, run_task: Any, looks: tuple[Look, ...], arguments: dict[str, Any], rescheduled: int
+    sandbox: SandboxClient, run_task: Any, polls: tuple[Poll, ...], arguments: dict[str, Any], rescheduled: int
 ) -> None:
-    show(sandbox, *looks)
+    show(sandbox, *polls)
 
     run = run_task(sensor(mode="reschedule", **arguments))
 
@@ -666,12 +666,12 @@ def test_reschedule_keeps_the_worker_once_one_of_several_is_decided(sandbox: San
     assert run.rescheduled == 0
 
 
-@pytest.mark.parametrize("looks", [(ACTIVE,), (BOUNCED,), (error(404),)], ids=["reached", "stopped", "lost"])
+@pytest.mark.parametrize("polls", [(ACTIVE,), (BOUNCED,), (error(404),)], ids=["reached", "stopped", "lost"])
 @every_mode
 def test_what_is_decided_already_never_leaves_the_worker(
-    sandbox: SandboxClient, run_task: Any, mode: dict[str, Any], looks: tuple[Look, ...]
+    sandbox: SandboxClient, run_task: Any, mode: dict[str, Any], polls: tuple[Poll, ...]
 ) -> None:
-    show(sandbox, *looks, status=BOUNCED)
+    show(sandbox, *polls, status=BOUNCED)
 
     run = run_task(sensor(**mode))
 
@@ -679,7 +679,7 @@ def test_what_is_decided_already_never_leaves_the_worker(
     assert run.deferred_to == []
 
 
-def test_the_deadline_of_a_rescheduled_sensor_counts_from_its_first_look(
+def test_the_deadline_of_a_rescheduled_sensor_counts_from_its_first_poll(
     sandbox: SandboxClient, run_task: Any, task_instance: Any
 ) -> None:
     show(sandbox, DRAFT)
@@ -705,7 +705,7 @@ def test_a_rescheduled_sensor_still_has_the_rest_of_its_time(
     assert time.monotonic() - begun < 30
 
 
-def test_a_look_at_the_deadline_still_counts(sandbox: SandboxClient, run_task: Any) -> None:
+def test_a_poll_at_the_deadline_still_counts(sandbox: SandboxClient, run_task: Any) -> None:
     show(sandbox, DRAFT, ACTIVE)
 
     run = run_task(sensor(poke_interval=3600, timeout=4))
@@ -774,7 +774,7 @@ class _Silent:
         pass
 
 
-def test_poke_looks_once(sandbox: SandboxClient, task_instance: Any) -> None:
+def test_poke_polls_once(sandbox: SandboxClient, task_instance: Any) -> None:
     show(sandbox, DRAFT, ACTIVE, BOUNCED)
     context: Any = {"ti": task_instance()}
 

@@ -350,14 +350,14 @@ class TestWhatIsSaid:
         assert len(reports) == 7_200 / REPORT_INTERVAL - 1
         assert reports[0] == (
             f'Still waiting for Active after 5 min of 2 h: campaign "N" ({ONE}) is Draft, '
-            "so nobody has launched it yet."
+            "so it has not been launched yet."
         )
         assert len(clock.info) == len(reports) + 1
 
     def test_a_report_says_what_has_to_happen(self) -> None:
         clock = Clock(goal())
         clock.poll(2, at=0)
-        assert clock.poll(2, at=300).info[0].endswith("is Paused, so somebody has to resume it.")
+        assert clock.poll(2, at=300).info[0].endswith("is Paused, so a person has to resume it.")
         assert clock.poll(UNKNOWN, at=600).info[-1].endswith("is UNKNOWN(7).")
         unseen = Clock(goal())
         assert unseen.poll(InstantlyServerError("503"), at=300).info[-1].endswith("is not seen.")
@@ -529,12 +529,12 @@ class TestExplaining:
         clock.poll(-2)
         assert clock.wait.result().message == (
             f'Campaign "N" ({ONE}) is Bounce Protect, so it will not become Active. It was left as it is. '
-            "Mend the cause in Instantly and resume the campaign there."
+            "Fix the cause in Instantly and resume the campaign there."
         )
         clock.wait.explain(ONE, SendingStatus("campaign_bounce_protect"))
         assert clock.wait.result().message == (
             f'Campaign "N" ({ONE}) is Bounce Protect, so it will not become Active. Instantly says: campaign bounce '
-            "protect. It was left as it is. Mend the cause in Instantly and resume the campaign there."
+            "protect. It was left as it is. Fix the cause in Instantly and resume the campaign there."
         )
 
     @pytest.mark.parametrize("reason", ["Too many bounces.", "Really?", "Stop!", "It goes on…"])

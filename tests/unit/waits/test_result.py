@@ -29,7 +29,7 @@ class TestResult:
         clock.poll(2, at=3_600)
         assert clock.wait.result().message == (
             f'Campaign "N" ({ONE}) was not Active within 1 h: it is Paused. It was left as it is. '
-            "Look at it in Instantly, or wait longer."
+            "Check it in Instantly, or wait longer."
         )
 
     def test_many_failures_are_listed_up_to_twenty_and_the_gravest_first(self) -> None:
