@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyUnexpectedAnswerError
-from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages, get_campaign, list_campaigns
+from airflow_provider_instantly.api.operations import get_campaign, list_campaigns
+from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

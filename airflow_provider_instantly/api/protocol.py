@@ -13,13 +13,11 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import quote
 
 from airflow_provider_instantly.api.campaign import status_of
 from airflow_provider_instantly.api.errors import (
     AmbiguousOutcomeError,
     AnswerTooLargeError,
-    CampaignNotFoundError,
     InstantlyAuthenticationError,
     InstantlyBadRequestError,
     InstantlyError,
@@ -35,7 +33,7 @@ from airflow_provider_instantly.api.redaction import safe_text
 from airflow_provider_instantly.api.retry import pause_before_retry, retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
 #: An answer larger than this is not read to its end. A page of 100 campaigns may be, where their e-mails are long.
 MAX_ANSWER_BYTES: Final = 10 * 1024 * 1024
@@ -131,99 +129,6 @@ class Request:
             return replace(self, body={**self.body, **parameters})
         kept = (pair for pair in self.query if pair[0] not in parameters)
         return replace(self, query=(*kept, *((name, str(value)) for name, value in parameters.items())))
-
-
-def get_campaign(campaign_id: str) -> Request:
-    """``GET /campaigns/{id}``."""
-    return Request(
-        "GET",
-        _campaign_path(campaign_id),
-        only_reads=True,
-        scope="campaigns:read",
-        resource=_campaign(campaign_id),
-        expects=Expected.CAMPAIGN,
-        identity=("id",),
-    )
-
-
-def activate_campaign(campaign_id: str) -> Request:
-    """``POST /campaigns/{id}/activate``."""
-    return _change_campaign(campaign_id, "/activate")
-
-
-def pause_campaign(campaign_id: str) -> Request:
-    """``POST /campaigns/{id}/pause``."""
-    return _change_campaign(campaign_id, "/pause")
-
-
-def get_sending_status(campaign_id: str) -> Request:
-    """``GET /campaigns/{id}/sending-status``."""
-    return Request(
-        "GET",
-        f"{_campaign_path(campaign_id)}/sending-status",
-        only_reads=True,
-        scope="campaigns:read",
-        resource=_campaign(campaign_id),
-        identity=("diagnostics", "campaign_id"),
-    )
-
-
-def get_workspace() -> Request:
-    """``GET /workspaces/current``."""
-    return Request(
-        "GET", "/workspaces/current", only_reads=True, scope="workspaces:read", resource=Resource("workspace")
-    )
-
-
-def list_campaigns(
-    *,
-    limit: int = PAGE_SIZE,
-    starting_after: str | None = None,
-    search: str | None = None,
-    tag_ids: Iterable[str] = (),
-    status: int | None = None,
-    exclude_status: int | None = None,
-) -> Request:
-    """``GET /campaigns``: one page."""
-    wanted = {
-        "limit": str(limit),
-        "starting_after": starting_after,
-        "search": search,
-        "tag_ids": ",".join(tag_ids),
-        "status": None if status is None else str(int(status)),
-        "exclude_status": None if exclude_status is None else str(int(exclude_status)),
-    }
-    return Request(
-        "GET",
-        "/campaigns",
-        only_reads=True,
-        scope="campaigns:read",
-        resource=Resource("list of campaigns"),
-        expects=Expected.PAGE,
-        query=tuple((name, value) for name, value in wanted.items() if value),
-    )
-
-
-def _change_campaign(campaign_id: str, action: str) -> Request:
-    """A change of a campaign that takes no body and is answered with the campaign."""
-    return Request(
-        "POST",
-        f"{_campaign_path(campaign_id)}{action}",
-        only_reads=False,
-        scope="campaigns:update",
-        resource=_campaign(campaign_id),
-        expects=Expected.CAMPAIGN,
-        identity=("id",),
-    )
-
-
-def _campaign(campaign_id: str) -> Resource:
-    """On the paths of a campaign that take no body, Instantly answers 400 where 404 is meant."""
-    return Resource("campaign", campaign_id, missing=frozenset({400, 404}), not_found=CampaignNotFoundError)
-
-
-def _campaign_path(campaign_id: str) -> str:
-    return f"/campaigns/{quote(campaign_id, safe='')}"
 
 
 #: A good answer, which is what its request expects: a `Json`, or a list of them.

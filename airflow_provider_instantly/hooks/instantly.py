@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_instantly import __version__
-from airflow_provider_instantly.api import protocol
+from airflow_provider_instantly.api import operations, protocol
 from airflow_provider_instantly.api.bulk import read_many
 from airflow_provider_instantly.api.campaign import Campaign, SendingStatus, check_campaign_id
 from airflow_provider_instantly.api.driver import adrive, drive
@@ -174,11 +174,11 @@ class InstantlyHook(BaseHook):
         :raises ValueError: if the id is no UUID.
         :raises InstantlyError: if it could not be read; see `airflow_provider_instantly.api.errors`.
         """
-        return self._campaign(protocol.get_campaign(check_campaign_id(campaign_id)))
+        return self._campaign(operations.get_campaign(check_campaign_id(campaign_id)))
 
     async def aget_campaign(self, campaign_id: str | UUID) -> Campaign:
         """Async twin of `get_campaign`."""
-        return await self._acampaign(protocol.get_campaign(check_campaign_id(campaign_id)))
+        return await self._acampaign(operations.get_campaign(check_campaign_id(campaign_id)))
 
     def activate_campaign(self, campaign_id: str | UUID, *, max_retries: int | None = None) -> Campaign:
         """
@@ -192,11 +192,11 @@ class InstantlyHook(BaseHook):
         :raises AmbiguousOutcomeError: if nobody can say whether it took effect.
         :raises InstantlyError: if it was refused or never sent.
         """
-        return self._campaign(protocol.activate_campaign(check_campaign_id(campaign_id)), max_retries)
+        return self._campaign(operations.activate_campaign(check_campaign_id(campaign_id)), max_retries)
 
     async def aactivate_campaign(self, campaign_id: str | UUID, *, max_retries: int | None = None) -> Campaign:
         """Async twin of `activate_campaign`."""
-        return await self._acampaign(protocol.activate_campaign(check_campaign_id(campaign_id)), max_retries)
+        return await self._acampaign(operations.activate_campaign(check_campaign_id(campaign_id)), max_retries)
 
     def pause_campaign(self, campaign_id: str | UUID, *, max_retries: int | None = None) -> Campaign:
         """
@@ -207,11 +207,11 @@ class InstantlyHook(BaseHook):
         :raises AmbiguousOutcomeError: if nobody can say whether it took effect.
         :raises InstantlyError: if it was refused or never sent.
         """
-        return self._campaign(protocol.pause_campaign(check_campaign_id(campaign_id)), max_retries)
+        return self._campaign(operations.pause_campaign(check_campaign_id(campaign_id)), max_retries)
 
     async def apause_campaign(self, campaign_id: str | UUID, *, max_retries: int | None = None) -> Campaign:
         """Async twin of `pause_campaign`."""
-        return await self._acampaign(protocol.pause_campaign(check_campaign_id(campaign_id)), max_retries)
+        return await self._acampaign(operations.pause_campaign(check_campaign_id(campaign_id)), max_retries)
 
     def get_sending_status(self, campaign_id: str | UUID) -> SendingStatus:
         """
@@ -221,12 +221,12 @@ class InstantlyHook(BaseHook):
         :raises ValueError: if the id is no UUID.
         :raises InstantlyError: if it could not be read.
         """
-        request = protocol.get_sending_status(check_campaign_id(campaign_id))
+        request = operations.get_sending_status(check_campaign_id(campaign_id))
         return SendingStatus.from_api(self.drive(protocol.ask(request)))
 
     async def aget_sending_status(self, campaign_id: str | UUID) -> SendingStatus:
         """Async twin of `get_sending_status`."""
-        request = protocol.get_sending_status(check_campaign_id(campaign_id))
+        request = operations.get_sending_status(check_campaign_id(campaign_id))
         return SendingStatus.from_api(await self.adrive(protocol.ask(request)))
 
     def list_campaigns(
@@ -246,7 +246,7 @@ class InstantlyHook(BaseHook):
         :param exclude_status: only campaigns not in this status.
         :raises InstantlyError: if a page could not be read.
         """
-        first = protocol.list_campaigns(search=search, tag_ids=tag_ids, status=status, exclude_status=exclude_status)
+        first = operations.list_campaigns(search=search, tag_ids=tag_ids, status=status, exclude_status=exclude_status)
         pages = protocol.Pages(first)
         while pages.has_more:
             yield from map(Campaign.from_api, self.drive(pages.next_page()))
@@ -260,7 +260,7 @@ class InstantlyHook(BaseHook):
         exclude_status: int | None = None,
     ) -> AsyncIterator[Campaign]:
         """Async twin of `list_campaigns`."""
-        first = protocol.list_campaigns(search=search, tag_ids=tag_ids, status=status, exclude_status=exclude_status)
+        first = operations.list_campaigns(search=search, tag_ids=tag_ids, status=status, exclude_status=exclude_status)
         pages = protocol.Pages(first)
         while pages.has_more:
             for item in await self.adrive(pages.next_page()):
@@ -340,9 +340,9 @@ class InstantlyHook(BaseHook):
 
     def _introduce(self) -> str:
         try:
-            workspace = self.drive(protocol.ask(protocol.get_workspace()), max_retries=0)
+            workspace = self.drive(protocol.ask(operations.get_workspace()), max_retries=0)
         except InstantlyPermissionError:
-            self.drive(protocol.ask(protocol.list_campaigns(limit=1)), max_retries=0)
+            self.drive(protocol.ask(operations.list_campaigns(limit=1)), max_retries=0)
             return "Connected. The API key may read campaigns, but not the workspace's name."
         name = workspace.get("name")
         return f"Connected to the workspace {safe_text(name)}." if isinstance(name, str) else "Connected."

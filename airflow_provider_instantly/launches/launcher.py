@@ -28,7 +28,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyPermissionError,
     InstantlyRequestError,
 )
-from airflow_provider_instantly.api.protocol import activate_campaign
+from airflow_provider_instantly.api.operations import activate_campaign
 from airflow_provider_instantly.exceptions import (
     CampaignStoppedError,
     LaunchNotConfirmedError,

@@ -23,7 +23,7 @@ from airflow_provider_instantly.api.change import (
     carry_out,
 )
 from airflow_provider_instantly.api.errors import InstantlyRequestError
-from airflow_provider_instantly.api.protocol import pause_campaign
+from airflow_provider_instantly.api.operations import pause_campaign
 from airflow_provider_instantly.exceptions import PauseNotConfirmedError
 from airflow_provider_instantly.tasklog import awarn
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["airflow_provider_instantly"]):
-    from airflow_provider_instantly.api import protocol
+    from airflow_provider_instantly.api import operations, protocol
     from airflow_provider_instantly.api.campaign import Campaign, SendingStatus
     from airflow_provider_instantly.api.errors import InstantlyRequestError
     from airflow_provider_instantly.api.protocol import Answer
@@ -24,10 +24,10 @@ CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 KEY = "c2VjcmV0OnVubWlzdGFrYWJsZQ=="
 NOW = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)
 REQUESTS = (
-    protocol.get_campaign(CAMPAIGN_ID),
-    protocol.activate_campaign(CAMPAIGN_ID),
-    protocol.get_sending_status(CAMPAIGN_ID),
-    protocol.list_campaigns(),
+    operations.get_campaign(CAMPAIGN_ID),
+    operations.activate_campaign(CAMPAIGN_ID),
+    operations.get_sending_status(CAMPAIGN_ID),
+    operations.list_campaigns(),
 )
 
 
@@ -52,7 +52,7 @@ def parse(data: bytes) -> None:
     CampaignSchedule.from_api(document).next_sending_window(NOW)
     _ = campaign.title, SendingStatus.from_api(document).reason
     if isinstance(document.get("items"), list):
-        protocol.Pages(protocol.list_campaigns()).after(document)
+        protocol.Pages(operations.list_campaigns()).after(document)
 
 
 with tempfile.TemporaryDirectory(prefix="answers-") as corpus:

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_instantly.api import protocol, retry
+from airflow_provider_instantly.api import operations, protocol, retry
 from airflow_provider_instantly.api.campaign import Campaign, SendingStatus
 from airflow_provider_instantly.api.endpoint import Endpoint
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
@@ -35,12 +35,12 @@ CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 KEY = "c2VjcmV0OnVubWlzdGFrYWJsZQ=="
 NOW = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)
 REQUESTS = [
-    protocol.get_campaign(CAMPAIGN_ID),
-    protocol.activate_campaign(CAMPAIGN_ID),
-    protocol.pause_campaign(CAMPAIGN_ID),
-    protocol.get_sending_status(CAMPAIGN_ID),
-    protocol.list_campaigns(),
-    protocol.get_workspace(),
+    operations.get_campaign(CAMPAIGN_ID),
+    operations.activate_campaign(CAMPAIGN_ID),
+    operations.pause_campaign(CAMPAIGN_ID),
+    operations.get_sending_status(CAMPAIGN_ID),
+    operations.list_campaigns(),
+    operations.get_workspace(),
 ]
 
 WORDS = ["id", "name", "status", "not_sending_status", "campaign_schedule", "email_list", "schedules", "timing", "from"]

@@ -32,7 +32,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyRateLimitError,
     InstantlyServerError,
 )
-from airflow_provider_instantly.api.protocol import pause_campaign
+from airflow_provider_instantly.api.operations import pause_campaign
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,8 @@ import pytest
 from airflow_provider_instantly.api.driver import adrive, drive
 from airflow_provider_instantly.api.endpoint import Endpoint
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
-from airflow_provider_instantly.api.protocol import Pages, list_campaigns
+from airflow_provider_instantly.api.operations import list_campaigns
+from airflow_provider_instantly.api.protocol import Pages
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
 from tests.unit.api.conftest import CAMPAIGN_ID
 

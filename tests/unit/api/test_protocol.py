@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_instantly.api import protocol
+from airflow_provider_instantly.api import operations
 from airflow_provider_instantly.api.driver import drive
 from airflow_provider_instantly.api.errors import (
     AmbiguousOutcomeError,
@@ -62,12 +62,12 @@ SECRET = "sEcReT?>~secret"
 KEY = base64.b64encode(f"019e18e2-a521-7bb9-9dd6-45f1bc69dcd1:{SECRET}".encode()).decode()
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
-READ = protocol.get_campaign(CAMPAIGN_ID)
-SENDING_STATUS = protocol.get_sending_status(CAMPAIGN_ID)
-LIST = protocol.list_campaigns()
-WORKSPACE = protocol.get_workspace()
-ACTIVATE = protocol.activate_campaign(CAMPAIGN_ID)
-PAUSE = protocol.pause_campaign(CAMPAIGN_ID)
+READ = operations.get_campaign(CAMPAIGN_ID)
+SENDING_STATUS = operations.get_sending_status(CAMPAIGN_ID)
+LIST = operations.list_campaigns()
+WORKSPACE = operations.get_workspace()
+ACTIVATE = operations.activate_campaign(CAMPAIGN_ID)
+PAUSE = operations.pause_campaign(CAMPAIGN_ID)
 REQUESTS = {
     "read": READ,
     "sending status": SENDING_STATUS,
@@ -127,13 +127,13 @@ class TestRequests:
         assert request_.headers == {}
 
     def test_an_id_cannot_leave_its_place_in_the_path(self) -> None:
-        assert protocol.activate_campaign("../x?y#z").path == "/campaigns/..%2Fx%3Fy%23z/activate"
+        assert operations.activate_campaign("../x?y#z").path == "/campaigns/..%2Fx%3Fy%23z/activate"
 
     def test_a_list_asks_for_the_largest_page(self) -> None:
         assert LIST.query == (("limit", "100"),)
 
     def test_a_lists_filters(self) -> None:
-        request = protocol.list_campaigns(
+        request = operations.list_campaigns(
             limit=7, starting_after="a&b=c", search="é ?", tag_ids=["t1", "t2"], status=0, exclude_status=-99
         )
         assert dict(request.query) == {
@@ -166,7 +166,7 @@ class TestRequests:
     def test_requests_are_values(self) -> None:
         assert made_up(body={"a": 1}) == made_up(body={"a": 1})
         assert made_up(body={"a": 1}) != made_up(body={"a": 2})
-        assert len({made_up(body={"a": 1}), made_up(body={"a": 1}), READ, protocol.get_campaign(CAMPAIGN_ID)}) == 2
+        assert len({made_up(body={"a": 1}), made_up(body={"a": 1}), READ, operations.get_campaign(CAMPAIGN_ID)}) == 2
 
     def test_parameters_are_in_the_body_where_there_is_one(self) -> None:
         request = made_up(body={"limit": 5, "campaign": "x"}, query=(("page", "1"),))
@@ -219,7 +219,7 @@ class TestGoodAnswers:
     def test_a_campaign_may_omit_its_id_and_write_it_in_any_case(self, written: str | None) -> None:
         document = {"id": written, "status": 1}
         for asked in (CAMPAIGN_ID, CAMPAIGN_ID.upper()):
-            assert read_answer(protocol.get_campaign(asked), answer(200, json.dumps(document).encode())) == document
+            assert read_answer(operations.get_campaign(asked), answer(200, json.dumps(document).encode())) == document
         assert read_answer(READ, answer(200, b'{"status": 1}')) == {"status": 1}
 
     @pytest.mark.parametrize(
@@ -595,7 +595,7 @@ TOO_LARGE = AnswerTooLargeError("Too large.")
 
 class TestPages:
     def test_it_follows_the_cursor_and_keeps_the_filters(self) -> None:
-        first = protocol.list_campaigns(search="x", starting_after="elsewhere")
+        first = operations.list_campaigns(search="x", starting_after="elsewhere")
         second = Pages(first).after(page("c&1"))
         assert second is not None
         assert (second.method, second.path) == ("GET", "/campaigns")
@@ -631,7 +631,7 @@ class TestPages:
         assert all(asked)
 
     def test_a_smaller_page_keeps_its_place_and_so_do_those_after_it(self) -> None:
-        pages = Pages(protocol.list_campaigns(search="x"))
+        pages = Pages(operations.list_campaigns(search="x"))
         second = pages.after(page("c"))
         assert second is not None
         assert dict(pages.smaller(second, TOO_LARGE).query) == {"limit": "50", "search": "x", "starting_after": "c"}
@@ -641,7 +641,7 @@ class TestPages:
 
     def test_a_page_of_one_cannot_be_smaller(self) -> None:
         with pytest.raises(AnswerTooLargeError) as caught:
-            Pages(protocol.list_campaigns(limit=1)).smaller(LIST, TOO_LARGE)
+            Pages(operations.list_campaigns(limit=1)).smaller(LIST, TOO_LARGE)
         assert caught.value is TOO_LARGE
 
     def test_a_list_that_never_ends_costs_only_what_is_asked_of_it(self) -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_instantly.api import protocol, retry
+from airflow_provider_instantly.api import operations, protocol, retry
 from airflow_provider_instantly.api.endpoint import Endpoint
 from airflow_provider_instantly.api.errors import (
     AmbiguousOutcomeError,
@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEY = base64.b64encode(b"019e18e2-a521-7bb9-9dd6-45f1bc69dcd1:sEcReT?>~secret").decode()
-READ = protocol.get_campaign(CAMPAIGN_ID)
-ACTIVATE = protocol.activate_campaign(CAMPAIGN_ID)
-PAUSE = protocol.pause_campaign(CAMPAIGN_ID)
-LIST = protocol.list_campaigns(search="é &=?", tag_ids=["a", "b"])
+READ = operations.get_campaign(CAMPAIGN_ID)
+ACTIVATE = operations.activate_campaign(CAMPAIGN_ID)
+PAUSE = operations.pause_campaign(CAMPAIGN_ID)
+LIST = operations.list_campaigns(search="é &=?", tag_ids=["a", "b"])
 GOOD = json.loads(GOOD_BODY)
 #: Seconds; long enough for a busy machine to answer at once, short enough to wait for.
 TIMEOUT = 0.2
@@ -172,7 +172,7 @@ class TestWhatIsSent:
     def test_a_cursor_arrives_as_it_is(self, speak: Speaker, raw_server: Any, cursor: str) -> None:
         from urllib.parse import parse_qs, urlsplit
 
-        speak.ask(endpoint_of(raw_server), protocol.list_campaigns(starting_after=cursor))
+        speak.ask(endpoint_of(raw_server), operations.list_campaigns(starting_after=cursor))
         target = raw_server.received[0].line.split()[1]
         assert parse_qs(urlsplit(target).query)["starting_after"] == [cursor]
 
