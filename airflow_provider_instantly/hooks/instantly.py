@@ -1,4 +1,8 @@
-"""The hook: an Airflow connection of type ``instantly``, and the calls that campaigns need, in two colours."""
+"""
+The hook: an Airflow connection of type ``instantly``, and the calls about campaigns, each sync and async.
+
+The calls about leads, sending accounts and figures stand in modules of their own beside it.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +39,9 @@ from airflow_provider_instantly.api.errors import (
 from airflow_provider_instantly.api.redaction import safe_text
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
 from airflow_provider_instantly.get_provider_info import CONNECTION_FORM
+from airflow_provider_instantly.hooks.accounts import AccountCalls
+from airflow_provider_instantly.hooks.analytics import AnalyticsCalls
+from airflow_provider_instantly.hooks.leads import LeadCalls
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -45,7 +52,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class InstantlyHook(BaseHook):
+class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
     """
     Talks to the Instantly API V2 with the key of an Airflow connection.
 
@@ -247,9 +254,7 @@ class InstantlyHook(BaseHook):
         :raises InstantlyError: if a page could not be read.
         """
         first = operations.list_campaigns(search=search, tag_ids=tag_ids, status=status, exclude_status=exclude_status)
-        pages = protocol.Pages(first)
-        while pages.has_more:
-            yield from map(Campaign.from_api, self.drive(pages.next_page()))
+        yield from map(Campaign.from_api, self.each_item(first))
 
     async def alist_campaigns(
         self,
@@ -261,10 +266,8 @@ class InstantlyHook(BaseHook):
     ) -> AsyncIterator[Campaign]:
         """Async twin of `list_campaigns`."""
         first = operations.list_campaigns(search=search, tag_ids=tag_ids, status=status, exclude_status=exclude_status)
-        pages = protocol.Pages(first)
-        while pages.has_more:
-            for item in await self.adrive(pages.next_page()):
-                yield Campaign.from_api(item)
+        async for item in self.aeach_item(first):
+            yield Campaign.from_api(item)
 
     def read_campaigns(self, campaign_ids: Iterable[str | UUID]) -> Mapping[str, Campaign | InstantlyError]:
         """

@@ -157,8 +157,10 @@ class Accounts:
         any_of = _split(asked.get("tag_ids"))
         all_of = _split(asked.get("tag_ids_all"))
         behind = asked.get("starting_after") or None
-        query = "SELECT * FROM accounts WHERE workspace = ? ORDER BY created_at DESC, email DESC"
-        for account in map(Account, self._store.execute(query, (workspace,))):
+        query = "SELECT * FROM accounts WHERE workspace = ?"
+        found = map(Account, self._store.execute(query, (workspace,)))
+        # By the cursor itself, whose time is rounded.
+        for account in sorted(found, key=lambda account: account.cursor, reverse=True):
             if behind is not None and account.cursor >= behind:
                 continue
             if search not in account.email or (any_of and account.tags.isdisjoint(any_of)):

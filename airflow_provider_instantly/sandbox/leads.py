@@ -127,8 +127,8 @@ class Leads:
             del new[room:]
         verification = VERIFYING if request.get("verify_leads_on_import") else VERIFIED
         rows = [
-            (lead_id(now), workspace, place, email, verification, now, _document(email, lead, place))
-            for _, email, lead in new
+            (lead_id(now, index), workspace, place, email, verification, now, _document(email, lead, place))
+            for index, email, lead in new
         ]
         self._store.executemany(_INSERT, map(_row, rows))
         self._note_sending(place, now)
@@ -305,13 +305,14 @@ class Lead:
         }
 
 
-def lead_id(now: float) -> str:
+def lead_id(now: float, index: int) -> str:
     """
     A UUID of version 7: lists are in the order of ids, and so in that of creation.
 
     :param now: seconds since the epoch.
+    :param index: which lead of a request it is; below 4,096.
     """
-    number = int(now * 1000) << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    number = int(now * 1000) << 80 | 0x7 << 76 | index << 64 | 0b10 << 62 | secrets.randbits(62)
     return str(UUID(int=number))
 
 

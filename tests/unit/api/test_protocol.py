@@ -106,45 +106,6 @@ def error_of(request: Request, reaction: Answer) -> InstantlyRequestError:
 
 
 class TestRequests:
-    @pytest.mark.parametrize(
-        ("request_", "method", "path"),
-        [
-            (READ, "GET", f"/campaigns/{CAMPAIGN_ID}"),
-            (SENDING_STATUS, "GET", f"/campaigns/{CAMPAIGN_ID}/sending-status"),
-            (LIST, "GET", "/campaigns"),
-            (WORKSPACE, "GET", "/workspaces/current"),
-            (ACTIVATE, "POST", f"/campaigns/{CAMPAIGN_ID}/activate"),
-            (PAUSE, "POST", f"/campaigns/{CAMPAIGN_ID}/pause"),
-        ],
-        ids=REQUESTS,
-    )
-    def test_their_paths(self, request_: Request, method: str, path: str) -> None:
-        assert (request_.method, request_.path) == (method, path)
-        assert request_.only_reads == (request_ in READS)
-        assert request_.resource.id == (CAMPAIGN_ID if request_ in ON_A_CAMPAIGN else None)
-        assert (request_.expects is Expected.CAMPAIGN) == (request_ in WITH_A_CAMPAIGN)
-        assert request_.content is None
-        assert request_.headers == {}
-
-    def test_an_id_cannot_leave_its_place_in_the_path(self) -> None:
-        assert operations.activate_campaign("../x?y#z").path == "/campaigns/..%2Fx%3Fy%23z/activate"
-
-    def test_a_list_asks_for_the_largest_page(self) -> None:
-        assert LIST.query == (("limit", "100"),)
-
-    def test_a_lists_filters(self) -> None:
-        request = operations.list_campaigns(
-            limit=7, starting_after="a&b=c", search="é ?", tag_ids=["t1", "t2"], status=0, exclude_status=-99
-        )
-        assert dict(request.query) == {
-            "limit": "7",
-            "starting_after": "a&b=c",
-            "search": "é ?",
-            "tag_ids": "t1,t2",
-            "status": "0",
-            "exclude_status": "-99",
-        }
-
     def test_a_body_is_json_and_only_it_has_a_content_type(self) -> None:
         request = made_up(body={"campaign": CAMPAIGN_ID, "names": ["é", None]})
         assert request.content is not None

@@ -50,26 +50,6 @@ UNKNOWN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 KEY = "MDE5ZTE4ZTItYTUyMS03YmI5LTlkZDYtNDVmMWJjNjlkY2QwOnNFY1JlVD8+fsO/w75+c2VjcmV0cw=="
 
 
-@pytest.fixture(params=["sync", "async"])
-def ask(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """Call a method of a fresh hook, or its async twin; lists come as lists."""
-
-    def synchronously(name: str, *args: Any, max_retries: int | None = 0, **more: Any) -> Any:
-        with InstantlyHook(max_retries=max_retries) as hook:
-            found = getattr(hook, name)(*args, **more)
-            return list(found) if inspect.isgenerator(found) else found
-
-    def asynchronously(name: str, *args: Any, max_retries: int | None = 0, **more: Any) -> Any:
-        async def call() -> Any:
-            async with InstantlyHook(max_retries=max_retries) as hook:
-                found = getattr(hook, f"a{name}")(*args, **more)
-                return [each async for each in found] if inspect.isasyncgen(found) else await found
-
-        return asyncio.run(call())
-
-    return synchronously if request.param == "sync" else asynchronously
-
-
 class TestCampaigns:
     def test_reading_one(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
         campaign_id = sandbox.add_campaign(

@@ -1,0 +1,78 @@
+"""The hook's calls about sending accounts: which there are, how warm they are, what their domains publish."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from airflow_provider_instantly.api import operations
+from airflow_provider_instantly.api.account import Account, domain_vitals, warmup_scores
+from airflow_provider_instantly.api.protocol import PAGE_SIZE, ask
+from airflow_provider_instantly.hooks.calls import Calls
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+
+    from airflow_provider_instantly.api.account import DomainVitals
+    from airflow_provider_instantly.api.protocol import Conversation, Json, Request
+
+T = TypeVar("T")
+
+
+class AccountCalls(Calls):
+    """Reads sending accounts."""
+
+    def list_accounts(self, *, tag_ids: Iterable[str] = ()) -> Iterator[Account]:
+        """
+        The sending accounts of the workspace, page by page as they are asked for.
+
+        :param tag_ids: ids of tags, of which an account must have one.
+        :raises InstantlyError: if a page could not be read.
+        """
+        yield from map(Account.from_api, self.each_item(operations.list_accounts(tag_ids=tag_ids)))
+
+    async def alist_accounts(self, *, tag_ids: Iterable[str] = ()) -> AsyncIterator[Account]:
+        """Async twin of `list_accounts`."""
+        async for item in self.aeach_item(operations.list_accounts(tag_ids=tag_ids)):
+            yield Account.from_api(item)
+
+    def get_warmup_scores(self, emails: Sequence[str]) -> dict[str, int]:
+        """
+        Read how well accounts are warmed up, from 0 to 100. One that is missing never was, or is not there.
+
+        :param emails: their addresses.
+        :raises InstantlyError: if they could not be read.
+        """
+        return self.drive(_in_hundreds(emails, operations.get_warmup_analytics, warmup_scores))
+
+    async def aget_warmup_scores(self, emails: Sequence[str]) -> dict[str, int]:
+        """Async twin of `get_warmup_scores`."""
+        return await self.adrive(_in_hundreds(emails, operations.get_warmup_analytics, warmup_scores))
+
+    def check_domains(self, emails: Sequence[str]) -> dict[str, DomainVitals]:
+        """
+        Test what the domains of accounts publish, each once.
+
+        :param emails: addresses on the domains; whether the accounts exist is not tested.
+        :return: what was found, by domain.
+        :raises InstantlyError: if it could not be tested.
+        """
+        return self.drive(_in_hundreds(_one_for_each_domain(emails), operations.get_account_vitals, domain_vitals))
+
+    async def acheck_domains(self, emails: Sequence[str]) -> dict[str, DomainVitals]:
+        """Async twin of `check_domains`."""
+        steps = _in_hundreds(_one_for_each_domain(emails), operations.get_account_vitals, domain_vitals)
+        return await self.adrive(steps)
+
+
+def _in_hundreds(
+    emails: Sequence[str], request: Callable[[Sequence[str]], Request], parse: Callable[[Json], Mapping[str, T]]
+) -> Conversation[dict[str, T]]:
+    """Ask about at most a hundred accounts at once, which is what the API takes."""
+    found: dict[str, T] = {}
+    for begin in range(0, len(emails), PAGE_SIZE):
+        found.update(parse((yield from ask(request(emails[begin : begin + PAGE_SIZE])))))
+    return found
+
+
+def _one_for_each_domain(emails: Sequence[str]) -> list[str]:
+    return list({email.rpartition("@")[2].lower(): email for email in emails}.values())

@@ -1,0 +1,45 @@
+"""What all groups of calls are made of: a conversation with Instantly, run for a task or in an event loop."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, TypeVar
+
+from airflow_provider_instantly.api.protocol import Pages
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from airflow_provider_instantly.api.protocol import Conversation, Json, Request
+
+T = TypeVar("T")
+
+
+class Calls(ABC):
+    """Calls of one subject; `InstantlyHook` puts them together."""
+
+    @abstractmethod
+    def drive(self, steps: Conversation[T], *, max_retries: int | None = None) -> T:
+        """Run a conversation with Instantly to its end; see `InstantlyHook.drive`."""
+
+    @abstractmethod
+    async def adrive(self, steps: Conversation[T], *, max_retries: int | None = None) -> T:
+        """Async twin of `drive`."""
+
+    def each_item(self, first: Request) -> Iterator[Json]:
+        """
+        The items of a list, page by page as they are asked for.
+
+        :param first: the request of the first page.
+        :raises InstantlyError: if a page could not be read.
+        """
+        pages = Pages(first)
+        while pages.has_more:
+            yield from self.drive(pages.next_page())
+
+    async def aeach_item(self, first: Request) -> AsyncIterator[Json]:
+        """Async twin of `each_item`."""
+        pages = Pages(first)
+        while pages.has_more:
+            for item in await self.adrive(pages.next_page()):
+                yield item

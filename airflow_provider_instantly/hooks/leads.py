@@ -1,0 +1,201 @@
+"""The hook's calls about leads, the block list, and the plan that says how many leads there may be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from airflow_provider_instantly.api import operations
+from airflow_provider_instantly.api.campaign import check_campaign_id
+from airflow_provider_instantly.api.errors import InstantlyUnexpectedAnswerError
+from airflow_provider_instantly.api.lead import Lead, LeadsAdded, Plan
+from airflow_provider_instantly.api.parsing import integer
+from airflow_provider_instantly.api.protocol import PAGE_SIZE, ask
+from airflow_provider_instantly.hooks.calls import Calls
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+
+    from airflow_provider_instantly.api.protocol import Json, Request
+
+#: Leads, or entries of the block list, in one request.
+MAX_LEADS: Final = 1000
+
+T = TypeVar("T")
+
+
+class LeadCalls(Calls):
+    """Reads, adds, deletes and blocks leads."""
+
+    def list_leads(
+        self,
+        *,
+        campaign_id: str | None = None,
+        list_id: str | None = None,
+        emails: Sequence[str] | None = None,
+        filter: str | None = None,
+    ) -> Iterator[Lead]:
+        """
+        The leads of a campaign or a list, page by page as they are asked for.
+
+        :param campaign_id: the UUID of the campaign, or
+        :param list_id: the UUID of the list.
+        :param emails: only leads with these addresses; none of them is written anywhere.
+        :param filter: only leads that one of the API's words fits, such as ``FILTER_VAL_BOUNCED``.
+        :raises ValueError: if an id is no UUID, or there is not exactly one.
+        :raises InstantlyUnexpectedAnswerError: if a lead is of another campaign or list: a filter was not heeded.
+        :raises InstantlyError: if a page could not be read.
+        """
+        place = check_place(campaign_id, list_id)
+        for request in _lists(place, emails, filter):
+            for item in self.each_item(request):
+                yield _belonging(item, place)
+
+    async def alist_leads(
+        self,
+        *,
+        campaign_id: str | None = None,
+        list_id: str | None = None,
+        emails: Sequence[str] | None = None,
+        filter: str | None = None,
+    ) -> AsyncIterator[Lead]:
+        """Async twin of `list_leads`."""
+        place = check_place(campaign_id, list_id)
+        for request in _lists(place, emails, filter):
+            async for item in self.aeach_item(request):
+                yield _belonging(item, place)
+
+    def add_leads(
+        self,
+        leads: Sequence[Mapping[str, Any]],
+        *,
+        campaign_id: str | None = None,
+        list_id: str | None = None,
+        max_retries: int | None = None,
+        **options: Any,
+    ) -> LeadsAdded:
+        """
+        Add up to 1,000 leads in one request. Adding to a campaign that runs is sending.
+
+        Who is there already is counted and not added again. The answer has counts, and no reason for any one lead.
+
+        :param leads: the leads, each with the API's own names: ``email``, ``first_name``, ``custom_variables`` …
+        :param campaign_id: the UUID of the campaign, or
+        :param list_id: the UUID of the list.
+        :param max_retries: overrides the hook's number; 0 for callers that read before they repeat it.
+        :param options: the API's other parameters: ``skip_if_in_workspace``, ``blocklist_id`` …
+        :raises ValueError: if there are no leads or too many, an id is no UUID, or there is not exactly one.
+        :raises AmbiguousOutcomeError: if it is not known whether it took effect.
+        :raises InstantlyError: if it was refused or never sent.
+        """
+        request = operations.add_leads(_checked(leads, MAX_LEADS), check_place(campaign_id, list_id), options)
+        return LeadsAdded.from_api(self.drive(ask(request), max_retries=max_retries))
+
+    async def aadd_leads(
+        self,
+        leads: Sequence[Mapping[str, Any]],
+        *,
+        campaign_id: str | None = None,
+        list_id: str | None = None,
+        max_retries: int | None = None,
+        **options: Any,
+    ) -> LeadsAdded:
+        """Async twin of `add_leads`."""
+        request = operations.add_leads(_checked(leads, MAX_LEADS), check_place(campaign_id, list_id), options)
+        return LeadsAdded.from_api(await self.adrive(ask(request), max_retries=max_retries))
+
+    def delete_leads(self, ids: Sequence[str], campaign_id: str) -> int | None:
+        """
+        Delete leads of a campaign.
+
+        :param ids: the leads' ids; never none, since Instantly would delete all leads of the campaign then.
+        :param campaign_id: the UUID of the campaign.
+        :return: how many were deleted, or None where the answer does not say.
+        :raises ValueError: if there are no ids, or one is no UUID.
+        :raises AmbiguousOutcomeError: if it is not known whether it took effect.
+        :raises InstantlyError: if it was refused or never sent.
+        """
+        return integer(self.drive(ask(_deletion(ids, campaign_id))).get("count"))
+
+    async def adelete_leads(self, ids: Sequence[str], campaign_id: str) -> int | None:
+        """Async twin of `delete_leads`."""
+        return integer((await self.adrive(ask(_deletion(ids, campaign_id)))).get("count"))
+
+    def block(self, values: Sequence[str]) -> int | None:
+        """
+        Put up to 1,000 addresses and domains on the workspace's block list; what is on it stays there.
+
+        :param values: the addresses and domains.
+        :return: how many Instantly took for valid, or None where the answer does not say.
+        :raises ValueError: if there are no values or too many.
+        :raises AmbiguousOutcomeError: if it is not known whether it took effect; repeating it does no harm.
+        :raises InstantlyError: if it was refused or never sent.
+        """
+        request = operations.add_block_list_entries(_checked(values, MAX_LEADS))
+        return integer(self.drive(ask(request)).get("valid_count"))
+
+    async def ablock(self, values: Sequence[str]) -> int | None:
+        """Async twin of `block`."""
+        request = operations.add_block_list_entries(_checked(values, MAX_LEADS))
+        return integer((await self.adrive(ask(request))).get("valid_count"))
+
+    def get_plan(self) -> Plan:
+        """
+        Read what the workspace's plan has room for.
+
+        :raises InstantlyError: if it could not be read.
+        """
+        return Plan.from_api(self.drive(ask(operations.get_plan())))
+
+    async def aget_plan(self) -> Plan:
+        """Async twin of `get_plan`."""
+        return Plan.from_api(await self.adrive(ask(operations.get_plan())))
+
+
+def check_place(campaign_id: str | None, list_id: str | None) -> dict[str, str]:
+    """
+    Return where leads are, by the parameter's name: a campaign or a list.
+
+    :param campaign_id: the UUID of the campaign, or None.
+    :param list_id: the UUID of the list, or None.
+    :raises ValueError: if an id is no UUID, or there is not exactly one.
+    """
+    given = {"campaign_id": campaign_id, "list_id": list_id}
+    place = {name: check_campaign_id(value, name) for name, value in given.items() if value is not None}
+    if len(place) != 1:
+        raise ValueError("Name a campaign_id or a list_id, and not both. Nothing was requested from Instantly.")
+    return place
+
+
+def _lists(place: Mapping[str, str], emails: Sequence[str] | None, filter: str | None) -> Iterator[Request]:
+    """The requests of the first pages: one, or one for each hundred addresses."""
+    if emails is None:
+        yield operations.list_leads(place, filter=filter)
+        return
+    for begin in range(0, len(emails), PAGE_SIZE):
+        yield operations.list_leads(place, emails=emails[begin : begin + PAGE_SIZE], filter=filter)
+
+
+def _belonging(item: Json, place: Mapping[str, str]) -> Lead:
+    """The lead, if it is where it was looked for: a name that the service does not know narrows nothing there."""
+    lead = Lead.from_api(item)
+    found = {"campaign_id": lead.campaign_id, "list_id": lead.list_id}
+    for name, wanted in place.items():
+        if found[name] != wanted:
+            raise InstantlyUnexpectedAnswerError(
+                f"Instantly listed lead {lead.id}, which is not in the {name.removesuffix('_id')} {wanted} that was "
+                "asked for, so nothing is concluded from the list.",
+                method="POST",
+                path="/leads/list",
+                status=200,
+            )
+    return lead
+
+
+def _deletion(ids: Sequence[str], campaign_id: str) -> Request:
+    return operations.delete_leads([check_campaign_id(each, "ids") for each in ids], check_campaign_id(campaign_id))
+
+
+def _checked(entries: Sequence[T], most: int) -> Sequence[T]:
+    if not 0 < len(entries) <= most:
+        raise ValueError(f"One request takes 1 to {most:,} of them, not {len(entries):,}. Nothing was requested.")
+    return entries
