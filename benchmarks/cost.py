@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from benchmarks.triggerer import Planted, Triggerer
 
-
 @dataclass(frozen=True)
 class Cost:
     """
@@ -57,30 +56,63 @@ def measure(
     :param window: seconds to measure them.
     :param linked: whether to wait until the links of all waits are pushed.
     """
-    triggerer.plant(first)
-    triggerer.start()
-    warm = len(first.campaign_ids)
-    triggerer.wait_until(lambda: triggerer.polled_triggers() == warm)
-    time.sleep(INTERVAL)
-    before = triggerer.usage()
-    triggerer.plant(*waits)
-    triggers = sum(1 if each.kind == "ours_fleet" else len(each.campaign_ids) for each in waits)
-    triggerer.wait_until(lambda: triggerer.started_triggers() == warm + triggers)
-    triggerer.wait_until(lambda: triggerer.polled_triggers() == warm + triggers)
-    if linked:
-        triggerer.wait_until_settled()
-    # Until all have found their pace.
-    time.sleep(INTERVAL + 5)
-    start, requests = triggerer.usage(), count()
-    time.sleep(window)
-    end, requests = triggerer.usage(), count() - requests
-    minutes = (end.at - start.at) / 60
-    return Cost(
-        requests=requests / minutes,
-        cpu=(end.cpu - start.cpu) / minutes,
-        loop_cpu=(end.runner_cpu - start.runner_cpu) / minutes,
-        start_cpu=start.cpu - before.cpu,
-        memory=(end.memory - before.memory) / sum(len(each.campaign_ids) for each in waits),
-        blocked=triggerer.blocked(),
-        long_steps=triggerer.long_steps(),
-    )
+    growth = Growth(triggerer, first, count)
+    return growth.to(waits, window, linked=linked)
+
+
+class Growth:
+    """
+    Waits in one triggerer that become more and more. All costs are those of all waits, without the first one.
+
+    :param triggerer: a triggerer that is not started yet.
+    :param first: see `measure`, as all below.
+    :param count: how many requests were answered so far.
+    """
+
+    def __init__(self, triggerer: Triggerer, first: Planted, count: Callable[[], int]) -> None:
+        self._triggerer = triggerer
+        self._count = count
+        self._number = self._blocked = self._long_steps = 0
+        triggerer.plant(first)
+        triggerer.start()
+        triggerer.wait_until(lambda: triggerer.polled_triggers() == len(first.campaign_ids))
+        time.sleep(INTERVAL)
+        self._empty = triggerer.usage()
+
+    def to(self, more: Sequence[Planted], window: float, *, linked: bool = False) -> Cost:
+        """
+        Add waits, and measure what all of them cost.
+
+        :param more: the waits to add.
+        :param window: seconds to measure them.
+        :param linked: whether to wait until the links of all waits are pushed.
+        """
+        triggerer = self._triggerer
+        before, running = triggerer.usage(), triggerer.started_triggers()
+        triggerer.plant(*more)
+        running += sum(1 if each.kind == "ours_fleet" else len(each.campaign_ids) for each in more)
+        triggerer.wait_until(lambda: triggerer.started_triggers() == running)
+        triggerer.wait_until(lambda: triggerer.polled_triggers() == running)
+        # Until all have found their pace.
+        time.sleep(INTERVAL + 3)
+        # Links are no requests to Instantly: while they are pushed, the polls go on as they always do.
+        requests, counted_at = self._count(), time.monotonic()
+        if linked:
+            triggerer.wait_until_settled()
+        self._number += sum(len(each.campaign_ids) for each in more)
+        start = triggerer.usage()
+        time.sleep(window)
+        end, requests = triggerer.usage(), self._count() - requests
+        minutes = (end.at - start.at) / 60
+        blocked, long_steps = triggerer.blocked()[self._blocked :], triggerer.long_steps()[self._long_steps :]
+        self._blocked += len(blocked)
+        self._long_steps += len(long_steps)
+        return Cost(
+            requests=requests * 60 / (end.at - counted_at),
+            cpu=(end.cpu - start.cpu) / minutes,
+            loop_cpu=(end.runner_cpu - start.runner_cpu) / minutes,
+            start_cpu=start.cpu - before.cpu,
+            memory=(end.memory - self._empty.memory) / self._number,
+            blocked=blocked,
+            long_steps=long_steps,
+        )

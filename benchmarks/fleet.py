@@ -8,7 +8,7 @@ from benchmarks.row import Row
 from benchmarks.triggerer import Planted, Triggerer
 
 CAMPAIGNS = 1000
-WINDOW = 30.0
+WINDOW = 20.0
 """Seconds to measure each."""
 GOAL_MB = 5
 

@@ -6,17 +6,19 @@ import math
 
 from airflow_provider_instantly.api.campaign import CampaignStatus
 from benchmarks import bare
-from benchmarks.cost import Cost, measure
+from benchmarks.cost import Cost, Growth, measure
 from benchmarks.endpoints import endpoints
 from benchmarks.row import Row
 from benchmarks.thousand_waits import TASKS
 from benchmarks.triggerer import INTERVAL, Planted, Triggerer
 
 NUMBERS = (10, 100, 1_000, 10_000)
-AT_ONCE = 10_000
-"""Waits that begin in the triggerer, all at once."""
+AT_ONCE = 3_000
+"""Waits that begin in the triggerer, all at once; to start more takes longer, and shows the same."""
 WINDOW = 100.0
 """Seconds to measure each number: ten polls, of which one reads all campaigns again."""
+SHORT_WINDOW = 40.0
+"""The same where each poll is like the others: of up to a page of campaigns, of no Drafts, and of no campaigns."""
 PAUSED = 1_000
 """Waits whose campaigns are no Drafts."""
 PER_PAGE = 100
@@ -24,19 +26,25 @@ SETTINGS = {"triggerer.max_trigger_to_select_per_loop": "200"}
 """Triggers that the triggerer picks up in a second; Airflow's own 50 would take minutes for 10,000."""
 
 
-def run(numbers: tuple[int, ...] = NUMBERS, at_once: int = AT_ONCE, window: float = WINDOW) -> list[Row]:
+def run(
+    numbers: tuple[int, ...] = NUMBERS,
+    at_once: int = AT_ONCE,
+    window: float = WINDOW,
+    short_window: float = SHORT_WINDOW,
+) -> list[Row]:
     """
-    Measure each number in a workspace and a triggerer of its own.
+    Measure each number; one triggerer grows to them.
 
     :param numbers: how many waits, each a multiple of ten.
     :param at_once: how many that begin in the triggerer.
     :param window: seconds to measure each.
+    :param short_window: the same where each poll is like the others.
     """
-    costs = {number: _cost("ours_on_worker", number, window) for number in numbers}
+    costs = _costs(numbers, window, short_window)
     note = (
-        "Growth: waits that were begun on workers, as they stand when all links are pushed. The other of the requests "
-        "is one page of 100 campaigns a poll, and a poll every 9.5 to 10 s; that of CPU is the figure of the tenfold "
-        "smaller number."
+        "Growth: waits that were begun on workers, as they stand when all links are pushed. One triggerer grows to "
+        "each number. The other of the requests is one page of 100 campaigns a poll, and a poll every 9.5 to 10 s; "
+        "that of CPU is the figure of the tenfold smaller number."
     )
     rows: list[Row] = []
     smaller: int | None = None
@@ -44,8 +52,8 @@ def run(numbers: tuple[int, ...] = NUMBERS, at_once: int = AT_ONCE, window: floa
         before = None if smaller is None else costs[smaller].cpu / smaller * 1e3
         rows += _rows(f"{number:,} waits", number, cost, before, window, note)
         smaller = number
-    for number in numbers[-2:]:
-        rows += _rows_of_the_least(number, costs[number], window)
+    for number, least in _costs_of_the_least(numbers[-2:], short_window).items():
+        rows += _rows_of_the_least(number, costs[number], least)
     begun = (
         f"Begun in the triggerer: {at_once:,} at once, in the first minute in which all wait. Their links are still "
         "being pushed, one at a time with pauses, which goes on for hours and is part of the CPU."
@@ -56,8 +64,36 @@ def run(numbers: tuple[int, ...] = NUMBERS, at_once: int = AT_ONCE, window: floa
         "Of campaigns that are no Drafts all pages of 100 are read. Drafts, which wait for a launch, are known by the "
         "list of what is none any longer."
     )
-    dearest = _cost("ours_on_worker", PAUSED, window, CampaignStatus.PAUSED)
-    return rows + _rows(f"{PAUSED:,} waits for Paused campaigns", PAUSED, dearest, None, window, paused)
+    dearest = _cost("ours_on_worker", PAUSED, short_window, CampaignStatus.PAUSED)
+    return rows + _rows(f"{PAUSED:,} waits for Paused campaigns", PAUSED, dearest, None, short_window, paused)
+
+
+def _costs(numbers: tuple[int, ...], window: float, short_window: float) -> dict[int, Cost]:
+    """What ours cost in each number, in one workspace and one triggerer that grow."""
+    costs: dict[int, Cost] = {}
+    with endpoints() as services, Triggerer(services, SETTINGS) as triggerer:
+        ids = services.sandbox.add_campaigns(1, "Waiting", status=int(CampaignStatus.DRAFT))
+        first = Planted("ours_on_worker", 1, 1, ids[:])
+        growth = Growth(triggerer, first, services.sandbox_requests)
+        there = 0
+        for number in numbers:
+            ids += services.sandbox.add_campaigns(number - len(ids), "Waiting", status=int(CampaignStatus.DRAFT))
+            more = Planted("ours_on_worker", TASKS, (number - there) // TASKS, ids[there:])
+            costs[number] = growth.to([more], window if number > PER_PAGE else short_window)
+            there = number
+    return costs
+
+
+def _costs_of_the_least(numbers: tuple[int, ...], window: float) -> dict[int, Cost]:
+    """What waits cost that do nothing, in each number, in one triggerer that grows."""
+    costs: dict[int, Cost] = {}
+    with endpoints() as services, Triggerer(services, SETTINGS) as triggerer:
+        growth = Growth(triggerer, bare.first(), lambda: 0)
+        there = 0
+        for number in numbers:
+            costs[number] = growth.to([bare.sleeping("bare_on_worker", TASKS, number - there)], window)
+            there = number
+    return costs
 
 
 def _rows(what: str, number: int, cost: Cost, before: float | None, window: float, note: str) -> list[Row]:
@@ -76,9 +112,7 @@ def _rows(what: str, number: int, cost: Cost, before: float | None, window: floa
     ]
 
 
-def _rows_of_the_least(number: int, ours: Cost, window: float) -> list[Row]:
-    with endpoints() as services, Triggerer(services, SETTINGS) as triggerer:
-        least = bare.cost("bare_on_worker", TASKS, number, triggerer, window)
+def _rows_of_the_least(number: int, ours: Cost, least: Cost) -> list[Row]:
     note = f"{bare.AGAINST.capitalize()}: they only sleep, and were begun on workers, too."
     figures = [
         ("triggerer CPU per wait", [each.cpu / number * 1e3 for each in (ours, least)], "ms/min"),

@@ -19,30 +19,36 @@ if TYPE_CHECKING:
     from benchmarks.endpoints import Endpoints
 
 CAMPAIGNS = 500
+SYNC_CAMPAIGNS = 100
+"""One after the other each takes a ninth of a second, on both sides, so fewer tell as much."""
 
 
-def run(campaigns: int = CAMPAIGNS) -> list[Row]:
+def run(campaigns: int = CAMPAIGNS, sync_campaigns: int = SYNC_CAMPAIGNS) -> list[Row]:
     """
     Measure both, sync and async.
 
-    :param campaigns: how many campaigns.
+    :param campaigns: how many campaigns at once.
+    :param sync_campaigns: how many campaigns one after the other.
     """
     with endpoints() as services:
         os.environ |= services.variables
         os.environ["AIRFLOW_CONN_INSTANTLY_DEFAULT"] = _connection(services)
-        ids = [services.sandbox.add_campaigns(campaigns, f"Round {n}", status=0) for n in range(4)]
+        numbers = (sync_campaigns, sync_campaigns, campaigns, campaigns)
+        ids = [services.sandbox.add_campaigns(number, f"Round {n}", status=0) for n, number in enumerate(numbers)]
         ours, theirs = _sync(services, ids[0], ids[1])
         aours, atheirs = asyncio.run(_async(services, ids[2], ids[3]))
-    what = f"activate + read, {campaigns} campaigns"
     note = (
         "Activate + read: sync one by one, ours and theirs in turn, as the same sum of seconds; async all at once, one "
         "after the other. CPU is of this process."
     )
     rows = []
-    for kind, (seconds, cpu), (other_seconds, other_cpu) in (("sync", ours, theirs), ("async", aours, atheirs)):
-        faster = seconds < other_seconds
-        rows.append(Row(f"{what}, {kind}", seconds, other_seconds, "s", "faster", faster, note))
-        rows.append(Row(f"{what}, {kind}: CPU", cpu, other_cpu, "s", note=note))
+    for kind, number, (seconds, cpu), (other_seconds, other_cpu) in (
+        ("sync", sync_campaigns, ours, theirs),
+        ("async", campaigns, aours, atheirs),
+    ):
+        what, faster = f"activate + read, {number} campaigns, {kind}", seconds < other_seconds
+        rows.append(Row(what, seconds, other_seconds, "s", "faster", faster, note))
+        rows.append(Row(f"{what}: CPU", cpu, other_cpu, "s", note=note))
     return rows
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import airflow_provider_instantly
 from benchmarks.row import Row, at_most
 
-ROUNDS = 9
+ROUNDS = 5
 _OURS = "airflow_provider_instantly.operators.campaign, airflow_provider_instantly.sensors.campaign"
 _THEIRS = "airflow.providers.http.operators.http, airflow.providers.http.sensors.http"
 _PROGRAM = """

@@ -32,7 +32,7 @@ BEGIN, END = "<!-- bench: begin -->\n", "<!-- bench: end -->\n"
 #: The rows by which a user decides, by the beginning of their names.
 DECISIVE: Final = (
     "import of operator + sensor",
-    "activate + read, 500 campaigns, sync",
+    "activate + read, 100 campaigns, sync",
     "1,000 waits in one triggerer, every 10 s: API requests",
     "1,000 waits in one triggerer, every 10 s: triggerer CPU",
     "1,000 waits in one triggerer, every 10 s: memory per wait",
