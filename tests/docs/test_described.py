@@ -17,6 +17,7 @@ from airflow_provider_instantly.sandbox.__main__ import _parser
 from airflow_provider_instantly.sandbox.client import SandboxClient
 from airflow_provider_instantly.sandbox.faults import Fault
 from airflow_provider_instantly.sandbox.settings import Settings
+from airflow_provider_instantly.waits.goal import Goal
 from tests.docs.documents import rows, section, text_of
 
 if TYPE_CHECKING:
@@ -56,9 +57,14 @@ METHODS = [name for name, method in vars(InstantlyHook).items() if not name.star
 
 
 def _parameters(function: Any) -> Iterator[inspect.Parameter]:
+    """What a caller can pass. What goes on to the base class, Airflow describes."""
     for parameter in inspect.signature(function).parameters.values():
-        if parameter.name != "self" and parameter.kind is not inspect.Parameter.VAR_KEYWORD:
-            yield parameter
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+            if parameter.name != "self":
+                yield parameter
+        elif parameter.name == "goal":
+            # A trigger's arguments that are the fields of its goal.
+            yield from _parameters(Goal)
 
 
 def _described(cls: type) -> dict[str, tuple[str, ...]]:
