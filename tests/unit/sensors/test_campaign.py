@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,7 @@ from tests.unit.waits.events import BAD_EVENTS, CAMPAIGN_ID, GOOD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
@@ -601,6 +603,53 @@ def test_what_comes_from_databases_and_xcoms_is_rendered(
         run = run_task(task)
         assert run.error is None
         assert {c["campaign_id"] for c in run.value["campaigns"]} == set(ids)
+
+
+ROWS_DAG = """
+from datetime import datetime
+from uuid import UUID
+
+from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
+from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
+
+try:
+    from airflow.sdk import task
+except ImportError:  # Airflow 2
+    from airflow.decorators import task
+
+# Older versions store no UUIDs in XComs.
+form = UUID if AIRFLOW_V_3_3_PLUS else str
+
+@task
+def rows():
+    return [(form(id),) for id in {ids}]
+
+begins = datetime(2026, 1, 1)
+with DAG("rows_of_a_database", schedule=None, start_date=begins, render_template_as_native_obj={native}) as dag:
+    found = rows()
+    CampaignStatusSensor(task_id="xcom", campaign_id=found)
+    found >> CampaignStatusSensor(task_id="template", campaign_id="{{{{ ti.xcom_pull('rows') }}}}")
+"""
+
+
+@pytest.mark.parametrize("is_native", [False, True], ids=["rendered to text", "rendered natively"])
+def test_rows_of_a_database_come_through_airflows_xcoms(
+    sandbox: SandboxClient, airflow_database: Path, is_native: bool
+) -> None:
+    ids = sandbox.add_campaigns(2, NAME, status=ACTIVE)
+    # Airflow >= 3.3 runs only what it finds in its DAGs folder.
+    file = airflow_database.parent / "dags" / "rows_of_a_database.py"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(ROWS_DAG.format(ids=ids, native=is_native))
+
+    run = runpy.run_path(str(file))["dag"].test()
+
+    assert {ti.task_id: ti.state for ti in run.get_task_instances()} == dict.fromkeys(
+        ["rows", "xcom", "template"], "success"
+    )
+    # Each of the two sensors read both campaigns, in one list.
+    assert len(sandbox.requests()) == 2
 
 
 @every_mode
