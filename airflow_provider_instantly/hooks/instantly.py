@@ -189,14 +189,14 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
 
     def activate_campaign(self, campaign_id: str | UUID, *, max_retries: int | None = None) -> Campaign:
         """
-        Start or resume a campaign, whatever its status. `ActivateCampaignOperator` looks first; this does not.
+        Start or resume a campaign, whatever its status. `ActivateCampaignOperator` reads it first; this does not.
 
         It is repeated only after answers that prove that it had no effect.
 
         :param campaign_id: its UUID.
-        :param max_retries: overrides the hook's number; 0 for callers that look again before they repeat it.
+        :param max_retries: overrides the hook's number; 0 for callers that read the campaign before they repeat it.
         :raises ValueError: if the id is no UUID.
-        :raises AmbiguousOutcomeError: if nobody can say whether it took effect.
+        :raises AmbiguousOutcomeError: if it is not known whether it took effect.
         :raises InstantlyError: if it was refused or never sent.
         """
         return self._campaign(operations.activate_campaign(check_campaign_id(campaign_id)), max_retries)
@@ -211,7 +211,7 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
 
         :param campaign_id: its UUID.
         :raises ValueError: if the id is no UUID.
-        :raises AmbiguousOutcomeError: if nobody can say whether it took effect.
+        :raises AmbiguousOutcomeError: if it is not known whether it took effect.
         :raises InstantlyError: if it was refused or never sent.
         """
         return self._campaign(operations.pause_campaign(check_campaign_id(campaign_id)), max_retries)
@@ -399,7 +399,7 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
         )
 
     def _not_looked_up(self, error: Exception) -> ConnectionLookupError:
-        """Secret backends put what they like into their errors, so only the kind is told."""
+        """Secret backends put what they like into their errors, so only the kind of error is named."""
         return ConnectionLookupError(
             f"The Airflow connection {self.instantly_conn_id!r} could not be looked up ({type(error).__name__}). "
             "Look at the secrets backend and the database of this Airflow."

@@ -1,7 +1,7 @@
 """
 What an answer means and what is repeated: tables, and exchanges with random adversaries.
 
-The rule that matters most: after a change whose outcome nobody knows, nothing is ever sent again.
+The rule that matters most: after a change whose outcome is not known, nothing is ever sent again.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import base64
 import json
 import math
 import traceback
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -122,7 +123,7 @@ class TestRequests:
             made_up(body={"limit": {1, 2}})
 
     def test_a_body_is_in_no_repr(self) -> None:
-        assert "somebody@example.com" not in repr(made_up(body={"email": "somebody@example.com"}))
+        assert "person@example.com" not in repr(made_up(body={"email": "person@example.com"}))
 
     def test_requests_are_values(self) -> None:
         assert made_up(body={"a": 1}) == made_up(body={"a": 1})
@@ -144,7 +145,7 @@ class TestRequests:
 
 
 def made_up(method: str = "POST", *, only_reads: bool = True, **more: Any) -> Request:
-    """An endpoint that nobody has."""
+    """An endpoint that Instantly does not have."""
     described = {"scope": "things:read", "resource": Resource("thing"), **more}
     return Request(method, "/things/search", only_reads=only_reads, **described)
 
@@ -163,7 +164,7 @@ class TestGoodAnswers:
         assert read_answer(SENDING_STATUS, answer(200, body.encode())) == json.loads(body)
 
     @pytest.mark.parametrize("status", [7, -7, 1.0])
-    def test_a_status_that_nobody_knows_is_one(self, status: float) -> None:
+    def test_a_status_that_is_not_known_is_one(self, status: float) -> None:
         body = json.dumps({"status": status}).encode()
         assert read_answer(READ, answer(200, body)) == {"status": status}
 
@@ -366,6 +367,19 @@ class TestBadAnswers:
             assert type(error) is InstantlyUnexpectedAnswerError
             assert "without a list of items" in error.message
             assert (error.method, error.path) == ("GET", "/campaigns")
+
+    def test_a_date_to_wait_for_is_held_against_the_present_moment(self) -> None:
+        later = answer(429, retry_after=format_datetime(NOW + timedelta(seconds=90), usegmt=True))
+        error = error_of(READ, later)
+        assert isinstance(error, InstantlyRateLimitError)
+        assert error.retry_after == 90
+        assert "asks to wait 90 s" in error.message
+
+        in_an_hour = answer(429, retry_after=format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True))
+        with pytest.raises(InstantlyRateLimitError) as caught:
+            read_answer(READ, in_an_hour)
+        assert caught.value.retry_after is not None
+        assert 3_000 < caught.value.retry_after <= 3_600
 
     def test_a_rate_limit_carries_it(self) -> None:
         error = error_of(READ, answer(429, retry_after="7"))

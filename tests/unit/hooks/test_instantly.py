@@ -1,5 +1,5 @@
 """
-The hook, over real HTTP against the sandbox: each call in both colours, and every way to write a connection.
+The hook, over real HTTP against the sandbox: each call sync and async, and every way to write a connection.
 
 What a connection says wrong must be told in one sentence, and the key must be in none.
 """
@@ -108,7 +108,7 @@ class TestCampaigns:
         sandbox.add_fault("body", json={"name": "Autumn", "status": 1})
         assert ask("get_campaign", campaign_id).id == campaign_id
 
-    def test_a_status_that_nobody_knows(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
+    def test_a_status_that_is_not_known(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
         campaign_id = sandbox.add_campaign(status=7)
         assert ask("get_campaign", campaign_id).status.name == "UNKNOWN(7)"
 
@@ -214,7 +214,7 @@ class TestLists:
             ask("list_campaigns")
 
 
-class TestLooks:
+class TestManyAtOnce:
     """Reading many at once, which every wait does."""
 
     def test_many_with_few_requests(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
@@ -650,7 +650,7 @@ class TestConnections:
 
 
 class TestConnectionErrors:
-    """One sentence that says what to set, in both colours, and never the key."""
+    """One sentence that says what to set, sync and async, and never the key."""
 
     @pytest.mark.parametrize(
         ("connection", "sentence"),
@@ -800,7 +800,7 @@ class TestLife:
 
 
 class TestNewEndpoint:
-    """An endpoint that nobody has, stated in one place: errors, retries and both kinds of calls follow from it."""
+    """An endpoint that Instantly lacks, stated in one place: errors, retries and both kinds of calls follow from it."""
 
     SEARCH = Request(
         "POST",
@@ -939,7 +939,7 @@ def _json(**fields: Any) -> str:
 
 
 def _endpoint() -> Endpoint:
-    """The endpoint that both colours make of the connection; they must agree."""
+    """The endpoint that both kinds of calls make of the connection; they must agree."""
 
     async def endpoint() -> Endpoint:
         async with InstantlyHook() as hook:
