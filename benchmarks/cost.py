@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from benchmarks.triggerer import Planted, Triggerer
 
+
 @dataclass(frozen=True)
 class Cost:
     """

@@ -53,7 +53,15 @@ CLASSES = [
     cls for kind in ("operators", "sensors", "triggers") for module in _modules(kind) for _, cls in _public(module)
 ]
 ERRORS = [name for module in (exceptions, errors) for name, _ in _public(module.__name__)]
-METHODS = [name for name, method in vars(InstantlyHook).items() if not name.startswith("_") and _is_method(method)]
+METHODS = sorted(
+    {
+        name
+        for cls in InstantlyHook.__mro__
+        if cls.__module__.startswith("airflow_provider_instantly.")
+        for name, method in vars(cls).items()
+        if not name.startswith("_") and _is_method(method)
+    }
+)
 
 
 def _parameters(function: Any) -> Iterator[inspect.Parameter]:
