@@ -98,7 +98,7 @@ class Change(Generic[Answer, State]):
     :param request: the request that is sent.
     :param send: sends the request once, without retries, and returns its answer.
     :param read: reads the state that the change is about.
-    :param look: reads the state before the change is sent; returns None where it is sent unseen. By default, `read`.
+    :param read_before: reads the state before the change is sent, or returns None to send it unseen; else `read` does.
     :param is_needed: whether the state asks for the change. It may raise, to refuse the change.
     :param before_send: is called with that state and None right before the change is sent, and with what is known since
         a lost answer right before it is sent again. It may raise, to send it no more.
@@ -119,7 +119,7 @@ class Change(Generic[Answer, State]):
     note: Callable[[str], Any]
     max_retries: int
     subject: str = "campaign"
-    look: Callable[[], Any] | None = None
+    read_before: Callable[[], Any] | None = None
     before_send: Callable[[State | None, Unconfirmed[State] | None], Any] = lambda _before, _doubt: None
     max_sends: int = MAX_SENDS
     read_pauses: tuple[float, ...] = READ_BACK_PAUSES
@@ -166,7 +166,7 @@ async def _atake(step: _Step) -> Any:
 def _steps(change: Change[Answer, State]) -> Generator[_Step, Any, Outcome[State, Answer]]:
     put_off = 0
     while True:
-        before = _known((yield change.look or change.read))
+        before = _known((yield change.read_before or change.read))
         if not _known((yield partial(change.is_needed, before))):
             return Unneeded(before)
         outcome = yield from _send(change, before)

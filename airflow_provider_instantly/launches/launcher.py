@@ -126,7 +126,7 @@ class Launcher:
         return Change(
             name="activation",
             request=activate_campaign(campaign_id),
-            look=partial(self._read_before, campaign_id),
+            read_before=partial(self._read_before, campaign_id),
             is_needed=self._should_activate,
             before_send=partial(self._before_activation, campaign_id),
             send=partial(self._activate, campaign_id),

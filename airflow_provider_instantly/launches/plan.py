@@ -36,7 +36,7 @@ class LaunchPlan:
 
     :param action: what to do.
     :param reason: why, as a sentence for the log or the error.
-    :param is_warning: whether a person should look at it.
+    :param is_warning: whether it is for a person to check.
     """
 
     action: LaunchAction

@@ -6,9 +6,9 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, conf
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.errors import InstantlyError
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.clock import Clock
+    from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.launches.launcher import Launched
     from airflow_provider_instantly.launches.record import LaunchRecord
     from airflow_provider_instantly.waits.result import WaitResult
@@ -44,7 +46,60 @@ DEFAULT_TIMEOUT: Final = 3600.0
 DEFAULT_POLL_INTERVAL: Final = 60.0
 
 
-class ActivateCampaignOperator(validation.KnowsWhatWasWritten, BaseOperator):
+class _CampaignOperator(BaseOperator):
+    """
+    What operators of one campaign share: which one it is, its link, what they return, and whom they tell.
+
+    :param campaign_id: the UUID of the campaign, as text or as a ``uuid.UUID``; a template, an XCom. (templated)
+    :param instantly_conn_id: the id of the Airflow connection. (templated)
+    """
+
+    template_fields: Sequence[str] = ("campaign_id", "instantly_conn_id")
+    operator_extra_links = (CampaignLink(),)
+    ui_color = "#dfeeff"
+    #: What is raised, without a retry, where a template renders to what is no campaign's id.
+    refusal: ClassVar[type[AirflowFailException]] = AirflowFailException
+
+    def __init__(
+        self, *, campaign_id: validation.CampaignId, instantly_conn_id: str = "instantly_default", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        validation.check_campaign_ids_early("campaign_id", campaign_id, many=False)
+        self.campaign_id = validation.plain_campaign_ids(campaign_id)
+        self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
+
+    def _checked_campaign_id(self) -> str:
+        try:
+            return validation.campaign_ids("campaign_id", self.campaign_id, many=False)[0]
+        except ValueError as error:
+            raise self.refusal(str(error)) from error
+
+    def _link(self, context: Context, hook: InstantlyHook, campaign_id: str) -> str:
+        """Push the link's address as soon as the campaign is known, and return it."""
+        url = hook.campaign_page(campaign_id)
+        CampaignLink.persist(context, url)
+        return url
+
+    def _summary(self, campaign: Campaign, url: str) -> dict[str, Any]:
+        return {
+            "id": campaign.id,
+            "name": campaign.name,
+            "status": None if campaign.status is None else int(campaign.status),
+            "status_name": campaign.status_label,
+            "url": url,
+        }
+
+    def _done(self, context: Context, summary: dict[str, Any]) -> dict[str, Any]:
+        """Tell the schedules that follow this task's assets which campaign it was, and how it stands."""
+        for outlet in self.outlets:
+            if hasattr(outlet, "uri"):
+                context["outlet_events"][outlet].extra = {
+                    key: summary[key] for key in ("id", "status", "status_name") if key in summary
+                }
+        return summary
+
+
+class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator):
     """
     Launches a campaign, or resumes it, and makes sure that it is launched.
 
@@ -78,9 +133,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, BaseOperator):
     :raises ValueError: while the DAG is parsed, if a parameter can be of no use.
     """
 
-    template_fields: Sequence[str] = ("campaign_id", "instantly_conn_id")
-    operator_extra_links = (CampaignLink(),)
-    ui_color = "#dfeeff"
+    refusal = LaunchRefusedError
 
     def __init__(
         self,
@@ -98,10 +151,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, BaseOperator):
         pause_on_kill: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        validation.check_campaign_ids_early("campaign_id", campaign_id, many=False)
-        self.campaign_id = validation.plain_campaign_ids(campaign_id)
-        self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
+        super().__init__(campaign_id=campaign_id, instantly_conn_id=instantly_conn_id, **kwargs)
         self.wait_for_active = validation.flag("wait_for_active", wait_for_active)
 
         def if_meant(name: str, value: Any, otherwise: Any) -> Any:
@@ -146,8 +196,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, BaseOperator):
         began = clock()
         campaign_id = self._checked_campaign_id()
         with InstantlyHook(self.instantly_conn_id) as hook:
-            url = hook.campaign_page(campaign_id)
-            CampaignLink.persist(context, url)
+            url = self._link(context, hook, campaign_id)
             record = LaunchRecord(context, campaign_id, self.log)
             launcher = Launcher(
                 hook=hook,
@@ -159,7 +208,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, BaseOperator):
                 log=self.log,
             )
             launched = launcher.launch(campaign_id)
-        summary = self._summary(launched, url)
+        summary = self._launch_summary(launched, url)
         if not self.wait_for_active:
             return self._done(context, summary)
         if self.pause_on_kill and launched.by_this_run:
@@ -271,17 +320,12 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, BaseOperator):
 
     # What is returned
 
-    def _summary(self, launched: Launched, url: str) -> dict[str, Any]:
-        campaign = launched.campaign
-        window = campaign.schedule.next_sending_window(datetime.now(UTC))
+    def _launch_summary(self, launched: Launched, url: str) -> dict[str, Any]:
+        window = launched.campaign.schedule.next_sending_window(datetime.now(UTC))
         opens = None if window is None else {"opens": window.opens.isoformat(), "closes": window.closes.isoformat()}
         return {
-            "id": campaign.id,
-            "name": campaign.name,
-            "status": None if campaign.status is None else int(campaign.status),
-            "status_name": campaign.status_label,
+            **self._summary(launched.campaign, url),
             "launched": launched.by_this_run,
-            "url": url,
             "next_sending_window": opens,
         }
 
@@ -289,18 +333,3 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, BaseOperator):
         raise_for_result(result, preface="This run activated the campaign. " if summary.get("launched") else "")
         self.log.info("Done: %s.", result.state)
         return self._done(context, returned(result, summary))
-
-    def _done(self, context: Context, summary: dict[str, Any]) -> dict[str, Any]:
-        """Tell the schedules that follow this task's assets which campaign it was, and how it stands."""
-        for outlet in self.outlets:
-            if hasattr(outlet, "uri"):
-                context["outlet_events"][outlet].extra = {
-                    key: summary[key] for key in ("id", "status", "status_name") if key in summary
-                }
-        return summary
-
-    def _checked_campaign_id(self) -> str:
-        try:
-            return validation.campaign_ids("campaign_id", self.campaign_id, many=False)[0]
-        except ValueError as error:
-            raise LaunchRefusedError(str(error)) from error

@@ -67,9 +67,9 @@ class Remote:
     trace: list[Any] = field(default_factory=list)
     doubts: list[Any] = field(default_factory=list)
 
-    def look(self) -> str:
+    def read_before(self) -> str:
         """The state before."""
-        self.trace.append("look")
+        self.trace.append("read before")
         return "before"
 
     def send(self) -> Any:
@@ -91,7 +91,7 @@ class Remote:
 
     def change(self, *, asynchronous: bool = False, **more: Any) -> Change[Any, Any]:
         """The change, for one of the two drivers."""
-        calls: dict[str, Any] = {name: getattr(self, name) for name in ("look", "send", "read", "before_send")}
+        calls: dict[str, Any] = {name: getattr(self, name) for name in ("read_before", "send", "read", "before_send")}
         if asynchronous:
             calls = {name: _as_coroutine(call) for name, call in calls.items()}
         return Change(
@@ -147,19 +147,19 @@ class _no_waiting:  # noqa: N801 - a context manager that reads as a phrase
 def test_what_is_not_needed_is_not_sent() -> None:
     remote = Remote([], is_needed=False)
     assert carry_out(remote.change()) == Unneeded("before")
-    assert remote.trace == ["look"]
+    assert remote.trace == ["read before"]
 
 
 def test_what_is_answered_is_sent_once_and_not_read_again() -> None:
     remote = Remote(["done"])
     assert carry_out(remote.change()) == Answered("done")
-    assert remote.trace == ["look", "send"]
+    assert remote.trace == ["read before", "send"]
     assert remote.doubts == [None]
 
 
-def test_without_a_look_of_its_own_the_state_before_is_read_like_the_one_after() -> None:
+def test_without_a_read_of_its_own_the_state_before_is_read_like_the_one_after() -> None:
     remote = Remote(["done"], ["before"])
-    assert carry_out(remote.change(look=None)) == Answered("done")
+    assert carry_out(remote.change(read_before=None)) == Answered("done")
     assert remote.trace == ["read", "send"]
 
 
@@ -167,8 +167,13 @@ def test_a_lost_answer_is_read_back_until_it_shows(slept: list[float]) -> None:
     remote = Remote([LOST], [ABSENT, UNCLEAR, SHOWN])
     assert carry_out(remote.change()) == Shown(SHOWN)
     assert remote.trace == [
-        "look", "send", "The answer to the pause was lost, so the campaign is read again", "read", "read", "read",
-    ]  # fmt: skip
+        "read before",
+        "send",
+        "The answer to the pause was lost, so the campaign is read again",
+        "read",
+        "read",
+        "read",
+    ]
     assert slept == list(READ_BACK_PAUSES)
 
 
@@ -222,7 +227,7 @@ def test_what_is_put_off_is_read_again_before_it_is_sent_again(
 ) -> None:
     remote = Remote([error, "done"])
     assert carry_out(remote.change()) == Answered("done")
-    assert remote.trace == ["look", "send", "The pause was put off, so it is tried again", "look", "send"]
+    assert remote.trace == ["read before", "send", "The pause was put off, so it is tried again", "read before", "send"]
     assert slept == [pause]
     assert remote.doubts == [None, None]
 
@@ -246,7 +251,7 @@ def test_the_caller_may_call_it_off_before_each_sending(sending: int) -> None:
 def test_a_state_that_cannot_be_read_before_stops_it(error: InstantlyError) -> None:
     remote = Remote([], [error])
     with pytest.raises(type(error)):
-        carry_out(remote.change(look=None))
+        carry_out(remote.change(read_before=None))
 
 
 REACTIONS = st.lists(
@@ -274,15 +279,15 @@ def test_it_is_never_sent_blindly_and_alike_from_tasks_and_event_loops(
         found.append((outcome if isinstance(outcome, InstantlyError) else repr(outcome), remote.trace, slept))
     assert found[0] == found[1]
 
-    steps = [step for step in found[0][1] if step in ("look", "send", "read")]
+    steps = [step for step in found[0][1] if step in ("read before", "send", "read")]
     reads = iter(states)
     permitted = False
     absent = 0
     for step in steps:
-        if step == "look":
+        if step == "read before":
             permitted = True
         elif step == "send":
-            assert permitted, "neither a look nor reads that all show no effect came right before"
+            assert permitted, "neither a read before nor reads that all show no effect came right before"
             permitted, absent = False, 0
         else:
             absent += next(reads) is ABSENT
