@@ -31,12 +31,12 @@ class CampaignLink(BaseOperatorLink):
     """
 
     name = "Campaign in Instantly"
-    #: Airflow >= 3.0 looks for the address under this key.
+    #: Under this key Airflow >= 3.0 reads the address.
     XCOM_KEY: Final = "_link_CampaignLink"
 
     @property
     def xcom_key(self) -> str:
-        """Where Airflow >= 3.0 looks for the address."""
+        """Where Airflow >= 3.0 reads the address."""
         return self.XCOM_KEY
 
     @classmethod

@@ -56,7 +56,7 @@ _FOR_TASKS: Final = (
 
 class _PollingTrigger(BaseEventTrigger):
     """
-    A trigger that is fed by a `Poller`: on Airflow >= 3.3 by one that all its siblings share.
+    A trigger that reads from a `Poller`: on Airflow >= 3.3 by one that all its siblings share.
 
     A constructor keeps what it is given and raises nothing. It runs in the triggerer, on a row that another release
     may have written, and what it raised there would end the triggerer for all others (Airflow 3.3.2), at each start.
@@ -147,7 +147,7 @@ class CampaignStatusTrigger(_PollingTrigger):
     Fires once, when the wait for one or many campaigns is over, however it ended.
 
     It holds the id of the connection and never the key. The event carries how it stands with each campaign, and
-    ``passthrough`` as it was given, so that whoever resumes needs nothing else.
+    ``passthrough`` as it was given, so that the task that resumes needs nothing else.
 
     :param campaign_id: the UUID of a campaign, or several.
     :param instantly_conn_id: the id of the Airflow connection.
@@ -285,7 +285,7 @@ class CampaignStatusTrigger(_PollingTrigger):
         if self.pause_on_kill is not True:
             return
         pausing = asyncio.create_task(self._pause_what_is_own())
-        # Airflow (seen on 3.3.2) cancels a trigger anew with each of its beats, until it has ended.
+        # Airflow (seen on 3.3.2) cancels a trigger again in each of its rounds, until it has ended.
         while not pausing.done():
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.shield(pausing)
@@ -309,7 +309,7 @@ class CampaignStatusTrigger(_PollingTrigger):
             await self._wait(wait, poller, snapshots)
             event = await self._event(wait, hook)
         if self.pause_on_kill:
-            # Whatever becomes of the task from here on, nobody has killed its wait.
+            # Whatever becomes of the task from here on, its wait was not killed.
             await push_xcom(self.task_instance, ownership.XCOM_KEY, None, self.log)
         yield event
 
@@ -337,7 +337,7 @@ class CampaignStatusTrigger(_PollingTrigger):
         airflow_limit = getattr(self, "timeout_after", None)
         if airflow_limit is None:
             return replace(self.goal, deadline=now + self.goal.timeout)
-        # Counted from the deferral, so that a restart of the triggerer does not start it anew.
+        # Counted from the deferral, so that a restart of the triggerer does not start it again.
         return replace(self.goal, deadline=airflow_limit.timestamp() - BACKSTOP)
 
     async def _event(self, wait: Wait, hook: InstantlyHook) -> TriggerEvent:
@@ -355,7 +355,7 @@ class CampaignStatusTrigger(_PollingTrigger):
 
     @property
     def _may_end_task(self) -> bool:
-        """`dag.test` gives a trigger no task, and takes no event but those that resume one (Airflow 3.3.2)."""
+        """`dag.test` gives a trigger no task, and accepts no event but those that resume one (Airflow 3.3.2)."""
         return self.end_from_trigger and self.task_instance is not None
 
     async def _success(self, result: WaitResult) -> TriggerEvent | None:
@@ -370,7 +370,7 @@ class CampaignStatusTrigger(_PollingTrigger):
 
     @contextlib.asynccontextmanager
     async def _linking(self, hook: InstantlyHook, campaign_ids: list[str]) -> AsyncIterator[None]:
-        """Where no worker began the task, nobody else pushes the link."""
+        """Where no worker began the task, the link is pushed from here."""
         url = None
         if self.started_here and len(campaign_ids) == 1:
             with contextlib.suppress(InstantlyError):
@@ -388,7 +388,7 @@ class CampaignChangeTrigger(_PollingTrigger):
 
     What was last seen is kept in the state store of the watched asset (Airflow >= 3.3), so that a restart of the
     triggerer neither loses a change nor fires twice for one. Only a triggerer that dies in the moment in which it fires
-    may lose that event. The first look of a new watcher only sets the scene: nothing has changed yet. Below 3.3, and
+    may lose that event. The first poll of a new watcher only sets the scene: nothing has changed yet. Below 3.3, and
     where alike watchers of several assets share a trigger, only this process remembers.
 
     :param instantly_conn_id: the id of the Airflow connection.
@@ -396,7 +396,7 @@ class CampaignChangeTrigger(_PollingTrigger):
     :param tag_ids: only campaigns with one of these tags.
     :param from_statuses: only changes out of one of these; None means any.
     :param to_statuses: only changes into one of these; None means any.
-    :param poll_interval: seconds between two looks.
+    :param poll_interval: seconds between two polls.
     """
 
     def __init__(
@@ -494,7 +494,7 @@ class CampaignChangeTrigger(_PollingTrigger):
     async def _tell_errors(self, snapshot: Snapshot, told: frozenset[str]) -> frozenset[str]:
         """Warn of the first error that it has not warned of yet, and return all that there are now."""
         if not snapshot.campaigns and snapshot.error is None:
-            # In a pause nobody has asked, so nothing has passed.
+            # In a pause nothing was requested, so nothing has passed.
             return told
         errors = self._errors(snapshot)
         news = [line for line in errors if line not in told]
@@ -504,7 +504,7 @@ class CampaignChangeTrigger(_PollingTrigger):
         return frozenset(errors)
 
     def _errors(self, snapshot: Snapshot) -> list[str]:
-        """What keeps this watcher from seeing what it watches; the same look may have had others for its siblings."""
+        """What keeps this watcher from seeing what it watches; the same poll may have had others for its siblings."""
         if self._reads_list:
             return [f"The campaigns could not be listed; asking again: {snapshot.error}"] if snapshot.error else []
         return [

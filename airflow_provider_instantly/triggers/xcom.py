@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.tasklog import TaskLog
 
-#: XComs that are on their way at once. The triggerer's supervisor (Airflow 3.3.2) takes one after the other, and news
+#: XComs that are on their way at once. The triggerer's supervisor (Airflow 3.3.2) stores one after the other, and news
 #: of ended tasks in between: behind a thousand XComs, the first task would end with the last.
 _AT_ONCE: Final = 16
 #: After a link, which nothing waits for, a pause of so many times its own time: for each, the supervisor goes through

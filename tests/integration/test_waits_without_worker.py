@@ -115,7 +115,7 @@ def test_the_waits_of_many_runs_share_one_poller_and_need_no_worker(
     first = last_request(sandbox)
     time.sleep(6)
     last = last_request(sandbox)
-    looks = list_requests(sandbox, first)
+    polls = list_requests(sandbox, first)
     for ids in campaigns:
         for campaign in ids:
             sandbox.activate(campaign)
@@ -123,8 +123,8 @@ def test_the_waits_of_many_runs_share_one_poller_and_need_no_worker(
     assert [airflow.wait_for_run("waits_only", run) for run in runs] == ["success"] * 10
     assert {worker_of(airflow, "waits_only", *task)[1:] for task in tasks} == {(None, None)}
     pages = -(-len(sandbox.campaigns()) // 100) + 1
-    assert last - first <= 2 * 7 * pages, "thirty waits, each every second, but one look for all"
-    assert looks >= 4
+    assert last - first <= 2 * 7 * pages, "thirty waits, each every second, but one poll for all"
+    assert polls >= 4
 
 
 def test_a_bounce_fails_on_a_worker_which_raises_the_reason_and_calls_back(

@@ -274,7 +274,7 @@ async def test_many_campaigns_in_one_trigger(sandbox: SandboxClient, fire: Fire)
 
     assert {outcome["verdict"] for outcome in event["campaigns"]} == {"reached"}
     assert [outcome["campaign_id"] for outcome in event["campaigns"]] == ids
-    # Two pages of the list a look, and not 150 requests.
+    # Two pages of the list a poll, and not 150 requests.
     assert {request["path"] for request in sandbox.requests()} == {"/api/v2/campaigns"}
 
 
@@ -309,7 +309,7 @@ async def test_triggers_that_share_a_poller_share_its_looks(sandbox: SandboxClie
     events = await shared(*(trigger(campaign_id) for campaign_id in ids))
 
     assert {event["campaigns"][0]["verdict"] for event in events} == {"reached"}
-    # One request a look, for a second; each alone would have asked for its own campaign ten times.
+    # One request a poll, for a second; each alone would have asked for its own campaign ten times.
     assert len(sandbox.requests()) < 40
 
 
@@ -400,14 +400,14 @@ async def test_the_event_loop_goes_on_while_answers_are_slow(sandbox: SandboxCli
     sandbox.set(latency=2.5)
     longest_gap = 0.0
 
-    async def beat() -> None:
+    async def tick() -> None:
         nonlocal longest_gap
         while True:
             begun = time.monotonic()
             await asyncio.sleep(0.01)
             longest_gap = max(longest_gap, time.monotonic() - begun)
 
-    beating = asyncio.create_task(beat())
+    beating = asyncio.create_task(tick())
     [event] = await fire(trigger())
     beating.cancel()
 

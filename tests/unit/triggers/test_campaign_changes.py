@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 START = 1_000_000
 MAX_STORED_BYTES = 65_535
-"""What Airflow takes for a large value, by default, and warns of at each write."""
+"""What is a large value to Airflow, by default, and warns of at each write."""
 
 
 class AssetStateStore:
@@ -259,7 +259,7 @@ async def test_a_watcher_of_a_tag_is_told_of_its_campaigns_only(sandbox: Sandbox
     other = sandbox.add_campaign("Other")
     by_tag = Watch(CampaignChangeTrigger(tag_ids=[tag], poll_interval=0.3))
     by_both = Watch(CampaignChangeTrigger(campaign_id=both, tag_ids=[tag], poll_interval=0.3))
-    await eventually(lambda: len(sandbox.requests()) >= 8, "Both have looked and remember what they saw")
+    await eventually(lambda: len(sandbox.requests()) >= 8, "Both have polled and remember what they saw")
 
     for cid in (other, tagged, both):
         await asyncio.to_thread(sandbox.trip_bounce_protection, cid)
@@ -358,7 +358,7 @@ def fails_for(ids: list[str], error: type[InstantlyRequestError], status: int) -
 def test_why_its_campaigns_cannot_be_read_is_told_once(
     virtually: Any, warned: list[str], count: int, error: type[InstantlyRequestError], status: int
 ) -> None:
-    """A key that was revoked, a scope that is missing: such a watcher would never fire, and nobody would know."""
+    """A key that was revoked, a scope that is missing: a watcher would never fire, and not say why."""
     ids = virtually.instantly.add(count)
     virtually.instantly.answer = fails_for(ids, error, status)
 
@@ -478,7 +478,7 @@ def test_two_triggerers_that_run_the_same_watcher_tell_a_change_once(virtually: 
 
 
 def test_a_store_that_fails_neither_loses_a_change_nor_repeats_one(virtually: Any) -> None:
-    """The trigger fails, and Airflow starts a watcher's trigger anew."""
+    """The trigger fails, and Airflow starts a watcher's trigger again."""
     ids = virtually.instantly.add(2)
     statuses, store = virtually.instantly.statuses, AssetStateStore()
 

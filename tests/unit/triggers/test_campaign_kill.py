@@ -62,7 +62,7 @@ async def test_leaves_all_else_alone(sandbox: SandboxClient, killed: Any, why: d
 
 
 async def test_no_further_cancellation_stops_it(sandbox: SandboxClient, killed: Any) -> None:
-    """Airflow 3.3.2 cancels a trigger anew with each of its beats, until it has ended."""
+    """Airflow 3.3.2 cancels a trigger again in each of its rounds, until it has ended."""
     campaign = sandbox.add_campaign(status="active")
     sandbox.add_fault("delay", f"*/{campaign}*", delay=0.3, count=2)
 

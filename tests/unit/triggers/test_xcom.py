@@ -143,7 +143,7 @@ class TestOfEarlierTries:
 
 
 class TestMeanwhile:
-    """What nobody waits for: one at a time, and with pauses, while something else is done."""
+    """Links, which nothing waits for: one at a time, and with pauses, while something else is done."""
 
     async def test_it_is_pushed_in_the_block_where_there_is_time(self, airflow: Any) -> None:
         stored = []
