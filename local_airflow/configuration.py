@@ -107,8 +107,9 @@ def environment(configuration: Configuration) -> dict[str, str]:
 
 
 def _variable(name: str) -> str:
-    section, key = name.split(".", 1)
-    return f"AIRFLOW__{section}__{key}".upper()
+    # A section's own name may have dots, which are underscores in its variables.
+    section, key = name.rsplit(".", 1)
+    return f"AIRFLOW__{section.replace('.', '_')}__{key}".upper()
 
 
 def _shared_settings(configuration: Configuration) -> dict[str, str]:

@@ -208,7 +208,8 @@ class CampaignStatusTrigger(_PollingTrigger):
             raise ValueError(_FOR_TASKS)
         if self._problem:
             raise ValueError(self._problem)
-        validation.connection_id("instantly_conn_id", self.instantly_conn_id)
+        # Native rendering makes a number of digits.
+        self.instantly_conn_id = validation.connection_id("instantly_conn_id", self.instantly_conn_id)
         validation.seconds("poll_interval", self.goal.poll_interval, low=validation.MIN_POLL_INTERVAL)
         self.named_campaigns()
         for name in ("end_from_trigger", "pause_on_kill", "do_xcom_push"):

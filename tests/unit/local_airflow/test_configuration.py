@@ -33,10 +33,15 @@ def test_the_environment_has_nothing_of_the_callers_airflow(tmp_path: Path, monk
 
 def test_settings_and_variables_of_the_caller_win(tmp_path: Path) -> None:
     found = environment(
-        configuration(tmp_path, settings={"core.parallelism": "3"}, variables={"NO_PROXY": "*", "MINE": "1"})
+        configuration(
+            tmp_path,
+            settings={"core.parallelism": "3", "common.io.xcom_objectstorage_threshold": "1"},
+            variables={"NO_PROXY": "*", "MINE": "1"},
+        )
     )
 
     assert found["AIRFLOW__CORE__PARALLELISM"] == "3"
+    assert found["AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"] == "1"
     assert (found["NO_PROXY"], found["MINE"]) == ("*", "1")
 
 

@@ -133,6 +133,14 @@ class TestWrongArgumentsOfAWait:
         assert sandbox.requests() == []
 
 
+def test_a_connection_id_that_rendered_to_a_number_is_a_text() -> None:
+    trigger = CampaignStatusTrigger(CAMPAIGN)
+    trigger.instantly_conn_id = 7
+
+    assert trigger.shared_stream_key() == ("instantly", "7")
+    assert trigger.serialize()[1]["instantly_conn_id"] == "7"
+
+
 def test_a_wrong_switch_pauses_nothing(sandbox: SandboxClient) -> None:
     trigger = CampaignStatusTrigger(sandbox.add_campaign(status="active"), pause_on_kill="yes")  # type: ignore[arg-type]
 
