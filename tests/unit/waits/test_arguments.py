@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 from cryptography.fernet import Fernet
 from hypothesis import given
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
+    from tests.unit.conftest import RunTask
 
 IDS = [str(UUID(int=(number * 0x9E3779B97F4A7C15F39CC0605CEDC835) % 2**128)) for number in range(1, 3_001)]
 #: What a wait of many campaigns has beside them, where nothing is left at its default.
@@ -88,21 +90,35 @@ class TestPacked:
 class TestWhereAWaitForVeryManyTakesPlace:
     """2,250 campaigns fit into a row on MySQL, so a wait for more stays on its worker."""
 
-    @pytest.mark.parametrize(("count", "where"), [(PROMISED, "triggerer"), (2_400, "worker")])
-    def test_one_that_a_worker_begins(
-        self, count: int, where: str, database: Any, sandbox: SandboxClient, run_task: Any, task_log: Callable[[], str]
+    @staticmethod
+    def sensor(ids: list[str]) -> CampaignStatusSensor:
+        return CampaignStatusSensor(task_id="wait", campaign_id=ids, deferrable=True, poke_interval=40, timeout=600)
+
+    def test_one_that_a_worker_begins_and_that_fits(
+        self, database: Any, sandbox: SandboxClient, task_instance: Any
     ) -> None:
         database("mysql://airflow@db/airflow")
-        ids = sandbox.add_campaigns(count, "One", script=[(1, "active")], running=True)
-        sensor = CampaignStatusSensor(task_id="wait", campaign_id=ids, deferrable=True, poke_interval=1, timeout=60)
+        ids = sandbox.add_campaigns(PROMISED, "One")
 
-        run = run_task(sensor)
+        with pytest.raises(TaskDeferred) as deferral:
+            self.sensor(ids).execute({"ti": task_instance()})
+
+        assert deferral.value.trigger.named_campaigns() == ids
+
+    @pytest.mark.usefixtures("sandbox_time")
+    def test_one_that_a_worker_begins_and_that_does_not(
+        self, database: Any, sandbox: SandboxClient, run_task: RunTask, task_log: Callable[[], str]
+    ) -> None:
+        database("mysql://airflow@db/airflow")
+        ids = sandbox.add_campaigns(2_400, "One", script=[(30, "active")], running=True)
+
+        run = run_task(self.sensor(ids))
 
         assert run.error is None
-        assert run.value["progress"] == f"{count:,} of {count:,} Active"
-        assert len(run.deferred_to) == (1 if where == "triggerer" else 0)
-        told = f"The wait for {count} campaigns stays on its worker, although deferrable=True: a trigger's row has room"
-        assert task_log().count(told) == (0 if where == "triggerer" else 1)
+        assert run.value["progress"] == "2,400 of 2,400 Active"
+        assert run.deferred_to == []
+        told = "The wait for 2400 campaigns stays on its worker, although deferrable=True: a trigger's row has room"
+        assert task_log().count(told) == 1
 
     @pytest.mark.skipif(not AIRFLOW_V_3_3_PLUS, reason="Below 3.3 every wait begins on a worker")
     @pytest.mark.parametrize(
