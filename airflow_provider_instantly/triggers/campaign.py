@@ -23,7 +23,7 @@ from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.tasklog import awarn, awrite
-from airflow_provider_instantly.triggers.poller import Poller
+from airflow_provider_instantly.triggers.poller import MAX_PAGES, Poller
 from airflow_provider_instantly.triggers.shared_hook import shared_hook
 from airflow_provider_instantly.triggers.watermark import Watermark
 from airflow_provider_instantly.triggers.xcom import drop_xcoms_of_earlier_tries, push_xcom, pushing_meanwhile
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.tasklog import TaskLog
-    from airflow_provider_instantly.triggers.poller import Snapshot
+    from airflow_provider_instantly.triggers.timing import Snapshot
     from airflow_provider_instantly.waits.result import WaitResult
 
 
@@ -317,14 +317,14 @@ class CampaignStatusTrigger(_PollingTrigger):
     async def _wait(self, wait: Wait, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> None:
         with poller.watching(wait.pending, wait.goal.poll_interval, wait) as watcher:
             async for snapshot in snapshots:
-                if not watcher.takes(snapshot):
+                if not watcher.accept(snapshot):
                     continue
                 decision = wait.advance(snapshot.campaigns, now=snapshot.now, jitter=snapshot.jitter)
                 await awrite(self.log, info=decision.info, warnings=decision.warnings)
                 if decision.delay is None:
                     return
                 watcher.campaign_ids = frozenset(wait.pending)
-                poller.look_again(watcher, decision.delay)
+                poller.poll_again(watcher, decision.delay)
 
     @property
     def started_here(self) -> bool:
@@ -381,6 +381,13 @@ class CampaignStatusTrigger(_PollingTrigger):
             return
         async with pushing_meanwhile(self.task_instance, CampaignLink.XCOM_KEY, url, self.log):
             yield
+
+
+#: What a watcher of the workspace warns of once, where not all of it is watched.
+LIST_IS_CUT: Final = (
+    f"The list of campaigns goes on after {MAX_PAGES} pages, so the rest of it is not watched. Watch some campaigns "
+    "with campaign_id, or those with a tag with tag_ids."
+)
 
 
 class CampaignChangeTrigger(_PollingTrigger):
@@ -471,7 +478,7 @@ class CampaignChangeTrigger(_PollingTrigger):
         told: frozenset[str] = frozenset()
         with poller.watching(None if self._reads_list else self.campaign_ids, self.poll_interval) as watcher:
             async for snapshot in snapshots:
-                if not watcher.takes(snapshot):
+                if not watcher.accept(snapshot):
                     continue
                 told = await self._tell_errors(snapshot, told)
                 seen = [c for cid, c in snapshot.campaigns.items() if isinstance(c, Campaign) and self._watches(cid)]
@@ -507,6 +514,8 @@ class CampaignChangeTrigger(_PollingTrigger):
     def _errors(self, snapshot: Snapshot) -> list[str]:
         """What keeps this watcher from seeing what it watches; the same poll may have had others for its siblings."""
         if self._reads_list:
+            if snapshot.is_cut:
+                return [LIST_IS_CUT]
             return [f"The campaigns could not be listed; asking again: {snapshot.error}"] if snapshot.error else []
         return [
             f"Campaign {campaign_id} could not be read; asking again: {error}"

@@ -1,5 +1,5 @@
 """
-One poller per event loop and connection: it asks Instantly for all waiters at once and tells all what it saw.
+One poller per event loop and connection: it reads for all watchers at once and yields what is news to them.
 
 Airflow >= 3.3 runs one shared stream for all triggers with the same key; `Poller.snapshots` is that stream. Below,
 every trigger runs a poller of its own, and only the HTTP session is shared.
@@ -8,136 +8,87 @@ every trigger runs a poller of its own, and only the HTTP session is shared.
 from __future__ import annotations
 
 import asyncio
-import heapq
 import math
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import cached_property
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from airflow_provider_instantly.api.errors import InstantlyAuthenticationError, InstantlyError
-from airflow_provider_instantly.api.retry import pause_before_retry
+from airflow_provider_instantly.api.bulk import brief
+from airflow_provider_instantly.api.errors import InstantlyError
+from airflow_provider_instantly.api.operations import list_campaigns
+from airflow_provider_instantly.api.protocol import Pages
 from airflow_provider_instantly.clock import jitter, steady_clock
 from airflow_provider_instantly.triggers.shared_hook import shared_hook
+from airflow_provider_instantly.triggers.timing import BURST, OpenPolls, Poll, Snapshot, Timing, Watcher
 from airflow_provider_instantly.waits.reader import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Collection, Iterable, Iterator
 
-    from airflow_provider_instantly.api.campaign import Campaign
+    from airflow_provider_instantly.api.bulk import Seen
+    from airflow_provider_instantly.api.protocol import Conversation, Reply, Request
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.waits.machine import Wait
 
-#: A waiter whose next look is due within this part of its interval is served by the present beat, if its last look is
-#: as long ago: where it does not want to look at its interval but at a deadline, that stays due however often it looks.
-_RIDE_ALONG: Final = 0.5
-#: However long a look took, the server is left alone for this part of the interval before the next.
-_REST: Final = 0.2
-#: The part of an interval by which beats are drawn forward at random, so that pollers do not fall into step.
-_SPREAD: Final = 0.05
-#: While nothing changes, so many waits of one connection may say within so many seconds that they still wait. Each line
-#: makes Airflow (seen on 3.3.2) go through all its triggers once more: the lines of ten thousand waits, one every five
-#: minutes each, cost nearly as much CPU as the waiting.
-_REPORTS: Final = (30, 60.0)
-#: Looks that do not wait for the next interval, at deadlines or for those who join during a look, are put off to the
-#: next of the moments that lie so far apart: seconds, and a part of the interval, whichever is less. Else a thousand
-#: deadlines, one shortly after the other, would be a thousand looks.
-_GRID: Final = (1.0, 0.1)
+#: Of a workspace's list no more pages than these are read in a poll.
+MAX_PAGES: Final = 250
 
 
 @dataclass(eq=False)
-class Watcher:
+class _Reading(Poll):
     """
-    One waiter, as the poller knows it.
+    A poll together with what it has read so far.
 
-    :param campaign_ids: what it waits for, in lower case; None means the whole workspace.
-    :param poll_interval: seconds between two looks.
-    :param due: when it wants to look next, in seconds since the epoch.
-    :param wait: what decides for it, and so knows what is no news to it; without one, everything is.
-    :param rides_from: from when on it may be looked at before it is due.
-    :param untaken: how many snapshots it was told of and has not taken in. While there are any, it is told of each
-        look: what it would make of one is not known.
+    :param seen: what it has read, by campaign id.
+    :param error: why the workspace's list could not be read.
+    :param is_cut: whether that list went on after all that is read of it.
+    :param is_listing: whether it still reads that list.
     """
 
-    campaign_ids: frozenset[str] | None
-    poll_interval: float
-    due: float
-    wait: Wait | None = None
-    rides_from: float = -math.inf
-    untaken: int = 0
+    seen: Seen = field(default_factory=dict)
+    error: InstantlyError | None = None
+    is_cut: bool = False
+    is_listing: bool = False
+    request: Request | None = field(default=None, init=False)
+    steps: Conversation[None] = field(init=False)
 
-    def wants(self, now: float) -> bool:
+    def start(self, steps: Conversation[None]) -> None:
         """
-        Whether it is part of a look.
+        Begin the conversation.
 
-        :param now: when the look begins.
+        :param steps: what to run.
         """
-        return self.due <= now or (self.rides_from <= now and self.due <= now + _RIDE_ALONG * self.poll_interval)
+        self.steps = steps
+        self.request = next(steps, None)
 
-    def note_look(self, now: float) -> None:
+    def take_in(self, reply: Reply) -> None:
         """
-        Keep it to two looks an interval: one that came early, as at the end of a hold, stands for one that rides along.
+        Go on with the conversation.
 
-        :param now: when the look begins that it is part of.
+        :param reply: what came of its last request.
         """
-        was_early = now < self.rides_from
-        self.rides_from = now + self.poll_interval * (1.0 if was_early else _RIDE_ALONG)
-
-    def is_told(self, snapshot: Snapshot) -> bool:
-        """
-        Whether the snapshot is news to it.
-
-        :param snapshot: what a look showed that was for this waiter, too.
-        """
-        if self.wait is None or self.untaken:
-            return True
-        return not self.wait.is_unmoved_by(snapshot.campaigns, now=snapshot.now)
-
-    @cached_property
-    def limit(self) -> float:
-        """When its wait ends undecided, in seconds since the epoch. It is told the time then, whoever else is due."""
-        return math.inf if self.wait is None else self.wait.goal.limit[0]
+        try:
+            self.request = self.steps.send(reply)
+        except StopIteration:
+            self.request = None
 
     @property
-    def next_report(self) -> float:
-        """From when on it has something to say though nothing has happened."""
-        return math.inf if self.wait is None else self.wait.next_report
-
-    def takes(self, snapshot: Snapshot) -> bool:
-        """
-        Whether the snapshot is for this waiter, which then takes it in.
-
-        :param snapshot: one that the poller has told.
-        """
-        if self not in snapshot.fed:
-            return False
-        self.untaken -= 1
-        return True
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """
-    What one look showed.
-
-    :param campaigns: for each campaign that was looked at, the campaign, or the error that stood in its place.
-    :param fed: the waiters to whom it is news. The others need not bother.
-    :param now: when it was, in seconds since the epoch.
-    :param jitter: one random number for all waiters, so that all pause alike after an error.
-    :param error: why the workspace's list could not be read, where it was asked for.
-    """
-
-    campaigns: Mapping[str, Campaign | InstantlyError]
-    fed: frozenset[Watcher]
-    now: float
-    jitter: float
-    error: InstantlyError | None = None
+    def complete(self) -> set[Watcher]:
+        """The recipients of whom it has read all that they watch."""
+        return {
+            watcher
+            for watcher in self.recipients
+            if (not self.is_listing if watcher.campaign_ids is None else watcher.has_all(self.seen))
+        }
 
 
 class Poller:
     """
     Reads campaigns for all its watchers, at the pace of the quickest.
+
+    It makes one request at a time. What has to be read for one watcher does not hold the others up: a poll of many
+    requests lets others by, and the time is kept between any two requests.
 
     :param conn_id: the id of the Airflow connection.
     :param tag_ids: where the whole workspace is watched: only campaigns with one of these tags.
@@ -147,19 +98,15 @@ class Poller:
         self.clock = steady_clock()
         self._conn_id = conn_id
         self._tag_ids = tuple(tag_ids)
-        self._watchers: set[Watcher] = set()
-        self._next_due = math.inf
-        self._changed = asyncio.Event()
-        self._misses = 0
-        self._resume_at = 0.0
-        self._reports_resume_at = 0.0
-        self._is_looking = False
+        self._timing = Timing()
         self._reader = Reader()
+        self._changed = asyncio.Event()
+        self._is_list_long = False
 
     @classmethod
     def shared(cls, conn_id: str, tag_ids: Iterable[str] = ()) -> Poller:
         """
-        The poller of the running event loop for a connection; it lives as long as somebody holds it.
+        The poller of the running event loop for a connection; it lives as long as it is held.
 
         :param conn_id: the id of the Airflow connection.
         :param tag_ids: see the class.
@@ -176,168 +123,176 @@ class Poller:
         self, campaign_ids: Iterable[str] | None, poll_interval: float, wait: Wait | None = None
     ) -> Iterator[Watcher]:
         """
-        Be fed from now on. Whoever joins late rides along with the next beat, where it comes soon enough.
+        Be polled for from now on.
 
         :param campaign_ids: what to watch, in lower case; None means the whole workspace.
-        :param poll_interval: seconds between two looks.
-        :param wait: what decides; without one, every look is told.
+        :param poll_interval: seconds between two polls.
+        :param wait: what decides; without one, every poll is news.
         """
-        now = self.clock()
-        due = self._next_due if self._next_due - now <= poll_interval else now
-        if self._is_looking:
-            # Where hundreds join one shortly after the other, there would be no end of looking.
-            due = _next_on_grid(now, poll_interval)
-        ids = None if campaign_ids is None else frozenset(campaign_ids)
-        watcher = Watcher(ids, poll_interval, due, wait)
-        # Whose end has passed already, as it may in a restart of the triggerer, has its one look too.
-        if (end := max(watcher.limit, now)) < due:
-            watcher.due = _next_on_grid(end, poll_interval)
-        self._watchers.add(watcher)
-        self._expect(watcher.due)
+        watcher = self._timing.join(campaign_ids, poll_interval, self.clock(), wait)
+        self._changed.set()
         try:
             yield watcher
         finally:
-            self._watchers.discard(watcher)
-            self._changed.set()
+            self._timing.leave(watcher)
 
-    def look_again(self, watcher: Watcher, delay: float) -> None:
+    def poll_again(self, watcher: Watcher, delay: float) -> None:
         """
-        Note when a watcher wants to look next, if that is not simply at the next interval.
+        Note when a watcher is to be polled next, if that is not simply at the next interval.
 
-        :param watcher: one that was just fed.
-        :param delay: seconds, as the policy decided.
+        :param watcher: one that has just accepted a snapshot.
+        :param delay: seconds, as its wait decided.
         """
-        if delay != watcher.poll_interval:
-            now = self.clock()
-            # However late it took the look in, its end stays where it is.
-            moment = min(now + delay, max(watcher.limit, now))
-            watcher.due = _next_on_grid(moment, watcher.poll_interval)
-            self._expect(watcher.due)
-
-    def _expect(self, due: float) -> None:
-        """Thousands join one after the other, and none may have to go through all others."""
-        if due < self._next_due:
-            self._next_due = due
-            self._changed.set()
-
-    def _find_next_due(self) -> None:
-        self._next_due = min((watcher.due for watcher in self._watchers), default=math.inf)
+        self._timing.poll_again(watcher, delay, self.clock())
+        self._changed.set()
 
     async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
-        """Look whenever somebody is due, for ever, and tell what is news to somebody."""
+        """Poll whenever a watcher is due, for ever, and yield what is news to any."""
+        polls: OpenPolls[_Reading] = OpenPolls()
         async with shared_hook(self._conn_id) as hook:
-            while True:
-                now = await self._until_somebody_is_due()
-                is_paused = now < self._resume_at
-                if is_paused:
-                    # The server asked for a pause. Whoever reached a deadline in it is only told the time.
-                    fed = frozenset(watcher for watcher in self._watchers if watcher.due <= now)
-                    snapshot = Snapshot({}, fed, now, jitter())
-                else:
-                    self._is_looking = True
-                    try:
-                        snapshot = await self._look(hook, now)
-                    finally:
-                        self._is_looking = False
-                interval_part = 1.0 - _SPREAD * jitter()
-                for watcher in snapshot.fed:
-                    # Counted from the look's beginning: a workspace of many pages is not looked at less often.
-                    next_look = max(
-                        now + watcher.poll_interval * interval_part, snapshot.now + watcher.poll_interval * _REST
-                    )
-                    # A look that falls into a pause comes at its end.
-                    watcher.due = self._resume_at if is_paused else max(next_look, self._resume_at)
-                    # Also in a pause: then it is only told the time.
-                    if snapshot.now < watcher.limit < watcher.due:
-                        watcher.due = _next_on_grid(watcher.limit, watcher.poll_interval)
-                self._find_next_due()
-                # A snapshot wakes all waiters of the group, and most looks are no news to anybody.
-                if told := self._told(snapshot):
-                    for watcher in told:
-                        watcher.untaken += 1
-                    yield replace(snapshot, fed=told)
-
-    def _told(self, snapshot: Snapshot) -> frozenset[Watcher]:
-        """To whom it is news; and who has waited the longest for a chance to say that it still waits."""
-        told = {watcher for watcher in snapshot.fed if watcher.is_told(snapshot)}
-        if snapshot.now >= self._reports_resume_at:
-            count, pause = _REPORTS
-            silent = [watcher for watcher in snapshot.fed - told if watcher.next_report <= snapshot.now]
-            if silent:
-                told.update(heapq.nsmallest(count, silent, key=lambda watcher: watcher.next_report))
-                self._reports_resume_at = snapshot.now + pause
-        return frozenset(told)
-
-    async def _until_somebody_is_due(self) -> float:
-        while True:
-            self._changed.clear()
-            self._find_next_due()
-            now = self.clock()
-            if self._next_due <= now:
-                return now
             try:
-                async with asyncio.timeout(None if self._next_due == math.inf else self._next_due - now):
-                    await self._changed.wait()
-            except TimeoutError:
-                continue
+                while True:
+                    self._changed.clear()
+                    now = self.clock()
+                    for snapshot in self._tell_time(polls, now):
+                        yield snapshot
+                    if polls.has_room and (watchers := self._timing.begin(now)):
+                        self._begin(polls, watchers, now)
+                    poll = None if self._timing.is_paused(now) else polls.take_turn(now)
+                    if poll is None:
+                        await self._until(self._timing.next_moment(polls))
+                    elif news := await self._go_on(hook, polls, poll):
+                        yield news
+            finally:
+                # Those who are still there are polled by the stream that is opened next, or has been already.
+                for poll in polls:
+                    self._timing.put_back(poll.recipients)
+                self._changed.set()
 
-    async def _look(self, hook: InstantlyHook, now: float) -> Snapshot:
-        fed = [watcher for watcher in self._watchers if watcher.wants(now)]
-        for watcher in fed:
-            watcher.note_look(now)
-        seen, error = await self._read(hook, fed)
-        if _has_lost_its_key(seen, error):
-            # A key that was replaced since this poller began: the connection knows the new one.
-            await hook.aclose()
-            seen, error = await self._read(hook, fed)
-        snapshot = Snapshot(seen, frozenset(fed), self.clock(), jitter(), error)
-        self._pause_after(snapshot)
-        return snapshot
+    async def _until(self, moment: float) -> None:
+        """Sleep until there is something to do, or a watcher joins."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if moment == math.inf else moment - self.clock()):
+                await self._changed.wait()
 
-    async def _read(
-        self, hook: InstantlyHook, fed: list[Watcher]
-    ) -> tuple[Mapping[str, Campaign | InstantlyError], InstantlyError | None]:
-        seen: dict[str, Campaign | InstantlyError] = {}
-        error: InstantlyError | None = None
-        if any(watcher.campaign_ids is None for watcher in fed):
-            try:
-                async for campaign in hook.alist_campaigns(tag_ids=self._tag_ids):
-                    if campaign.status is not None:
-                        seen[campaign.id] = campaign.without_document()
-            except InstantlyError as caught:
-                error = caught
-        wanted = {cid for watcher in fed for cid in watcher.campaign_ids or ()} - seen.keys()
-        if error is not None and error.concerns_all:
-            # It would be the same with each, and asking would make it worse.
-            seen.update(dict.fromkeys(wanted, error))
-        elif wanted:
-            seen.update(await hook.adrive(self._reader.read(sorted(wanted))))
-        return seen, error
+    def _begin(self, polls: OpenPolls[_Reading], watchers: set[Watcher], now: float) -> None:
+        of_list = {watcher for watcher in watchers if watcher.campaign_ids is None}
+        of_some = watchers - of_list
+        # What the list shows needs no request of its own, if it does not take long.
+        groups = [of_some, of_list] if self._is_list_long else [watchers]
+        for group in filter(None, groups):
+            poll = _Reading(group, now, is_listing=not of_list.isdisjoint(group))
+            poll.is_long = poll.is_listing and self._is_list_long
+            poll.start(self._read(poll))
+            polls.add(poll)
 
-    def _pause_after(self, snapshot: Snapshot) -> None:
-        """After an error that concerns all, the whole group pauses; one campaign's error is its waiter's business."""
-        errors = [
-            e
-            for e in (*snapshot.campaigns.values(), snapshot.error)
-            if isinstance(e, InstantlyError) and e.concerns_all and e.may_pass
-        ]
-        if not errors:
-            self._misses = 0
+    async def _go_on(self, hook: InstantlyHook, polls: OpenPolls[_Reading], poll: _Reading) -> Snapshot | None:
+        """Make the next request of a poll; what it has read by then is news to some, where it is over or has many."""
+        if poll.request is not None:
+            poll.take_in(await hook.adrive(_one(poll.request)))
+        now = self.clock()
+        if poll.request is None:
+            polls.remove(poll)
+            return self._over(poll, poll.recipients, now)
+        if poll.requests % BURST == 0:
+            if poll.is_listing:
+                # The rest of a long list is for those who watch all of it.
+                self._release(poll)
+            if complete := poll.complete:
+                return self._over(poll, complete, now)
+        return None
+
+    def _release(self, poll: _Reading) -> None:
+        self._is_list_long = True
+        others = {watcher for watcher in poll.recipients if watcher.campaign_ids is not None} - poll.complete
+        poll.recipients -= others
+        self._timing.put_back(others)
+
+    def _over(self, poll: _Reading, watchers: set[Watcher], now: float) -> Snapshot | None:
+        """Note that a poll has read all for some watchers, and return what is news to any of them."""
+        spread = jitter()
+        if poll.request is None:
+            errors = (e for e in (*poll.seen.values(), poll.error) if isinstance(e, InstantlyError))
+            self._timing.after_answers([e for e in errors if e.concerns_all and e.may_pass], now, spread)
+        campaigns = poll.seen if poll.request is None else _of(watchers, poll.seen)
+        # A snapshot wakes all waits of the group, and most polls are no news to any.
+        recipients = self._timing.recipients(watchers, campaigns, now)
+        self._timing.after_poll(poll, watchers, now, spread)
+        poll.recipients = poll.recipients - watchers
+        return self._snapshot(campaigns, recipients, now, spread, poll.error, poll.is_cut) if recipients else None
+
+    def _tell_time(self, polls: OpenPolls[_Reading], now: float) -> Iterator[Snapshot]:
+        """Where the time of waits is up before all is read for them, they decide by what is."""
+        if not (late := self._timing.late(now)):
             return
-        longest = max(pause_before_retry(error, self._misses, snapshot.jitter) for error in errors)
-        self._resume_at = snapshot.now + longest
-        self._misses += 1
+        seen: Seen = {}
+        for poll in list(polls):
+            seen |= _of(late & poll.recipients, poll.seen)
+            poll.recipients -= late
+            if not poll.recipients:
+                polls.remove(poll)
+        self._timing.after_telling_time(late, now)
+        yield self._snapshot(seen, frozenset(late), now, jitter())
+
+    def _snapshot(
+        self,
+        campaigns: Seen,
+        recipients: frozenset[Watcher],
+        now: float,
+        spread: float,
+        error: InstantlyError | None = None,
+        is_cut: bool = False,
+    ) -> Snapshot:
+        for watcher in recipients:
+            watcher.pending += 1
+        return Snapshot(campaigns, recipients, now, spread, error, is_cut)
+
+    def _read(self, poll: _Reading) -> Conversation[None]:
+        if poll.is_listing:
+            yield from self._read_list(poll)
+            poll.is_listing = False
+        wanted = [cid for cid in _in_order(poll.recipients, poll.began) if cid not in poll.seen]
+        if poll.error is not None and poll.error.concerns_all:
+            # It would be the same with each, and asking would make it worse.
+            poll.seen |= dict.fromkeys(wanted, poll.error)
+        elif wanted:
+            yield from self._reader.read(wanted, poll.seen)
+
+    def _read_list(self, poll: _Reading) -> Conversation[None]:
+        pages = Pages(list_campaigns(tag_ids=self._tag_ids))
+        try:
+            for number in range(MAX_PAGES):
+                for item in (yield from pages.next_page()):
+                    campaign = brief(item)
+                    if campaign.status is not None:
+                        poll.seen[campaign.id] = campaign
+                if not pages.has_more:
+                    self._is_list_long = number + 1 >= BURST
+                    return
+            poll.is_cut = self._is_list_long = True
+        except InstantlyError as error:
+            poll.error = error
 
 
 _pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[tuple[str, ...], Poller]]
 _pollers = WeakKeyDictionary()
 
 
-def _next_on_grid(moment: float, poll_interval: float) -> float:
-    grid = min(_GRID[0], _GRID[1] * poll_interval)
-    # Never before it, were it by a rounding error: a wait that is looked for before its end has another look.
-    return max(math.ceil(moment / grid) * grid, moment)
+def _one(request: Request) -> Conversation[Reply]:
+    return (yield request)
 
 
-def _has_lost_its_key(seen: Mapping[str, Campaign | InstantlyError], error: InstantlyError | None) -> bool:
-    return any(isinstance(value, InstantlyAuthenticationError) for value in (*seen.values(), error))
+def _of(watchers: Collection[Watcher], seen: Seen) -> Seen:
+    """The part of what was read that some watchers watch; a copy, since a poll reads on."""
+    if any(watcher.campaign_ids is None for watcher in watchers):
+        return dict(seen)
+    return {cid: seen[cid] for watcher in watchers for cid in watcher.campaign_ids or () if cid in seen}
+
+
+def _in_order(watchers: Iterable[Watcher], now: float) -> Iterator[str]:
+    """What watchers watch: first of those whose last poll it is, and of those who watch little, so that none waits."""
+    some = [
+        (each.ends > now, len(each.campaign_ids), sorted(each.campaign_ids)) for each in watchers if each.campaign_ids
+    ]
+    for _, _, campaign_ids in sorted(some):
+        yield from campaign_ids

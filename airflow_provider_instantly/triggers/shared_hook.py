@@ -30,7 +30,7 @@ async def shared_hook(conn_id: str) -> AsyncIterator[InstantlyHook]:
     """
     A hook, and so an HTTP session, that all users of one connection in this event loop share; the last closes it.
 
-    It does not retry by itself: pausing after errors is the policy's business.
+    It does not retry by itself: pausing after errors is the waits' business.
 
     :param conn_id: the id of the Airflow connection.
     """

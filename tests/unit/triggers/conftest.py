@@ -67,11 +67,15 @@ class InstantlyInVirtualTime:
     An Instantly that answers without a network.
 
     :param statuses: the workspace: the status of each campaign, in the order of the list.
+    :param unlisted: those of them that no list shows.
+    :param is_endless: whether its list begins again, under ever new cursors, where it should end.
     :param latency: seconds for each answer.
     :param answer: may raise an error in the place of an answer; asked with each request.
     """
 
     statuses: dict[str, int] = field(default_factory=dict)
+    unlisted: set[str] = field(default_factory=set)
+    is_endless: bool = False
     latency: float = 0.0
     answer: Callable[[Request], None] = lambda request: None
     requests: list[tuple[float, str]] = field(default_factory=list)
@@ -107,10 +111,12 @@ class InstantlyInVirtualTime:
 
     def _page(self, query: dict[str, str]) -> Json:
         ids = [each for each, status in self.statuses.items() if _is_shown(str(status), query)]
-        start = int(query.get("starting_after", "0"))
-        end = start + int(query["limit"])
-        more = {"next_starting_after": str(end)} if end < len(ids) else {}
-        return {"items": [self._document(each) for each in ids[start:end]], **more}
+        ids = [each for each in ids if each not in self.unlisted] if self.unlisted else ids
+        position = int(query.get("starting_after", "0"))
+        end = position + int(query["limit"])
+        start = position % len(ids) if self.is_endless else position
+        more = {"next_starting_after": str(end)} if end < len(ids) or self.is_endless else {}
+        return {"items": [self._document(each) for each in ids[start : start + int(query["limit"])]], **more}
 
     def _document(self, campaign_id: str) -> Json:
         return {"id": campaign_id, "name": f"Campaign {campaign_id[-4:]}", "status": self.statuses[campaign_id]}

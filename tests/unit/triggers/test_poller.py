@@ -28,6 +28,7 @@ from airflow_provider_instantly.triggers import shared_hook as shared_hook_modul
 from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger, CampaignStatusTrigger
 from airflow_provider_instantly.triggers.poller import Poller
 from airflow_provider_instantly.waits.goal import Verdict
+from airflow_provider_instantly.waits.machine import LAST_POLL
 from tests.statuses import ACTIVE, PAUSED
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.api.protocol import Request
     from airflow_provider_instantly.sandbox.client import SandboxClient
     from airflow_provider_instantly.triggers.campaign import _PollingTrigger
-    from airflow_provider_instantly.triggers.poller import Snapshot, Watcher
+    from airflow_provider_instantly.triggers.timing import Snapshot, Watcher
 
 CONN = "instantly_default"
 
@@ -95,7 +96,7 @@ class Group:
                 async with asyncio.timeout(seconds):
                     while True:
                         snapshot = await queue.get()
-                        if watcher in snapshot.fed:
+                        if watcher in snapshot.recipients:
                             mine = {k: v for k, v in snapshot.campaigns.items() if wanted is None or k in wanted}
                             waiter.shown.append((asyncio.get_running_loop().time(), mine))
                             then(watcher)
@@ -286,7 +287,7 @@ def test_a_waiter_may_ask_to_look_earlier(virtually: Any) -> None:
     async def watch() -> None:
         poller = Poller(CONN)
         group = Group(poller)
-        await group.wait(waiter, [cid], 60.0, 10, then=lambda watcher: poller.look_again(watcher, 3.0))
+        await group.wait(waiter, [cid], 60.0, 10, then=lambda watcher: poller.poll_again(watcher, 3.0))
         await group.aclose()
 
     virtually(watch())
@@ -388,7 +389,7 @@ def test_deadlines_one_after_the_other_do_not_multiply_the_requests(virtually: A
         def ask(watcher: Watcher) -> None:
             left = deadline - now()
             if left > 0:
-                group.poller.look_again(watcher, min(interval, left))
+                group.poller.poll_again(watcher, min(interval, left))
             else:
                 ends.append(now() - deadline)
                 raise TimeoutError
@@ -702,6 +703,231 @@ def test_holds_that_break_do_not_multiply_the_looks(virtually: Any, stable_for: 
     assert len(looks) <= most_looks(looks[-1] - 1_000_000, 60.0)
 
 
+# Beside one that takes long
+
+
+def watching_all(group: Group, interval: float = 60.0) -> asyncio.Task[Any]:
+    """A watcher of the whole workspace."""
+    return asyncio.create_task(ended(CampaignChangeTrigger(poll_interval=interval), group))
+
+
+@pytest.mark.parametrize("interval", [1.0, 60.0])
+@pytest.mark.parametrize("joins", [0.0, 10.0, 70.0])
+@pytest.mark.parametrize("is_endless", [False, True])
+def test_a_long_list_does_not_hold_a_wait_up(
+    virtually: Any, warned: list[str], is_endless: bool, joins: float, interval: float
+) -> None:
+    ids = virtually.instantly.add(12_345)
+    virtually.instantly.latency = 0.25
+    virtually.instantly.is_endless = is_endless
+
+    async def watch() -> tuple[str, float]:
+        group = Group(Poller(CONN))
+        everything = watching_all(group)
+        await asyncio.sleep(joins)
+        end = await ended(waiting(ids[-1], interval, deadline=5), group)
+        await end_all([everything], group)
+        return end
+
+    told, when = virtually(watch())
+
+    assert told == Verdict.TIMED_OUT
+    assert 0 <= when - (1_000_005 + joins) <= 1.0 + 2 * 0.25
+    assert virtually.instantly.polls_of(ids[-1]), "it was polled for itself"
+
+
+def test_a_change_is_seen_at_the_interval_while_a_long_list_is_read(virtually: Any) -> None:
+    ids = virtually.instantly.add(12_345)
+    virtually.instantly.latency = 0.25
+
+    async def launch() -> None:
+        await asyncio.sleep(10)
+        virtually.instantly.statuses[ids[-1]] = ACTIVE
+
+    async def watch() -> float:
+        group = Group(Poller(CONN))
+        everything = watching_all(group)
+        launching = asyncio.create_task(launch())
+        when = await reached(CampaignStatusTrigger(ids[-1], poll_interval=2.0), group)
+        await end_all([everything, launching], group)
+        return when
+
+    assert virtually(watch()) <= 1_000_010 + 2.0 + 2 * 0.25
+
+
+def test_a_long_list_is_read_to_its_end_beside_a_quick_wait(virtually: Any, warned: list[str]) -> None:
+    ids = virtually.instantly.add(12_345)
+    virtually.instantly.latency = 0.1
+
+    async def watch() -> float:
+        group = Group(Poller(CONN))
+        quick = asyncio.create_task(ended(waiting(ids[0], 1.0, deadline=86_400), group))
+        everything = watching_all(group)
+        await asyncio.sleep(60)
+        virtually.instantly.statuses[ids[-1]] = ACTIVE
+        await everything
+        when = now()
+        await end_all([quick], group)
+        return when
+
+    # A poll of 124 pages begins each minute; they have every second turn.
+    assert virtually(watch()) <= 1_000_060 + 60 + 124 * 0.2 + 15
+    assert warned == []
+
+
+def test_a_list_without_an_end_is_read_so_far_and_no_further(virtually: Any, warned: list[str]) -> None:
+    virtually.instantly.add(500)
+    virtually.instantly.latency = 0.01
+    virtually.instantly.is_endless = True
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        everything = watching_all(group)
+        await asyncio.sleep(600)
+        await end_all([everything], group)
+
+    virtually(watch())
+
+    assert warned == [campaign_module.LIST_IS_CUT]
+    sent = [when for when, _ in virtually.instantly.requests]
+    polls = 600 / (60 * 0.95) + 1
+    assert len(sent) <= polls * poller_module.MAX_PAGES
+    gaps = [later - earlier for earlier, later in pairwise(sent)]
+    assert min(gaps[10 : poller_module.MAX_PAGES - 1]) >= 0.1 - 1e-6, "requests are spaced"
+    assert max(gaps) >= 12, "the server is left alone in between"
+
+
+def test_a_wait_for_very_many_campaigns_does_not_hold_another_up(virtually: Any) -> None:
+    many = virtually.instantly.add(1_000)
+    virtually.instantly.unlisted = set(many)
+    [one] = virtually.instantly.add(1)
+    virtually.instantly.latency = 0.25
+
+    async def watch() -> tuple[tuple[str, float], float]:
+        group = Group(Poller(CONN))
+        long = asyncio.create_task(ended(CampaignStatusTrigger(many, poll_interval=60.0), group))
+        await asyncio.sleep(20)
+        end = await ended(waiting(one, 60.0, deadline=5), group)
+        await asyncio.sleep(5)
+        virtually.instantly.statuses[one] = ACTIVE
+        when = await reached(CampaignStatusTrigger(one, poll_interval=60.0), group)
+        await end_all([long], group)
+        return end, when
+
+    (told, ended_at), reached_at = virtually(watch())
+
+    assert told == Verdict.TIMED_OUT
+    assert ended_at <= 1_000_025 + 1.0 + 2 * 0.25
+    assert reached_at <= ended_at + 5.0 + 5.0
+
+
+@pytest.mark.parametrize("seconds", [0.5, 3.0, 16.0, 17.5, 40.0, 100.0])
+@pytest.mark.parametrize("interval", [1.0, 5.0, 60.0])
+def test_the_limit_of_a_wait_is_kept_between_its_own_requests(virtually: Any, interval: float, seconds: float) -> None:
+    ids = virtually.instantly.add(20)
+    virtually.instantly.unlisted = set(ids)
+    virtually.instantly.latency = 0.8
+
+    async def watch() -> tuple[str, float]:
+        group = Group(Poller(CONN))
+        trigger = CampaignStatusTrigger(ids, poll_interval=interval, timeout=seconds, deadline=now() + seconds)
+        end = await ended(trigger, group)
+        await group.aclose()
+        return end
+
+    told, when = virtually(watch())
+
+    assert told == Verdict.TIMED_OUT
+    late = when - (1_000_000 + seconds)
+    [*_, last_poll] = [moment for moment, _ in virtually.instantly.polls]
+    assert 0 <= late <= 1.0 + 0.8 + (LAST_POLL if last_poll >= 1_000_000 + seconds else 0.0)
+
+
+def test_what_a_poll_has_read_at_the_limit_counts(virtually: Any) -> None:
+    ids = virtually.instantly.add(20, ACTIVE)
+    virtually.instantly.unlisted = set(ids)
+    virtually.instantly.latency = 0.8
+
+    async def watch() -> list[str]:
+        group = Group(Poller(CONN))
+        trigger = CampaignStatusTrigger(ids, poll_interval=60.0, deadline=now() + 10)
+        event = await fired(trigger, group)
+        await group.aclose()
+        return [outcome["verdict"] for outcome in event.payload["campaigns"]]
+
+    verdicts = virtually(watch())
+
+    assert verdicts.count(Verdict.REACHED) >= 11
+    assert set(verdicts) == {Verdict.REACHED, Verdict.TIMED_OUT}
+
+
+# The first poll of those who join
+
+
+@pytest.mark.parametrize("joins", [1.0, 4.0, 17.0, 40.0, 55.0])
+@pytest.mark.parametrize("interval", [60.0, 1800.0])
+def test_a_wait_that_joins_others_is_polled_within_seconds(virtually: Any, interval: float, joins: float) -> None:
+    ids = virtually.instantly.add(150)
+    late = Waiter()
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        others = [asyncio.create_task(group.wait(Waiter(), [cid], interval, 200)) for cid in ids]
+        await asyncio.sleep(joins)
+        await group.wait(late, ids[:1], interval, 60)
+        await end_all(others, group)
+
+    virtually(watch())
+
+    assert late.times[0] - (1_000_000 + joins) <= 5.0
+    joined = [what for when, what in virtually.instantly.requests if 1_000_000 + joins <= when <= late.times[0]]
+    assert len(joined) <= 2, "the others are not polled with it"
+
+
+@pytest.mark.parametrize("interval", [60.0, 1800.0])
+@pytest.mark.parametrize("span", [1.0, 5.0, 60.0])
+def test_a_thousand_that_join_do_not_make_a_thousand_requests(virtually: Any, span: float, interval: float) -> None:
+    virtually.instantly.latency = 0.05
+    ids = virtually.instantly.add(1001)
+    waiters = [Waiter() for _ in ids]
+
+    async def join(group: Group, number: int) -> float:
+        await asyncio.sleep(30 + span * number / 1000)
+        began = now()
+        await group.wait(waiters[number], ids[number : number + 1], interval, 2 * span + 10)
+        return waiters[number].times[0] - began
+
+    async def watch() -> list[float]:
+        group = Group(Poller(CONN))
+        first = asyncio.create_task(group.wait(Waiter(), ids[-1:], interval, 1000))
+        waits = await asyncio.gather(*(join(group, number) for number in range(1000)))
+        await end_all([first], group)
+        return waits
+
+    waits = virtually(watch())
+
+    assert max(waits) <= 5.0 + 1.5
+    assert len(virtually.instantly.requests) <= 60 + 3 * span
+
+
+def test_those_who_have_joined_fall_into_step(virtually: Any) -> None:
+    ids = virtually.instantly.add(20)
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+
+        async def join(number: int) -> None:
+            await asyncio.sleep(7.3 * number)
+            await group.wait(Waiter(), ids[number : number + 1], 60.0, 900)
+
+        await end_of(group, *(join(number) for number in range(20)))
+
+    virtually(watch())
+
+    moments = {when for when, _ in virtually.instantly.polls if 1_000_300 <= when < 1_000_900}
+    assert len(moments) <= 600 / (60 * 0.95) + 1, "one poll an interval for all"
+
+
 # Errors
 
 
@@ -774,6 +1000,12 @@ async def reached(trigger: CampaignStatusTrigger, group: Group, stalls: range = 
 
 async def ended(trigger: _PollingTrigger, group: Group, stalls: range = range(0)) -> tuple[str, float]:
     """Run a trigger like `reached`, and return what it fired of its campaign, and when."""
+    event = await fired(trigger, group, stalls)
+    return event.payload.get("campaigns", [{"verdict": "changed"}])[0]["verdict"], now()
+
+
+async def fired(trigger: _PollingTrigger, group: Group, stalls: range = range(0)) -> Any:
+    """Run a trigger on the group's snapshots, and return its first event."""
     queue: asyncio.Queue[Snapshot] = asyncio.Queue()
     group.queues.add(queue)
 
@@ -786,7 +1018,7 @@ async def ended(trigger: _PollingTrigger, group: Group, stalls: range = range(0)
     async with aclosing(stream()) as snapshots, aclosing(trigger._events(group.poller, snapshots)) as events:
         event = await anext(events)
     group.queues.discard(queue)
-    return event.payload["campaigns"][0]["verdict"], now()
+    return event
 
 
 @pytest.mark.parametrize("stable_for", [3.0, 9.0, 60.0])
