@@ -19,6 +19,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, A
 
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from airflow_provider_instantly.sandbox.__main__ import _parser
+from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from tests.docs.documents import DOCUMENTS, ROOT, blocks, section, text_of
 
 if TYPE_CHECKING:
@@ -85,14 +86,26 @@ def test_python_runs(block: Block, sandbox: SandboxClient, dag_folder: Path) -> 
         assert sandbox.requests(), "it speaks to Instantly"
 
 
-@pytest.mark.usefixtures("airflow_database")
-def test_the_result_of_a_launch_has_the_keys_that_the_manual_shows(sandbox: SandboxClient) -> None:
-    [shown] = [json.loads(block.text) for block in blocks("json") if '"launched"' in block.text]
-    campaign_id = sandbox.add_campaign("Spring", script=[(0, "active")])
-    ti = type("TaskInstance", (), {"try_number": 1, "xcom_push": lambda *args, **kwargs: None})()
-    result = ActivateCampaignOperator(task_id="activate", campaign_id=campaign_id).execute({"ti": ti})
+class _TaskInstance:
+    """As much of a task instance as a task asks for that ends at once."""
+
+    try_number = 1
+
+    def xcom_push(self, key: str, value: Any, **more: Any) -> None:
+        """Keep nothing."""
+
+
+@pytest.mark.parametrize("kind", [ActivateCampaignOperator, CampaignStatusSensor])
+def test_what_a_task_returns_is_what_the_manual_shows(kind: Any, sandbox: SandboxClient) -> None:
+    part = section(text_of("docs/manual.md"), f"`{kind.__name__}`")
+    [shown] = [json.loads(block.text) for block in blocks("json") if block.text in part]
+    campaign_id = sandbox.add_campaign("Spring", script=[(0, "active")], running=kind is CampaignStatusSensor)
+    ti = _TaskInstance()
+    result = kind(task_id="a_task", campaign_id=campaign_id).execute({"ti": ti, "task_instance": ti})
     assert result.keys() == shown.keys()
-    assert (result["name"], result["status_name"]) == (shown["name"], shown["status_name"])
+    assert all(
+        result[key] == shown[key] for key in shown.keys() & {"name", "status", "status_name", "launched", "verdict"}
+    )
 
 
 @pytest.mark.parametrize("block", blocks("json"), ids=lambda block: block.place)
