@@ -19,7 +19,7 @@ export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/*),true,false)
 EMPTY_TREE = $(shell git hash-object -t tree /dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo test soak check oldest lowest matrix bench thousand prism constraints clean
+.PHONY: help install demo test soak check coverage mutants oldest lowest matrix bench thousand prism constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,15 @@ check: .venv/.installed ## Check style, types, and what is published
 	$(BIN)/python -m pytest --quiet tests/packaging
 
 say_airflow = echo "== Airflow $$($(1)/python -c 'from importlib.metadata import version; print(version("apache-airflow"))')"
+
+coverage: .venv/.installed ## Measure which lines the tests run, in Airflow's processes and the sandbox, too
+	@rm -rf build/coverage
+	@$(BIN)/coverage run -m pytest $(IN_PARALLEL)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+mutants: .venv/.installed ## Change the pure modules in small ways, and see that a test fails each time
+	@$(BIN)/python -m tests.mutants
 
 lowest: .venv-lowest/.installed ## Run the unit and contract tests on Airflow 2.11 with the lowest versions that are allowed
 	@$(call say_airflow,$(BIN_LOWEST))

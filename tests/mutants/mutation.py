@@ -1,0 +1,96 @@
+"""The mutants of a module: what Cosmic Ray's operators make of its source, where that changes what runs."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """
+    A module with one change.
+
+    :param line: where, counted from 1.
+    :param was: the lines as they are.
+    :param becomes: the lines as they were changed.
+    :param source: the whole module.
+    """
+
+    line: int
+    was: str
+    becomes: str
+    source: str
+
+
+def mutants_of(source: str) -> Iterator[Mutant]:
+    """
+    Yield each mutant once, in the order of the source.
+
+    :param source: a module.
+    """
+    known = {_what_runs(source)}
+    found: list[Mutant] = []
+    for changed in _changed_sources(source):
+        try:
+            runs = _what_runs(changed)
+        except SyntaxError:
+            continue
+        if runs not in known:
+            known.add(runs)
+            found.append(_mutant(source, changed))
+    yield from sorted(found, key=lambda mutant: mutant.line)
+
+
+def _changed_sources(source: str) -> Iterator[str]:
+    nodes = list(ast_nodes(get_ast(source)))
+    for name in operator_names():
+        kind = get_operator(name)
+        if kind.arguments():
+            continue  # these ask for names to replace
+        occurrences = sum(1 for node in nodes for _ in kind().mutation_positions(node))
+        for occurrence in range(occurrences):
+            changed = mutate_code(source, kind(), occurrence)
+            if changed is not None:
+                yield changed
+
+
+def _what_runs(source: str) -> str:
+    """The syntax tree without annotations, which no module here evaluates, and without docstrings."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AnnAssign | ast.arg):
+            node.annotation = ast.Constant(None)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.returns = None
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.value = None
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    return ast.dump(tree)
+
+
+def _mutant(source: str, changed: str) -> Mutant:
+    before, after = source.splitlines(), changed.splitlines()
+    was: list[str] = []
+    becomes: list[str] = []
+    lines: list[int] = []
+    for kind, from_line, to_line, other_from, other_to in difflib.SequenceMatcher(None, before, after).get_opcodes():
+        if kind != "equal":
+            lines.append(from_line + 1)
+            was += before[from_line:to_line]
+            becomes += after[other_from:other_to]
+    return Mutant(lines[0], _text(was), _text(becomes), changed)
+
+
+def _text(lines: list[str]) -> str:
+    return "\n".join(line.strip() for line in lines)
