@@ -118,7 +118,7 @@ class TestWhereAWaitForVeryManyTakesPlace:
         assert run.value["progress"] == "2,400 of 2,400 Active"
         assert run.deferred_to == []
         told = "The wait for 2400 campaigns stays on its worker, although deferrable=True: a trigger's row has room"
-        assert task_log().count(told) == 1
+        assert told in task_log()
 
     @pytest.mark.skipif(not AIRFLOW_V_3_3_PLUS, reason="Below 3.3 every wait begins on a worker")
     @pytest.mark.parametrize(
