@@ -42,6 +42,8 @@ class InstantlyError(Exception):
     concerns_all: ClassVar[bool] = False
     #: Whether a change that was requested has certainly not been made.
     proves_no_effect: bool = False
+    #: Whether the same request on a new connection may succeed at once.
+    on_stale_connection: bool = False
 
 
 class InstantlyConfigurationError(InstantlyError):
@@ -165,14 +167,19 @@ class InstantlyConnectionError(InstantlyRequestError):
     No answer came: refused, reset, timed out, a name that does not resolve, TLS that does not verify.
 
     :param never_sent: whether the request certainly did not reach Instantly, so that it may be repeated.
+    :param on_stale_connection: whether a kept connection was closed before any byte of an answer came: the server keeps
+        idle ones for a shorter time, most likely, and the same request on a new one may succeed at once.
     """
 
     may_pass = True
     concerns_all = True
 
-    def __init__(self, message: str, *, never_sent: bool = False, **coordinates: object) -> None:
+    def __init__(
+        self, message: str, *, never_sent: bool = False, on_stale_connection: bool = False, **coordinates: object
+    ) -> None:
         super().__init__(message, **coordinates)  # type: ignore[arg-type]
         self.never_sent = never_sent
+        self.on_stale_connection = on_stale_connection
         self.proves_no_effect = never_sent
 
 

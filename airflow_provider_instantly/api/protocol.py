@@ -301,13 +301,15 @@ def exchange(
     What it returns is what the request expects.
 
     :param request: what to ask.
-    :param max_retries: how often it may be sent again, where that is safe.
+    :param max_retries: how often it may be sent again, where that is safe. A read that met a kept connection which the
+        server had closed is sent again at once, but once only: that counts as one of these, and is allowed at 0 too.
     :param api_key: the key, so that it can be struck out of what the server echoes.
     :param jitter: a number from 0 to 1 for each pause.
     :raises InstantlyRequestError: the last error, where no try succeeded or none was allowed;
         `AmbiguousOutcomeError` where a change may or may not have taken effect.
     """
-    for attempt in range(max_retries + 1):
+    attempt, was_stale = 0, False
+    while True:
         reaction = yield request
         try:
             if isinstance(reaction, InstantlyRequestError):
@@ -316,11 +318,15 @@ def exchange(
                 raise TypeError("an exchange that sent a request was handed neither an answer nor an error")
             return read_answer(request, reaction, api_key=api_key)
         except InstantlyRequestError as error:
-            if attempt == max_retries or not may_repeat(request, error):
+            if request.only_reads and error.on_stale_connection and not was_stale:
+                # There is nothing to wait for.
+                was_stale, attempt = True, attempt + 1
+                continue
+            if attempt >= max_retries or not may_repeat(request, error):
                 outcome = _as_outcome(request, error)
                 raise outcome from outcome.__cause__
             yield Pause(pause_before_retry(error, attempt, jitter()), because=error)
-    raise AssertionError("unreachable: the last attempt returns or raises")
+            attempt += 1
 
 
 def may_repeat(request: Request, error: InstantlyError) -> bool:

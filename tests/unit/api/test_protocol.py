@@ -488,6 +488,23 @@ class TestExchange:
         assert isinstance(second, Pause)
         assert (first.seconds, second.seconds) == (0.25, 1.0)
 
+    @pytest.mark.parametrize(("max_retries", "sent"), [(0, 2), (1, 2), (2, 3), (5, 6)])
+    def test_a_read_that_met_a_stale_connection_goes_out_again_once_and_at_once(
+        self, max_retries: int, sent: int
+    ) -> None:
+        stale = InstantlyConnectionError("It was closed.", on_stale_connection=True)
+        assert converse(READ, [stale, answer()], max_retries=max_retries) == (2, [], json.loads(GOOD_BODY))
+        found, pauses, outcome = converse(READ, [stale] * 9, max_retries=max_retries)
+        assert (found, len(pauses)) == (sent, sent - 2)
+        assert outcome is stale
+
+    @pytest.mark.parametrize("request_", [ACTIVATE, PAUSE], ids=["activate", "pause"])
+    def test_a_change_that_met_one_does_not(self, request_: Request) -> None:
+        stale = InstantlyConnectionError("It was closed.", on_stale_connection=True)
+        sent, pauses, outcome = converse(request_, [stale, answer()], max_retries=5)
+        assert (sent, pauses) == (1, [])
+        assert isinstance(outcome, AmbiguousOutcomeError)
+
     def test_a_transport_that_hands_in_nothing_is_a_bug(self) -> None:
         steps = exchange(READ, max_retries=1)
         next(steps)
