@@ -29,7 +29,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyServerError,
     InstantlyUnexpectedAnswerError,
 )
-from airflow_provider_instantly.api.redaction import safe_text
+from airflow_provider_instantly.api.redaction import safe_text, strike_key_out
 from airflow_provider_instantly.api.retry import pause_before_retry, retry_after
 
 if TYPE_CHECKING:
@@ -350,6 +350,7 @@ def read_answer(request: Request, answer: Answer, *, api_key: str = "", now: dat
     :raises InstantlyRequestError: the one of its subclasses that fits the answer.
     """
     document = _decoded(answer.body)
+    strike_key_out(document, answer.body, api_key)
     is_good = 200 <= answer.status < 300
     complaint = _complaint(request, document, api_key) if is_good else ""
     if is_good and not complaint:

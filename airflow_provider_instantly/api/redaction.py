@@ -1,4 +1,4 @@
-"""A server's text, made fit for logs and for what is stored: one line, short, and without the API key."""
+"""Texts of a server, made fit for logs and for what is stored: without the API key, and one short line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import contextlib
 import html
 import re
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 EXCERPT_CHARS: Final = 200
@@ -21,7 +21,15 @@ _LONGEST_ESCAPE: Final = 8
 _DECODINGS: Final = 4
 #: Parts of a key shorter than this are no secret, and striking them out would garble words.
 _SHORTEST_PART: Final = 8
+#: Escapes are decoded in search of a key so far into each text of a document. What is kept of a text is shorter than
+#: this; to decode whole e-mails would take longer than all else.
+_DECODED_CHARS: Final = 1_000
+#: So much of a key is looked for first; longer needles take longer to find.
+_GLANCE: Final = 10
+#: How letters and digits can be escaped. Without one of these, a key stands in a document as it is.
+_ESCAPES: Final = (b"%", b"&#", b"\\u00", b"\\x")
 
+_ESCAPED = re.compile(r"[%\\\0]|&#")
 _JAVASCRIPT_ESCAPE = re.compile(r"\\+(?:u00|x)([0-9a-fA-F]{2})")
 
 
@@ -61,11 +69,64 @@ def storable_text(value: object) -> str:
     return safe_text(beginning.encode("utf-8", "replace").decode().replace("\0", ""), limit=STORED_CHARS)
 
 
+def strike_key_out(document: Any, body: bytes, api_key: str) -> None:
+    """
+    Strike the key out of every text of a document, the names of its fields included.
+
+    A server can echo it anywhere, and what is a campaign's name goes into logs, XComs and events.
+
+    :param document: what JSON holds: objects and lists are changed where they are, and nothing else matters to anyone.
+    :param body: the bytes that it was decoded from. Most show at a glance that they hold no key.
+    :param api_key: the key.
+    """
+    secrets = _shortest_secrets(api_key)
+    if not _may_hold_one(body, secrets):
+        return
+    too_short = min(map(len, secrets))
+    waiting = [document] if isinstance(document, dict | list) else []
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            for name in [name for name in part if len(name) >= too_short and _holds_one(name, secrets)]:
+                part[_without_key(name, api_key)] = part.pop(name)
+        for place, value in list(part.items() if isinstance(part, dict) else enumerate(part)):
+            if isinstance(value, dict | list):
+                waiting.append(value)
+            elif isinstance(value, str) and len(value) >= too_short and _holds_one(value, secrets):
+                part[place] = _without_key(value, api_key)
+
+
+def _shortest_secrets(api_key: str) -> list[str]:
+    """In lower case, and without those that hold another: where such a one stands, that other stands, too."""
+    secrets = [secret.lower() for secret in _secrets_of(api_key)] if api_key else []
+    return [secret for secret in secrets if not any(other != secret and other in secret for other in secrets)]
+
+
+def _may_hold_one(body: bytes, secrets: list[str]) -> bool:
+    """Whether a secret could stand in JSON. Its letters and digits stand there as they are, if nothing is escaped."""
+    plain = body.lower()
+    runs = {max(re.findall("[a-z0-9]*", secret), key=len)[:_GLANCE] for secret in secrets}
+    return any(run.encode() in plain for run in runs) or (bool(secrets) and any(escape in body for escape in _ESCAPES))
+
+
+def _holds_one(text: str, secrets: list[str]) -> bool:
+    plain = text.lower()
+    if any(secret in plain for secret in secrets):
+        return True
+    beginning = text[:_DECODED_CHARS]
+    if not _ESCAPED.search(beginning):
+        return False
+    plain = _decoded(beginning.replace("\0", "")).lower()
+    return any(secret in plain for secret in secrets)
+
+
 def _without_key(text: str, api_key: str) -> str:
     text = text.replace("\0", "")
     secrets = _secrets_of(api_key)
     for secret in secrets:
-        text = re.sub(f"{re.escape(secret)}=*", "***", text, flags=re.IGNORECASE)
+        escaped = re.escape(secret)
+        # Padding goes, too, but not where it is the beginning of the next one.
+        text = re.sub(f"{escaped}(?:(?!{escaped})=)*", "***", text, flags=re.IGNORECASE)
     plain = _decoded(text).lower()
     return "*** (a text that holds the API key)" if any(secret.lower() in plain for secret in secrets) else text
 

@@ -561,6 +561,15 @@ class TestKey:
             assert isinstance(outcome, InstantlyRequestError)
             assert_free_of_key(outcome)
 
+    @pytest.mark.parametrize("echo", [KEY, f"Ours: {KEY}", quote(KEY, safe="")])
+    def test_in_no_good_answer(self, echo: str) -> None:
+        document = {"id": CAMPAIGN_ID, "status": 1, "name": echo, echo: [echo]}
+        _, _, outcome = converse(READ, [answer(200, json.dumps(document).encode())], max_retries=0)
+        assert outcome["status"] == 1
+        assert "***" in outcome["name"]
+        assert KEY not in repr(outcome)
+        assert quote(KEY, safe="") not in repr(outcome)
+
     @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
     def test_in_no_other_encoding(self, encoding: str) -> None:
         for body in (KEY, json.dumps({"message": KEY})):

@@ -8,14 +8,20 @@ from __future__ import annotations
 import base64
 import html
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_instantly.api.redaction import EXCERPT_CHARS, STORED_CHARS, safe_text, storable_text
+from airflow_provider_instantly.api.redaction import (
+    EXCERPT_CHARS,
+    STORED_CHARS,
+    safe_text,
+    storable_text,
+    strike_key_out,
+)
 from tests.unit.hypothesis_settings import unhurried
 
 if TYPE_CHECKING:
@@ -131,6 +137,10 @@ class TestKey:
         found = safe_text(" " * padding + key * times + " " * 5_000, key)
         assert key[:8] not in found.replace("***", "")
 
+    @pytest.mark.parametrize("key", ["=0000000000=", "=0000000000", "0000000000=="])
+    def test_several_of_them_in_a_row_are_all_struck_out(self, key: str) -> None:
+        assert "0" not in safe_text(key * 5, key)
+
     @pytest.mark.parametrize("spaces", range(1_400, 2_400, 7))
     def test_no_part_of_it_is_left_wherever_the_cut_is(self, spaces: int) -> None:
         assert KEY[:4] not in safe_text(" " * spaces + KEY * 9 + "x" * 9_000, KEY)
@@ -147,6 +157,71 @@ def _assert_free_of_key(text: str) -> None:
     plain = unquote(unquote(html.unescape(text))).replace("\\", "").lower()
     assert KEY.rstrip("=").lower() not in plain
     assert SECRET.lower() not in plain
+
+
+def struck(document: Any, *, ensure_ascii: bool = True, key: str = KEY) -> Any:
+    """A document as it is after its bytes were decoded and the key was struck out."""
+    body = json.dumps(document, ensure_ascii=ensure_ascii).encode("utf-8", "surrogatepass")
+    decoded = json.loads(body)
+    strike_key_out(decoded, body, key)
+    return decoded
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+class TestDocuments:
+    """What a server's JSON says of the key is in none of its texts, so it is in no field that is made of them."""
+
+    @pytest.mark.parametrize("echo", [KEY, KEY.lower(), f"My {KEY}!", KEY.rstrip("="), quote(KEY, safe=""), SECRET])
+    @pytest.mark.parametrize("ensure_ascii", [True, False])
+    def test_wherever_it_stands(self, echo: str, ensure_ascii: bool) -> None:
+        document = {
+            "name": echo,
+            "status": 1,
+            "items": [{"name": echo, "id": "x"}, [echo, None], echo],
+            echo: {echo: [{"deep": echo}]},
+            "long": "x" * 5_000 + echo if "%" not in echo else "",
+        }
+        found = struck(document, ensure_ascii=ensure_ascii)
+        assert (found["status"], found["items"][0]["id"], found["items"][1][1]) == (1, "x", None)
+        assert "***" in found["name"]
+        assert len(found) == len(document)
+        _assert_free_of_key(json.dumps(found, ensure_ascii=False))
+
+    @pytest.mark.parametrize("escape", ESCAPES.values(), ids=ESCAPES.keys())
+    def test_however_it_is_escaped(self, escape: Callable[[str], str]) -> None:
+        _assert_free_of_key(struck({"name": "A name: " + "".join(map(escape, KEY))})["name"])
+
+    def test_however_the_json_itself_escapes_it(self) -> None:
+        escaped = "".join(f"\\u{ord(char):04x}" for char in KEY)
+        body = f'{{"name": "{escaped}"}}'.encode()
+        decoded = json.loads(body)
+        assert decoded == {"name": KEY}
+        strike_key_out(decoded, body, KEY)
+        assert decoded == {"name": "***"}
+
+    @unhurried
+    @given(document=st.dictionaries(st.text(max_size=8), JSON_VALUES, max_size=4), ensure_ascii=st.booleans())
+    def test_all_else_stays_as_it_is(self, document: dict[str, Any], ensure_ascii: bool) -> None:
+        assert struck(document, ensure_ascii=ensure_ascii) == document
+
+    def test_texts_with_escapes_stay_as_they_are(self) -> None:
+        document = {"html": "<p>100&#37; &amp; %41 \\u0041 \0</p>", "name": "Käse %s", "long": "%41" * 5_000}
+        assert struck(document) == document
+
+    def test_without_a_key_there_is_nothing_to_strike_out(self) -> None:
+        assert struck({"name": "%41"}, key="") == {"name": "%41"}
+
+    def test_a_depth_that_no_recursion_would_reach(self) -> None:
+        document: Any = KEY
+        for _ in range(900):
+            document = [document]
+        _assert_free_of_key(json.dumps(struck({"deep": document})))
 
 
 class TestStoredTexts:
