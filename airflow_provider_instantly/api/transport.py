@@ -1,47 +1,41 @@
 """
 The protocol over real sockets: `requests` for tasks, `aiohttp` for the event loop of the triggerer.
 
-Thin on purpose: one attempt is one call here; everything that is decided is decided in `protocol`.
+Thin on purpose: one attempt is one request here; everything that is decided is decided in `protocol`. The libraries
+make connections and write; both hand what comes back to `answer_reader`, so that the same bytes mean the same.
 Redirects are never followed, so the key goes nowhere but to the endpoint.
 """
 
 from __future__ import annotations
 
 import asyncio
-import http.client
-import io
+import re
 import ssl
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from airflow_provider_instantly.api.driver import adrive, drive
+from airflow_provider_instantly.api.environment import environment_of, wrong_login
 from airflow_provider_instantly.api.errors import (
-    InstantlyConfigurationError,
     InstantlyConnectionError,
     InstantlyRequestError,
+    InstantlyUnexpectedAnswerError,
 )
 from airflow_provider_instantly.api.protocol import (
-    MAX_ANSWER_BYTES,
     Answer,
     Request,
     exchange,
 )
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Generator
-
-    import aiohttp
-    import requests
+    from collections.abc import Generator, Iterator
 
     from airflow_provider_instantly.api.endpoint import Endpoint
+    from airflow_provider_instantly.api.environment import Environment
+    from airflow_provider_instantly.api.over_aiohttp import AiohttpSession
+    from airflow_provider_instantly.api.over_requests import RequestsSession
     from airflow_provider_instantly.api.protocol import Document, Reaction, Step
-
-_CHUNK = 64 * 1024
-_ENCODINGS = "gzip, deflate"
-#: The longest header that Python's own HTTP client takes; aiohttp's default is far shorter.
-_MAX_HEADER_BYTES = 64 * 1024
+    from airflow_provider_instantly.api.sending import Sending
 
 
 class SyncTransport:
@@ -53,7 +47,7 @@ class SyncTransport:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        self._session: requests.Session | None = None
+        self._session: RequestsSession | None = None
 
     def call(self, request: Request, *, max_retries: int | None = None) -> Document:
         """
@@ -84,37 +78,24 @@ class SyncTransport:
         return None
 
     def _attempt(self, request: Request) -> Answer | InstantlyRequestError:
-        from urllib3.exceptions import HTTPError
+        """
+        Send a request once.
 
-        try:
-            return self._send(request)
-        except (HTTPError, OSError, ValueError) as error:
-            return _connection_error(request, error, never_sent=_requests_never_sent(error))
-
-    def _send(self, request: Request) -> Answer:
-        import requests
+        :raises InstantlyConfigurationError: if the environment names a proxy or certificates that cannot be used.
+        """
+        from airflow_provider_instantly.api.over_requests import FAILURES, RequestsSession
+        from airflow_provider_instantly.api.sending import Sending
 
         if self._session is None:
-            self._session = _new_session(self.endpoint)
-        # Not by the session, which would merge its settings into each request anew, and add a login from `.netrc`.
-        prepared = requests.PreparedRequest()
-        prepared.prepare(
-            request.method,
-            self.endpoint.url(request.path),
-            headers={"Accept-Encoding": _ENCODINGS, **self.endpoint.headers(), **request.headers},
-            params=request.query,
-            data=request.content,
-        )
-        with self._session.send(
-            prepared, timeout=self.endpoint.timeout, allow_redirects=False, stream=True
-        ) as response:
-            body = bytearray()
-            for chunk in response.iter_content(_CHUNK):
-                body += chunk
-                if len(body) > MAX_ANSWER_BYTES:
-                    break
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status_code, headers, bytes(body))
+            self._session = RequestsSession(self.endpoint, environment_of(self.endpoint.base_url, takes_socks=True))
+        session, sending = self._session, Sending(request.method, self.endpoint.timeout)
+        try:
+            session.send(request, sending)
+            return _answer_of(sending, session.environment)
+        except FAILURES as error:
+            if sending.is_stale:
+                session.close_idle()
+            return _what_went_wrong(request, sending, error, session.environment)
 
 
 class AsyncTransport:
@@ -126,8 +107,7 @@ class AsyncTransport:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        self._session: aiohttp.ClientSession | None = None
-        self._proxy: str | None = None
+        self._session: AiohttpSession | None = None
 
     async def call(self, request: Request, *, max_retries: int | None = None) -> Document:
         """
@@ -158,45 +138,24 @@ class AsyncTransport:
         return None
 
     async def _attempt(self, request: Request) -> Answer | InstantlyRequestError:
-        import aiohttp
+        """
+        Send a request once.
 
-        try:
-            return await self._send(request)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            never_sent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
-            return _connection_error(request, error, never_sent=never_sent)
-
-    async def _send(self, request: Request) -> Answer:
-        import aiohttp
+        :raises InstantlyConfigurationError: if the environment names a proxy or certificates that cannot be used.
+        """
+        from airflow_provider_instantly.api.over_aiohttp import FAILURES, AiohttpSession
+        from airflow_provider_instantly.api.sending import Sending
 
         if self._session is None:
-            timeout = self.endpoint.timeout
-            self._proxy, context = _surroundings(self.endpoint.base_url)
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=context),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                # One span to connect, and then one for the answer, like the other transport.
-                timeout=aiohttp.ClientTimeout(total=2 * timeout, connect=timeout, sock_read=timeout),
-                max_line_size=_MAX_HEADER_BYTES,
-                max_field_size=_MAX_HEADER_BYTES,
-                skip_auto_headers=("Content-Type", "User-Agent"),
-            )
-        async with self._session.request(
-            request.method,
-            self.endpoint.url(request.path),
-            params=request.query,
-            headers={**self.endpoint.headers(), **request.headers},
-            data=request.content,
-            allow_redirects=False,
-            proxy=self._proxy,
-        ) as response:
-            body = bytearray()
-            async for chunk in response.content.iter_chunked(_CHUNK):
-                body += chunk
-                if len(body) > MAX_ANSWER_BYTES:
-                    break
-            headers = {name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers}
-            return Answer(response.status, headers, bytes(body))
+            self._session = AiohttpSession(self.endpoint, environment_of(self.endpoint.base_url, takes_socks=False))
+        session, sending = self._session, Sending(request.method, self.endpoint.timeout)
+        try:
+            await session.send(request, sending)
+            return _answer_of(sending, session.environment)
+        except FAILURES as error:
+            if sending.is_stale:
+                session.close_idle()
+            return _what_went_wrong(request, sending, error, session.environment)
 
 
 def _exchange(request: Request, endpoint: Endpoint, max_retries: int | None) -> Generator[Step, Reaction, Document]:
@@ -204,133 +163,80 @@ def _exchange(request: Request, endpoint: Endpoint, max_retries: int | None) -> 
     return exchange(request, max_retries=retries, api_key=endpoint.api_key)
 
 
-def _new_session(endpoint: Endpoint) -> requests.Session:
-    from http.cookiejar import DefaultCookiePolicy
-
-    import requests
-    from requests.adapters import HTTPAdapter
-
-    class Adapter(HTTPAdapter):
-        """Makes connections, direct or through a proxy, that read each answer with a deadline."""
-
-        def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-            pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-            if not issubclass(pool.ConnectionCls.response_class, _TimedResponse):
-                response_class = type("Response", (_TimedResponse,), {"timeout": endpoint.timeout})
-                pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), {"response_class": response_class})
-            return pool
-
-    class Session(requests.Session):
-        """Knows no redirects: it would read the whole body of one, however large, though it is not to be followed."""
-
-        def get_redirect_target(self, resp: requests.Response) -> None:
-            """None."""
-
-    session = Session()
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    # All requests go to one host, so the environment is asked once; a session would ask it for each of them.
-    session.trust_env = False
-    session.proxies, session.verify = _proxies_and_trust(endpoint.base_url)
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, Adapter())
-    return session
+def _answer_of(sending: Sending, environment: Environment) -> Answer:
+    answer = sending.whole_answer
+    if answer.status == 407 and environment.proxy is not None:
+        raise wrong_login(environment)
+    return answer
 
 
-class _TimedResponse(http.client.HTTPResponse):
-    """An answer that must be there as a whole, headers and body, before its time is over."""
-
-    timeout: float
-
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_TimedReader(sock, self.fp.detach(), time.monotonic() + self.timeout))
-
-
-class _TimedReader(io.RawIOBase):
-    """A socket's own timeout starts anew with each packet, so a server that drips could hold us for ever."""
-
-    def __init__(self, sock: socket.socket, raw: io.RawIOBase, give_up_at: float) -> None:
-        self._socket = sock
-        self._raw = raw
-        self._give_up_at = give_up_at
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        left = self._give_up_at - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the answer took too long")
-        self._socket.settimeout(left)
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-def _proxies_and_trust(url: str) -> tuple[Any, Any]:
-    """What the environment says to `requests` for this address: which proxies, and whose certificates."""
-    import requests
-
-    with requests.Session() as session:
-        settings = session.merge_environment_settings(url, {}, None, None, None)
-    return settings["proxies"], settings["verify"]
-
-
-def _surroundings(url: str) -> tuple[str | None, ssl.SSLContext | bool]:
+def _what_went_wrong(
+    request: Request, sending: Sending, error: Exception, environment: Environment
+) -> InstantlyRequestError:
     """
-    The proxy and the trusted certificates, as `requests` takes them from the environment.
+    The error that a failed attempt is to its caller.
 
-    aiohttp would see neither ``REQUESTS_CA_BUNDLE`` nor a network in ``NO_PROXY``, but ``.netrc``.
+    Only the kind of what the libraries raise is told: its text may hold a proxy's password or whatever a server sent.
     """
-    from requests.utils import DEFAULT_CA_BUNDLE_PATH, prepend_scheme_if_needed, select_proxy
+    from airflow_provider_instantly.api.answer_reader import BrokenAnswerError, UnreadableAnswerError
 
-    proxies, trust = _proxies_and_trust(url)
-    proxy = select_proxy(url, proxies)
-    if proxy is not None:
-        proxy = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
-        if not proxy.lower().startswith(("http://", "https://")):
-            raise InstantlyConfigurationError(
-                "The proxy that the environment names for Instantly is neither an http:// nor an https:// one, and "
-                "the triggerer can use no other. Name one in https_proxy, or exempt Instantly's host in no_proxy."
-            )
-    if not url.startswith("https://"):
-        return proxy, True
-    trusted = Path(trust if isinstance(trust, str) else DEFAULT_CA_BUNDLE_PATH)
-    is_directory = trusted.is_dir()
-    context = ssl.create_default_context(
-        cafile=None if is_directory else trusted, capath=trusted if is_directory else None
-    )
-    context.set_alpn_protocols(["http/1.1"])
-    return proxy, context
-
-
-def _requests_never_sent(error: BaseException) -> bool:
-    """Whether it broke while a connection was made, to the proxy if there is one, or when a certificate was checked."""
-    from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError, SSLError
-
-    reason: object = error.args[0] if error.args else None
-    if isinstance(reason, MaxRetryError):
-        reason = reason.reason
-    if isinstance(reason, ProxyError):
-        reason = reason.original_error
-    if isinstance(reason, SSLError):
-        reason = reason.args[0]
-    return isinstance(reason, NewConnectionError | ConnectTimeoutError | ssl.SSLCertVerificationError)
-
-
-def _connection_error(request: Request, error: BaseException, *, never_sent: bool) -> InstantlyConnectionError:
-    """Only the kind of the error is told: its text may hold a proxy's password or whatever a server sent."""
-    if never_sent:
-        message = "Instantly could not be reached: no connection was made, and nothing was sent."
+    causes = list(_causes(error))
+    if not sending.has_left and 407 in map(_refusal_of_proxy, causes):
+        raise wrong_login(environment) from None
+    wrapped: InstantlyRequestError
+    if isinstance(error, UnreadableAnswerError):
+        wrapped = InstantlyUnexpectedAnswerError(
+            "The answer is packed in a way that was not asked for, so it cannot be read. Check that the connection's "
+            "host is Instantly's; a proxy may have answered in its place.",
+            method=request.method,
+            path=request.path,
+            status=error.status,
+        )
     else:
-        message = "The connection to Instantly broke before a whole answer came."
-    wrapped = InstantlyConnectionError(
-        f"{message} ({type(error).__name__})",
-        never_sent=never_sent,
-        method=request.method,
-        path=request.path,
-    )
+        message = _where_it_broke(causes, environment) if not sending.has_left else _BROKE_LATER
+        reason = error.reason if isinstance(error, BrokenAnswerError) else type(error).__name__
+        wrapped = InstantlyConnectionError(
+            f"{message} ({reason})",
+            never_sent=not sending.has_left,
+            on_stale_connection=sending.is_stale,
+            method=request.method,
+            path=request.path,
+        )
     wrapped.__suppress_context__ = True
     return wrapped
+
+
+_BROKE_LATER = "The connection to Instantly broke before a whole answer came."
+
+
+def _where_it_broke(causes: list[BaseException], environment: Environment) -> str:
+    message = "Instantly could not be reached: no connection was made, and nothing was sent."
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return (
+            f"{message} Its certificate is not trusted here. Where a proxy signs what passes through it, let "
+            "REQUESTS_CA_BUNDLE name a file that holds the proxy's certificate authority."
+        )
+    if environment.proxy is not None:
+        return f"{message} The way leads through the proxy that {environment.proxy_variable} names."
+    return message
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it was made of: libraries keep that as a cause, a context, an argument or a reason."""
+    seen: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        cause = waiting.pop()
+        if isinstance(cause, BaseException) and not any(cause is each for each in seen):
+            seen.append(cause)
+            yield cause
+            waiting += [cause.__cause__, cause.__context__, *cause.args, getattr(cause, "reason", None)]
+
+
+def _refusal_of_proxy(error: BaseException) -> int | None:
+    """The status with which a proxy refused a tunnel: aiohttp has a field for it, `http.client` a text."""
+    status = getattr(error, "status", None)
+    if isinstance(status, int):
+        return status
+    match = re.match(r"Tunnel connection failed: (\d{3})", str(error)) if isinstance(error, OSError) else None
+    return int(match[1]) if match else None

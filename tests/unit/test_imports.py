@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(airflow_provider_instantly.__file__).parent
 #: What must not be loaded before it is used.
-HEAVY = ["requests", "urllib3", "aiohttp", "pendulum", "fastapi", "starlette", "uvicorn", "pydantic"]
+HEAVY = ["requests", "urllib3", "h11", "aiohttp", "pendulum", "fastapi", "starlette", "uvicorn", "pydantic"]
 API = sorted(file.stem for file in (PACKAGE / "api").glob("*.py") if file.stem != "__init__")
 #: What a module of ours needs of Airflow; what that loads is not our cost.
 AIRFLOWS_PART = """
@@ -46,11 +46,26 @@ def loaded_by(*steps: str) -> list[set[str]]:
 
 
 class TestCost:
+    #: What loads something heavy, and is loaded itself when it is first used.
+    HEAVY_MODULES: ClassVar[set[str]] = {"schedule", "answer_reader", "sending", "over_requests", "over_aiohttp"}
+
     def test_the_api_needs_neither_airflow_nor_anything_heavy(self) -> None:
         assert {"campaign", "endpoint", "errors", "protocol", "redaction", "bulk", "transport"} <= set(API)
-        others = [f"import airflow_provider_instantly.api.{name}" for name in API if name != "schedule"]
+        others = [f"import airflow_provider_instantly.api.{name}" for name in API if name not in self.HEAVY_MODULES]
         (loaded,) = loaded_by("\n".join(others))
         assert not loaded & {"airflow", *HEAVY}
+
+    def test_each_transport_loads_its_own_library_and_not_the_others(self) -> None:
+        make = "from airflow_provider_instantly.api.endpoint import Endpoint\n"
+        make += "from airflow_provider_instantly.api.transport import SyncTransport, AsyncTransport\n"
+        make += "from airflow_provider_instantly.api.operations import get_workspace\nimport asyncio, contextlib\n"
+        make += "endpoint = Endpoint('http://127.0.0.1:1', 'key', max_retries=0)\n"
+        made, sync = loaded_by(
+            make + "SyncTransport(endpoint), AsyncTransport(endpoint)",
+            "with contextlib.suppress(Exception): SyncTransport(endpoint).call(get_workspace())",
+        )
+        assert not made & set(HEAVY)
+        assert sync & set(HEAVY) == {"requests", "urllib3", "h11"}
 
     def test_schedules_need_pendulum_and_no_airflow(self) -> None:
         (loaded,) = loaded_by("import airflow_provider_instantly.api.schedule")

@@ -7,6 +7,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,8 @@ class RawServer:
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.received: list[Received] = []
+        #: The numbers of the connections that the client has closed.
+        self.left: set[int] = set()
         self.reply: Callable[[Received], None] = lambda request: request.send(http_answer())
         self.stop = threading.Event()
         self._tls = tls
@@ -149,6 +152,7 @@ class RawServer:
                 request = Received(raw, number, connection)
                 self.received.append(request)
                 self.reply(request)
+            self.left.add(number)
 
 
 def _read_request(connection: socket.socket) -> bytes:
@@ -182,3 +186,11 @@ def other_server() -> Iterator[RawServer]:
     server = RawServer()
     yield server
     server.close()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for what should come about at once."""
+    give_up_at = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.01)

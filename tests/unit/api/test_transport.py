@@ -11,6 +11,7 @@ import base64
 import gzip
 import ipaddress
 import json
+import os
 import socket
 import ssl
 import time
@@ -21,12 +22,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from airflow_provider_instantly.api import operations, protocol, retry
 from airflow_provider_instantly.api.endpoint import Endpoint
 from airflow_provider_instantly.api.errors import (
     AmbiguousOutcomeError,
     AnswerTooLargeError,
+    InstantlyBadRequestError,
     InstantlyConfigurationError,
     InstantlyConnectionError,
     InstantlyError,
@@ -36,7 +40,8 @@ from airflow_provider_instantly.api.errors import (
     InstantlyUnexpectedAnswerError,
 )
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
-from tests.unit.api.conftest import CAMPAIGN_ID, GOOD_BODY, http_answer
+from tests.unit.api.answers import answers
+from tests.unit.api.conftest import CAMPAIGN_ID, GOOD_BODY, http_answer, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -248,7 +253,7 @@ class TestConnections:
         raw_server.reply = lambda request: None
         async with AsyncTransport(endpoint_of(raw_server)) as transport:
             call = asyncio.create_task(transport.call(ACTIVATE, max_retries=5))
-            await asyncio.to_thread(_wait_until, lambda: bool(raw_server.received))
+            await asyncio.to_thread(wait_until, lambda: bool(raw_server.received))
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
@@ -293,6 +298,23 @@ BEHAVIOURS: dict[str, tuple[Callable[[Any], Any], type[InstantlyRequestError] | 
     "no length": (_send(b"HTTP/1.1 200 OK\r\n\r\n" + GOOD_BODY, close=True), None),
     "HTTP/1.0": (_send(b"HTTP/1.0 200 OK\r\n\r\n" + GOOD_BODY, close=True), None),
     "100 Continue first": (_send(b"HTTP/1.1 100 Continue\r\n\r\n" + http_answer()), None),
+    "102 first": (_send(b"HTTP/1.1 102 Processing\r\n\r\n" + http_answer()), None),
+    "103 first, twice": (_send(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 2, http_answer()), None),
+    "x-gzip": (_send(http_answer(gzip.compress(GOOD_BODY), Content_Encoding="x-gzip")), None),
+    "one length twice": (_send(http_answer(X=f"y\r\nContent-Length: {len(GOOD_BODY)}")), None),
+    "two lengths": (_send(http_answer(X="y\r\nContent-Length: 1")), CONNECTION),
+    "gzip twice": (
+        _send(http_answer(gzip.compress(gzip.compress(GOOD_BODY)), Content_Encoding="gzip, gzip")),
+        UNEXPECTED,
+    ),
+    "Brotli": (_send(http_answer(b"\x8b\x03\x80{}\x03", Content_Encoding="br")), UNEXPECTED),
+    "Zstandard": (_send(http_answer(b"(\xb5/\xfd \x02\x11\0\0{}", Content_Encoding="zstd")), UNEXPECTED),
+    "an error in Brotli": (_send(http_answer(b"\x8b\x03\x80{}\x03", 503, Content_Encoding="br")), InstantlyServerError),
+    "a header without a colon": (_send(http_answer(X="y\r\nno colon")), CONNECTION),
+    "a chunk of -1": (
+        _send(chunked(GOOD_BODY).replace(f"{len(GOOD_BODY):x}".encode(), b"-1", 1), close=True),
+        CONNECTION,
+    ),
     "bytes that are no ASCII in a header": (_send(http_answer(X_Name="\xff\xfe")), None),
     "another content type": (_send(http_answer(Content_Type="text/html")), None),
     "lower-case headers": (_send(http_answer().replace(b"Content-Length", b"content-length")), None),
@@ -342,8 +364,7 @@ class TestBothAlike:
         else:
             assert type(outcome) is AmbiguousOutcomeError
             assert type(outcome.__cause__) is kind
-        if not request_.only_reads:
-            assert len(raw_server.received) == 1
+        assert len(raw_server.received) == 1
         if isinstance(outcome, InstantlyConnectionError):
             assert not outcome.never_sent
             assert outcome.status is None
@@ -352,12 +373,7 @@ class TestBothAlike:
     def test_every_error_says_the_same(self, raw_server: Any, behaviour: str) -> None:
         raw_server.reply = BEHAVIOURS[behaviour][0]
         outcomes = [Speaker(name).ask(endpoint_of(raw_server)) for name in ("sync", "async")]
-        first, second = (
-            vars(o) | {"message": o.message.split(" (")[0]} if isinstance(o, InstantlyRequestError) else o
-            for o in outcomes
-        )
-        assert first == second
-        assert type(outcomes[0]) is type(outcomes[1])
+        assert _comparable(outcomes[0]) == _comparable(outcomes[1])
 
     def test_a_rate_limit_tells_how_long(self, speak: Speaker, raw_server: Any) -> None:
         raw_server.reply = BEHAVIOURS["429"][0]
@@ -366,6 +382,41 @@ class TestBothAlike:
     def test_two_wishes_are_none(self, speak: Speaker, raw_server: Any) -> None:
         raw_server.reply = BEHAVIOURS["429 with two wishes"][0]
         assert speak.ask(endpoint_of(raw_server)).retry_after is None
+
+
+def _comparable(outcome: Any) -> Any:
+    """What came of a request, so that two of them can be compared in all that they say."""
+    return (type(outcome), str(outcome), vars(outcome)) if isinstance(outcome, Exception) else outcome
+
+
+class TestWhateverComes:
+    """For every answer that bytes can make, both transports give the same value or the same error."""
+
+    @settings(
+        max_examples=int(os.environ.get("ANSWERS", "150")),
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
+    @given(came=answers(), cut=st.floats(min_value=0, max_value=1))
+    def test_both_make_the_same_of_it(self, raw_server: Any, came: bytes, cut: float) -> None:
+        place = int(cut * len(came))
+        raw_server.reply = _send(came[:place], came[place:], close=True)
+        endpoint = endpoint_of(raw_server)
+        for request in (READ, ACTIVATE):
+            raw_server.received.clear()
+            first, second = (Speaker(name).ask(endpoint, request) for name in ("sync", "async"))
+            assert _comparable(first) == _comparable(second)
+            assert len(raw_server.received) == 2
+            assert isinstance(first, dict | InstantlyRequestError)
+
+    @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(came=answers())
+    def test_what_follows_an_answer_is_no_answer_to_the_next_request(self, raw_server: Any, came: bytes) -> None:
+        """A good answer, and with it bytes that were not asked for."""
+        raw_server.reply = _send(http_answer() + came)
+        endpoint = endpoint_of(raw_server)
+        for name in ("sync", "async"):
+            assert Speaker(name)(endpoint, READ, READ) == [GOOD, GOOD]
 
 
 class TestLargeAnswers:
@@ -381,9 +432,23 @@ class TestLargeAnswers:
         raw_server.reply = reply
         outcome = speak.ask(endpoint_of(raw_server))
         assert "larger than 10 MB" in str(outcome)
-        _wait_until(lambda: bool(sent))
+        wait_until(lambda: bool(sent))
         # What lies in the buffers of both sides was sent too.
         assert 10 <= sent[0] < 60
+
+    @pytest.mark.parametrize("size", [b"-1", b"FFFFFFFFFFFF", b"-80000000"])
+    def test_nor_is_a_chunk_that_never_ends(self, speak: Speaker, raw_server: Any, size: bytes) -> None:
+        sent = []
+
+        def reply(request: Any) -> None:
+            request.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\n")
+            sent.append(request.send_while_wanted(b"x" * 1_000_000, 0, raw_server.stop))
+
+        raw_server.reply = reply
+        outcome = speak.ask(endpoint_of(raw_server))
+        assert isinstance(outcome, AnswerTooLargeError | InstantlyConnectionError)
+        wait_until(lambda: bool(sent))
+        assert sent[0] < 60
 
     def test_one_that_is_packed_is_not_unpacked_to_its_end(self, speak: Speaker, raw_server: Any) -> None:
         import tracemalloc
@@ -397,7 +462,7 @@ class TestLargeAnswers:
         finally:
             tracemalloc.stop()
         assert "larger than 10 MB" in str(outcome)
-        assert peak < BOMB_SIZE / 2
+        assert peak < 6 * protocol.MAX_ANSWER_BYTES
 
 
 class TestTime:
@@ -530,6 +595,80 @@ class TestNothingSent:
         assert [sent.line.split()[0] for sent in raw_server.received] == ["GET", "POST"]
 
 
+class TestKeptConnections:
+    """A server closes a connection that was idle for a while, just when the next request is on its way."""
+
+    @staticmethod
+    def _closing(raw_server: Any, end: Callable[[Any], None], *, kept: int = 1) -> None:
+        """Each of the first connections answers once, and ends at its second request; all later ones are fine."""
+        seen: set[int] = set()
+
+        def reply(request: Any) -> None:
+            is_first = request.connection not in seen
+            seen.add(request.connection)
+            request.send(http_answer()) if is_first or request.connection >= kept else end(request)
+
+        raw_server.reply = reply
+
+    @pytest.mark.parametrize("end", [_send(close=True), lambda request: request.reset()], ids=["closed", "reset"])
+    def test_a_read_goes_out_again_at_once_on_a_new_one(
+        self, speak: Speaker, raw_server: Any, end: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(retry, "BACKOFF_BASE", 1_000_000.0)
+        self._closing(raw_server, end)
+        assert speak(endpoint_of(raw_server), READ, READ, READ, max_retries=0) == [GOOD] * 3
+        assert [sent.connection for sent in raw_server.received] == [0, 0, 1, 1]
+
+    def test_a_change_does_not(self, speak: Speaker, raw_server: Any) -> None:
+        self._closing(raw_server, _send(close=True))
+        outcome = speak(endpoint_of(raw_server), READ, ACTIVATE, max_retries=5)[1]
+        assert type(outcome) is AmbiguousOutcomeError
+        assert len(raw_server.received) == 2
+
+    @pytest.mark.parametrize(("max_retries", "sent"), [(0, 2), (1, 2), (2, 3), (4, 5)])
+    def test_that_is_once_and_counts_as_a_retry(
+        self, speak: Speaker, raw_server: Any, max_retries: int, sent: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(retry, "BACKOFF_BASE", 0.001)
+        raw_server.reply = lambda request: (
+            request.send(http_answer()) if len(raw_server.received) == 1 else request.close()
+        )
+        first, second = speak(endpoint_of(raw_server), READ, READ, max_retries=max_retries)
+        assert first == GOOD
+        assert type(second) is InstantlyConnectionError
+        assert len(raw_server.received) == 1 + sent
+
+    def test_a_byte_of_an_answer_is_an_answer(self, speak: Speaker, raw_server: Any) -> None:
+        self._closing(raw_server, _send(b"H", close=True))
+        assert type(speak(endpoint_of(raw_server), READ, READ)[1]) is InstantlyConnectionError
+        assert len(raw_server.received) == 2
+
+    def test_silence_is_not_asked_twice(self, speak: Speaker, raw_server: Any) -> None:
+        self._closing(raw_server, lambda request: None)
+        assert type(speak(endpoint_of(raw_server, timeout=0.5), READ, READ)[1]) is InstantlyConnectionError
+        assert len(raw_server.received) == 2
+
+    async def test_the_new_one_is_none_that_was_kept(self, raw_server: Any) -> None:
+        arrived: list[Any] = []
+
+        def reply(request: Any) -> None:
+            """Wait for all five, so that each has a connection of its own."""
+            arrived.append(request)
+            if len(arrived) == 5:
+                for each in arrived:
+                    each.send(http_answer())
+
+        raw_server.reply = reply
+        async with AsyncTransport(endpoint_of(raw_server)) as transport:
+            assert await asyncio.gather(*(transport.call(READ) for _ in range(5))) == [GOOD] * 5
+            raw_server.reply = lambda request: (
+                request.close() if request.connection < 5 else request.send(http_answer())
+            )
+            assert await transport.call(READ, max_retries=0) == GOOD
+        assert len(raw_server.received) == 7
+        assert raw_server.received[-1].connection == 5
+
+
 class TestRedirects:
     @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
     @pytest.mark.parametrize("request_", [READ, ACTIVATE], ids=["read", "activate"])
@@ -557,6 +696,24 @@ class TestRedirects:
         assert "it was not followed" in outcome.message
         assert len(raw_server.received) == 1
         assert other_server.connections == 0
+
+
+class KilledError(Exception):
+    """What Airflow raises in a task that is to end: from a signal's handler, in whatever line runs."""
+
+
+class TestSignals:
+    @pytest.mark.parametrize("request_", [READ, ACTIVATE], ids=["read", "activate"])
+    def test_an_error_that_is_none_of_a_connection_passes(
+        self, speak: Speaker, raw_server: Any, request_: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def feed(*_: Any) -> bool:
+            raise KilledError
+
+        monkeypatch.setattr("airflow_provider_instantly.api.sending.Sending.feed", feed)
+        with pytest.raises(KilledError):
+            speak.ask(endpoint_of(raw_server), request_, max_retries=3)
+        assert len(raw_server.received) == 1
 
 
 class TestProxies:
@@ -629,6 +786,34 @@ class TestProxies:
         assert type(outcome) is InstantlyConnectionError
         assert time.monotonic() - began < 2 * TIMEOUT + 1.5
 
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    @pytest.mark.parametrize("request_", [READ, ACTIVATE], ids=["read", "activate"])
+    def test_one_that_wants_a_login_is_an_error_that_says_where_to_put_it(
+        self, speak: Speaker, raw_server: Any, monkeypatch: pytest.MonkeyPatch, scheme: str, request_: Any
+    ) -> None:
+        monkeypatch.setenv(f"{scheme}_proxy", raw_server.url.replace("http://", "http://me:word@"))
+        raw_server.reply = _send(http_answer(b"<html>", 407, Proxy_Authenticate="Basic realm=word"), close=True)
+        outcome = speak.ask(endpoint_of(f"{scheme}://instantly.invalid"), request_, max_retries=5)
+        assert type(outcome) is InstantlyConfigurationError
+        assert f"The proxy that {scheme}_proxy names wants a login" in str(outcome)
+        assert "Nothing was sent to Instantly" in str(outcome)
+        assert "word" not in "".join(traceback.format_exception(outcome)).replace("user:password@proxy", "")
+        assert len(raw_server.received) == 1
+
+    def test_a_407_without_a_proxy_is_a_refusal(self, speak: Speaker, raw_server: Any) -> None:
+        raw_server.reply = _send(http_answer(b"{}", 407))
+        assert type(speak.ask(endpoint_of(raw_server))) is InstantlyBadRequestError
+
+    def test_one_that_makes_no_tunnel_was_sent_nothing(
+        self, speak: Speaker, raw_server: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("https_proxy", raw_server.url)
+        raw_server.reply = _send(b"HTTP/1.1 502 Bad Gateway\r\n\r\n", close=True)
+        outcome = speak.ask(endpoint_of("https://instantly.invalid"), ACTIVATE)
+        assert type(outcome) is InstantlyConnectionError
+        assert outcome.never_sent
+        assert "the proxy that https_proxy names" in outcome.message
+
     def test_one_that_refuses_was_sent_nothing(self, speak: Speaker, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{_free_port()}")
         outcome = speak.ask(endpoint_of("http://instantly.invalid"), ACTIVATE)
@@ -641,8 +826,19 @@ class TestProxies:
     ) -> None:
         monkeypatch.setenv("http_proxy", proxy)
         outcome = speak.ask(endpoint_of("http://instantly.invalid"))
-        assert type(outcome) is InstantlyConnectionError
-        assert "word" not in "".join(traceback.format_exception(outcome))
+        assert type(outcome) is InstantlyConfigurationError
+        assert "What http_proxy says is not the URL of a proxy. Nothing was sent" in str(outcome)
+        assert "word" not in "".join(traceback.format_exception(outcome)).replace("user:password@proxy", "")
+
+    @pytest.mark.parametrize("proxy", ["socks5://me:word@127.0.0.1:1", "gopher://me:word@h"])
+    def test_both_say_which_they_cannot_use(self, speak: Speaker, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+        monkeypatch.setattr("airflow_provider_instantly.api.environment.find_spec", lambda name: None)
+        monkeypatch.setenv("http_proxy", proxy)
+        outcome = speak.ask(endpoint_of("http://instantly.invalid"), ACTIVATE)
+        assert type(outcome) is InstantlyConfigurationError
+        assert "Nothing was sent to Instantly" in str(outcome)
+        assert "http_proxy" in str(outcome)
+        assert "word" not in str(outcome)
 
     @pytest.mark.parametrize("proxy", ["socks5://me:word@127.0.0.1:1", "gopher://me:word@h"])
     async def test_the_triggerer_says_which_it_cannot_use(self, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
@@ -719,7 +915,10 @@ class TestTls:
         self, speak: Speaker, tls_server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
-        assert type(speak.ask(endpoint_of(tls_server))) is InstantlyConnectionError
+        outcome = speak.ask(endpoint_of(tls_server), ACTIVATE)
+        assert type(outcome) is InstantlyConfigurationError
+        assert "REQUESTS_CA_BUNDLE" in str(outcome)
+        assert "Nothing was sent" in str(outcome)
         assert tls_server.received == []
 
     def test_an_encrypted_answer_has_a_deadline_too(
@@ -747,6 +946,22 @@ class TestKey:
             # Nor what the libraries had to say: it may quote headers, and a proxy's password.
             assert "urllib3" not in told
             assert "aiohttp." not in told
+
+    def test_a_line_of_headers_that_echoes_it_is_in_no_log(
+        self, speak: Speaker, raw_server: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("DEBUG")
+        raw_server.reply = _send(http_answer(X=f"y\r\nno colon {KEY}"), http_answer(X=f"{KEY}"))
+        outcome = speak.ask(endpoint_of(raw_server))
+        assert KEY not in "".join(traceback.format_exception(outcome))
+        assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+        assert KEY not in caplog.text
+
+    def test_it_is_no_campaigns_name(self, speak: Speaker, raw_server: Any) -> None:
+        document = {"id": CAMPAIGN_ID, "status": 1, "name": KEY, "items": [{"name": f"My {KEY.lower()}"}]}
+        raw_server.reply = _send(http_answer(json.dumps(document).encode()))
+        answer = speak.ask(endpoint_of(raw_server))
+        assert answer == document | {"name": "***", "items": [{"name": "My ***"}]}
 
     def test_it_is_struck_out_of_an_answer(self, speak: Speaker, raw_server: Any) -> None:
         body = json.dumps({"message": f"Invalid key {KEY}"}).encode()
@@ -776,10 +991,3 @@ def _full_listener() -> Iterator[int]:
     finally:
         for each in (*waiting, listener):
             each.close()
-
-
-def _wait_until(condition: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.01)
