@@ -53,7 +53,7 @@ class Waiter:
         return [when for when, _ in self.shown]
 
     def gaps(self, start: float, end: float) -> list[float]:
-        """How long it was left without a look, each time."""
+        """How long it was left without a poll, each time."""
         moments = [start, *self.times, end]
         return [later - earlier for earlier, later in pairwise(moments)]
 
@@ -87,7 +87,7 @@ class Group:
         seconds: float,
         then: Callable[[Watcher], None] = lambda watcher: None,
     ) -> None:
-        """Be fed for some seconds."""
+        """Be polled for, for some seconds."""
         queue: asyncio.Queue[Snapshot] = asyncio.Queue()
         self.queues.add(queue)
         wanted = None if ids is None else set(ids)
@@ -127,7 +127,7 @@ def rate_limited(retry_after: float) -> InstantlyRateLimitError:
 
 
 @pytest.mark.parametrize("count", [1, 3, 99, 100, 101, 250, 1000])
-def test_many_waiters_are_fed_by_one_list_request_per_hundred_and_beat(virtually: Any, count: int) -> None:
+def test_many_waiters_share_one_list_request_per_hundred_and_poll(virtually: Any, count: int) -> None:
     ids = virtually.instantly.add(count, ACTIVE)
 
     async def watch() -> list[Waiter]:
@@ -138,10 +138,10 @@ def test_many_waiters_are_fed_by_one_list_request_per_hundred_and_beat(virtually
 
     waiters = virtually(watch())
 
-    beats = len(waiters[0].shown)
-    assert 11 <= beats <= 12, "the interval is shortened by a twentieth at most"
+    polls = len(waiters[0].shown)
+    assert 11 <= polls <= 12, "the interval is shortened by a twentieth at most"
     assert all(status_of(shown) == {cid: ACTIVE} for w, cid in zip(waiters, ids, strict=True) for _, shown in w.shown)
-    assert len(virtually.instantly.requests) == beats * -(-count // 100)
+    assert len(virtually.instantly.requests) == polls * -(-count // 100)
 
 
 def test_few_waiters_in_a_large_workspace_are_read_one_by_one(virtually: Any) -> None:
@@ -154,14 +154,14 @@ def test_few_waiters_in_a_large_workspace_are_read_one_by_one(virtually: Any) ->
 
     virtually(watch())
 
-    first_beat = virtually.instantly.since(0)[:11]
-    assert first_beat.count("list") <= 6, "pages beyond the number of campaigns cost more than asking for each"
+    first_poll = virtually.instantly.since(0)[:11]
+    assert first_poll.count("list") <= 6, "pages beyond the number of campaigns cost more than asking for each"
     assert virtually.instantly.since(1_000_005).count("list") <= 6, "the list of those in their status is tried once"
     assert "list" not in virtually.instantly.since(1_000_015)
     assert len(virtually.instantly.since(1_000_015)) in (5 * 9, 5 * 10)
 
 
-def test_drafts_are_waited_for_with_a_request_for_a_thousand_and_beat(virtually: Any) -> None:
+def test_drafts_are_waited_for_with_a_request_for_a_thousand_and_poll(virtually: Any) -> None:
     ids = virtually.instantly.add(1000)
     waiters = [Waiter() for _ in ids]
 
@@ -178,9 +178,9 @@ def test_drafts_are_waited_for_with_a_request_for_a_thousand_and_beat(virtually:
 
     virtually(watch())
 
-    beats = len(waiters[0].shown)
-    assert 30 <= beats <= 33
-    assert len(virtually.instantly.requests) <= beats + 10 * -(-beats // 10)
+    polls = len(waiters[0].shown)
+    assert 30 <= polls <= 33
+    assert len(virtually.instantly.requests) <= polls + 10 * -(-polls // 10)
     for number in range(10):
         launched = 1_000_010 + 10 * number
         told = [when for when, shown in waiters[number * 100].shown if ACTIVE in status_of(shown).values()]
@@ -236,7 +236,7 @@ def test_the_shortest_interval_sets_the_pace_and_the_others_ride_along(virtually
     assert max(quick.gaps(1_000_000, 1_000_600)) <= 10.0
     assert max(slow.gaps(1_000_000, 1_000_600)) <= 60.0
     assert len(slow.shown) <= 600 / 30 + 1, "it is not read at the pace of the other"
-    assert set(slow.times) <= set(quick.times), "no beat is for the slow one alone"
+    assert set(slow.times) <= set(quick.times), "no poll is for the slow one alone"
 
 
 def test_a_late_joiner_rides_along_within_its_interval(virtually: Any) -> None:
@@ -260,7 +260,7 @@ def test_a_late_joiner_rides_along_within_its_interval(virtually: Any) -> None:
     assert set(late.times) <= set(early.times) | set(hasty.times)
 
 
-def test_a_waiter_that_joins_during_a_look_is_fed_right_after_it(virtually: Any) -> None:
+def test_a_waiter_that_joins_during_a_poll_is_polled_right_after_it(virtually: Any) -> None:
     ids = virtually.instantly.add(2)
     virtually.instantly.latency = 4.0
     late = Waiter()
@@ -268,11 +268,11 @@ def test_a_waiter_that_joins_during_a_look_is_fed_right_after_it(virtually: Any)
     async def watch() -> None:
         group = Group(Poller(CONN))
 
-        async def join_during_the_first_look() -> None:
+        async def join_during_the_first_poll() -> None:
             await asyncio.sleep(1)
             await group.wait(late, ids[1:], 30.0, 60)
 
-        await asyncio.gather(group.wait(Waiter(), ids[:1], 30.0, 60), join_during_the_first_look())
+        await asyncio.gather(group.wait(Waiter(), ids[:1], 30.0, 60), join_during_the_first_poll())
         await group.aclose()
 
     virtually(watch())
@@ -280,7 +280,7 @@ def test_a_waiter_that_joins_during_a_look_is_fed_right_after_it(virtually: Any)
     assert late.times[0] == 1_000_008
 
 
-def test_a_waiter_may_ask_to_look_earlier(virtually: Any) -> None:
+def test_a_waiter_may_ask_for_an_earlier_poll(virtually: Any) -> None:
     [cid] = virtually.instantly.add(1)
     waiter = Waiter()
 
@@ -295,7 +295,7 @@ def test_a_waiter_may_ask_to_look_earlier(virtually: Any) -> None:
     assert waiter.times == pytest.approx([1_000_000, 1_000_003, 1_000_006, 1_000_009], abs=1.0)
 
 
-def test_beats_are_spread_so_that_pollers_do_not_fall_into_step(virtually: Any) -> None:
+def test_polls_are_spread_so_that_pollers_do_not_fall_into_step(virtually: Any) -> None:
     [cid] = virtually.instantly.add(1)
     waiters = [Waiter() for _ in range(10)]
 
@@ -310,7 +310,7 @@ def test_beats_are_spread_so_that_pollers_do_not_fall_into_step(virtually: Any) 
     assert len({w.times[-1] for w in waiters}) > 5
 
 
-def test_the_time_that_a_look_takes_does_not_lengthen_the_interval(virtually: Any) -> None:
+def test_the_time_that_a_poll_takes_does_not_lengthen_the_interval(virtually: Any) -> None:
     virtually.instantly.latency = 0.4
     ids = virtually.instantly.add(250, ACTIVE)
     waiter = Waiter()
@@ -323,7 +323,7 @@ def test_the_time_that_a_look_takes_does_not_lengthen_the_interval(virtually: An
 
     gaps = [later - earlier for earlier, later in pairwise(waiter.times)]
     assert len(gaps) >= 9
-    assert max(gaps) <= 10.0 + 1e-6, "three pages take 1.2 s, and the next look begins an interval after this one"
+    assert max(gaps) <= 10.0 + 1e-6, "three pages take 1.2 s, and the next poll begins an interval after this one"
 
 
 def test_a_server_that_is_slower_than_the_interval_is_given_pauses(virtually: Any) -> None:
@@ -338,14 +338,14 @@ def test_a_server_that_is_slower_than_the_interval_is_given_pauses(virtually: An
 
     sent = [when for when, _ in virtually.instantly.requests]
     pauses = [later - earlier - 4.0 for earlier, later in pairwise(sent)]
-    between_looks = [pause for pause in pauses if pause > 1e-6]
-    assert len(between_looks) >= 10
-    assert min(between_looks) >= 2.0 - 1e-6, "a fifth of the interval, though each look takes twelve seconds of ten"
+    between_polls = [pause for pause in pauses if pause > 1e-6]
+    assert len(between_polls) >= 10
+    assert min(between_polls) >= 2.0 - 1e-6, "a fifth of the interval, though each poll takes twelve seconds of ten"
 
 
 @pytest.mark.parametrize("latency", [0.4, 2.0, 4.0])
 @pytest.mark.parametrize("joins", [0.5, 3.0, 8.0])
-def test_who_joins_during_a_slow_look_falls_into_step_with_the_others(
+def test_one_that_joins_during_a_slow_poll_falls_into_step_with_the_others(
     virtually: Any, latency: float, joins: float
 ) -> None:
     virtually.instantly.latency = latency
@@ -366,7 +366,7 @@ def test_who_joins_during_a_slow_look_falls_into_step_with_the_others(
     assert len(virtually.instantly.requests) <= 3 * ((200 + joins) / period + 3)
 
 
-def test_nobody_is_looked_for_while_nobody_waits(virtually: Any) -> None:
+def test_nothing_is_polled_while_no_one_waits(virtually: Any) -> None:
     async def idle() -> None:
         group = Group(Poller(CONN))
         await asyncio.sleep(86_400)
@@ -405,12 +405,12 @@ def test_deadlines_one_after_the_other_do_not_multiply_the_requests(virtually: A
 
     assert len(ends) == count
     assert max(ends) <= 1.0, "each deadline ends in time"
-    beats = (30 + spread) / (interval * 0.95) + 1
+    polls = (30 + spread) / (interval * 0.95) + 1
     requests = len(virtually.instantly.requests)
-    assert requests <= (beats + spread) * -(-count // 100), "at most one more look a second, for all deadlines in it"
+    assert requests <= (polls + spread) * -(-count // 100), "at most one more poll a second, for all deadlines in it"
 
 
-def test_nobody_is_woken_by_looks_that_are_no_news(virtually: Any) -> None:
+def test_no_waiter_is_woken_by_polls_that_are_no_news(virtually: Any) -> None:
     ids = virtually.instantly.add(150)
 
     async def watch() -> tuple[int, list[float]]:
@@ -427,8 +427,8 @@ def test_nobody_is_woken_by_looks_that_are_no_news(virtually: Any) -> None:
 
     told, ends = virtually(watch())
 
-    assert len(virtually.instantly.requests) >= 28, "it looked all the time"
-    assert told == 2, "the first look, and the one that the last to join saw"
+    assert len(virtually.instantly.requests) >= 28, "it polled all the time"
+    assert told == 2, "the first poll, and the one that the last to join saw"
     assert max(ends) <= 1_000_290
 
 
@@ -463,7 +463,7 @@ def test_the_more_wait_the_more_rarely_each_says_so(
         assert sum(start <= when < start + 60 for when, _ in reports) <= 30
 
 
-def test_who_has_not_taken_a_look_in_is_told_of_the_next_whatever_it_shows(virtually: Any) -> None:
+def test_one_that_has_not_accepted_a_poll_is_told_of_the_next_whatever_it_shows(virtually: Any) -> None:
     """Its campaign went Active, back to Draft and Active again: that did not hold, however late it hears of it."""
     [cid] = virtually.instantly.add(1)
     moments = [(5.0, ACTIVE), (15.0, 0), (25.0, ACTIVE)]
@@ -492,7 +492,7 @@ def waiting(cid: str, interval: float, **ends: float) -> CampaignStatusTrigger:
 
 
 async def beside_a_long_wait(group: Group, cid: str, interval: float, *waits: Any) -> list[Any]:
-    """Wait for others while somebody who does not care waits for hours."""
+    """Wait for others while one that does not care waits for hours."""
     long = asyncio.create_task(ended(waiting(cid, interval, deadline=86_400), group))
     try:
         return list(await asyncio.gather(*waits))
@@ -505,7 +505,7 @@ async def beside_a_long_wait(group: Group, cid: str, interval: float, *waits: An
 )
 @pytest.mark.parametrize("joins", [0.0, 30.0, 1700.0])
 @pytest.mark.parametrize("seconds", [-5.0, 0.3, 100.0, 1750.0])
-def test_a_wait_that_joins_between_two_beats_ends_in_time(
+def test_a_wait_that_joins_between_two_polls_ends_in_time(
     virtually: Any, end: str, verdict: Verdict, joins: float, seconds: float
 ) -> None:
     """A triggerer that is started again takes up waits of which little time is left."""
@@ -524,7 +524,7 @@ def test_a_wait_that_joins_between_two_beats_ends_in_time(
     assert told == verdict
     assert 0 <= when - (1_000_000 + joins + max(seconds, 0.0)) <= 1.0
     [*_, last] = [moment for moment, what in virtually.instantly.requests if what in (ids[0], "list")]
-    assert last == when, "it looked once more before it gave up"
+    assert last == when, "it polled once more before it gave up"
     assert len(virtually.instantly.requests) <= 6
 
 
@@ -585,10 +585,10 @@ def test_waits_end_in_time_in_a_pause_that_began_after_their_page_was_read(virtu
 
     assert {told for told, _ in ends} == {Verdict.TIMED_OUT}
     assert 1_000_060 <= min(when for _, when in ends) <= max(when for _, when in ends) <= 1_000_061
-    assert len(virtually.instantly.requests) == 4, "two looks of two pages, and none in the pause"
+    assert len(virtually.instantly.requests) == 4, "two polls of two pages, and none in the pause"
 
 
-def test_a_wait_that_takes_a_look_in_late_ends_in_time(virtually: Any) -> None:
+def test_a_wait_that_accepts_a_poll_late_ends_in_time(virtually: Any) -> None:
     [cid] = virtually.instantly.add(1)
 
     async def watch() -> tuple[str, float]:
@@ -623,14 +623,14 @@ def test_waits_that_join_with_little_time_left_do_not_multiply_the_requests(virt
     late = virtually(watch())
 
     assert 0 <= min(late) <= max(late) <= 1.0
-    looks = len({when for when, _ in virtually.instantly.requests})
-    assert looks <= 5 + spread + 3, "one a second, for all that join or end in it"
+    polls = len({when for when, _ in virtually.instantly.requests})
+    assert polls <= 5 + spread + 3, "one a second, for all that join or end in it"
 
 
 # Beside a quicker one
 
 
-def most_looks(seconds: float, interval: float) -> float:
+def most_polls(seconds: float, interval: float) -> float:
     """What is promised: two for each interval, of which a twentieth is drawn forward, and one at the end."""
     return 2 * (seconds / (0.95 * interval) + 1) + 1
 
@@ -648,7 +648,7 @@ def flap(instantly: Any, cid: str, every: float) -> asyncio.Task[None]:
 
 @pytest.mark.parametrize("seconds", [59.0, 85.0, 300.0, 330.0])
 @pytest.mark.parametrize("pace", [1.0, 7.0, 20.0])
-def test_a_wait_that_ends_soon_is_not_looked_at_with_every_beat_of_a_quicker_one(
+def test_a_wait_that_ends_soon_is_not_polled_with_every_poll_of_a_quicker_one(
     virtually: Any, pace: float, seconds: float
 ) -> None:
     quick, slow = virtually.instantly.add(2)
@@ -661,11 +661,11 @@ def test_a_wait_that_ends_soon_is_not_looked_at_with_every_beat_of_a_quicker_one
 
     assert told == Verdict.TIMED_OUT
     assert seconds <= when - 1_000_000 <= seconds + 1
-    assert len(virtually.instantly.polls_of(slow)) <= most_looks(seconds, 60.0)
+    assert len(virtually.instantly.polls_of(slow)) <= most_polls(seconds, 60.0)
 
 
 @pytest.mark.parametrize("stable_for", [25.0, 55.0, 170.0])
-def test_a_hold_that_ends_soon_is_not_looked_at_with_every_beat_of_a_quicker_one(
+def test_a_hold_that_ends_soon_is_not_polled_with_every_poll_of_a_quicker_one(
     virtually: Any, stable_for: float
 ) -> None:
     [quick] = virtually.instantly.add(1)
@@ -679,12 +679,12 @@ def test_a_hold_that_ends_soon_is_not_looked_at_with_every_beat_of_a_quicker_one
     [when] = virtually(watch())
 
     assert 0 <= when - 1_000_000 - stable_for <= 1
-    assert len(virtually.instantly.polls_of(slow)) <= most_looks(stable_for, 60.0)
+    assert len(virtually.instantly.polls_of(slow)) <= most_polls(stable_for, 60.0)
 
 
 @pytest.mark.parametrize("every", [2.0, 31.0, 45.0])
 @pytest.mark.parametrize("stable_for", [3.0, 29.0, 40.0])
-def test_holds_that_break_do_not_multiply_the_looks(virtually: Any, stable_for: float, every: float) -> None:
+def test_holds_that_break_do_not_multiply_the_polls(virtually: Any, stable_for: float, every: float) -> None:
     quick, slow = virtually.instantly.add(2)
 
     async def watch() -> None:
@@ -699,8 +699,8 @@ def test_holds_that_break_do_not_multiply_the_looks(virtually: Any, stable_for: 
 
     virtually(watch())
 
-    looks = virtually.instantly.polls_of(slow)
-    assert len(looks) <= most_looks(looks[-1] - 1_000_000, 60.0)
+    polls = virtually.instantly.polls_of(slow)
+    assert len(polls) <= most_polls(polls[-1] - 1_000_000, 60.0)
 
 
 # Beside one that takes long
@@ -957,7 +957,7 @@ def test_a_pause_that_the_server_asks_for_holds_for_the_whole_group(virtually: A
     assert min(after) <= refused + 31.5
 
 
-def test_a_look_that_falls_into_a_pause_comes_at_its_end(virtually: Any) -> None:
+def test_a_poll_that_falls_into_a_pause_comes_at_its_end(virtually: Any) -> None:
     quick, slow = virtually.instantly.add(2)
     virtually.instantly.answer = refuse_once_at(1_000_160, rate_limited(290))
 
@@ -968,8 +968,8 @@ def test_a_look_that_falls_into_a_pause_comes_at_its_end(virtually: Any) -> None
 
     virtually(watch())
 
-    looks = [*virtually.instantly.polls_of(slow), 1_000_500]
-    assert max(later - earlier for earlier, later in pairwise(looks)) <= 310
+    polls = [*virtually.instantly.polls_of(slow), 1_000_500]
+    assert max(later - earlier for earlier, later in pairwise(polls)) <= 310
 
 
 def test_a_deadline_within_the_pause_ends_in_time(virtually: Any) -> None:
@@ -1022,7 +1022,7 @@ async def fired(trigger: _PollingTrigger, group: Group, stalls: range = range(0)
 
 
 @pytest.mark.parametrize("stable_for", [3.0, 9.0, 60.0])
-def test_a_hold_that_ends_within_the_pause_waits_for_a_look(virtually: Any, stable_for: float) -> None:
+def test_a_hold_that_ends_within_the_pause_waits_for_a_poll(virtually: Any, stable_for: float) -> None:
     """The first page came, the second was refused: who saw its campaign holds it, and is held back with the others."""
     ids = virtually.instantly.add(200, ACTIVE)
     virtually.instantly.answer = refuse_once_at(1_000_000, rate_limited(30), skip=1)
@@ -1042,7 +1042,7 @@ def test_a_hold_that_ends_within_the_pause_waits_for_a_look(virtually: Any, stab
 
     assert max(ends) <= 1_000_000 + 32 + stable_for + 10
     assert min(ends) >= 1_000_030, "nothing was seen to hold in the pause"
-    assert snapshots <= 20 + stable_for / 3, "nobody spins while the group pauses"
+    assert snapshots <= 20 + stable_for / 3, "nothing spins while the group pauses"
     assert len(virtually.instantly.requests) <= 2 * (10 + stable_for / 5)
 
 
@@ -1065,7 +1065,7 @@ def test_one_campaign_that_is_gone_concerns_its_waiter_only(virtually: Any) -> N
             assert isinstance(last[cid], CampaignNotFoundError)
         else:
             assert status_of(last) == {cid: ACTIVE}
-    assert 3 <= len(waiters[0].shown) <= 4, "nobody is held back by it"
+    assert 3 <= len(waiters[0].shown) <= 4, "no other is held back by it"
 
 
 def test_an_error_that_one_campaign_always_gives_does_not_hold_the_others_back(virtually: Any) -> None:
@@ -1161,7 +1161,7 @@ def test_an_outage_is_told_once_though_some_are_only_told_the_time_in_its_pauses
     virtually: Any, warned: list[str]
 ) -> None:
     ids = virtually.instantly.add(2)
-    # The short pauses end before the slow watchers look again, and their next look falls into a long one.
+    # The short pauses end before the slow watchers are due again, and their next poll falls into a long one.
     pauses = itertools.cycle([20, 40])
 
     def answer(request: Request) -> None:
@@ -1198,7 +1198,7 @@ def refuse_once_at(moment: float, error: Exception, skip: int = 0) -> Callable[[
     return answer
 
 
-# Anybody, at any time
+# Anything, at any time
 
 joiners = st.lists(
     st.tuples(
@@ -1214,7 +1214,7 @@ joiners = st.lists(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(joiners=joiners, latency=st.sampled_from([0.0, 0.05, 0.4]))
-def test_nobody_waits_longer_than_its_interval_and_nobody_is_read_too_often(
+def test_none_waits_longer_than_its_interval_and_none_is_read_too_often(
     virtually: Any, joiners: list[tuple[float, float, float, list[int]]], latency: float
 ) -> None:
     virtually.instantly.requests.clear()
@@ -1236,13 +1236,13 @@ def test_nobody_waits_longer_than_its_interval_and_nobody_is_read_too_often(
 
     virtually(watch())
 
-    # A look takes a request for each campaign at most; a joiner may have to let one look pass and be fed by the next.
+    # A poll takes a request for each campaign at most; one that joins may have to let one poll pass.
     for waiter, join, stay, interval, which in waiters:
-        look = 2 * latency * (len(ids) + 2)
-        assert max(waiter.gaps(1_000_000 + join, 1_000_000 + join + stay)) <= interval + look + 1e-6
+        poll = 2 * latency * (len(ids) + 2)
+        assert max(waiter.gaps(1_000_000 + join, 1_000_000 + join + stay)) <= interval + poll + 1e-6
         assert all(set(shown) == set(which) for _, shown in waiter.shown)
-    # Each waiter is fed at most twice in an interval, and needs at most a request for each of its campaigns then;
-    # the first look at a workspace of unknown size also reads its two pages.
+    # Each waiter is polled for at most twice in an interval, and needs at most a request for each of its campaigns
+    # then; the first poll of a workspace of unknown size also reads its two pages.
     allowed = sum((2 * stay / (interval * 0.95) + 2) * len(set(which)) for _, _, stay, interval, which in waiters)
     assert len(virtually.instantly.requests) <= allowed + 2
 
@@ -1296,7 +1296,7 @@ plans = st.lists(
     latency=st.sampled_from([0.0, 0.05, 0.4]),
     refusals=st.lists(st.tuples(st.floats(0, 200), st.sampled_from([2.0, 30.0, 290.0])), max_size=2),
 )
-def test_every_wait_ends_in_time_and_is_looked_at_twice_an_interval_at_most(
+def test_every_wait_ends_in_time_and_is_polled_twice_an_interval_at_most(
     virtually: Any, plans: list[Plan], latency: float, refusals: list[tuple[float, float]]
 ) -> None:
     instantly = virtually.instantly
@@ -1323,12 +1323,12 @@ def test_every_wait_ends_in_time_and_is_looked_at_twice_an_interval_at_most(
 
     ends = virtually(watch())
 
-    look = latency * (len(ids) + 4)
+    poll = latency * (len(ids) + 4)
     for plan, cid, (began, verdict, when) in zip(plans, ids, ends, strict=True):
         limit = began + max(plan.seconds, 0.0)
-        assert when <= limit + 1.0 + 2 * look + 1e-6
+        assert when <= limit + 1.0 + 2 * poll + 1e-6
         assert verdict == Verdict.REACHED or when >= limit
-        assert len(instantly.polls_of(cid)) <= most_looks(when - began, plan.interval)
+        assert len(instantly.polls_of(cid)) <= most_polls(when - began, plan.interval)
     sent = [when for when, _ in instantly.requests]
     assert not [when for when in sent for refused, resumed in pauses if refused < when < resumed]
 
@@ -1468,7 +1468,7 @@ async def collected(events: Any) -> list[Any]:
 # Who shares what
 
 
-async def test_a_poller_is_shared_as_long_as_somebody_holds_it() -> None:
+async def test_a_poller_is_shared_as_long_as_it_is_held() -> None:
     poller = Poller.shared(CONN)
 
     assert Poller.shared(CONN) is poller
@@ -1574,7 +1574,7 @@ async def test_status_and_change_triggers_share_one_stream_in_the_triggerer(
     assert len({trigger.shared_stream_key() for trigger in (*waits, changes)}) == 1
 
     async def launch() -> None:
-        # Two looks for all: what a watcher of changes has not seen before does not change.
+        # Two polls for all: what a watcher of changes has not seen before does not change.
         await eventually(lambda: of("list", sandbox.requests()) >= 9)
         for cid in ids[:40]:
             await asyncio.to_thread(sandbox.activate, cid)

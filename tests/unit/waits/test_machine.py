@@ -1,7 +1,7 @@
 """
 The wait as a state machine: tables for each decision, then random histories against a simple model.
 
-The model keeps the whole history of each campaign and computes the verdict from it anew each time; it shares nothing
+The model keeps the whole history of each campaign and computes the verdict from it again each time; it shares nothing
 with the code but the names of the verdicts.
 """
 
@@ -43,7 +43,7 @@ ARRIVED = {
 
 
 class TestUnmoved:
-    """Who feeds thousands of waits may spare those that a look does not move."""
+    """A poller of thousands of waits may spare those that a poll does not move."""
 
     def test_by_the_same_again(self) -> None:
         clock = Clock(goal())
@@ -69,7 +69,7 @@ class TestUnmoved:
         assert '"N"' in clock.info[-1], "it is named as before"
 
     @pytest.mark.parametrize("limit", ["deadline", "execution_deadline"])
-    def test_until_the_next_look_would_be_too_late(self, limit: str) -> None:
+    def test_until_the_next_poll_would_be_too_late(self, limit: str) -> None:
         clock = Clock(goal(**{limit: START + 200}))
         clock.poll(0)
         assert clock.wait.is_unmoved_by({ONE: seen(0)}, now=START + 139)
@@ -122,7 +122,7 @@ class TestOneLook:
             assert (clock.verdict, decision.delay) == (Verdict.WAITING, 60.0)
 
     @pytest.mark.parametrize("error", FATAL, ids=lambda error: type(error).__name__)
-    def test_an_error_that_nobody_but_a_person_can_mend_ends_it_at_once(self, error: Exception) -> None:
+    def test_an_error_that_only_a_person_can_fix_ends_it_at_once(self, error: Exception) -> None:
         clock = Clock(goal())
         assert clock.poll(error).delay is None
         assert clock.verdict is Verdict.UNREADABLE
@@ -138,7 +138,7 @@ class TestOneLook:
         with pytest.raises(ValueError, match="without a status"):
             Clock(goal()).poll(Campaign(ONE, None))
 
-    def test_a_campaign_that_was_not_looked_at_stays_as_it_is(self) -> None:
+    def test_a_campaign_that_was_not_read_stays_as_it_is(self) -> None:
         clock = Clock(goal())
         assert clock.poll({}).delay == 60
         assert clock.poll({IDS[5]: seen(1, IDS[5])}).delay == 60.0
@@ -150,7 +150,7 @@ class TestOneLook:
 
 
 class TestHolding:
-    def test_it_counts_from_the_first_look_that_saw_it(self) -> None:
+    def test_it_counts_from_the_first_poll_that_saw_it(self) -> None:
         clock = Clock(goal(stable_for=100.0))
         assert clock.poll(0, at=0).delay == 60
         assert clock.poll(1).delay == 60
@@ -158,7 +158,7 @@ class TestHolding:
         assert clock.poll(1).delay is None
         assert (clock.verdict, clock.now - START) == (Verdict.REACHED, 160)
 
-    def test_it_starts_anew_when_it_was_lost(self) -> None:
+    def test_it_starts_again_when_it_was_lost(self) -> None:
         clock = Clock(goal(stable_for=100.0))
         clock.poll(1, at=0)
         clock.poll(2, at=60)
@@ -180,7 +180,7 @@ class TestHolding:
         clock.poll(-2, at=99)
         assert clock.verdict is Verdict.STOPPED
 
-    def test_a_look_without_an_answer_neither_counts_nor_breaks_it(self) -> None:
+    def test_a_poll_without_an_answer_neither_counts_nor_breaks_it(self) -> None:
         clock = Clock(goal(stable_for=100.0))
         clock.poll(1, at=0)
         clock.poll(InstantlyServerError("503"), at=60)
@@ -189,7 +189,7 @@ class TestHolding:
         clock.poll(1, at=180)
         assert clock.verdict is Verdict.REACHED
 
-    def test_a_hold_that_ended_unseen_makes_nobody_hurry(self) -> None:
+    def test_a_hold_that_ended_unseen_hurries_nothing(self) -> None:
         clock = Clock(goal(stable_for=100.0))
         clock.poll(1, at=0)
         for at in (100, 160, 220):
@@ -197,7 +197,7 @@ class TestHolding:
 
 
 class TestFailureBudget:
-    def test_it_runs_from_the_first_look_without_an_answer(self) -> None:
+    def test_it_runs_from_the_first_poll_without_an_answer(self) -> None:
         clock = Clock(goal(failure_budget=100.0))
         clock.poll(0, at=0)
         for at in (60, 120, 159):
@@ -251,7 +251,7 @@ class TestFailureBudget:
 
 
 class TestLimits:
-    def test_the_last_look_is_at_the_deadline(self) -> None:
+    def test_the_last_poll_is_at_the_deadline(self) -> None:
         clock = Clock(goal(deadline=START + 100, timeout=100.0))
         assert clock.poll(0, at=0).delay == 60
         assert clock.poll(0).delay == 40
@@ -300,7 +300,7 @@ class TestLimits:
         clock = Clock(goal())
         assert clock.poll(0, at=1e9).delay == 60
 
-    def test_a_deadline_in_the_past_still_takes_one_look(self) -> None:
+    def test_a_deadline_in_the_past_still_takes_one_poll(self) -> None:
         clock = Clock(goal(deadline=START - 1))
         assert clock.poll(1, at=0).delay is None
         assert clock.verdict is Verdict.REACHED
@@ -342,7 +342,7 @@ class TestWhatIsSaid:
             f'Campaign "N" ({ONE}) is Active.',
         ]
 
-    def test_one_line_for_each_report_interval_and_never_one_for_a_look(self) -> None:
+    def test_one_line_for_each_report_interval_and_never_one_for_a_poll(self) -> None:
         clock = Clock(goal(poll_interval=10.0, timeout=7_200.0, deadline=START + 7_200))
         while clock.poll(0).delay is not None:
             pass
@@ -444,7 +444,7 @@ class TestMany:
         ]
         assert clock.verdict is Verdict.STOPPED
 
-    def test_what_is_decided_is_not_looked_at_again(self) -> None:
+    def test_what_is_decided_is_not_read_again(self) -> None:
         clock = Clock(goal(fail_fast=False), IDS[:2])
         clock.poll({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(0, IDS[1])})
         clock.poll({IDS[0]: seen(-2, IDS[0]), IDS[1]: seen(1, IDS[1])})
@@ -607,17 +607,17 @@ class WaitMachine(RuleBasedStateMachine):
         self.history: dict[str, list[tuple[float, Any]]] = {cid: [] for cid in self.ids}
         self.decided: dict[str, Verdict] = {}
         self.decision: Decision = Decision(0.0)
-        self.looks = self.hold_ends = self.reports = 0
+        self.polls = self.hold_ends = self.reports = 0
         self.unknown_warned: set[tuple[str, int]] = set()
         self.spared = Wait(self.ids, self.goal, now=START)
         self.last_read: dict[str, Any] = {}
 
     @precondition(lambda self: self.decision.delay is not None)
     @rule(data=st.data(), lateness=st.just(0.0) | TIMES, jitter=st.sampled_from([0.0, 0.25, 1.0]))
-    def look(self, data: st.DataObject, lateness: float, jitter: float) -> None:
+    def poll(self, data: st.DataObject, lateness: float, jitter: float) -> None:
         assert self.decision.delay is not None
         self.now += self.decision.delay + lateness
-        self.looks += 1
+        self.polls += 1
         pending = self.wait.pending
         read: dict[str, Any] = {}
         for cid in pending:
@@ -638,12 +638,12 @@ class WaitMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.decision.delay is not None and self.last_read)
     @rule(times=st.integers(1, 8), lateness=st.just(0.0) | TIMES)
-    def look_and_see_the_same(self, times: int, lateness: float) -> None:
+    def poll_and_see_the_same(self, times: int, lateness: float) -> None:
         for _ in range(times):
             if self.decision.delay is None:
                 return
             self.now += self.decision.delay + lateness
-            self.looks += 1
+            self.polls += 1
             for cid in self.wait.pending:
                 if isinstance(again := self.last_read.get(cid), Campaign):
                     self.history[cid].append((self.now, int(again.status or 0)))
@@ -725,12 +725,12 @@ class WaitMachine(RuleBasedStateMachine):
             assert verdicts == [outcome.verdict for outcome in self.wait.result().campaigns]
 
     @invariant()
-    def looks_and_reports_are_bounded(self) -> None:
+    def polls_and_reports_are_bounded(self) -> None:
         if not hasattr(self, "goal"):
             return
         elapsed = self.now - START
-        # A look comes after an interval, at the end of a hold, or at the limit.
-        assert self.looks <= elapsed / self.goal.poll_interval + self.hold_ends + 2
+        # A poll comes after an interval, at the end of a hold, or at the limit.
+        assert self.polls <= elapsed / self.goal.poll_interval + self.hold_ends + 2
         assert self.reports <= elapsed / REPORT_INTERVAL
 
     @invariant()
