@@ -57,7 +57,7 @@ class Try:
 
     :param task: which task, and which try of it, counted from 1.
     :param plan: the task.
-    :param cleared: whether it only ran because somebody cleared the task.
+    :param cleared: whether it only ran because a person cleared the task.
     :param value: what it returned.
     :param error: what it raised, or None. `ProcessDied` where its process died.
     :param escaped: what a trigger raised: Airflow would fail the task without a word of ours.

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 KNOWN_STATUSES: Final = frozenset({DRAFT, ACTIVE, PAUSED, COMPLETED, 4}) | STOPPED
 #: What the default target, Active, is reached in.
 ARRIVED: Final = RUNNING | {COMPLETED}
-#: Requests of one launch at most: a look, and after a try that may have launched it three more; three activations with
-#: three looks after each; a look to confirm, and where it shows no launch yet three more; and the reason of a stop.
-#: Each of them five times, and an activation that is put off by the rate limit with a look before it.
+#: Requests of one launch at most: a read, and after a try that may have launched it three more; three activations with
+#: three reads after each; a read to confirm, and where it shows no launch yet three more; and the reason of a stop.
+#: Each of them five times, and an activation that is put off by the rate limit with a read before it.
 LAUNCH_BOUND: Final = 5 * (1 + 3 + 3 * (1 + 5 + 3) + 1 + 3 + 1)
 #: Seconds after which a status that was there before an activation, and still is, counts as its outcome.
 PATIENCE_FOR_AN_EFFECT: Final = sum(READ_BACK_PAUSES)
@@ -68,7 +68,7 @@ def broken(stage: Stage, tries: list[Try]) -> list[str]:
 
 
 def _activations(stage: Stage, tries: list[Try]) -> Iterator[str]:
-    """Each activation rests on a look that comes right before it, and on what that look showed."""
+    """Each activation rests on a read that comes right before it, and on what that read showed."""
     for one in tries:
         mine = _exchanges(stage, one)
         changes = [exchange for exchange in mine if exchange.operation in ("activate", "pause")]
@@ -119,10 +119,10 @@ def _why_not_to_pause(stage: Stage, one: Try, mine: list[Exchange], pause: Excha
         return "its task was not killed"
     if not any(_may_have_activated(e) and e.task[0] == one.task[0] for e in stage.ledger if isinstance(e, Exchange)):
         return "its task had not launched it"
-    look = mine[mine.index(pause) - 1]
-    if look.operation != "look" or not look.answered:
+    read = mine[mine.index(pause) - 1]
+    if read.operation != "read" or not read.answered:
         return "no read came right before it"
-    status = look.seen[campaign_id]
+    status = read.seen[campaign_id]
     return f"it was seen {status}" if status in (PAUSED, COMPLETED, *STOPPED) else None
 
 
@@ -132,7 +132,7 @@ def _other_campaigns(stage: Stage, tries: list[Try]) -> Iterator[str]:
         mine = _exchanges(stage, one)
         for at, exchange in enumerate(mine[:-1]):
             following = mine[at + 1]
-            if exchange.about_another and exchange.operation == "look" and following.operation in ("activate", "pause"):
+            if exchange.about_another and exchange.operation == "read" and following.operation in ("activate", "pause"):
                 yield f"request {following.number} of try {one.task} rests on an answer about another campaign"
         believed = [e for e in mine if e.about_another and e.operation == "activate"]
         read_back = [e for e in mine if believed and e.number > believed[-1].number and e.seen]
@@ -153,10 +153,10 @@ def _why_not_permitted(
     if not plan.check_before and one.task[1] == 1 and not any(_may_have_activated(e) for e in before):
         return None
     sent_before = [exchange for exchange in before if exchange.operation != "why"]
-    look = sent_before[-1] if sent_before else None
-    if look is None or look.operation != "look" or not look.answered:
-        return "no look came right before it"
-    status = look.seen[stage.campaign_ids[0]]
+    read = sent_before[-1] if sent_before else None
+    if read is None or read.operation != "read" or not read.answered:
+        return "no read came right before it"
+    status = read.seen[stage.campaign_ids[0]]
     if status in RUNNING:
         return f"it was seen {status}, running"
     launched = list(_effective_before(stage, one, activation))
@@ -170,7 +170,7 @@ def _why_not_permitted(
         if not plan.resume_paused:
             return "it was seen Paused, and resume_paused is False"
         # An answer that was lost and a read that shows Paused again tell that the activation had no effect; that a
-        # person paused it in between, nobody could see.
+        # person paused it in between, nothing could show.
         # And what the task itself paused, when it was killed, it may resume.
         paused = [
             e.number
@@ -242,19 +242,19 @@ def _launch_that_succeeded(stage: Stage, tries: list[Try], one: Try) -> Iterator
         yield f"it returned {one.value!r}"
         return
     mine = _exchanges(stage, one)
-    looks = [e for e in mine if campaign_id in e.seen and e.operation in ("look", "list")]
+    reads = [e for e in mine if campaign_id in e.seen and e.operation in ("read", "list")]
     activations = [
         entry
         for entry in stage.ledger
         if isinstance(entry, Activation) and entry.exchange.task[0] == one.task[0] and entry.exchange.task <= one.task
     ]
-    if value["launched"] and not activations and not _somebody_may_have_been_quicker(stage, one):
+    if value["launched"] and not activations and not _others_may_have_been_quicker(stage, one):
         yield "it says that this run launched it, and no activation of this run took effect"
-    if not value["launched"] and not (looks and looks[-1].seen[campaign_id] in ARRIVED):
-        yield "it says that somebody else launched it, and never saw it launched"
+    if not value["launched"] and not (reads and reads[-1].seen[campaign_id] in ARRIVED):
+        yield "it says that others launched it, and never saw it launched"
     if plan.wait:
         yield from _target_was_seen(stage, one, [campaign_id], plan.stable_for)
-    elif looks:
+    elif reads:
         answers = [e for e in mine if campaign_id in e.seen]
         last = answers[-1].seen[campaign_id]
         if last in STOPPED or last in (DRAFT, PAUSED):
@@ -263,12 +263,12 @@ def _launch_that_succeeded(stage: Stage, tries: list[Try], one: Try) -> Iterator
             yield f"it says {value['status']}, and {last} was seen"
 
 
-def _somebody_may_have_been_quicker(stage: Stage, one: Try) -> bool:
+def _others_may_have_been_quicker(stage: Stage, one: Try) -> bool:
     """
     After a lost answer, that the campaign changed proves a launch, but not whose.
 
-    A worker that died had noted that it sends, and nobody knows whether it did. And where somebody else launched it in
-    the moment between our look and our activation, or it ran already and we did not look, nobody could tell.
+    A worker that died had noted that it sends, and it is not known whether it did. And where a person launched it in
+    the moment between our read and our activation, or it ran already and we did not read it, nothing could tell.
     """
     assert isinstance(one.plan, LaunchPlan)
     lost = any(
@@ -294,20 +294,20 @@ def _wait_that_succeeded(stage: Stage, tries: list[Try], one: Try) -> Iterator[s
 
 
 def _target_was_seen(stage: Stage, one: Try, ids: list[str], stable_for: float) -> Iterator[str]:
-    """The looks of this try showed each campaign arrived, and for long enough."""
+    """The reads of this try showed each campaign arrived, and for long enough."""
     for campaign_id in ids:
-        looks = [e for e in _exchanges(stage, one) if campaign_id in e.seen and e.operation in ("look", "list")]
+        reads = [e for e in _exchanges(stage, one) if campaign_id in e.seen and e.operation in ("read", "list")]
         held: list[Exchange] = []
         longest = -1.0
-        for look in looks:
-            held = [*held, look] if look.seen[campaign_id] in ARRIVED else []
-            # The moment of a look is when its answer came, at most a request's time later.
+        for read in reads:
+            held = [*held, read] if read.seen[campaign_id] in ARRIVED else []
+            # The moment of a read is when its answer came, at most a request's time later.
             longest = max(longest, held[-1].at - held[0].at + 2 * SHORT_TIMEOUT if held else -1.0)
         if longest < stable_for and not stage.clock.jumped:
             yield f"campaign {campaign_id[-2:]} was seen arrived for {longest:.1f} s of {stable_for} s"
-        for look in looks:
-            if look.truth[campaign_id] != look.seen[campaign_id]:
-                yield f"request {look.number} showed {look.seen[campaign_id]}, and it was {look.truth[campaign_id]}"
+        for read in reads:
+            if read.truth[campaign_id] != read.seen[campaign_id]:
+                yield f"request {read.number} showed {read.seen[campaign_id]}, and it was {read.truth[campaign_id]}"
         sent = [e.at for e in _exchanges(stage, one) if e.operation == "activate"]
         unseen = isinstance(one.plan, LaunchPlan) and not one.plan.check_before
         is_old = not unseen and held and campaign_id in held[-1].unsettled and held[-1].seen[campaign_id] == COMPLETED
@@ -344,9 +344,9 @@ def _failure(stage: Stage, one: Try) -> Iterator[str]:
     if not OUTCOME.search(message):
         yield "it does not say what became of the campaign"
     mine = _exchanges(stage, one)
-    looks = [e for e in mine if e.seen and e.operation in ("look", "list")]
-    if isinstance(error, CampaignStoppedError) and not any(s in STOPPED for e in looks for s in e.seen.values()):
-        yield "no look showed it stopped"
+    reads = [e for e in mine if e.seen and e.operation in ("read", "list")]
+    if isinstance(error, CampaignStoppedError) and not any(s in STOPPED for e in reads for s in e.seen.values()):
+        yield "no read showed it stopped"
     launched = [e for e in stage.ledger if isinstance(e, Activation) and e.exchange.task == one.task]
     claims_nothing = isinstance(error, LaunchRefusedError | InstantlyError) or "did not activate" in message
     if claims_nothing and launched:
@@ -377,11 +377,11 @@ def request_bound(stage: Stage, one: Try) -> int:
     if not waits:
         return launch
     campaigns = plan.campaigns if isinstance(plan, WaitPlan) else 1
-    # One look an interval, of which the poller draws a twentieth forward, and one more where a hold or the time ends. A
-    # look is one request a campaign at most, or pages and what they lack; after a 401 the triggerer asks twice.
-    looks = 2 * ((plan.timeout + jumps) / (0.95 * POLL) + 2)
+    # One read an interval, of which the poller draws a twentieth forward, and one more where a hold or the time ends. A
+    # read is one request a campaign at most, or pages and what they lack; after a 401 the triggerer asks twice.
+    reads = 2 * ((plan.timeout + jumps) / (0.95 * POLL) + 2)
     deaths = 1 + stage.injected["process dies before the request"] + stage.injected["process dies after the answer"]
-    return launch + int(looks * (campaigns + 2) + 2 * deaths * (campaigns + 2) + campaigns)
+    return launch + int(reads * (campaigns + 2) + 2 * deaths * (campaigns + 2) + campaigns)
 
 
 def time_bound(one: Try) -> float:

@@ -1,5 +1,5 @@
 """
-Where the stories of the model play: a sandbox over real HTTP, a clock that nobody waits for, and a ledger.
+Where the stories of the model play: a sandbox over real HTTP, a clock that does not wait, and a ledger.
 
 The sandbox runs in a thread of this process. Every request that the provider makes is announced here first, so that
 what a schedule has planned for «before the n-th request» happens exactly there, and the ledger holds the truth.
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Nothing else looks like it, so that it is found wherever it leaks.
+#: Nothing else is written like it, so that it is found wherever it leaks.
 SECRET: Final = "Zq7unmistakable"
 API_KEY: Final = api_key(uuid.UUID(int=0xFEED), SECRET)
 KEY_NAME: Final = "provider"
@@ -80,7 +80,7 @@ class ProcessDied(BaseException):
 
 
 class VirtualClock:
-    """Time that passes when somebody sleeps. The wall clock of the tasks' machine can jump; the service's does not."""
+    """Time that passes when anything sleeps. The wall clock of the tasks' machine can jump; the service's does not."""
 
     def __init__(self) -> None:
         self.elapsed = 0.0
@@ -99,7 +99,7 @@ class VirtualClock:
 
     def sleep(self, seconds: float) -> None:
         if not 0 <= seconds < 1e7:
-            raise Runaway(f"somebody sleeps {seconds} s")
+            raise Runaway(f"something sleeps {seconds} s")
         self.elapsed += seconds
 
 
@@ -110,7 +110,7 @@ class Exchange:
 
     :param number: which request of the story it was.
     :param task: which task made it, and in which try.
-    :param operation: ``look``, ``list``, ``activate``, ``pause``, ``why``.
+    :param operation: ``read``, ``list``, ``activate``, ``pause``, ``why``.
     :param campaign_id: the campaign that its path names, or None.
     :param at: when, on the service's clock.
     :param truth: for each campaign, its status when the request was sent, or None where it is deleted.
@@ -337,7 +337,7 @@ class Stage:
         if fault is not None:
             exchange.fault = fault.kind
             self.injected[fault.kind] += 1
-            # A list whose entries are another campaign's says of that one what nobody can check.
+            # A list whose entries are another campaign's says of that one what cannot be checked.
             is_lie = fault.kind == ANOTHER and exchange.operation == "list"
             given = None if fault.fault is None or is_lie else dict(fault.fault)
             if fault.kind == "connection refused":
@@ -366,7 +366,7 @@ class Stage:
     def _exchange(self, request: Request) -> Exchange:
         operation = "list" if request.path == "/campaigns" else request.path.rpartition("/")[2]
         operation = {"activate": "activate", "pause": "pause", "list": "list", "sending-status": "why"}.get(
-            operation, "look"
+            operation, "read"
         )
         truth = {campaign_id: self.truth(campaign_id) for campaign_id in self.campaign_ids}
         unsettled = frozenset(c for c, at in self._settles_at.items() if self.clock.now() < at)

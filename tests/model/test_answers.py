@@ -152,7 +152,7 @@ def test_a_list_of_anything_is_read_to_an_end(pages: list[Any]) -> None:
 
 
 def _read(steps: Any, answers: Iterator[Any]) -> Any:
-    """Hand a look all it asks for; where the answers do not suffice, it asks too often."""
+    """Hand a read all it asks for; where the answers do not suffice, it asks too often."""
     next(steps)
     try:
         for answer in answers:

@@ -24,7 +24,7 @@ def fault(kind: str, **more: Any) -> Fault:
 LOST = fault("reset", moment="after")
 NEVER_ARRIVED = fault("reset", moment="before")
 TOO_MANY = fault("error", status=429, retry_after=300.0)
-#: Activations that show at once, and only when everybody has stopped looking.
+#: Activations that show at once, and only when the launcher has stopped reading.
 AT_ONCE, LATE = None, ((25.0, ACTIVE),)
 DONE_AT_ONCE = ((0.0, ACTIVE), (0.5, COMPLETED))
 
@@ -32,7 +32,7 @@ DONE_AT_ONCE = ((0.0, ACTIVE), (0.5, COMPLETED))
 @pytest.mark.parametrize("happened", [Event("Instantly stops", -2), Event("an unknown status", UNKNOWN)], ids=str)
 @pytest.mark.parametrize("put_off", [TOO_MANY, Fault("connection refused")], ids=["429", "refused"])
 def test_what_happens_while_the_rate_limit_puts_an_activation_off(put_off: Fault, happened: Event) -> None:
-    """An activation was repeated after up to 5 minutes without another look."""
+    """An activation was repeated after up to 5 minutes without another read."""
     check(Schedule(DRAFT, AT_ONCE, (LaunchPlan(),), ((2, put_off), (3, happened)), remembers=True))
 
 
@@ -43,9 +43,9 @@ def test_a_pause_while_the_rate_limit_puts_a_resumption_off() -> None:
 
 
 @pytest.mark.parametrize("wait", ["worker", "deferred"])
-@pytest.mark.parametrize("refused", [3, 4], ids=["the look", "the look after it"])
+@pytest.mark.parametrize("refused", [3, 4], ids=["the read", "the read after it"])
 def test_a_launch_that_cannot_be_confirmed_is_not_taken_for_its_campaigns_old_end(refused: int, wait: str) -> None:
-    """The wait after it looked at once, and took the Completed from before the launch for its target."""
+    """The wait after it polled at once, and took the Completed from before the launch for its target."""
     happens = ((refused, REVOKED), (refused + 1, VALID))
     check(Schedule(COMPLETED, LATE, (LaunchPlan(wait=wait),), happens, remembers=True))
 
@@ -69,12 +69,12 @@ def test_a_campaign_that_was_completed_already_is_no_proof_of_a_launch(lost: Eve
 
 
 def test_what_changed_after_a_worker_died_may_be_taken_for_its_launch() -> None:
-    """The judge blamed a retry for what nobody can tell: whether the worker that died had sent its activation."""
+    """The judge blamed a retry for what is unknown: whether the worker that died had sent its activation."""
     happens = ((2, DIES_BEFORE), (3, Event("Instantly completes", COMPLETED)))
     check(Schedule(-1, AT_ONCE, (LaunchPlan(reactivate_stopped=True, retries=2),), happens, remembers=True))
 
 
-def test_the_time_of_a_rescheduled_wait_counts_from_its_first_look() -> None:
+def test_the_time_of_a_rescheduled_wait_counts_from_its_first_read() -> None:
     """Airflow's part in the story began to count when the worker was given back, which it can be long after."""
     asked_to_pause = fault("error", status=429, retry_after=288.0)
     check(Schedule(PAUSED, None, (WaitPlan(mode="reschedule", timeout=300.0),), ((1, asked_to_pause),), remembers=True))
@@ -122,15 +122,15 @@ def test_a_refused_request_says_what_became_of_the_campaign(happens: tuple[int, 
     check(Schedule(DRAFT, AT_ONCE, (LaunchPlan(retries=0),), (happens,), remembers=True))
 
 
-def test_a_campaign_that_is_completed_already_is_looked_at_again_after_its_activation() -> None:
+def test_a_campaign_that_is_completed_already_is_read_again_after_its_activation() -> None:
     """The old Completed was taken for a target that the campaign had reached since its activation."""
     script = ((3.0, ACTIVE), (20.0, PAUSED))
     check(Schedule(COMPLETED, script, (LaunchPlan(wait="worker"),), (), remembers=True))
 
 
 @pytest.mark.parametrize("wait", ["", "worker", "deferred"])
-def test_what_is_completed_in_the_moment_before_its_activation_is_looked_at_again(wait: str) -> None:
-    """Only a status that the look before the launch had shown was taken for an old one."""
+def test_what_is_completed_in_the_moment_before_its_activation_is_read_again(wait: str) -> None:
+    """Only a status that the read before the launch had shown was taken for an old one."""
     late, completed = ((3.0, ACTIVE), (20.0, PAUSED)), (2, Event("Instantly completes", COMPLETED))
     check(Schedule(-2, late, (LaunchPlan(wait=wait, reactivate_stopped=True),), (completed,), remembers=True))
 
@@ -144,7 +144,7 @@ def test_a_retry_does_not_reactivate_what_instantly_stopped_after_the_launch() -
 @pytest.mark.parametrize("died", [DIES_AFTER, DIES_BEFORE], ids=["answered", "never sent"])
 @pytest.mark.parametrize("wait", ["", "worker", "deferred"])
 def test_a_retry_does_not_reactivate_what_may_have_been_launched_unseen(wait: str, died: Event) -> None:
-    """What the first try may have launched without a look counted as not launched, and as found stopped by the next."""
+    """What the first try may have launched without a read counted as not launched, and as found stopped by the next."""
     stopped = ((2.0, ACTIVE), (4.0, -1))
     plan = LaunchPlan(wait=wait, reactivate_stopped=True, check_before=False)
     check(Schedule(DRAFT, stopped, (plan,), ((1, died),), remembers=True))

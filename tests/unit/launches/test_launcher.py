@@ -71,7 +71,7 @@ def die_after_the_activation(monkeypatch: pytest.MonkeyPatch, *, before_the_answ
     ("since", "ends"),
     [(PAUSED, LaunchRefusedError), (ACTIVE, None), (COMPLETED, None), (BOUNCED, LaunchRefusedError)],
 )
-def test_a_retry_after_a_dead_worker_overrules_nobody(
+def test_a_retry_after_a_dead_worker_overrules_no_person(
     sandbox: SandboxClient, store: TaskStateStore, before_the_answer: bool, first: int, since: int, ends: Any
 ) -> None:
     cid = sandbox.add_campaign("Spring", status=first)
@@ -128,7 +128,7 @@ def test_without_a_store_a_retry_sees_only_the_campaign(sandbox: SandboxClient) 
     cid = sandbox.add_campaign("Spring")
     assert launch(cid, None).by_this_run
 
-    assert not launch(cid, None, try_number=2).by_this_run, "it runs already, and nobody remembers why"
+    assert not launch(cid, None, try_number=2).by_this_run, "it runs already, and nothing remembers why"
     assert sandbox.activations(cid) == 1
 
 
@@ -186,7 +186,7 @@ def test_an_activation_whose_answer_was_lost_is_not_repeated_by_the_next_try(
 def test_what_may_have_been_launched_unseen_is_not_launched_on_a_guess(
     sandbox: SandboxClient, store: TaskStateStore, status: int
 ) -> None:
-    """Nobody looked before the first try, so nobody can tell whether it has an effect that is over already."""
+    """The first try sent it unseen, so it is not known whether it had an effect that is over already."""
     cid = sandbox.add_campaign("Spring", status=status, script=[(0, status)])
     with pytest.MonkeyPatch.context() as monkeypatch:
         die_after_the_activation(monkeypatch, before_the_answer=True)

@@ -34,7 +34,7 @@ def test_what_may_still_send_can_be_paused(status: int, can: bool) -> None:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that were slept; nobody waits for them."""
+    """The seconds that would have been slept."""
     slept: list[float] = []
     asleep = asyncio.sleep
 

@@ -61,7 +61,7 @@ class TestFirstTry:
         ("status", "rules", "is_warning"),
         [(0, {}, False), (1, {}, False), (7, {}, True), (-2, {"reactivate_stopped": True}, True), (2, {}, False)],
     )
-    def test_what_a_person_should_look_at_is_a_warning(
+    def test_what_a_person_should_check_is_a_warning(
         self, status: int, rules: dict[str, Any], is_warning: bool
     ) -> None:
         assert plan(status, **rules).is_warning is is_warning

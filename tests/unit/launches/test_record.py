@@ -179,7 +179,7 @@ def test_a_store_that_cannot_be_read_stops_the_try_before_anything_is_sent(store
 
 
 @pytest.mark.parametrize("foreign", [True, 1, "sent", [1], {}, {"answered": None}])
-def test_what_nobody_wrote_as_a_record_is_not_believed(store: TaskStateStore, foreign: Any) -> None:
+def test_what_was_not_written_as_a_record_is_not_believed(store: TaskStateStore, foreign: Any) -> None:
     record(store).note_sending(DRAFT)
     [key] = store.kept
     store.kept[key] = json.dumps(foreign)
