@@ -17,7 +17,7 @@ AT_ONCE = 3_000
 """Waits that begin in the triggerer, all at once; to start more takes longer, and shows the same."""
 WINDOW = 100.0
 """Seconds to measure each number: ten polls, of which one reads all campaigns again."""
-SHORT_WINDOW = 40.0
+SHORT_WINDOW = 30.0
 """The same where each poll is like the others: of up to a page of campaigns, of no Drafts, and of no campaigns."""
 PAUSED = 1_000
 """Waits whose campaigns are no Drafts."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 WAITS = 1000
 TASKS = 10
-WINDOW = 40.0
+WINDOW = 30.0
 """Seconds during which everything waits and is measured. Requests are counted while links are pushed, too: minutes."""
 SHARES = {3: 0.3, 30: 0.5}
 """Changes a second, as many as two cores could launch by themselves and ten times as many; the part of the waits."""
