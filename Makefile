@@ -83,7 +83,7 @@ thousand: .venv-bench/.installed ## Run 1,000 deferred sensors on PostgreSQL whi
 
 prism: build/prism/node_modules/.bin/prism ## Install the independent mock server that one test asks for (needs npm)
 
-constraints: $(UV) ## Choose all versions in constraints/ anew
+constraints: $(UV) ## Choose all versions in constraints/ again
 	constraints/choose $(UV)
 
 clean: ## Remove everything that was installed or built
