@@ -102,18 +102,18 @@ def main() -> None:
     parser.add_argument("modules", nargs="*", choices=[[], *MODULES], help="all, if none is named")
     settings.register_profile("mutants", derandomize=True, database=None)
     settings.load_profile("mutants")
-    wrong: list[str] = []
-    tried = survived = 0
+    tried = survived = wrong = 0
     for module in parser.parse_args().modules or MODULES:
         began = time.monotonic()
         found = try_all(module)
         tried, survived = tried + found.tried, survived + len(found.survivors)
         seconds = time.monotonic() - began
         print(f"{module:16} {found.tried:5} mutants, {len(found.survivors):3} survived, {seconds:4.0f} s", flush=True)
-        wrong += judge(module, found)
+        for line in judge(module, found):
+            wrong += 1
+            print(line, flush=True)
     share = 100 * (tried - survived) / tried
     print(f"{tried} mutants, of which tests noticed {share:.1f} %; at least {LEAST} % is asked for.")
-    print("\n".join(wrong))
     sys.exit(1 if wrong or share < LEAST else 0)
 
 

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+#: Of the operators that put one sign in the place of another: a neighbour, or the opposite. What notices these notices
+#: the others, too.
+_SIGNS = {
+    "Add_Sub", "Sub_Add", "Mul_Div", "Div_Mul", "FloorDiv_Div", "Mod_Mul", "Pow_Mul",
+    "BitOr_BitAnd", "BitAnd_BitOr", "LShift_RShift", "RShift_LShift",
+    "Eq_NotEq", "NotEq_Eq", "Lt_LtE", "LtE_Lt", "Gt_GtE", "GtE_Gt", "Lt_GtE", "LtE_Gt", "Gt_LtE", "GtE_Lt",
+    "Is_IsNot", "IsNot_Is", "USub_UAdd", "Delete_Not",
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Mutant:
     """
@@ -55,8 +65,8 @@ def _changed_sources(source: str) -> Iterator[str]:
     nodes = list(ast_nodes(get_ast(source)))
     for name in operator_names():
         kind = get_operator(name)
-        if kind.arguments():
-            continue  # these ask for names to replace
+        if kind.arguments() or ("Operator_" in name and name.partition("Operator_")[2] not in _SIGNS):
+            continue  # the former ask for names to replace
         occurrences = sum(1 for node in nodes for _ in kind().mutation_positions(node))
         for occurrence in range(occurrences):
             changed = mutate_code(source, kind(), occurrence)
