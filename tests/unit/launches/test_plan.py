@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
 from airflow_provider_instantly.api.change import Effect
 from airflow_provider_instantly.launches.plan import (
+    LaunchAction,
     LaunchPlan,
     LaunchRules,
     PriorOutcome,
@@ -56,6 +58,7 @@ class TestFirstTry:
     def test_by_default_what_instantly_stopped_is_refused_and_what_is_paused_is_resumed(self) -> None:
         assert [plan(status).action.value for status in (-1, -2, -99)] == ["refuse"] * 3
         assert plan(2).action == "activate"
+        assert LaunchRules().check_before
 
     @pytest.mark.parametrize(
         ("status", "rules", "is_warning"),
@@ -65,6 +68,15 @@ class TestFirstTry:
         self, status: int, rules: dict[str, Any], is_warning: bool
     ) -> None:
         assert plan(status, **rules).is_warning is is_warning
+
+    def test_nothing_else_is(self) -> None:
+        assert not LaunchPlan(LaunchAction.LEAVE, "It runs.").is_warning
+
+    def test_plans_and_rules_are_values(self) -> None:
+        for value in (plan(0), LaunchRules()):
+            assert hash(value) == hash(replace(value))
+            with pytest.raises(FrozenInstanceError):
+                value.action = "leave"  # type: ignore[union-attr, misc]
 
     @pytest.mark.parametrize("status", [-1, -2, -99])
     def test_a_refusal_says_what_to_do_and_what_it_would_cost(self, status: int) -> None:
@@ -106,6 +118,35 @@ class TestLaterTry:
     def test_every_status(self, status: int | None, maybe: str, launched: str) -> None:
         assert plan(status, PriorOutcome.MAYBE).action == maybe
         assert plan(status, PriorOutcome.LAUNCHED).action == launched
+
+    @pytest.mark.parametrize(
+        ("status", "prior", "says", "is_warning"),
+        [
+            (3, "launched", "is Completed: this task launched it, and it is done.", False),
+            (
+                7,
+                "launched",
+                "is UNKNOWN(7), a status that this release does not know. This task launched it, so it is left alone.",
+                True,
+            ),
+            *(
+                (
+                    status,
+                    "maybe",
+                    f"is {label}. This task tried to activate it, and it is not known whether that took effect, so it "
+                    "was not activated again. Look at it in Instantly; if it has sent nothing since, start a new run.",
+                    False,
+                )
+                for status, label in ((3, "Completed"), (7, "UNKNOWN(7)"))
+            ),
+        ],
+    )
+    def test_what_is_said_of_a_completed_or_unknown_one(
+        self, status: int, prior: str, says: str, is_warning: bool
+    ) -> None:
+        found = plan(status, PriorOutcome(prior))
+        assert found.reason == f'Campaign "Autumn" ({CAMPAIGN_ID}) {says}'
+        assert found.is_warning is is_warning
 
     @pytest.mark.parametrize("status", [-1, -2, -99])
     @pytest.mark.parametrize(("stopped", "paused", "check"), SWITCHES)

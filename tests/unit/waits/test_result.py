@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_instantly.waits.goal import Verdict
 from airflow_provider_instantly.waits.result import CampaignOutcome, WaitResult, span
-from tests.statuses import UNKNOWN
+from tests.statuses import BOUNCED, UNKNOWN
 from tests.unit.hypothesis_settings import unhurried
 from tests.unit.waits.story import IDS, KNOWN, ONE, START, Clock, goal, seen
 
@@ -40,6 +40,18 @@ class TestResult:
         assert lines[1].startswith(f'- Campaign "N" ({IDS[24]}) is Accounts Unhealthy')
         assert len(lines) == 22
         assert lines[-1] == "- and 5 more; the task's XCom lists every campaign."
+
+    @pytest.mark.parametrize(("count", "last"), [(2, None), (20, None), (21, "- and 1 more"), (22, "- and 2 more")])
+    def test_twenty_fit_into_a_message(self, count: int, last: str | None) -> None:
+        outcomes = tuple(CampaignOutcome(cid, Verdict.STOPPED, BOUNCED, cid) for cid in IDS[:count])
+        _, *lines = WaitResult(goal(), outcomes).message.splitlines()
+        more = lines[20:]
+        assert [IDS[number] in line for number, line in enumerate(lines[:20])] == [True] * min(count, 20)
+        assert more == ([] if last is None else [f"{last}; the task's XCom lists every campaign."])
+
+    def test_very_many_are_counted_as_people_write_it(self) -> None:
+        outcomes = tuple(CampaignOutcome(str(number), Verdict.STOPPED, BOUNCED) for number in range(1_220))
+        assert "- and 1,200 more;" in WaitResult(goal(), outcomes).message
 
     def test_what_arrived_is_not_in_the_list_of_failures(self) -> None:
         clock = Clock(goal(fail_fast=False), IDS[:3])
