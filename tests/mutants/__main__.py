@@ -31,6 +31,7 @@ MODULES = {
     "waits/goal": ["tests/unit/waits/test_goal.py", "tests/unit/waits/test_machine.py"],
     "waits/machine": ["tests/unit/waits/test_machine.py"],
     "waits/result": ["tests/unit/waits/test_result.py", "tests/unit/waits/test_machine.py"],
+    "triggers/timing": ["tests/unit/triggers/test_timing.py"],
     "api/protocol": ["tests/unit/api/test_protocol.py"],
     "api/retry": ["tests/unit/api/test_retry.py"],
     "api/campaign": ["tests/unit/api/test_campaign.py"],

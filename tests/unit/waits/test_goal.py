@@ -76,7 +76,7 @@ class TestGoal:
         ],
         ids=str,
     )
-    def test_the_earlier_limit_counts(self, deadlines: dict[str, float], limit: tuple[float, Verdict]) -> None:
+    def test_the_earlier_limit_counts(self, deadlines: dict[str, Any], limit: tuple[float, Verdict]) -> None:
         assert Goal(**deadlines).limit == limit
 
 
