@@ -176,7 +176,7 @@ def _what_went_wrong(
     """
     The error that a failed attempt is to its caller.
 
-    Only the kind of what the libraries raise is told: its text may hold a proxy's password or whatever a server sent.
+    Only the kind of what the libraries raise is shown: its text may hold a proxy's password or whatever a server sent.
     """
     from airflow_provider_instantly.api.answer_reader import BrokenAnswerError, UnreadableAnswerError
 

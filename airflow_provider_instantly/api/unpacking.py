@@ -11,7 +11,7 @@ from typing import Final
 
 #: What every request asks for.
 ACCEPT_ENCODING: Final = "gzip, deflate"
-#: A gzip body may have several parts. Nobody makes many, and each is a copy of what follows it.
+#: A gzip body may have several parts. No server makes many, and each is a copy of what follows it.
 _MAX_PARTS: Final = 100
 _GZIP, _ZLIB, _RAW_DEFLATE = 31, 15, -15
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
 import struct
 import threading
@@ -72,6 +73,19 @@ class Received:
                 self._socket.sendall(piece)
                 sent += 1
         return sent
+
+    def tunnel_to(self, port: int) -> None:
+        """Be a proxy that was asked for a tunnel, until one of its ends is closed."""
+        with socket.create_connection(("127.0.0.1", port)) as other:
+            self.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            ends = {self._socket: other, other: self._socket}
+            while True:
+                for readable in select.select(list(ends), [], [])[0]:
+                    data = readable.recv(65536)
+                    if not data:
+                        self.close()
+                        return
+                    ends[readable].sendall(data)
 
     def close(self) -> None:
         """End the connection in order."""

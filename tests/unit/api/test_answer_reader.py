@@ -142,17 +142,17 @@ class TestBounds:
     """However a server goes on, it is left after so many bytes."""
 
     @staticmethod
-    def _fed_until_it_ends(head: bytes, piece: bytes) -> tuple[int, Any]:
-        reader, fed = AnswerReader("GET"), len(head)
+    def _read_until_it_ends(head: bytes, piece: bytes) -> tuple[int, Any]:
+        reader, count = AnswerReader("GET"), len(head)
         try:
             answer = reader.feed(head)
             while answer is None:
                 answer = reader.feed(piece)
-                fed += len(piece)
+                count += len(piece)
         except BrokenAnswerError as error:
-            return fed, error.reason
+            return count, error.reason
         assert not reader.can_continue
-        return fed, answer
+        return count, answer
 
     @pytest.mark.parametrize(
         "head",
@@ -166,9 +166,9 @@ class TestBounds:
         ],
     )
     def test_endless_data(self, head: bytes) -> None:
-        fed, answer = self._fed_until_it_ends(head, b"x" * 100_000)
+        count, answer = self._read_until_it_ends(head, b"x" * 100_000)
         assert len(answer.body) == MAX_ANSWER_BYTES + 1
-        assert fed < MAX_ANSWER_BYTES + 300_000
+        assert count < MAX_ANSWER_BYTES + 300_000
 
     @pytest.mark.parametrize(
         ("head", "piece", "most", "reason"),
@@ -183,9 +183,9 @@ class TestBounds:
         ids=["headers", "a header", "interim answers", "chunks", "a chunk's extension", "trailers"],
     )
     def test_what_else_may_be_endless(self, head: bytes, piece: bytes, most: int, reason: str) -> None:
-        fed, ended = self._fed_until_it_ends(head, piece)
+        count, ended = self._read_until_it_ends(head, piece)
         assert ended == reason
-        assert fed <= most + 200_000
+        assert count <= most + 200_000
 
     @pytest.mark.parametrize("count", [MAX_INTERIM, MAX_INTERIM + 1])
     def test_so_many_interim_answers(self, count: int) -> None:

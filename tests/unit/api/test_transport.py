@@ -115,7 +115,7 @@ def speak(request: pytest.FixtureRequest) -> Speaker:
 
 @pytest.fixture(autouse=True)
 def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests may have a proxy or certificates of their own."""
+    """The machine that runs the tests may have a proxy or certificates of its own."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -189,7 +189,7 @@ class TestWhatIsSent:
         self, speak: Speaker, raw_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for name in (".netrc", "_netrc"):
-            (tmp_path / name).write_text("default login somebody password something\n")
+            (tmp_path / name).write_text("default login a-user password something\n")
             (tmp_path / name).chmod(0o600)
         monkeypatch.setenv("HOME", str(tmp_path))
         monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
@@ -851,7 +851,7 @@ class TestProxies:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that nobody signed but itself, with its key, in one file."""
+    """A certificate for 127.0.0.1 that is signed by itself only, with its key, in one file."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -921,6 +921,32 @@ class TestTls:
         assert "Nothing was sent" in str(outcome)
         assert tls_server.received == []
 
+    def test_a_proxys_tunnel_is_kept_and_sees_nothing(
+        self, speak: Speaker, tls_server: Any, raw_server: Any, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        monkeypatch.setenv("https_proxy", raw_server.url.replace("http://", "http://me:pass%40word@"))
+        raw_server.reply = lambda request: request.tunnel_to(tls_server.port)
+        assert speak(endpoint_of(tls_server), READ, ACTIVATE, LIST) == [GOOD] * 3
+        assert [sent.line.split()[0] for sent in tls_server.received] == ["GET", "POST", "GET"]
+        tunnel = raw_server.received[0]
+        assert tunnel.line.startswith(f"CONNECT 127.0.0.1:{tls_server.port} ")
+        assert tunnel.headers["proxy-authorization"] == f"Basic {base64.b64encode(b'me:pass@word').decode()}"
+        assert "authorization" not in tunnel.headers
+        assert all("proxy-authorization" not in sent.headers for sent in tls_server.received)
+
+    def test_a_stale_tunnel_is_made_again(
+        self, speak: Speaker, tls_server: Any, raw_server: Any, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        monkeypatch.setenv("https_proxy", raw_server.url)
+        raw_server.reply = lambda request: request.tunnel_to(tls_server.port)
+        tls_server.reply = lambda request: (
+            request.close() if len(tls_server.received) == 2 else request.send(http_answer())
+        )
+        assert speak(endpoint_of(tls_server), READ, READ, max_retries=0) == [GOOD] * 2
+        assert [sent.connection for sent in tls_server.received] == [0, 0, 1]
+
     def test_an_encrypted_answer_has_a_deadline_too(
         self, speak: Speaker, tls_server: Any, certificate: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -941,11 +967,11 @@ class TestKey:
     def test_it_is_in_no_error(self, speak: Speaker, raw_server: Any, behaviour: str) -> None:
         raw_server.reply = BEHAVIOURS[behaviour][0]
         for outcome in speak(endpoint_of(raw_server), READ, ACTIVATE):
-            told = "".join(traceback.format_exception(outcome)) + repr(outcome) + repr(vars(outcome))
-            assert KEY.rstrip("=") not in told
+            shown = "".join(traceback.format_exception(outcome)) + repr(outcome) + repr(vars(outcome))
+            assert KEY.rstrip("=") not in shown
             # Nor what the libraries had to say: it may quote headers, and a proxy's password.
-            assert "urllib3" not in told
-            assert "aiohttp." not in told
+            assert "urllib3" not in shown
+            assert "aiohttp." not in shown
 
     def test_a_line_of_headers_that_echoes_it_is_in_no_log(
         self, speak: Speaker, raw_server: Any, caplog: pytest.LogCaptureFixture
@@ -978,7 +1004,7 @@ def _free_port() -> int:
 
 @contextmanager
 def _full_listener() -> Iterator[int]:
-    """A port at which nobody accepts, and whose queue is full: the way a host looks behind a firewall."""
+    """A port at which no connection is accepted, and whose queue is full: the way a host looks behind a firewall."""
     listener, waiting = socket.socket(), [socket.socket() for _ in range(8)]
     try:
         listener.bind(("127.0.0.1", 0))
