@@ -6,6 +6,8 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from hypothesis import strategies as st
+
 from airflow_provider_instantly.api.campaign import Campaign
 from airflow_provider_instantly.api.driver import drive
 from airflow_provider_instantly.api.errors import CampaignNotFoundError, InstantlyError
@@ -81,3 +83,34 @@ class Workspace:
 def statuses(seen: dict[str, Any]) -> dict[str, Any]:
     """The status of each campaign, or the type of the error in its place."""
     return {cid: found.status if isinstance(found, Campaign) else type(found) for cid, found in seen.items()}
+
+
+@dataclass
+class Question:
+    """
+    A workspace of any size, and campaigns to ask it for.
+
+    :param workspace: what answers.
+    :param wanted: the campaigns that are asked for; some twice, and some that do not exist.
+    """
+
+    workspace: Workspace
+    wanted: list[str]
+
+    @property
+    def truth(self) -> dict[str, Any]:
+        """What `statuses` should be of what is seen."""
+        return {name: self.workspace.statuses.get(name, CampaignNotFoundError) for name in self.wanted}
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> Question:
+    """Workspaces of up to 60 campaigns whose list may hide some, and what is wanted of them."""
+    names = ids(71)
+    size = draw(st.integers(0, 60))
+    workspace = Workspace(
+        {name: number % 5 for number, name in enumerate(names[:size])},
+        unlisted=draw(st.sets(st.sampled_from(names[:61]), max_size=5)),
+        page_size=draw(st.integers(1, 9)),
+    )
+    return Question(workspace, draw(st.lists(st.sampled_from(names), max_size=40)))

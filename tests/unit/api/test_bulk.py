@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 
 from airflow_provider_instantly.api.bulk import EVERYTHING, Search, read_each, read_many
 from airflow_provider_instantly.api.campaign import Campaign
@@ -17,7 +16,8 @@ from airflow_provider_instantly.api.errors import (
     InstantlyRateLimitError,
     InstantlyServerError,
 )
-from tests.unit.workspace import Workspace, ids, statuses
+from tests.unit.hypothesis_settings import unhurried
+from tests.unit.workspace import Question, Workspace, ids, questions, statuses
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.api.bulk import Seen
@@ -99,22 +99,10 @@ def test_a_search_remembers_how_large_its_pages_may_be() -> None:
     assert (search.page_size, search.left) == (25, set())
 
 
-@settings(deadline=None)
-@given(
-    size=st.integers(0, 60),
-    page_size=st.integers(1, 9),
-    wanted=st.lists(st.integers(0, 70), max_size=40),
-    unlisted=st.sets(st.integers(0, 60), max_size=5),
-)
-def test_against_a_model_of_a_workspace(size: int, page_size: int, wanted: list[int], unlisted: set[int]) -> None:
-    names = ids(71)
-    workspace = Workspace(
-        {name: number % 5 for number, name in enumerate(names[:size])},
-        unlisted={names[number] for number in unlisted},
-        page_size=page_size,
-    )
-    asked_for = [names[number] for number in wanted]
-    truth = {name: workspace.statuses.get(name, CampaignNotFoundError) for name in asked_for}
+@unhurried
+@given(question=questions())
+def test_against_a_model_of_a_workspace(question: Question) -> None:
+    workspace, truth = question.workspace, question.truth
     for _ in range(2):
-        assert statuses(workspace.run(read_many(asked_for))) == truth
+        assert statuses(workspace.run(read_many(question.wanted))) == truth
         assert len(workspace.asked) <= 2 * len(truth) + 1

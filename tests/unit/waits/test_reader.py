@@ -24,7 +24,7 @@ from airflow_provider_instantly.api.errors import (
 )
 from airflow_provider_instantly.waits.reader import Reader
 from tests.unit.hypothesis_settings import unhurried
-from tests.unit.workspace import Workspace, ids, statuses
+from tests.unit.workspace import Question, Workspace, ids, questions, statuses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -364,33 +364,19 @@ class TestErrors:
 
 
 @unhurried
-@given(
-    size=st.integers(0, 60),
-    page_size=st.integers(1, 9),
-    wanted=st.lists(st.integers(0, 70), max_size=40),
-    unlisted=st.sets(st.integers(0, 60), max_size=5),
-)
-def test_against_a_model_of_a_workspace(size: int, page_size: int, wanted: list[int], unlisted: set[int]) -> None:
-    names = ids(71)
-    workspace = Workspace(
-        {name: number % 5 for number, name in enumerate(names[:size])},
-        unlisted={names[number] for number in unlisted},
-        page_size=page_size,
-    )
-    asked_for = [names[number] for number in wanted]
-    reader = Reader()
-    truth = {name: workspace.statuses.get(name, CampaignNotFoundError) for name in asked_for}
-
-    assert statuses(poll(reader, asked_for, workspace)) == truth
+@given(question=questions())
+def test_against_a_model_of_a_workspace(question: Question) -> None:
+    workspace, truth, reader = question.workspace, question.truth, Reader()
+    assert statuses(poll(reader, question.wanted, workspace)) == truth
     first_cost = len(workspace.asked)
     assert first_cost <= 2 * len(truth) + 1
     for _ in range(LISTS - 1):
-        assert statuses(poll(reader, asked_for, workspace)) == truth
+        assert statuses(poll(reader, question.wanted, workspace)) == truth
         assert len(workspace.asked) <= LISTS * len(truth), "the shorter lists are tried, each of them once"
     for _ in range(20):
-        assert statuses(poll(reader, asked_for, workspace)) == truth
+        assert statuses(poll(reader, question.wanted, workspace)) == truth
         # Never dearer than asking one by one, nor than the first poll.
-        assert len(workspace.asked) <= min(len(truth), max(first_cost, 2)) + len(unlisted)
+        assert len(workspace.asked) <= min(len(truth), max(first_cost, 2)) + len(workspace.unlisted)
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=3)
