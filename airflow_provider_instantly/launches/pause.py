@@ -155,8 +155,8 @@ def _paused(outcome: Outcome[Campaign, Campaign], campaign_id: str) -> Paused:
             found = f"it is {outcome.state.status_label}" if outcome.state else "it could not be read"
             why = f": {outcome.error}" if outcome.error else "."
             raise PauseNotConfirmedError(
-                f"Campaign {campaign_id} may or may not have been paused: the answer to its pause was lost, and then "
-                f"{found}{why} Look at it in Instantly, and pause it there if it still sends."
+                f"The answer to the pause of campaign {campaign_id} was lost, and then {found}{why} It may or may not "
+                "have been paused. Look at it in Instantly, and pause it there if it still sends."
             ) from outcome.lost
     assert_never(outcome)
 
