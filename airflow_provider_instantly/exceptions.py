@@ -27,7 +27,7 @@ class PauseNotConfirmedError(AirflowException):
 
 
 class TaskKilledError(AirflowException):
-    """The task was killed before it activated the campaign, or while it waited. Another try reads it first."""
+    """The task was killed before it activated or paused its campaign, or while it waited. A retry reads it first."""
 
 
 class CampaignWaitError(AirflowException):

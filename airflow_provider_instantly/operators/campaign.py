@@ -1,4 +1,8 @@
-"""The operator that launches a campaign: reads first, activates once, confirms, and waits if asked to."""
+"""
+The operators of one campaign: one launches it and waits if asked to, one pauses it.
+
+Each reads first, sends once, and confirms by another read.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, conf
 
 from airflow_provider_instantly import validation
+from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignStatus
+from airflow_provider_instantly.api.change import READ_BACK_PAUSES
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.exceptions import LaunchRefusedError, PauseNotConfirmedError, TaskKilledError
 from airflow_provider_instantly.launches import ownership
+from airflow_provider_instantly.launches.pause import Paused, can_be_paused, pause
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.tasklog import write
 from airflow_provider_instantly.waits.ending import raise_for_result, result_of_event, returned
@@ -333,3 +340,123 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         raise_for_result(result, preface="This run activated the campaign. " if summary.get("launched") else "")
         self.log.info("Done: %s.", result.state)
         return self._done(context, returned(result, summary))
+
+
+class _DraftLeftError(Exception):
+    """The campaign is a Draft, which is not to be paused."""
+
+
+class PauseCampaignOperator(_CampaignOperator):
+    """
+    Stops what sends, and makes sure that it is stopped.
+
+    It reads the campaign first. Active, Running Subsequences and a status that this release does not know are paused.
+    Paused and Completed are left as they are. So is what Instantly stopped (Accounts Unhealthy, Bounce Protect, Account
+    Suspended): paused, a person could resume it unprotected. The task succeeds in all these cases. After an answer that
+    was lost it reads again before it repeats the pause, so a retry, a cleared task and a second run do no harm.
+
+    It returns a dict: ``id``, ``name``, ``status`` and ``status_name`` (at the end), ``status_before`` (a number, as
+    this try found it), ``paused`` (whether this try paused it), and ``url``.
+
+    :param campaign_id: the UUID of the campaign, as text or as a ``uuid.UUID``; a template, an XCom. (templated)
+    :param instantly_conn_id: the id of the Airflow connection. (templated)
+    :param pause_drafts: whether to pause a Draft, too. A Draft sends nothing.
+
+    :raises ValueError: while the DAG is parsed, if a parameter can be of no use.
+    """
+
+    def __init__(
+        self,
+        *,
+        campaign_id: validation.CampaignId,
+        instantly_conn_id: str = "instantly_default",
+        pause_drafts: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(campaign_id=campaign_id, instantly_conn_id=instantly_conn_id, **kwargs)
+        self.pause_drafts = validation.flag("pause_drafts", pause_drafts)
+        self._is_killed = False
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """
+        Pause, and confirm.
+
+        :param context: the task's context.
+        :raises AirflowFailException: if ``campaign_id`` rendered to what is no campaign's id. Not retried.
+        :raises PauseNotConfirmedError: if it is not known whether the pause took effect.
+        :raises TaskKilledError: if the task was killed before it sent a pause.
+        :raises InstantlyError: if Instantly refused a request or could not be reached; this try paused nothing then.
+        """
+        from airflow_provider_instantly.hooks.instantly import InstantlyHook
+
+        campaign_id = self._checked_campaign_id()
+        found: list[Campaign] = []
+
+        def check(campaign: Campaign) -> None:
+            found.append(campaign)
+            self._check_before_pause(campaign)
+
+        with InstantlyHook(self.instantly_conn_id) as hook:
+            url = self._link(context, hook, campaign_id)
+            try:
+                paused = pause(hook, campaign_id, log=self.log, before_send=check)
+            except _DraftLeftError:
+                paused = Paused(found[-1], was_sent=False)
+            campaign = self._confirmed(hook, paused.campaign) if paused.was_answered else paused.campaign
+        self._report(campaign, was_sent=paused.was_sent)
+        before = found[0].status if found else campaign.status
+        return self._done(
+            context,
+            {
+                **self._summary(campaign, url),
+                "status_before": None if before is None else int(before),
+                "paused": paused.was_sent and campaign.status is CampaignStatus.PAUSED,
+            },
+        )
+
+    def on_kill(self) -> None:
+        """Pause nothing any more. Airflow calls it on the worker, from its handler of SIGTERM."""
+        self._is_killed = True
+
+    def _check_before_pause(self, campaign: Campaign) -> None:
+        """Right before each pause: whether it is still to be sent."""
+        if campaign.status is CampaignStatus.DRAFT and not self.pause_drafts:
+            raise _DraftLeftError
+        if self._is_killed:
+            raise TaskKilledError(
+                f"The task was killed, so it sends no pause any more. Campaign {campaign.title} was "
+                f"{campaign.status_label} when it was last read. Another try reads it first; or pause it in Instantly."
+            )
+        if campaign.status is not None and not campaign.status.is_known:
+            stands = f"Campaign {campaign.title} is {campaign.status_label}"
+            self.log.warning("%s, a status that this release does not know. Pausing it.", stands)
+
+    def _confirmed(self, hook: InstantlyHook, answered: Campaign) -> Campaign:
+        """Read it until it is seen stopped: an answer describes what was asked for, and a read may lag behind."""
+        campaign = answered
+        try:
+            for seconds in (0.0, *READ_BACK_PAUSES):
+                time.sleep(seconds)
+                campaign = hook.get_campaign(answered.id)
+                if not can_be_paused(campaign):
+                    return campaign
+        except InstantlyError as error:
+            self.log.warning("The pause was answered, but could not be confirmed by a read: %s", error)
+            if not can_be_paused(campaign):
+                return campaign
+        raise PauseNotConfirmedError(
+            f"The pause was answered, but campaign {campaign.title} was {campaign.status_label} when it was last read. "
+            "The pause had no effect, or a person resumed the campaign. Another try reads it before it pauses it."
+        )
+
+    def _report(self, campaign: Campaign, *, was_sent: bool) -> None:
+        stands = f"Campaign {campaign.title} is {campaign.status_label}"
+        if campaign.status in STOPPED_STATUSES:
+            why = "Instantly stopped it, so it stays as it is. If it were paused, a person could resume it unprotected."
+            self.log.warning("%s: %s", stands, why)
+        elif campaign.status is CampaignStatus.DRAFT:
+            self.log.info("%s, and was left as it is, because of pause_drafts=False.", stands)
+        elif was_sent and campaign.status is CampaignStatus.PAUSED:
+            self.log.info("Paused campaign %s.", campaign.title)
+        else:
+            self.log.info("%s, and was left as it is.", stands)
