@@ -27,6 +27,7 @@ from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from airflow_provider_instantly.triggers import xcom
 from tests.model.fault_schedule import KILL, LaunchPlan, WaitPlan
 from tests.model.stage import ProcessDied, Runaway, VirtualLoop
+from tests.shared_streams import events_of
 
 try:
     from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
@@ -399,11 +400,8 @@ async def _cancel(task: asyncio.Future[Any]) -> None:
 async def _fire(trigger: Any, *, shared: bool) -> Any:
     if not shared:
         return await _first(trigger.run())
-    streams, key = SharedStreamManager(), trigger.shared_stream_key()
-    try:
-        return await _first(trigger.filter_shared_stream(streams.subscribe(trigger_id=1, trigger=trigger, key=key)))
-    finally:
-        await streams.unsubscribe(1, key)
+    async with events_of(SharedStreamManager(), 1, trigger) as events:
+        return await _first(events)
 
 
 async def _first(events: Any) -> Any:

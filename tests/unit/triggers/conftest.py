@@ -30,6 +30,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+async def eventually(condition: Callable[[], bool], what: str = "what the test waits for") -> None:
+    """Wait until a condition holds; for tests in which time is real."""
+    try:
+        async with asyncio.timeout(30):
+            while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - another process has no event of ours
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"This did not come true: {what}") from None
+
+
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """An event loop that never sleeps: where nothing is ready, its clock jumps to the next timer."""
 

@@ -24,6 +24,7 @@ from airflow_provider_instantly.operators.campaign import ActivateCampaignOperat
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger
 from airflow_provider_instantly.waits.placement import BACKSTOP
+from tests.shared_streams import events_of
 
 try:
     from airflow.triggers import shared_stream
@@ -61,14 +62,8 @@ async def shared(*triggers: CampaignStatusTrigger) -> list[Any]:
     manager, numbers = SharedStreamManager(), count(1)
 
     async def run(each: CampaignStatusTrigger) -> Any:
-        number, key = next(numbers), each.shared_stream_key()
-        if key is None:
-            return await _first(each.run())
-        stream = manager.subscribe(trigger_id=number, trigger=each, key=key)
-        try:
-            return await _first(each.filter_shared_stream(stream))
-        finally:
-            await manager.unsubscribe(number, key)
+        async with events_of(manager, next(numbers), each) as events:
+            return await _first(events)
 
     return await asyncio.gather(*(run(each) for each in triggers))
 
@@ -319,8 +314,8 @@ async def test_a_trigger_that_joins_late_is_served_at_once(sandbox: SandboxClien
     manager = SharedStreamManager()
 
     async def run(number: int, each: CampaignStatusTrigger) -> Any:
-        stream = manager.subscribe(trigger_id=number, trigger=each, key=each.shared_stream_key())
-        return await _first(each.filter_shared_stream(stream))
+        async with events_of(manager, number, each) as events:
+            return await _first(events)
 
     waiting = asyncio.create_task(run(1, trigger(slow, poll_interval=3600.0)))
     await asyncio.sleep(0.4)

@@ -20,6 +20,7 @@ from airflow_provider_instantly.api.errors import (
 )
 from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger
 from tests.statuses import ACTIVE, BOUNCED, DRAFT, PAUSED, UNHEALTHY, UNKNOWN
+from tests.unit.triggers.conftest import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,16 +96,6 @@ class Watch:
 def at(moment: float) -> Any:
     """Sleep until a moment."""
     return asyncio.sleep(START + moment - asyncio.get_running_loop().time())
-
-
-async def eventually(condition: Callable[[], bool], what: str) -> None:
-    """Wait until a condition holds; for tests in which time is real."""
-    try:
-        async with asyncio.timeout(30):
-            while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - another process has no event of ours
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise AssertionError(f"This did not come true: {what}") from None
 
 
 # What is an event

@@ -29,7 +29,9 @@ from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger, 
 from airflow_provider_instantly.triggers.poller import Poller
 from airflow_provider_instantly.waits.goal import Verdict
 from airflow_provider_instantly.waits.machine import LAST_POLL
+from tests.shared_streams import events_of
 from tests.statuses import ACTIVE, PAUSED
+from tests.unit.triggers.conftest import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -1450,13 +1452,6 @@ async def test_a_session_that_is_closed_for_a_new_key_does_no_harm_to_others_tha
         assert status_of(waiter.shown[-1][1]) == dict.fromkeys(what or ids, ACTIVE)
 
 
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds."""
-    async with asyncio.timeout(30):
-        while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - another process has no event of ours
-            await asyncio.sleep(0.02)
-
-
 def with_key(sandbox: SandboxClient, key: str) -> str:
     return json.dumps({**json.loads(sandbox.airflow_connection), "password": key})
 
@@ -1551,17 +1546,12 @@ async def streams() -> Any:
 
 async def run_in(streams: Any, trigger_id: int, trigger: Any, limit: int = 1) -> list[Any]:
     """Run a trigger as the triggerer does, until it has fired so often."""
-    key = trigger.shared_stream_key()
-    stream = streams.subscribe(trigger_id=trigger_id, trigger=trigger, key=key)
-    fired = []
-    try:
-        async with aclosing(trigger.filter_shared_stream(stream)) as events:
-            async for event in events:
-                fired.append(event)
-                if len(fired) == limit:
-                    return fired
-    finally:
-        await streams.unsubscribe(trigger_id, key)
+    fired: list[Any] = []
+    async with events_of(streams, trigger_id, trigger) as events:
+        async for event in events:
+            fired.append(event)
+            if len(fired) == limit:
+                break
     return fired
 
 
