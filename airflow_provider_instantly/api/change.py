@@ -164,7 +164,7 @@ async def _atake(step: _Step) -> Any:
 
 
 def _steps(change: Change[Answer, State]) -> Generator[_Step, Any, Outcome[State, Answer]]:
-    put_off = 0
+    put_off, was_key_replaced = 0, False
     while True:
         before = _known((yield change.read_before or change.read))
         if not _known((yield partial(change.is_needed, before))):
@@ -172,6 +172,11 @@ def _steps(change: Change[Answer, State]) -> Generator[_Step, Any, Outcome[State
         outcome = yield from _send(change, before)
         if not isinstance(outcome, InstantlyError):
             return outcome
+        if outcome.key_was_replaced and not was_key_replaced:
+            # There is nothing to wait for, but to look the key up took time, and it may be that of another workspace.
+            yield partial(change.note, f"The API key was replaced, so the {change.name} is tried again: {outcome}")
+            was_key_replaced = True
+            continue
         if put_off == change.max_retries or not may_repeat(change.request, outcome):
             raise outcome
         # In the pause, which may be minutes, the state may change: it is read again.

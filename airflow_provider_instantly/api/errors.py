@@ -44,6 +44,8 @@ class InstantlyError(Exception):
     proves_no_effect: bool = False
     #: Whether the same request on a new connection may succeed at once.
     on_stale_connection: bool = False
+    #: Whether the key that was refused has been replaced since, and the request was not sent with the new one.
+    key_was_replaced: bool = False
 
 
 class InstantlyConfigurationError(InstantlyError):

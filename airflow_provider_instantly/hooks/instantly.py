@@ -292,7 +292,8 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
         Run a conversation with Instantly to its end: each request with its retries and pauses.
 
         A key may be replaced while a task waits. So where Instantly does not accept it, the connection is looked up
-        once more; if it has changed, the request goes out again, once.
+        once more; if it has changed, the request goes out again, once. A change that is sent with ``max_retries=0``
+        does not: its caller reads again before it repeats it, and `InstantlyError.key_was_replaced` tells it to.
 
         :param steps: yields requests, and is sent the answer of each, or the `InstantlyError` that stands in its place.
         :param max_retries: for each request; overrides the hook's number.
@@ -304,13 +305,17 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
                 transport = self.get_conn()
                 try:
                     return transport.call(request, max_retries=retries)
-                except InstantlyAuthenticationError:
+                except InstantlyAuthenticationError as error:
                     renewed = self._renewed(transport)
-                    if renewed is None:
+                    error.key_was_replaced = renewed is not None and must_read_first(request)
+                    if renewed is None or error.key_was_replaced:
                         raise
                     return renewed.call(request, max_retries=retries)
             except InstantlyError as error:
                 return error
+
+        def must_read_first(request: protocol.Request) -> bool:
+            return max_retries == 0 and not request.only_reads
 
         retries = self.max_retries if max_retries is None else max_retries
         return drive(steps, reply)
@@ -323,13 +328,17 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
                 transport = await self.aget_conn()
                 try:
                     return await transport.call(request, max_retries=retries)
-                except InstantlyAuthenticationError:
+                except InstantlyAuthenticationError as error:
                     renewed = await self._arenewed(transport)
-                    if renewed is None:
+                    error.key_was_replaced = renewed is not None and must_read_first(request)
+                    if renewed is None or error.key_was_replaced:
                         raise
                     return await renewed.call(request, max_retries=retries)
             except InstantlyError as error:
                 return error
+
+        def must_read_first(request: protocol.Request) -> bool:
+            return max_retries == 0 and not request.only_reads
 
         retries = self.max_retries if max_retries is None else max_retries
         return await adrive(steps, reply)

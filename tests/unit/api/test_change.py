@@ -212,6 +212,26 @@ def test_what_is_refused_after_a_lost_answer_may_have_had_its_effect_before() ->
     assert carry_out(remote.change()) == Unconfirmed(LOST, UNCLEAR, ABSENT, REFUSED)
 
 
+@pytest.mark.parametrize("max_retries", [0, 2])
+def test_after_a_key_was_replaced_it_is_read_and_sent_again_once_without_a_pause(
+    max_retries: int, slept: list[float]
+) -> None:
+    replaced = [InstantlyAuthenticationError("The key is revoked.", status=401) for _ in range(2)]
+    for error in replaced:
+        error.key_was_replaced = True
+    again = "The API key was replaced, so the pause is tried again"
+
+    remote = Remote([replaced[0], "done"])
+    assert carry_out(remote.change(max_retries=max_retries)) == Answered("done")
+    assert remote.trace == ["read before", "send", again, "read before", "send"]
+
+    remote = Remote([*replaced])
+    with pytest.raises(InstantlyAuthenticationError):
+        carry_out(remote.change(max_retries=max_retries))
+    assert remote.trace == ["read before", "send", again, "read before", "send"]
+    assert slept == []
+
+
 @pytest.mark.parametrize("error", [REFUSED, InstantlyConfigurationError("There is no connection.")])
 def test_what_is_refused_at_once_had_no_effect(error: InstantlyError, slept: list[float]) -> None:
     remote = Remote([error])

@@ -407,6 +407,30 @@ class TestReplacedKey:
         assert self._requests(sandbox) == [("GET", 200), ("POST", 401), ("POST", 200), ("GET", 200)]
         assert sandbox.activations(campaign_id) == 1
 
+    def test_a_change_whose_caller_reads_before_it_repeats_it_does_not(
+        self, sandbox: SandboxClient, replace_key: Callable[[], None]
+    ) -> None:
+        campaign_id = sandbox.add_campaign()
+        with InstantlyHook() as hook:
+            hook.get_campaign(campaign_id)
+            replace_key()
+            with pytest.raises(InstantlyAuthenticationError) as caught:
+                hook.activate_campaign(campaign_id, max_retries=0)
+            assert caught.value.key_was_replaced
+            hook.activate_campaign(campaign_id, max_retries=0)
+        assert self._requests(sandbox) == [("GET", 200), ("POST", 401), ("POST", 200)]
+
+    async def test_nor_does_an_async_one(self, sandbox: SandboxClient, replace_key: Callable[[], None]) -> None:
+        campaign_id = sandbox.add_campaign()
+        async with InstantlyHook() as hook:
+            await hook.aget_campaign(campaign_id)
+            replace_key()
+            with pytest.raises(InstantlyAuthenticationError) as caught:
+                await hook.apause_campaign(campaign_id, max_retries=0)
+            assert caught.value.key_was_replaced
+            await hook.apause_campaign(campaign_id, max_retries=0)
+        assert self._requests(sandbox) == [("GET", 200), ("POST", 401), ("POST", 200)]
+
     async def test_many_at_once_share_the_new_one(
         self, sandbox: SandboxClient, replace_key: Callable[[], None]
     ) -> None:

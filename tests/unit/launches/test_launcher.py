@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_instantly.exceptions import LaunchNotConfirmedError, LaunchRefusedError
+from airflow_provider_instantly.exceptions import LaunchNotConfirmedError, LaunchRefusedError, TaskKilledError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.launches.launcher import Launched, Launcher
 from airflow_provider_instantly.launches.plan import LaunchRules
@@ -16,6 +17,8 @@ from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, UNKNOWN
 from tests.unit.task_state_store import TaskStateStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
 pytestmark = pytest.mark.usefixtures("sandbox_time", "short_pauses")
@@ -31,7 +34,13 @@ def store() -> TaskStateStore:
 
 
 def launch(
-    campaign_id: str, store: TaskStateStore | None, *, try_number: int = 1, may_settle: bool = False, **rules: Any
+    campaign_id: str,
+    store: TaskStateStore | None,
+    *,
+    try_number: int = 1,
+    may_settle: bool = False,
+    is_killed: Any = lambda: False,
+    **rules: Any,
 ) -> Launched:
     """Launch as one try of a task does."""
     log = logging.getLogger("a task")
@@ -42,7 +51,7 @@ def launch(
             record=LaunchRecord({} if store is None else {"task_state_store": store}, campaign_id, log),
             is_retry=try_number > 1,
             may_settle=may_settle,
-            is_killed=lambda: False,
+            is_killed=is_killed,
             log=log,
         ).launch(campaign_id)
 
@@ -63,6 +72,72 @@ def die_after_the_activation(monkeypatch: pytest.MonkeyPatch, *, before_the_answ
         monkeypatch.setattr(InstantlyHook, "activate_campaign", dying)
     else:
         monkeypatch.setattr(LaunchRecord, "note_answered", dying_after)
+
+
+def replace_the_key_at_the_activation(
+    sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]
+) -> None:
+    """The connection has another key, and something has happened, when the activation arrives with the old one."""
+    look_up = InstantlyHook._look_up
+    found: list[Any] = []
+
+    def use(name: str) -> None:
+        connection = {**json.loads(sandbox.airflow_connection), "password": sandbox.add_key(name)}
+        monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", json.dumps(connection))
+
+    def look_up_slowly(hook: InstantlyHook) -> Any:
+        if found:
+            then()
+        found.append(look_up(hook))
+        return found[-1]
+
+    def activate_with_a_revoked_key(hook: InstantlyHook, campaign_id: str, **more: Any) -> Any:
+        if len(found) == 1:
+            use("new")
+            sandbox.revoke_key("old")
+        return activate(hook, campaign_id, **more)
+
+    activate = InstantlyHook.activate_campaign
+    use("old")
+    monkeypatch.setattr(InstantlyHook, "_look_up", look_up_slowly)
+    monkeypatch.setattr(InstantlyHook, "activate_campaign", activate_with_a_revoked_key)
+
+
+def test_with_a_replaced_key_the_campaign_is_read_again_before_it_is_activated(
+    sandbox: SandboxClient, store: TaskStateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cid = sandbox.add_campaign("Spring", status=PAUSED)
+    replace_the_key_at_the_activation(sandbox, monkeypatch, lambda: None)
+
+    assert launch(cid, store).by_this_run
+
+    requests = [(request["method"], request["status"]) for request in sandbox.requests(path=f"*/{cid}*")]
+    assert requests == [("GET", 200), ("POST", 401), ("GET", 200), ("POST", 200), ("GET", 200)]
+
+
+def test_what_instantly_stopped_while_the_key_was_looked_up_is_not_activated(
+    sandbox: SandboxClient, store: TaskStateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cid = sandbox.add_campaign("Spring", status=PAUSED)
+    replace_the_key_at_the_activation(sandbox, monkeypatch, lambda: sandbox.set_status(cid, BOUNCED))
+
+    with pytest.raises(LaunchRefusedError, match="Instantly stopped it"):
+        launch(cid, store)
+
+    assert sandbox.activations(cid) == 0
+
+
+def test_a_task_that_is_killed_while_the_key_is_looked_up_activates_nothing(
+    sandbox: SandboxClient, store: TaskStateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cid = sandbox.add_campaign("Spring", status=PAUSED)
+    killed: list[bool] = []
+    replace_the_key_at_the_activation(sandbox, monkeypatch, lambda: killed.append(True))
+
+    with pytest.raises(TaskKilledError):
+        launch(cid, store, is_killed=lambda: bool(killed))
+
+    assert sandbox.activations(cid) == 0
 
 
 @pytest.mark.parametrize("before_the_answer", [True, False])
