@@ -192,6 +192,17 @@ class TestGoodAnswers:
         assert read_answer(SENDING_STATUS, answer(200, json.dumps(document).encode())) == document
 
 
+@pytest.mark.parametrize("request_", WITH_A_CAMPAIGN)
+@pytest.mark.parametrize("body", [{"status": 200, "message": "OK"}, {"status": 503}, {"status": 7, "id": None}])
+def test_what_names_no_campaign_and_has_no_status_of_one_is_none(request_: Request, body: dict[str, Any]) -> None:
+    error = error_of(request_, answer(200, json.dumps(body).encode()))
+    assert type(error) is InstantlyUnexpectedAnswerError
+    assert f"names none, and {body['status']} is no status that this release knows" in error.message
+
+    named = {**body, "id": CAMPAIGN_ID}
+    assert read_answer(request_, answer(200, json.dumps(named).encode())) == named
+
+
 OTHER_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcff"
 
 

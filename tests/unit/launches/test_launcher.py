@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_instantly.api.errors import InstantlyUnexpectedAnswerError
 from airflow_provider_instantly.exceptions import LaunchNotConfirmedError, LaunchRefusedError, TaskKilledError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.launches.launcher import Launched, Launcher
@@ -138,6 +139,26 @@ def test_a_task_that_is_killed_while_the_key_is_looked_up_activates_nothing(
         launch(cid, store, is_killed=lambda: bool(killed))
 
     assert sandbox.activations(cid) == 0
+
+
+def test_a_proxy_that_says_that_all_is_well_launches_nothing(sandbox: SandboxClient, store: TaskStateStore) -> None:
+    cid = sandbox.add_campaign("Spring", status=BOUNCED)
+    sandbox.add_fault("body", method="GET", json={"status": 200, "message": "OK"}, count=None)
+
+    with pytest.raises(InstantlyUnexpectedAnswerError, match=f"This try did not activate campaign {cid}"):
+        launch(cid, store)
+
+    assert sandbox.activations(cid) == 0
+
+
+def test_a_proxy_that_says_that_all_is_well_has_not_launched_anything(
+    sandbox: SandboxClient, store: TaskStateStore
+) -> None:
+    cid = sandbox.add_campaign("Spring", status=DRAFT)
+    sandbox.add_fault("body", path="*/activate", json={"status": 200, "message": "OK"}, moment="before", count=None)
+
+    with pytest.raises(LaunchNotConfirmedError, match="is Draft"):
+        launch(cid, store, check_before=False)
 
 
 @pytest.mark.parametrize("before_the_answer", [True, False])
