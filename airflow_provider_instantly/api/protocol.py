@@ -389,8 +389,16 @@ def _complaint(request: Request, document: object, api_key: str = "") -> str:
         return ""
     if expects is Expected.PAGE and not isinstance(document.get("items"), list):
         return f"Instantly answered with a {noun} without a list of items. Nothing is concluded from it."
-    if expects is Expected.CAMPAIGN and status_of(document) is None:
-        return "The answer should be a campaign, but has no status that is a number."
+    if expects is Expected.CAMPAIGN:
+        status = status_of(document)
+        if status is None:
+            return "The answer should be a campaign, but has no status that is a number."
+        if not status.is_known and not document.get("id"):
+            # Many a proxy answers {"status": 200} to whatever it is asked.
+            return (
+                f"The answer should be a campaign, but names none, and {int(status)} is no status that this release "
+                "knows. Nothing is concluded from it; a proxy may have answered in Instantly's place."
+            )
     if request.identity and (other := _another(request, document)) is not None:
         return (
             f"The answer is about the {noun} {safe_text(str(other), api_key)}, not about {request.resource.id}, which "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -204,7 +205,7 @@ class Leads:
         target = Place.of(asked.get("to_campaign_id"), asked.get("to_list_id"))
         where, values = _conditions(workspace, asked)
         query = f"SELECT id, email FROM leads WHERE {' AND '.join(where)} ORDER BY id LIMIT ?"  # noqa: S608
-        found = self._store.execute(query, (*values, asked.get("limit", -1))).fetchall()
+        found = self._store.execute(query, (*values, _at_most(asked.get("limit")))).fetchall()
         taken = self._emails_in(workspace, target)
         moved = [row for row in found if row["email"] not in taken]
         status = IN_A_LIST if target.campaign_id is None else ACTIVE
@@ -342,6 +343,11 @@ def _document(email: str, lead: Mapping[str, Any], place: Place) -> str:
         payload["list_id"] = place.list_id
     more = {name: lead[name] for name in ("lt_interest_status", "pl_value_lead", "assigned_to") if name in lead}
     return json.dumps({**fields, "payload": payload, **more}, ensure_ascii=False, separators=(",", ":"))
+
+
+def _at_most(limit: float | None) -> int:
+    """What SQL takes as a limit: the contract allows any number, be it a fraction, negative, or beyond all integers."""
+    return -1 if limit is None else int(min(max(limit, 0), sys.maxsize))
 
 
 def _conditions(workspace: str, asked: Mapping[str, Any]) -> tuple[list[str], list[Any]]:

@@ -295,6 +295,19 @@ class TestMoving:
         done = api.get(f"/background-jobs/{job['id']}").json()
         assert (done["status"], done["data"]["moved_leads"]) == ("success", 0)
 
+    @pytest.mark.parametrize(
+        ("limit", "moved"), [(1, 1), (1.9, 1), (0.02, 0), (0, 0), (-5, 0), (2, 2), (1e300, 3), (10**30, 3), (None, 3)]
+    )
+    def test_a_limit_may_be_any_number(
+        self, api: Any, here: dict[str, str], sandbox: SandboxClient, limit: float | None, moved: int
+    ) -> None:
+        target = sandbox.add_campaign()
+        add(api, here, "a@example.com", "b@example.com", "c@example.com")
+        body = {"campaign": here["campaign_id"], "to_campaign_id": target}
+        answer = api.post("/leads/move", json=body if limit is None else {**body, "limit": limit})
+        assert answer.status_code == 200
+        assert len(sandbox.leads(target)) == moved
+
     def test_there_must_be_somewhere_to_go(self, api: Any, here: dict[str, str]) -> None:
         assert api.post("/leads/move", json={"campaign": here["campaign_id"]}).status_code == 400
         unknown = {"campaign": here["campaign_id"], "to_campaign_id": str(uuid.uuid4())}
