@@ -117,8 +117,11 @@ def _why_not_to_pause(stage: Stage, one: Try, mine: list[Exchange], pause: Excha
         return "it was not told to"
     if not any(isinstance(e, Kill) and e.task == one.task and e.number <= pause.number for e in stage.ledger):
         return "its task was not killed"
-    if not any(_may_have_activated(e) and e.task[0] == one.task[0] for e in stage.ledger if isinstance(e, Exchange)):
-        return "its task had not launched it"
+    # A worker that died had noted that it sends, and it is not known whether it did.
+    died = any(isinstance(e, Death) and e.task[0] == one.task[0] for e in stage.ledger)
+    mine_too = [e for e in stage.ledger if isinstance(e, Exchange) and e.task[0] == one.task[0]]
+    if not died and not any(_may_have_activated(e) for e in mine_too):
+        return "its task had not launched it, nor may have"
     read = mine[mine.index(pause) - 1]
     if read.operation != "read" or not read.answered:
         return "no read came right before it"

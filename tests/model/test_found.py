@@ -212,3 +212,9 @@ def test_a_launch_that_was_last_seen_as_before_is_not_called_a_launch(before: in
     """Where a later read failed, the answer to the activation was believed and not the read before."""
     happens = ((4, REVOKED), (5, VALID))
     check(Schedule(before, LATE, (LaunchPlan(reactivate_stopped=True),), happens, remembers=True))
+
+
+def test_a_task_may_pause_what_a_worker_that_died_may_have_launched() -> None:
+    """The judge blamed a retry for what is unknown: whether the worker that died had sent its activation."""
+    plan = replace(PAUSES, check_before=False)
+    check(Schedule(ACTIVE, None, (plan,), ((1, DIES_BEFORE), (3, KILLED)), remembers=True))
