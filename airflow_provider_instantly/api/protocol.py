@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 #: An answer larger than this is not read to its end. A page of 100 campaigns may be, where their e-mails are long.
 MAX_ANSWER_BYTES: Final = 10 * 1024 * 1024
 PAGE_SIZE: Final = 100
+_HTTP_STATUSES: Final = range(100, 600)
 
 Json = dict[str, Any]
 
@@ -393,11 +394,11 @@ def _complaint(request: Request, document: object, api_key: str = "") -> str:
         status = status_of(document)
         if status is None:
             return "The answer should be a campaign, but has no status that is a number."
-        if not status.is_known and not document.get("id"):
+        if status in _HTTP_STATUSES and not document.get("id"):
             # Many a proxy answers {"status": 200} to whatever it is asked.
             return (
-                f"The answer should be a campaign, but names none, and {int(status)} is no status that this release "
-                "knows. Nothing is concluded from it; a proxy may have answered in Instantly's place."
+                f"The answer should be a campaign, but names none, and its status {int(status)} is one of HTTP. "
+                "Nothing is concluded from it; a proxy may have answered in Instantly's place."
             )
     if request.identity and (other := _another(request, document)) is not None:
         return (

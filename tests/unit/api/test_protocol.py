@@ -193,11 +193,11 @@ class TestGoodAnswers:
 
 
 @pytest.mark.parametrize("request_", WITH_A_CAMPAIGN)
-@pytest.mark.parametrize("body", [{"status": 200, "message": "OK"}, {"status": 503}, {"status": 7, "id": None}])
-def test_what_names_no_campaign_and_has_no_status_of_one_is_none(request_: Request, body: dict[str, Any]) -> None:
+@pytest.mark.parametrize("body", [{"status": 200, "message": "OK"}, {"status": 503}, {"status": 404, "id": None}])
+def test_what_names_no_campaign_and_has_a_status_of_http_is_none(request_: Request, body: dict[str, Any]) -> None:
     error = error_of(request_, answer(200, json.dumps(body).encode()))
     assert type(error) is InstantlyUnexpectedAnswerError
-    assert f"names none, and {body['status']} is no status that this release knows" in error.message
+    assert f"names none, and its status {body['status']} is one of HTTP" in error.message
 
     named = {**body, "id": CAMPAIGN_ID}
     assert read_answer(request_, answer(200, json.dumps(named).encode())) == named
