@@ -29,7 +29,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyServerError,
     InstantlyUnexpectedAnswerError,
 )
-from airflow_provider_instantly.api.redaction import safe_text, strike_key_out
+from airflow_provider_instantly.api.redaction import safe_text, strike_key_out, without_addresses
 from airflow_provider_instantly.api.retry import pause_before_retry, retry_after
 
 if TYPE_CHECKING:
@@ -361,8 +361,8 @@ def read_answer(request: Request, answer: Answer, *, api_key: str = "", now: dat
         "method": request.method,
         "path": request.path,
         "status": answer.status,
-        "server_message": safe_text(_server_message(document), api_key),
-        "excerpt": safe_text(answer.body.decode("utf-8", "replace"), api_key),
+        "server_message": safe_text(without_addresses(_server_message(document)), api_key),
+        "excerpt": safe_text(without_addresses(answer.body.decode("utf-8", "replace")), api_key),
     }
     if len(answer.body) > MAX_ANSWER_BYTES:
         # An error's page does not become shorter with what is asked for.

@@ -29,6 +29,12 @@ _GLANCE: Final = 10
 #: How letters and digits can be escaped. Without one of these, a key stands in a document as it is.
 _ESCAPES: Final = (b"%", b"&#", b"\\u00", b"\\x")
 
+#: So much of a text is searched for addresses; what is shown of it is far shorter.
+_SEARCHED_CHARS: Final = 16_384
+#: What may stand around an address. Each run of other characters that has an at sign in any form is taken for one.
+_WORD = re.compile(r"[^\s\"'`<>()\[\]{},:=/|]+")
+_AT_SIGN = re.compile(r"@|%(?:25)*40|&(?:amp;)*(?:#0*64|#x0*40|commat)|\\u0040|\\x40|\uff20", re.IGNORECASE)
+
 _ESCAPED = re.compile(r"[%\\\0]|&#")
 _JAVASCRIPT_ESCAPE = re.compile(r"\\+(?:u00|x)([0-9a-fA-F]{2})")
 
@@ -50,6 +56,21 @@ def safe_text(text: str, api_key: str = "", *, limit: int = EXCERPT_CHARS) -> st
     printable = struck if struck.isprintable() else "".join(c if c.isprintable() else " " for c in struck)
     words = " ".join(printable.split())
     return words if len(words) <= limit else f"{words[:limit]}…"
+
+
+def without_addresses(text: str) -> str:
+    """
+    Return the beginning of a text without e-mail addresses: those of leads and of accounts are persons'.
+
+    :param text: what a server sent, for `safe_text`, which shows much less of it.
+    """
+    beginning = text[:_SEARCHED_CHARS]
+    if len(beginning) < len(text):
+        # What stands at the cut may be the beginning of an address.
+        beginning = beginning[: max((word.start() for word in _WORD.finditer(beginning)), default=0)]
+    if not _AT_SIGN.search(beginning):
+        return beginning
+    return _WORD.sub(lambda word: "(an address)" if _AT_SIGN.search(word[0]) else word[0], beginning)
 
 
 def storable_text(value: object) -> str:

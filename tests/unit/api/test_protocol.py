@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 import traceback
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -253,6 +254,20 @@ class TestAnswersAboutAnother:
 
 
 class TestBadAnswers:
+    @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
+    @pytest.mark.parametrize(
+        ("status", "body"),
+        [
+            (200, b'{"items":[{"email":"joe.doe@example.com"'),
+            (400, b'{"message":"body/leads/0: joe.doe@example.com is no address"}'),
+            (503, b"<p>joe.doe%40example.com</p>"),
+        ],
+    )
+    def test_no_address_is_in_an_error(self, request_: Request, status: int, body: bytes) -> None:
+        error = error_of(request_, answer(status, body))
+        assert "(an address)" in str(error)
+        assert not re.search("joe|example.com", f"{error} {vars(error)}")
+
     @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
     @pytest.mark.parametrize("body", [body for body in ERROR_BODIES if body != "JSON"])
     @pytest.mark.parametrize("status", [200, 204])

@@ -21,6 +21,7 @@ from airflow_provider_instantly.api.redaction import (
     safe_text,
     storable_text,
     strike_key_out,
+    without_addresses,
 )
 from tests.unit.hypothesis_settings import unhurried
 
@@ -257,3 +258,29 @@ class TestStoredTexts:
         assert len(kept) <= STORED_CHARS + 1
         assert kept.encode().decode() == kept
         assert storable_text(kept[:STORED_CHARS].strip()) == kept[:STORED_CHARS].strip()
+
+
+@pytest.mark.parametrize(
+    "at", ["@", "%40", "%2540", "&#64;", "&#x40;", "&amp;#064;", "&commat;", "\\u0040", "\\x40", "\uff20"]
+)
+@pytest.mark.parametrize(
+    "around", ['{{"email":"{}","id":7}}', "<p>{}</p>", "mailto:{}", "no: {} is none", "a={}&b=1", "{}"]
+)
+def test_an_address_is_struck_out_of_a_text(at: str, around: str) -> None:
+    shown = without_addresses(around.format(f"joe.doe+x{at}example.com"))
+    assert "(an address)" in shown
+    assert "joe" not in shown
+    assert "example" not in shown
+
+
+def test_a_text_without_an_address_stays_as_it_is() -> None:
+    text = '{"statusCode":400,"message":"params/id must match format \\"uuid\\""} 40% of it'
+    assert without_addresses(text) == text
+    assert without_addresses("") == ""
+
+
+@given(before=st.integers(16_350, 16_400))
+def test_nor_is_the_beginning_of_an_address_shown_where_a_text_is_cut(before: int) -> None:
+    shown = without_addresses(" " * before + "joe.doe@example.com")
+    assert "joe"[:1] not in shown
+    assert without_addresses("x" * 20_000) == ""
