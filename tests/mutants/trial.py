@@ -10,10 +10,19 @@ from importlib.machinery import ModuleSpec
 from typing import TYPE_CHECKING
 
 import _hypothesis_pytestplugin
-import hypothesis.stateful  # noqa: F401 - loaded once, here, and not in each process
 import pytest
 import pytest_asyncio.plugin
 import xdist.plugin
+
+import tests.conftest  # noqa: F401 - before Airflow, which would use the home of the person who runs this
+
+# isort: split
+# Loaded once, here, and not in each process.
+import aiohttp  # noqa: F401
+import airflow.providers.common.compat.sdk
+import airflow.triggers.base  # noqa: F401
+import hypothesis.stateful  # noqa: F401
+import requests  # noqa: F401
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
