@@ -26,6 +26,10 @@ from tests.unit.hypothesis_settings import unhurried
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
 
+def test_the_limits_that_the_manual_names() -> None:
+    assert (BACKOFF_BASE, BACKOFF_CAP, MAX_RETRY_AFTER, ABSURD_RETRY_AFTER) == (1.0, 60.0, 300.0, 86_400.0)
+
+
 class TestRetryAfter:
     @pytest.mark.parametrize(
         ("header", "seconds"),

@@ -144,7 +144,7 @@ class TestPlainForm:
     def test_a_long_value_is_not_repeated_in_the_error(self) -> None:
         with pytest.raises(ValueError, match="fail_fast") as caught:
             Goal.from_json({"fail_fast": "x" * 1_000})
-        assert 80 < len(str(caught.value)) < 150
+        assert str(caught.value) == f"fail_fast must be True or False, not '{'x' * 79}…."
 
     def test_a_stop_may_be_waited_for(self) -> None:
         assert Goal.from_json({"target_statuses": [BOUNCED]}).target_statuses == {BOUNCED}
