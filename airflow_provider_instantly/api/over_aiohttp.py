@@ -111,7 +111,7 @@ class _Receiver(asyncio.Protocol):
         :param sending: the request that is sent now.
         :raises BrokenAnswerError: if the connection is of no use: it was closed, or the server spoke unasked.
         """
-        sending.has_left, sending.is_reused = True, self._answers > 0
+        sending.leave(is_reused=self._answers > 0)
         if not self._handler.is_connected() or len(self._handler) > 0 or self._handler.exception() is not None:
             raise sending.broken_by(None)
         self._sending, self.end = sending, asyncio.get_running_loop().create_future()

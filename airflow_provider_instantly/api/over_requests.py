@@ -132,7 +132,7 @@ class _Connection(_AnyConnection):
             super().send(data)
             return
         sending = CURRENT.get()
-        sending.has_left, sending.is_reused = True, self._answers > 0
+        sending.leave(is_reused=self._answers > 0)
         try:
             super().send(data)
         except BrokenPipeError:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_instantly.api.answer_reader import CLOSED, AnswerReader, BrokenAnswerError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_instantly.api.protocol import Answer
 
 
@@ -29,6 +31,16 @@ class Sending:
         #: Whether its connection was closed or broke.
         self.is_closed = False
         self.answer: Answer | None = None
+
+    def leave(self, *, is_reused: bool) -> None:
+        """
+        Note that it leaves this machine now, unless what `BEFORE_LEAVING` holds objects.
+
+        :param is_reused: whether its connection has carried an answer before.
+        """
+        if not self.has_left:
+            BEFORE_LEAVING.get()()
+        self.has_left, self.is_reused = True, is_reused
 
     @property
     def is_stale(self) -> bool:
@@ -73,5 +85,8 @@ class Sending:
         return BrokenAnswerError("the connection was reset" if was_reset else type(error).__name__)
 
 
+#: Is called right before the first byte of a request leaves, and may raise, so that none does. To find a name and to
+#: make a connection takes seconds, in which a task may be killed.
+BEFORE_LEAVING: ContextVar[Callable[[], Any]] = ContextVar("airflow_provider_instantly_leaving", default=lambda: None)
 #: The one that this thread or asyncio task is sending: the libraries pass nothing of ours down to their sockets.
 CURRENT: ContextVar[Sending] = ContextVar("airflow_provider_instantly_sending")

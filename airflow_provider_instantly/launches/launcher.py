@@ -29,6 +29,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyRequestError,
 )
 from airflow_provider_instantly.api.operations import activate_campaign
+from airflow_provider_instantly.api.sending import BEFORE_LEAVING
 from airflow_provider_instantly.exceptions import (
     CampaignStoppedError,
     LaunchNotConfirmedError,
@@ -80,7 +81,7 @@ class Launcher:
     :param record: what earlier tries of the task did.
     :param is_retry: whether there were earlier tries.
     :param may_settle: whether a wait follows, so that a Draft or Paused after the activation is no failure.
-    :param is_killed: whether the task is to end. It is asked right before each activation.
+    :param is_killed: whether the task is to end. It is asked right before each activation, and before its first byte.
     :param log: the task's log.
     """
 
@@ -123,13 +124,24 @@ class Launcher:
         assert_never(outcome)
 
     def _activation(self, campaign_id: str) -> Change[Campaign, Campaign]:
+        doubt: Unconfirmed[Campaign] | None = None
+
+        def before_send(before: Campaign | None, since: Unconfirmed[Campaign] | None) -> None:
+            nonlocal doubt
+            doubt = since
+            self._before_activation(before, doubt)
+            self._stop_if_killed(campaign_id, doubt)
+
+        def send() -> Campaign:
+            return self._activate(campaign_id, doubt)
+
         return Change(
             name="activation",
             request=activate_campaign(campaign_id),
             read_before=partial(self._read_before, campaign_id),
             is_needed=self._should_activate,
-            before_send=partial(self._before_activation, campaign_id),
-            send=partial(self._activate, campaign_id),
+            before_send=before_send,
+            send=send,
             read=partial(self.hook.get_campaign, campaign_id),
             proof=effect_of_activation,
             note=partial(self.log.warning, "%s"),
@@ -176,14 +188,15 @@ class Launcher:
 
     # The activation
 
-    def _before_activation(
-        self, campaign_id: str, before: Campaign | None, doubt: Unconfirmed[Campaign] | None
-    ) -> None:
+    def _before_activation(self, before: Campaign | None, doubt: Unconfirmed[Campaign] | None) -> None:
         if doubt is not None and doubt.state is not None:
             self._note_absence(doubt)
             title, label = doubt.state.title, doubt.state.status_label
             self.log.info("Campaign %s is still %s: activating it again.", title, label)
         self.record.note_sending(None if before is None else before.status)
+
+    def _stop_if_killed(self, campaign_id: str, doubt: Unconfirmed[Campaign] | None) -> None:
+        """Asked before an activation, and again right before its first byte leaves."""
         if not self.is_killed():
             return
         self.record.note_without_effect()
@@ -196,13 +209,16 @@ class Launcher:
             "then the task was killed. Another try reads it before anything is repeated."
         ) from doubt.lost
 
-    def _activate(self, campaign_id: str) -> Campaign:
+    def _activate(self, campaign_id: str, doubt: Unconfirmed[Campaign] | None) -> Campaign:
+        token = BEFORE_LEAVING.set(partial(self._stop_if_killed, campaign_id, doubt))
         try:
             return self.hook.activate_campaign(campaign_id, max_retries=0)
         except InstantlyError as error:
             if not isinstance(error, AmbiguousOutcomeError):
                 self.record.note_without_effect()
             raise
+        finally:
+            BEFORE_LEAVING.reset(token)
 
     def _note_absence(self, doubt: Unconfirmed[Campaign]) -> None:
         """A retry must not take what was Paused all along for paused by a person since."""

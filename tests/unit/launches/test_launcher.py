@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -139,6 +140,33 @@ def test_a_task_that_is_killed_while_the_key_is_looked_up_activates_nothing(
         launch(cid, store, is_killed=lambda: bool(killed))
 
     assert sandbox.activations(cid) == 0
+
+
+@pytest.mark.parametrize("try_number", [1, 2])
+def test_a_task_that_is_killed_while_the_connection_is_made_activates_nothing(
+    sandbox: SandboxClient, store: TaskStateStore, monkeypatch: pytest.MonkeyPatch, try_number: int
+) -> None:
+    """Name resolution alone may take longer than the seconds that Airflow leaves a task."""
+    campaign_id = sandbox.add_campaign(status=DRAFT)
+    killed: list[bool] = []
+    find = socket.getaddrinfo
+
+    def find_slowly(*args: Any, **more: Any) -> Any:
+        killed.append(True)
+        return find(*args, **more)
+
+    def without_kept_connections(hook: InstantlyHook, asked_for: str, **more: Any) -> Any:
+        hook.get_conn().close()
+        monkeypatch.setattr(socket, "getaddrinfo", find_slowly)
+        return activate(hook, asked_for, **more)
+
+    activate = InstantlyHook.activate_campaign
+    monkeypatch.setattr(InstantlyHook, "activate_campaign", without_kept_connections)
+    with pytest.raises(TaskKilledError, match="did not activate"):
+        launch(campaign_id, store, try_number=try_number, is_killed=lambda: bool(killed))
+    assert killed
+    assert sandbox.activations(campaign_id) == 0
+    assert not LaunchRecord({"task_state_store": store}, campaign_id, logging.getLogger("a task")).may_have_launched
 
 
 def test_a_proxy_that_says_that_all_is_well_launches_nothing(sandbox: SandboxClient, store: TaskStateStore) -> None:
