@@ -1330,7 +1330,8 @@ def test_every_wait_ends_in_time_and_is_polled_twice_an_interval_at_most(
         limit = began + max(plan.seconds, 0.0)
         assert when <= limit + 1.0 + 2 * poll + 1e-6
         assert verdict == Verdict.REACHED or when >= limit
-        assert len(instantly.polls_of(cid)) <= most_polls(when - began, plan.interval)
+        # And one more at the beginning: the first poll of a new wait may be its own, before it falls into step.
+        assert len(instantly.polls_of(cid)) <= most_polls(when - began, plan.interval) + 1
     sent = [when for when, _ in instantly.requests]
     assert not [when for when in sent for refused, resumed in pauses if refused < when < resumed]
 
