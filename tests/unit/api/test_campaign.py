@@ -162,6 +162,16 @@ class TestCampaignIds:
 
 
 class TestCampaign:
+    def test_ten_thousand_accounts_are_kept(self) -> None:
+        assert MAX_ACCOUNTS == 10_000
+
+    @pytest.mark.parametrize(
+        ("status", "label"), [(None, "without a status"), (0, "Draft"), (-2, "Bounce Protect"), (7, "UNKNOWN(7)")]
+    )
+    def test_its_status_as_a_person_reads_it(self, status: int | None, label: str) -> None:
+        campaign = Campaign(CAMPAIGN_ID, None if status is None else CampaignStatus(status))
+        assert campaign.status_label == label
+
     def test_a_whole_document(self) -> None:
         document = {
             "id": CAMPAIGN_ID.upper(),
@@ -290,6 +300,11 @@ class TestCampaign:
 
 
 class TestSendingStatus:
+    def test_it_is_a_value(self) -> None:
+        assert hash(SendingStatus("healthy")) == hash(SendingStatus("healthy"))
+        with pytest.raises(FrozenInstanceError):
+            SendingStatus("healthy").status = "stopped"  # type: ignore[misc]
+
     @pytest.mark.parametrize(
         ("document", "status", "message"),
         [

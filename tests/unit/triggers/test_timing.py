@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import FrozenInstanceError
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -46,6 +47,43 @@ def poll(timing: Timing, now: float, took: float = 0.0, requests: int = 1, jitte
 def next_moment(timing: Timing) -> float:
     """Seconds from the start."""
     return timing.next_moment(OpenPolls[Poll]()) - START
+
+
+def test_how_long_polls_are_made() -> None:
+    assert (BURST, SPACING) == (10, 0.1)
+
+
+class TestValues:
+    def test_a_snapshot_is_never_changed(self) -> None:
+        snapshot = Snapshot({}, frozenset(), START, 0.0)
+        assert not snapshot.is_cut
+        with pytest.raises(FrozenInstanceError):
+            snapshot.now = 0.0  # type: ignore[misc]
+
+    def test_two_polls_are_two_however_alike(self) -> None:
+        assert len({Poll(set(), START), Poll(set(), START)}) == 2
+
+    @pytest.mark.parametrize(
+        ("watched", "seen", "all_of_it"),
+        [
+            ({"a", "b"}, {"a", "b"}, True),
+            ({"a", "b"}, {"a", "b", "c"}, True),
+            ({"a", "b"}, {"a", "c"}, False),
+            ({"a", "b"}, {"a"}, False),
+            (None, {"a"}, False),
+        ],
+    )
+    def test_when_a_poll_has_all_that_one_watches(
+        self, watched: set[str] | None, seen: set[str], all_of_it: bool
+    ) -> None:
+        watcher = Watcher(None if watched is None else frozenset(watched), 60.0, START)
+        assert watcher.has_all(dict.fromkeys(seen)) is all_of_it
+
+    @pytest.mark.parametrize(("now", "again_from"), [(29.9, 29.9 + 57.0), (30.0, 60.0), (31.0, 61.0)])
+    def test_a_poll_counts_as_early_before_one_may_ride_along(self, now: float, again_from: float) -> None:
+        watcher = Watcher(None, 60.0, 0.0, rides_from=30.0)
+        watcher.note_poll(now)
+        assert watcher.rides_from == pytest.approx(again_from)
 
 
 class TestIntervals:
@@ -148,6 +186,30 @@ class TestJoining:
         assert poll(timing, START + 60) == {first, late}
         assert poll(timing, START + 120) == {first, late}
 
+    def test_one_falls_into_step_also_with_those_that_are_polled_right_after_it(self) -> None:
+        timing = Timing()
+        first = join(timing)
+        poll(timing, START)
+        late = join(timing, now=START + 45)
+        assert poll(timing, START + 45) == {late}
+        assert next_moment(timing) == 60.0
+        assert poll(timing, START + 60) == {first, late}
+
+    def test_those_who_join_while_a_poll_is_made_wait_a_second_for_others(self) -> None:
+        timing = Timing()
+        join(timing)
+        timing.begin(START)
+        join(timing, now=START + 0.2)
+        assert next_moment(timing) == pytest.approx(1.0)
+
+    def test_one_that_was_put_back_is_in_the_next_poll(self) -> None:
+        timing = Timing()
+        watchers = {join(timing), join(timing)}
+        assert timing.begin(START) == watchers
+        assert timing.begin(START) == set()
+        timing.put_back(watchers)
+        assert timing.begin(START + 1) == watchers
+
     def test_no_other_is_polled_early_for_it(self) -> None:
         timing = Timing()
         join(timing)
@@ -206,6 +268,8 @@ class TestEnds:
         polls.add(Poll(set(), START, resumes=math.inf))
         assert timing.next_moment(polls) == START + 10.0 + LAST_POLL
         assert timing.late(START + 10.0 + LAST_POLL) == {watcher}
+        timing.after_telling_time([watcher], START + 10.0 + LAST_POLL)
+        assert next_moment(timing) == 10.0 + LAST_POLL + 60.0, "should it stay all the same"
 
     def test_one_without_a_wait_is_never_told_the_time(self) -> None:
         timing = Timing()
@@ -240,6 +304,14 @@ class TestPauses:
         assert next_moment(timing) == 20.0
         assert timing.late(START + 19.9) == set()
         assert timing.late(START + 20.0) == {watcher}
+
+    def test_one_that_ends_as_a_wait_does_leaves_it_its_last_poll(self) -> None:
+        timing = Timing()
+        watcher = join(timing, 10.0, seconds=20.0)
+        poll(timing, START)
+        timing.after_answers([error(20.0)], START, 0.0)
+        assert timing.late(START + 20.0) == set()
+        assert poll(timing, START + 20.0) == {watcher}
 
     def test_they_grow_until_there_is_an_answer(self) -> None:
         timing = Timing()
@@ -289,6 +361,15 @@ class TestNews:
         assert watcher.accept(Snapshot(seen, frozenset({watcher}), START, 0.0))
         assert not watcher.accept(Snapshot(seen, frozenset(), START, 0.0))
         assert timing.recipients([watcher], seen, START + 60) == frozenset()
+
+    def test_one_may_say_that_it_still_waits_from_the_moment_on_when_it_has_something_to_say(self) -> None:
+        timing = Timing()
+        watcher = join(timing)
+        seen: dict[str, Any] = {ID: Campaign(ID, CampaignStatus(DRAFT))}
+        assert watcher.wait is not None
+        watcher.wait.advance(seen, now=START)
+        assert timing.recipients([watcher], seen, watcher.next_report - 0.001) == frozenset()
+        assert timing.recipients([watcher], seen, watcher.next_report) == {watcher}
 
     def test_thirty_a_minute_may_say_that_they_still_wait_the_longest_silent_first(self) -> None:
         timing = Timing()
