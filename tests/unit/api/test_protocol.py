@@ -11,6 +11,7 @@ import json
 import math
 import re
 import traceback
+from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -108,6 +109,15 @@ def error_of(request: Request, reaction: Answer) -> InstantlyRequestError:
 
 
 class TestRequests:
+    def test_what_is_sent_follows_from_the_body_alone(self) -> None:
+        with pytest.raises(TypeError, match="content"):
+            made_up(content=b"{}")
+
+    @pytest.mark.parametrize("value", [READ, answer(), Pause(1.0, InstantlyServerError("x"))], ids=type)
+    def test_they_are_never_changed(self, value: Any) -> None:
+        with pytest.raises(FrozenInstanceError):
+            value.body = b""
+
     def test_a_body_is_json_and_only_it_has_a_content_type(self) -> None:
         request = made_up(body={"campaign": CAMPAIGN_ID, "names": ["é", None]})
         assert request.content is not None
@@ -202,6 +212,15 @@ def test_what_names_no_campaign_and_has_a_status_of_http_is_none(request_: Reque
 
     named = {**body, "id": CAMPAIGN_ID}
     assert read_answer(request_, answer(200, json.dumps(named).encode())) == named
+
+
+@pytest.mark.parametrize(("status", "is_of_http"), [(99, False), (100, True), (599, True), (600, False)])
+def test_where_the_statuses_of_http_begin_and_end(status: int, is_of_http: bool) -> None:
+    body = json.dumps({"status": status}).encode()
+    if is_of_http:
+        assert "is one of HTTP" in error_of(READ, answer(200, body)).message
+    else:
+        assert read_answer(READ, answer(200, body)) == {"status": status}
 
 
 OTHER_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcff"
@@ -323,6 +342,23 @@ class TestBadAnswers:
             error = error_of(request, answer(status, OVERSIZED))
             assert type(error) is (AnswerTooLargeError if status == 200 else InstantlyUnexpectedAnswerError)
             assert "larger than 10 MB" in error.message
+
+    def test_the_limit_is_ten_megabytes(self) -> None:
+        assert MAX_ANSWER_BYTES == 10_485_760
+
+    def test_an_error_of_just_ten_megabytes_is_told_by_its_status(self) -> None:
+        assert type(error_of(READ, answer(401, b" " * MAX_ANSWER_BYTES))) is InstantlyAuthenticationError
+
+    @pytest.mark.parametrize("status", [102, 199, 300, 304, 399])
+    def test_what_is_neither_good_nor_an_error_is_unexpected(self, status: int) -> None:
+        for request in REQUESTS.values():
+            error = error_of(request, answer(status))
+            assert type(error) is InstantlyUnexpectedAnswerError
+            assert "answers neither with redirects nor with such a status" in error.message
+
+    @pytest.mark.parametrize("status", [200, 201, 299])
+    def test_every_status_from_200_on_is_good(self, status: int) -> None:
+        assert read_answer(READ, answer(status)) == json.loads(GOOD_BODY)
 
     def test_an_answer_of_just_ten_megabytes_is_read(self) -> None:
         body = OVERSIZED.replace(b"x" * 100, b"", 1).ljust(MAX_ANSWER_BYTES)
@@ -642,8 +678,25 @@ class TestPages:
     @pytest.mark.parametrize("cursors", [["a", "a"], ["a", "b", "a"], ["a", "b", "c", "b"]])
     def test_a_cursor_that_repeats_ends_the_list(self, cursors: list[str]) -> None:
         pages = Pages(LIST)
+        assert not pages.has_repeated_itself
         found = [pages.after(page(cursor)) is not None for cursor in cursors]
         assert found == [True] * (len(cursors) - 1) + [False]
+        assert pages.has_repeated_itself
+
+    def test_a_list_that_ends_has_not_repeated_itself(self) -> None:
+        pages = Pages(LIST)
+        pages.after(page("a"))
+        pages.after(page(None))
+        assert not pages.has_repeated_itself
+        with pytest.raises(TypeError, match="has_repeated_itself"):
+            Pages(LIST, has_repeated_itself=True)  # type: ignore[call-arg]
+
+    def test_a_page_without_items_is_told_where_it_came_from(self) -> None:
+        steps = Pages(LIST).next_page()
+        next(steps)
+        with pytest.raises(InstantlyUnexpectedAnswerError, match="without a list of items") as caught:
+            steps.send({"x": 1})
+        assert (caught.value.method, caught.value.path, caught.value.status) == ("GET", "/campaigns", 200)
 
     @unhurried
     @given(cursors=st.lists(st.none() | st.sampled_from("abcde") | st.integers() | st.just(""), max_size=30))
