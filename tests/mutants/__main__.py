@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.mutants.mutation import Mutant, mutants_of
 from tests.mutants.trial import is_noticed
@@ -101,7 +101,9 @@ def main() -> None:
     """Try the modules that are named, or all; print what was found, and fail where something is wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description="Test the tests of what is pure.")
     parser.add_argument("modules", nargs="*", choices=[[], *MODULES], help="all, if none is named")
-    settings.register_profile("mutants", derandomize=True, database=None)
+    settings.register_profile(
+        "mutants", derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    )
     settings.load_profile("mutants")
     tried = survived = wrong = 0
     for module in parser.parse_args().modules or MODULES:

@@ -8,7 +8,9 @@ with the code but the names of the verdicts.
 from __future__ import annotations
 
 import json
+import math
 import uuid
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
@@ -328,6 +330,56 @@ class TestLimits:
             assert delay >= 0
             # The resolution of a float that counts seconds since the epoch.
             assert clock.now + delay <= START + timeout + 1e-6
+
+
+class TestGivingUp:
+    @pytest.mark.parametrize(
+        ("began", "gives_up"),
+        [(0.0, 100.0), (99.9, 100.0), (99.9995, 104.9995), (100.0, 105.0), (103.0, 108.0)],
+    )
+    def test_a_poll_has_until_the_limit_and_one_that_begins_there_five_seconds(
+        self, began: float, gives_up: float
+    ) -> None:
+        wait = Wait([ONE], goal(deadline=START + 100), now=START)
+        assert wait.gives_up(START + began) - START == pytest.approx(gives_up)
+
+    def test_a_millisecond_before_the_limit_is_at_it(self) -> None:
+        assert Wait([ONE], goal(deadline=1.0), now=0.0).gives_up(0.999) == 5.999
+
+    def test_without_a_limit_never(self) -> None:
+        assert Wait([ONE], goal(), now=START).gives_up(START) == math.inf
+
+
+class TestDetails:
+    def test_a_decision_is_never_changed(self) -> None:
+        with pytest.raises(FrozenInstanceError):
+            Decision(1.0).delay = 2.0  # type: ignore[misc]
+
+    def test_without_jitter_pauses_are_as_long_as_they_may_be(self) -> None:
+        wait = Wait([ONE], goal(poll_interval=0.1, failure_budget=None), now=START)
+        found = [wait.advance({ONE: InstantlyServerError("503")}, now=START).delay for _ in range(3)]
+        assert found == [1.0, 2.0, 4.0]
+
+    def test_an_answer_makes_the_next_pause_the_first_again(self) -> None:
+        clock = Clock(goal(poll_interval=0.1))
+        for seen_ in (InstantlyServerError("503"), InstantlyServerError("503"), 0):
+            clock.poll(seen_)
+        assert clock.poll(InstantlyServerError("503")).delay == 1.0
+
+    def test_an_error_that_ends_the_wait_for_one_does_not_put_off_the_others(self) -> None:
+        clock = Clock(goal(fail_fast=False, poll_interval=0.25), IDS[:2])
+        assert clock.poll({IDS[0]: CampaignNotFoundError("gone"), IDS[1]: seen(0, IDS[1])}).delay == 0.25
+
+    def test_a_hold_that_ends_within_a_second_is_looked_at_then(self) -> None:
+        clock = Clock(goal(stable_for=60.5))
+        assert clock.poll(1, at=0).delay == 60.0
+        assert clock.poll(1, at=60).delay == 0.5
+
+    @pytest.mark.parametrize(("count", "warnings"), [(1, 0), (2, 1), (3, 1)])
+    def test_of_several_a_stop_is_a_warning_while_the_error_of_one_says_it(self, count: int, warnings: int) -> None:
+        clock = Clock(goal(fail_fast=False), IDS[:count])
+        clock.poll({ONE: seen(-2)})
+        assert len(clock.warnings) == warnings
 
 
 class TestWhatIsSaid:

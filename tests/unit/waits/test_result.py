@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
@@ -18,6 +19,19 @@ from tests.unit.waits.story import IDS, KNOWN, ONE, START, Clock, goal, seen
 
 
 class TestResult:
+    def test_results_are_never_changed(self) -> None:
+        for value in (CampaignOutcome(ONE, Verdict.REACHED, 1), WaitResult(goal(), ())):
+            with pytest.raises(FrozenInstanceError):
+                value.campaigns = ()  # type: ignore[union-attr, misc]
+
+    @pytest.mark.parametrize(("budget", "for_so_long"), [(600.0, "10 min"), (45.0, "45 s"), (0.0, "0 s")])
+    def test_a_silence_is_as_long_as_it_was_borne(self, budget: float, for_so_long: str) -> None:
+        outcome = CampaignOutcome(ONE, Verdict.UNANSWERED, None, "Autumn", "It failed.")
+        message = WaitResult(goal(failure_budget=budget), (outcome,)).message
+        assert message.startswith(
+            f"Nothing was heard of campaign Autumn for {for_so_long}: It failed. It was never seen"
+        )
+
     def test_a_message_only_where_something_failed(self) -> None:
         clock = Clock(goal())
         assert clock.wait.result().message == ""
