@@ -106,7 +106,8 @@ def main() -> None:
     )
     settings.load_profile("mutants")
     tried = survived = wrong = 0
-    for module in parser.parse_args().modules or MODULES:
+    named = parser.parse_args().modules
+    for module in named or MODULES:
         began = time.monotonic()
         found = try_all(module)
         tried, survived = tried + found.tried, survived + len(found.survivors)
@@ -116,8 +117,8 @@ def main() -> None:
             wrong += 1
             print(line, flush=True)
     share = 100 * (tried - survived) / tried
-    print(f"{tried} mutants, of which tests noticed {share:.1f} %; at least {LEAST} % is asked for.")
-    sys.exit(1 if wrong or share < LEAST else 0)
+    print(f"{tried} mutants, of which tests noticed {share:.1f} %; of all modules' at least {LEAST} % is asked for.")
+    sys.exit(1 if wrong or (share < LEAST and not named) else 0)
 
 
 if __name__ == "__main__":
