@@ -28,7 +28,18 @@ from airflow_provider_instantly.exceptions import (
 )
 from tests.model.actors import POLL, StoppedByHand, Try
 from tests.model.fault_schedule import OTHERS, RUNNING, STOPPED, LaunchPlan, WaitPlan
-from tests.model.stage import API_KEY, SECRET, SHORT_TIMEOUT, Activation, Change, Death, Exchange, Kill, ProcessDied
+from tests.model.stage import (
+    API_KEY,
+    NOT_SENT,
+    SECRET,
+    SHORT_TIMEOUT,
+    Activation,
+    Change,
+    Death,
+    Exchange,
+    Kill,
+    ProcessDied,
+)
 from tests.statuses import ACTIVE, COMPLETED, DRAFT, PAUSED
 
 if TYPE_CHECKING:
@@ -76,7 +87,7 @@ def _activations(stage: Stage, tries: list[Try]) -> Iterator[str]:
             yield f"a sensor sent {changes[0].operation}"
             continue
         for exchange in (change for change in changes if change.operation == "activate"):
-            if exchange.fault == "connection refused":
+            if exchange.fault in NOT_SENT:
                 continue
             wrong = _why_not_permitted(stage, tries, one, mine, exchange)
             if wrong:
@@ -220,7 +231,7 @@ def _is_known(stage: Stage, exchange: Exchange, one: Try, activation: Exchange) 
 def _may_have_activated(exchange: Exchange) -> bool:
     """Whether an activation was sent whose answer was lost."""
     refused = exchange.status is not None and exchange.status in (400, 401, 402, 403, 404, 429)
-    return exchange.operation == "activate" and exchange.fault != "connection refused" and not refused
+    return exchange.operation == "activate" and exchange.fault not in NOT_SENT and not refused
 
 
 # The end of a task

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 from unittest import mock
 
 import uvicorn
+from airflow.providers.common.compat.sdk import AirflowException
 
 # The operator imports it when it runs, but its clock is set before.
 import airflow_provider_instantly.launches.launcher  # noqa: F401
@@ -134,6 +135,11 @@ class Exchange:
     answered: bool = False
     about_another: bool = False
     status: int | None = None
+
+
+#: The kinds of fault by which no byte of a request leaves.
+KEPT_BACK: Final = "kept back"
+NOT_SENT: Final = frozenset({"connection refused", KEPT_BACK})
 
 
 @dataclass
@@ -508,12 +514,19 @@ class Stage:
             if dies:
                 stage.ledger.append(Death(stage.task))
                 raise ProcessDied
-            reaction = original(
-                transport if elsewhere is None else stage._sent_to(SyncTransport, transport, elsewhere), request
-            )
+            where = transport if elsewhere is None else stage._sent_to(SyncTransport, transport, elsewhere)
+            kept_back: AirflowException | None = None
+            reaction = None
+            try:
+                reaction = original(where, request)
+            except AirflowException as error:
+                # A task that was killed keeps its request back. Had it left, the sandbox's history would show it.
+                kept_back, exchange.fault = error, KEPT_BACK
             if stage.after(exchange, reaction):
                 stage.ledger.append(Death(stage.task))
                 raise ProcessDied
+            if kept_back is not None:
+                raise kept_back
             return reaction
 
         return attempt

@@ -56,6 +56,12 @@ def test_a_task_that_is_killed_before_its_activation_sends_none(happens: Any) ->
     check(Schedule(DRAFT, AT_ONCE, (LaunchPlan(),), happens, remembers=True))
 
 
+def test_what_a_killed_task_kept_back_is_no_launch() -> None:
+    """The judge took it for one whose answer was lost, and the next try for a reactivation of its own launch."""
+    plan = LaunchPlan(check_before=False, reactivate_stopped=True, retries=1)
+    check(Schedule(DRAFT, AT_ONCE, (plan,), ((1, KILLED), (2, Event("Instantly stops", -99))), remembers=True))
+
+
 def test_a_launch_that_is_completed_before_its_lost_answer_is_read_back() -> None:
     """Completed before and after was taken for an activation without effect, and the campaign launched again."""
     check(Schedule(COMPLETED, DONE_AT_ONCE, (LaunchPlan(),), ((2, LOST),), remembers=True))
