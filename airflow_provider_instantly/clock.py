@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def steady_clock() -> Clock:
-    """A clock that shows seconds since the epoch, but never jumps when somebody sets the machine's clock."""
+    """A clock that shows seconds since the epoch, but never jumps when the machine's clock is set."""
     offset = time.time() - time.monotonic()
     return lambda: offset + time.monotonic()
 

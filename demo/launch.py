@@ -94,14 +94,14 @@ class Demo:
     def wait_for(self, condition: Callable[[], bool], *launches: Launch) -> None:
         """Tell every change until the condition holds."""
 
-        def look() -> bool:
+        def has_come_true() -> bool:
             for launch in launches:
-                self.look_at(launch)
+                self.tell_changes(launch)
             return condition()
 
-        self.airflow.wait_for(look, TIMEOUT, lambda: f"The demo should have gone on from {launches}")
+        self.airflow.wait_for(has_come_true, TIMEOUT, lambda: f"The demo should have gone on from {launches}")
 
-    def look_at(self, launch: Launch) -> None:
+    def tell_changes(self, launch: Launch) -> None:
         """Tell what has changed about a launch."""
         tasks = self.airflow.task_states(DAG_ID, launch.run_id)
         now = {

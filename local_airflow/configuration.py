@@ -25,7 +25,7 @@ AIRFLOW_3 = not version("apache-airflow").startswith("2.")
 
 @dataclass(frozen=True)
 class Secrets:
-    """The keys of one local Airflow, made anew for each."""
+    """The keys of one local Airflow; each has others."""
 
     fernet_key: str = field(default_factory=lambda: Fernet.generate_key().decode(), repr=False)
     signing_key: str = field(default_factory=lambda: token_urlsafe(48), repr=False)

@@ -32,7 +32,7 @@ DEBIAN_BINARIES = Path("/usr/lib/postgresql")
 TIMEOUT = 30.0
 """Seconds that the server may take to start or to stop."""
 POLL_INTERVAL = 0.02
-"""Seconds between two looks at something that is waited for."""
+"""Seconds between two checks of something that is waited for."""
 SUPERUSER = "local"
 """The role that owns everything in the cluster."""
 UNPRIVILEGED = ("postgres", "nobody")
@@ -198,7 +198,7 @@ class Postgres:
 
 
 def _unprivileged() -> pwd.struct_passwd | None:
-    """Return the user that runs the server, or None where that is whoever runs this."""
+    """Return the user that runs the server, or None where that is the user that runs this."""
     if os.geteuid() != 0:
         return None
     known = {user.pw_name: user for user in pwd.getpwall()}

@@ -1,6 +1,6 @@
 """Processes that never outlive the one that started them, even if that one is killed.
 
-Every process gets a session of its own. A guard process is told of each session, and ends them all as soon as its
+Every process gets a session of its own. A guard process knows each session, and ends them all as soon as its
 standard input closes, which happens on a normal end, on an exception, on Ctrl-C and on SIGKILL alike.
 """
 
@@ -39,7 +39,7 @@ def free_port() -> int:
 
 def session_members(session: int) -> list[psutil.Process]:
     """
-    Return the living processes of a session, whichever process group they moved to and whoever is their parent now.
+    Return the living processes of a session, whichever process group they moved to and whatever their parent is now.
 
     :param session: The process id of the session's first process, which may be gone.
     """
@@ -62,7 +62,7 @@ def end_sessions(sessions: Sequence[int], *, timeout: float = KILL_TIMEOUT) -> N
     :raises TimeoutError: A process is still there.
     """
     deadline = time.monotonic() + timeout
-    # In rounds, because a process may fork between the look and the kill.
+    # In rounds, because a process may fork between the list and the kill.
     while members := [process for session in sessions for process in session_members(session)]:
         if time.monotonic() > deadline:
             raise TimeoutError(f"These processes could not be ended: {members}")

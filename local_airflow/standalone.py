@@ -34,7 +34,7 @@ DAG_TIMEOUT = 60.0
 RUN_TIMEOUT = 120.0
 """Seconds until a run must have ended."""
 POLL_INTERVAL = 0.1
-"""Seconds between two looks at something that is waited for."""
+"""Seconds between two checks of something that is waited for."""
 LOG_TAIL = 40
 """Lines of a component's log that are shown when something went wrong."""
 
@@ -43,7 +43,7 @@ COMMANDS = {
     "scheduler": ["scheduler", "--skip-serve-logs"],
     "triggerer": ["triggerer", "--skip-serve-logs"],
 } | ({"dag-processor": ["dag-processor"]} if AIRFLOW_3 else {})
-"""The components, and what `airflow` is told to start each. The scheduler of Airflow 2 processes DAG files itself."""
+"""The components, and how `airflow` starts each. The scheduler of Airflow 2 processes DAG files itself."""
 
 # Airflow notes each start of a component in its table `job`, under these names; the API server has none.
 JOB_TYPES = {"scheduler": "SchedulerJob", "triggerer": "TriggererJob", "dag-processor": "DagProcessorJob"}
@@ -163,7 +163,7 @@ class LocalAirflow:
 
     def restart(self, component: str) -> None:
         """
-        End what is left of a component, start it anew and wait until it is up.
+        End what is left of a component, start it again and wait until it is up.
 
         :param component: One of :data:`COMMANDS`; it may have been killed before.
         """

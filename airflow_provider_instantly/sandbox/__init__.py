@@ -1,1 +1,1 @@
-"""A stand-in Instantly service, so that nobody tests a DAG on real recipients."""
+"""A stand-in Instantly service, so that no DAG is tested on real recipients."""

@@ -281,7 +281,7 @@ def _error(fault: ErrorFault, now: float) -> Answer:
             headers["retry-after"] = date if fault.retry_after_date else f"{seconds:g}"
         else:
             headers["retry-after"] = seconds
-    plain = error_answer(fault.status, _MESSAGES.get(fault.status, "The sandbox was told to answer so"))
+    plain = error_answer(fault.status, _MESSAGES.get(fault.status, "The sandbox was set to answer so"))
     if fault.format == "json":
         return Answer(plain.status, plain.body, plain.content_type, headers)
     body = _PAGE.format(fault.status).encode() if fault.format == "html" else b""

@@ -20,7 +20,7 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 class Guard:
     """
-    Refuses requests that a browser sends for somebody else.
+    Refuses requests that a browser sends for another site.
 
     The control API takes no key. A web page that a user happens to visit could drive it all the same: by a
     form or script aimed at this address (then the ``Origin`` is its own), or by a host name of its own that

@@ -35,7 +35,7 @@ class Jobs:
         """
         Note a move of leads, and return its job as it begins.
 
-        A job ends in success also if it has moved nobody, as seen live.
+        A job ends in success also if it has moved no lead, as seen live.
 
         :param workspace: the workspace.
         :param asked: the body of ``POST /leads/move``.

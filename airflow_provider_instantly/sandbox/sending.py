@@ -39,7 +39,7 @@ _ANSWERS_AFTER: Final = (600.0, 7200.0)
 _COMPLETED_AFTER: Final = 370.0
 #: Bounces stop a campaign from so many e-mails on, where the settings say so.
 _JUDGED_FROM: Final = 20
-#: Seconds, on the sandbox's clock, that are not worth a look at all campaigns.
+#: Seconds, on the sandbox's clock, that are not worth going through all campaigns.
 _GRAIN: Final = 1.0
 
 

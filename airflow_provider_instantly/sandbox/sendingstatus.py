@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _BY_STATUS = {
     0: ("campaign_draft", "The campaign was never launched."),
-    2: ("campaign_paused", "Somebody paused the campaign."),
+    2: ("campaign_paused", "A person paused the campaign."),
     3: ("campaign_completed", "Every lead got all its e-mails."),
     4: ("campaign_running_subsequences", "Only subsequences are left to send."),
     -1: ("campaign_accounts_unhealthy", "No sending account of the campaign is able to send."),

@@ -76,12 +76,12 @@ def build_app(sandbox: Sandbox, allowed_hosts: Collection[str] = ()) -> FastAPI:
 
     @app.exception_handler(Exception)
     async def failed(request: Request, _error: Exception) -> Response:
-        """What nobody foresaw. It stands around all the rest, and the server prints the error after it."""
+        """What was not foreseen. It stands around all the rest, and the server prints the error after it."""
         sandbox.store.rollback()
         message = "The sandbox failed, and kept nothing of this request. What it printed says why."
         is_api = request.url.path.startswith(PREFIX)
         response = _api_error(500, message) if is_api else JSONResponse({"detail": message}, 500)
-        # The server closes the connection after an error, and a client that is not told may use it again.
+        # The server closes the connection after an error, and a client that does not know may use it again.
         response.headers["connection"] = "close"
         return response
 
@@ -178,7 +178,7 @@ def _announce(sandbox: Sandbox, place: Place, host: str, port: int) -> None:
     if not ipaddress.ip_address(host).is_loopback:
         print(
             f"WARNING: the sandbox listens on {host}, and its control API takes no key: "
-            "whoever reaches this port can use it.",
+            "anyone who reaches this port can use it.",
             file=sys.stderr,
             flush=True,
         )

@@ -24,7 +24,7 @@ class Settings(BaseModel):
     :param limits_enabled: whether requests are limited at all.
     :param requests_per_second: requests that a workspace may make within any second.
     :param requests_per_minute: requests that a workspace may make within any minute.
-    :param retry_after: whether a refused request is told when to come back, in a ``Retry-After`` header.
+    :param retry_after: whether a refusal says when to come back, in a ``Retry-After`` header.
         Whether Instantly does that is not known, so it is off.
     :param latency: seconds added to every answer of the API.
     :param cursor: which page of a list carries a cursor. ``always``: every page that is not empty, as live;

@@ -74,7 +74,7 @@ def open_store(path: Path | None) -> sqlite3.Connection:
     """
     Open the database and create its tables if there are none.
 
-    Nothing is committed by itself: whoever changes something for a request commits once, at its end.
+    Nothing is committed by itself: what changes something for a request commits once, at its end.
 
     :param path: the file, or None for a database in memory.
     :raises StoreError: if the file is not a database of this release.

@@ -146,7 +146,7 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """
-        Look once, remembering nothing: for callers that drive the sensor by themselves.
+        Poll once, remembering nothing: for callers that drive the sensor by themselves.
 
         :param context: the task's context.
         """

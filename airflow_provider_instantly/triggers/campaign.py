@@ -277,7 +277,7 @@ class CampaignStatusTrigger(_PollingTrigger):
 
     async def on_kill(self) -> None:
         """
-        Pause the campaign, if the task was told to, and if it was really stopped.
+        Pause the campaign, if the task asks for it, and if it was really stopped.
 
         Airflow (seen on 3.3.2) also calls this when a person marked the task as success, and when it has moved the
         trigger to another triggerer: the task is still deferred then, or the other has sent it on. And where a newer
@@ -475,15 +475,15 @@ class CampaignChangeTrigger(_PollingTrigger):
     async def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncGenerator[TriggerEvent, None]:
         watermark = Watermark(getattr(self, "asset_state_store", None), self._watermark_key, self.log)
         known = await watermark.load()
-        told: frozenset[str] = frozenset()
+        warned_of: frozenset[str] = frozenset()
         with poller.watching(None if self._reads_list else self.campaign_ids, self.poll_interval) as watcher:
             async for snapshot in snapshots:
                 if not watcher.accept(snapshot):
                     continue
-                told = await self._tell_errors(snapshot, told)
+                warned_of = await self._warn(snapshot, warned_of)
                 seen = [c for cid, c in snapshot.campaigns.items() if isinstance(c, Campaign) and self._watches(cid)]
                 if known is not None and any(True for _ in self._changes(known, seen)):
-                    # Another triggerer may run the same watcher for a while, and may have told it already.
+                    # Another triggerer may run the same watcher for a while, and may have fired for it already.
                     known |= await watermark.load() or {}
                 events = [] if known is None else [e for e in self._changes(known, seen) if self._wants(e)]
                 before = known or {}
@@ -499,13 +499,13 @@ class CampaignChangeTrigger(_PollingTrigger):
         """Tags are known only to the list, so a watcher of tags reads the list even for a few campaigns."""
         return bool(self.tag_ids) or not self.campaign_ids
 
-    async def _tell_errors(self, snapshot: Snapshot, told: frozenset[str]) -> frozenset[str]:
+    async def _warn(self, snapshot: Snapshot, warned_of: frozenset[str]) -> frozenset[str]:
         """Warn of the first error that it has not warned of yet, and return all that there are now."""
         if not snapshot.campaigns and snapshot.error is None:
             # In a pause nothing was requested, so nothing has passed.
-            return told
+            return warned_of
         errors = self._errors(snapshot)
-        news = [line for line in errors if line not in told]
+        news = [line for line in errors if line not in warned_of]
         if news:
             # With a wrong key there is one for each campaign.
             await awarn(self.log, "%s", news[0])

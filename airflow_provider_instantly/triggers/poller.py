@@ -154,7 +154,7 @@ class Poller:
                 while True:
                     self._changed.clear()
                     now = self.clock()
-                    for snapshot in self._tell_time(polls, now):
+                    for snapshot in self._time_out(polls, now):
                         yield snapshot
                     if polls.has_room and (watchers := self._timing.begin(now)):
                         self._begin(polls, watchers, now)
@@ -221,18 +221,18 @@ class Poller:
         poll.recipients = poll.recipients - watchers
         return self._snapshot(campaigns, recipients, now, spread, poll.error, poll.is_cut) if recipients else None
 
-    def _tell_time(self, polls: OpenPolls[_Reading], now: float) -> Iterator[Snapshot]:
+    def _time_out(self, polls: OpenPolls[_Reading], now: float) -> Iterator[Snapshot]:
         """Where the time of waits is up before all is read for them, they decide by what is."""
-        if not (late := self._timing.late(now)):
+        if not (watchers := self._timing.timed_out(now)):
             return
         seen: Seen = {}
         for poll in list(polls):
-            seen |= _of(late & poll.recipients, poll.seen)
-            poll.recipients -= late
+            seen |= _of(watchers & poll.recipients, poll.seen)
+            poll.recipients -= watchers
             if not poll.recipients:
                 polls.remove(poll)
-        self._timing.after_telling_time(late, now)
-        yield self._snapshot(seen, frozenset(late), now, jitter())
+        self._timing.after_timeout(watchers, now)
+        yield self._snapshot(seen, frozenset(watchers), now, jitter())
 
     def _snapshot(
         self,

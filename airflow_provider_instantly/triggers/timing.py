@@ -43,7 +43,7 @@ _SOON: Final = 5.0
 _PACE: Final = 0.5
 #: A poll that has made so many requests is long. From then on it lets another one by after each of its requests.
 BURST: Final = 10
-#: Seconds between two requests of a long poll. Ten requests a second are below every rate limit that is told of
+#: Seconds between two requests of a long poll. Ten requests a second are below every rate limit that is known of
 #: Instantly.
 SPACING: Final = 0.1
 
@@ -51,20 +51,20 @@ SPACING: Final = 0.1
 @dataclass(eq=False)
 class Watcher:
     """
-    One who is polled for, as the timing knows it.
+    A wait, or a watch of changes, as the timing knows it.
 
     :param campaign_ids: what it watches, in lower case; None means the whole workspace.
     :param poll_interval: seconds between two polls.
     :param due: when it is to be polled next.
-    :param ends: when its wait ends undecided, or shortly after, as `_GRID` says. It is told the time then.
+    :param ends: when its wait ends undecided, or shortly after, as `_GRID` says. It times out then.
     :param wait: what decides for it, and so knows what is no news to it; without one, everything is.
     :param latest: until when it is polled for the first time.
     :param follows: after its first poll, the watcher together with whom it has its next, to fall into step.
     :param rides_from: from when on it may be polled before it is due.
     :param polled_since: when the poll began that it takes part in now, or None.
     :param is_new: whether no poll has had it yet.
-    :param pending: how many snapshots it was told of and has not accepted. While there are any, it is told of each
-        poll: what it would make of one is not known.
+    :param pending: how many snapshots have it among their recipients and are not accepted yet. While there are any,
+        each poll is news to it: what it would make of one is not known.
     """
 
     campaign_ids: frozenset[str] | None
@@ -338,7 +338,7 @@ class Timing:
         self._is_known = False
         wanted = {watcher for watcher in idle if self._due(watcher) <= now}
         if any(not watcher.is_new for watcher in wanted):
-            # For new ones alone nobody else is polled early: they join the others at the next poll.
+            # For new ones alone no other is polled early: they join the others at the next poll.
             wanted = {watcher for watcher in idle if watcher.is_wanted(now)}
             wanted |= {watcher for watcher in idle if watcher.follows in wanted}
         for watcher in wanted:
@@ -362,7 +362,7 @@ class Timing:
         Note when watchers are to be polled next, after a poll has read what they watch.
 
         :param poll: the poll.
-        :param watchers: those of its recipients to whom it has told what it has read.
+        :param watchers: those of its recipients for whom it has read all.
         :param now: the present moment.
         :param jitter: a number from 0 to 1.
         """
@@ -381,25 +381,25 @@ class Timing:
             watcher.polled_since = None
         self._is_known = False
 
-    def late(self, now: float) -> set[Watcher]:
+    def timed_out(self, now: float) -> set[Watcher]:
         """
-        The watchers that have to be told the time now, though no poll has read all that they watch.
+        The watchers whose time is up, though no poll has read all that they watch.
 
         :param now: the present moment.
         """
         self._find_next()
         if now < self._next_end:
             return set()
-        late = {watcher for watcher in self._watchers if self._must_be_told(watcher) <= now}
+        timed_out = {watcher for watcher in self._watchers if self._times_out(watcher) <= now}
         self._is_known = False
-        return late
+        return timed_out
 
-    def after_telling_time(self, watchers: Iterable[Watcher], now: float) -> None:
+    def after_timeout(self, watchers: Iterable[Watcher], now: float) -> None:
         """
-        Note that `late` watchers were told the time.
+        Note that watchers got a snapshot to decide by, since their time is up.
 
-        :param watchers: those watchers.
-        :param now: the time that they were told.
+        :param watchers: those that `timed_out` returned.
+        :param now: the time of that snapshot.
         """
         for watcher in watchers:
             self._note_time(watcher, now)
@@ -466,7 +466,7 @@ class Timing:
 
     def _expect(self, watcher: Watcher) -> None:
         self._next_due = min(self._next_due, self._due(watcher))
-        self._next_end = min(self._next_end, self._must_be_told(watcher))
+        self._next_end = min(self._next_end, self._times_out(watcher))
 
     def _find_next(self) -> None:
         if self._is_known:
@@ -475,15 +475,15 @@ class Timing:
         self._next_due = min(map(self._due, idle), default=math.inf)
         old = [watcher for watcher in idle if not watcher.is_new]
         self._first_of_old = min(old, key=lambda watcher: watcher.due, default=None)
-        self._next_end = min(map(self._must_be_told, self._watchers), default=math.inf)
+        self._next_end = min(map(self._times_out, self._watchers), default=math.inf)
         self._is_known = True
 
     def _due(self, watcher: Watcher) -> float:
         """When a watcher is to be polled; for a new one that is put off while others join, too."""
         return min(max(watcher.due, self._newcomers_from), watcher.latest) if watcher.is_new else watcher.due
 
-    def _must_be_told(self, watcher: Watcher) -> float:
-        """When a watcher is told the time, at the latest: at its end, or after a last poll that begins there."""
+    def _times_out(self, watcher: Watcher) -> float:
+        """When a watcher times out, at the latest: at its end, or after a last poll that begins there."""
         if watcher.ends < self._resumes or (watcher.polled_since is not None and watcher.polled_since < watcher.ends):
             return watcher.ends
         return (watcher.ends if watcher.polled_since is None else watcher.polled_since) + LAST_POLL

@@ -243,11 +243,11 @@ class TestEnds:
         assert moments == pytest.approx(polled)
 
     @pytest.mark.parametrize(
-        ("began", "told"),
+        ("began", "ends"),
         [(90.0, 100.0), (99.0, 100.0), (100.0, 100.0 + LAST_POLL), (103.0, 103.0 + LAST_POLL)],
         ids=["before", "just before", "at its end", "after"],
     )
-    def test_it_is_told_the_time_where_a_poll_takes_longer(self, began: float, told: float) -> None:
+    def test_it_times_out_where_a_poll_takes_longer(self, began: float, ends: float) -> None:
         timing, polls = Timing(), OpenPolls[Poll]()
         watcher = join(timing, 10.0, seconds=100.0)
         poll(timing, START)
@@ -255,26 +255,26 @@ class TestEnds:
         timing.put_back([])
         assert timing.begin(START + began) == {watcher}
         polls.add(Poll({watcher}, START + began, resumes=math.inf))
-        assert timing.next_moment(polls) == START + told
-        assert timing.late(START + told - 0.001) == set()
-        assert timing.late(START + told) == {watcher}
-        timing.after_telling_time([watcher], START + told)
-        assert timing.late(START + told + 1e6) == set(), "once"
+        assert timing.next_moment(polls) == START + ends
+        assert timing.timed_out(START + ends - 0.001) == set()
+        assert timing.timed_out(START + ends) == {watcher}
+        timing.after_timeout([watcher], START + ends)
+        assert timing.timed_out(START + ends + 1e6) == set(), "once"
 
-    def test_it_is_told_the_time_where_no_poll_begins(self) -> None:
+    def test_it_times_out_where_no_poll_begins(self) -> None:
         """Another that is short has not ended yet."""
         timing, polls = Timing(), OpenPolls[Poll]()
         watcher = join(timing, seconds=10.0)
         polls.add(Poll(set(), START, resumes=math.inf))
         assert timing.next_moment(polls) == START + 10.0 + LAST_POLL
-        assert timing.late(START + 10.0 + LAST_POLL) == {watcher}
-        timing.after_telling_time([watcher], START + 10.0 + LAST_POLL)
+        assert timing.timed_out(START + 10.0 + LAST_POLL) == {watcher}
+        timing.after_timeout([watcher], START + 10.0 + LAST_POLL)
         assert next_moment(timing) == 10.0 + LAST_POLL + 60.0, "should it stay all the same"
 
-    def test_one_without_a_wait_is_never_told_the_time(self) -> None:
+    def test_one_without_a_wait_never_times_out(self) -> None:
         timing = Timing()
         timing.join(None, 60.0, START)
-        assert timing.late(START + 1e9) == set()
+        assert timing.timed_out(START + 1e9) == set()
 
 
 def error(retry_after: float | None = None) -> InstantlyError:
@@ -296,21 +296,21 @@ class TestPauses:
         assert timing.begin(START + 30.4) == set()
         assert poll(timing, START + 30.5) == {watcher, late}
 
-    def test_a_wait_that_ends_in_one_is_told_the_time(self) -> None:
+    def test_a_wait_that_ends_in_one_times_out(self) -> None:
         timing = Timing()
         watcher = join(timing, 10.0, seconds=20.0)
         poll(timing, START)
         timing.after_answers([error(30.0)], START, 0.0)
         assert next_moment(timing) == 20.0
-        assert timing.late(START + 19.9) == set()
-        assert timing.late(START + 20.0) == {watcher}
+        assert timing.timed_out(START + 19.9) == set()
+        assert timing.timed_out(START + 20.0) == {watcher}
 
     def test_one_that_ends_as_a_wait_does_leaves_it_its_last_poll(self) -> None:
         timing = Timing()
         watcher = join(timing, 10.0, seconds=20.0)
         poll(timing, START)
         timing.after_answers([error(20.0)], START, 0.0)
-        assert timing.late(START + 20.0) == set()
+        assert timing.timed_out(START + 20.0) == set()
         assert poll(timing, START + 20.0) == {watcher}
 
     def test_they_grow_until_there_is_an_answer(self) -> None:
@@ -350,7 +350,7 @@ class TestNews:
         active: dict[str, Any] = {ID: Campaign(ID, CampaignStatus(ACTIVE))}
         assert timing.recipients([watcher], active, START + 60) == {watcher}
 
-    def test_everything_is_to_one_that_has_not_accepted_what_it_was_told(self) -> None:
+    def test_everything_is_to_one_that_has_a_snapshot_pending(self) -> None:
         timing = Timing()
         watcher = join(timing)
         seen: dict[str, Any] = {ID: Campaign(ID, CampaignStatus(DRAFT))}
@@ -454,11 +454,11 @@ class AnyOrder(RuleBasedStateMachine):
     def run(self, steps: int, latency: float, requests: int) -> None:
         """As the poller does it."""
         for _ in range(steps):
-            late = self.timing.late(self.now)
+            timed_out = self.timing.timed_out(self.now)
             for poll in list(self.polls):
-                poll.recipients -= late
-            self.timing.after_telling_time(late, self.now)
-            for watcher in late & set(self.watchers):
+                poll.recipients -= timed_out
+            self.timing.after_timeout(timed_out, self.now)
+            for watcher in timed_out & set(self.watchers):
                 assert watcher.wait is not None
                 assert watcher.wait.goal.limit[0] <= self.now
                 self.watchers.remove(watcher)
@@ -482,7 +482,7 @@ class AnyOrder(RuleBasedStateMachine):
                 self.timing.after_poll(poll_of_turn, poll_of_turn.recipients, self.now, 0.0)
 
     def teardown(self) -> None:
-        """In the end each has been polled, or told the time."""
+        """In the end each has been polled, or has timed out."""
         end = max(self.now, self.paused_until) + 10.0
         while self.watchers and self.now < end:
             self.run(steps=20, latency=0.0, requests=1)
@@ -503,11 +503,11 @@ class AnyOrder(RuleBasedStateMachine):
             assert len(polls) <= 2 * (span / (0.95 * watcher.poll_interval) + 1) + 1
 
     @invariant()
-    def the_end_of_each_is_told_of(self) -> None:
+    def each_times_out(self) -> None:
         for watcher in self.watchers:
             assert watcher.wait is not None
             if watcher.ends < self.now - LAST_POLL - 4.0 - 1.0:
-                assert self.timing.late(self.now) >= {watcher}
+                assert self.timing.timed_out(self.now) >= {watcher}
 
 
 TestAnyOrder = AnyOrder.TestCase
