@@ -527,7 +527,9 @@ def test_a_wait_that_joins_between_two_polls_ends_in_time(
     assert 0 <= when - (1_000_000 + joins + max(seconds, 0.0)) <= 1.0
     [*_, last] = [moment for moment, what in virtually.instantly.requests if what in (ids[0], "list")]
     assert last == when, "it polled once more before it gave up"
-    assert len(virtually.instantly.requests) <= 6
+    # One for each campaign when it joins, two at each interval, and one at the end: the second interval is over before
+    # that where chance draws both polls forward.
+    assert len(virtually.instantly.requests) <= 7
 
 
 def test_a_campaign_that_arrives_just_before_the_end_of_a_wait_that_joined_late_has_arrived(virtually: Any) -> None:
