@@ -155,6 +155,7 @@ class TestDirection:
         "hooks": {"api", "get_provider_info"},
         "launches": {"api", "hooks", "clock", "exceptions", "tasklog"},
         "waits": {"api", "hooks", "clock", "exceptions", "tasklog", "validation"},
+        "leads": {"api", "hooks", "clock", "exceptions", "tasklog", "validation"},
         "triggers": {"api", "hooks", "launches", "waits", "links", "clock", "exceptions", "tasklog", "validation"},
         "operators": {
             "api", "hooks", "launches", "waits", "links", "triggers", "clock", "exceptions", "tasklog", "validation",
@@ -166,6 +167,7 @@ class TestDirection:
     }  # fmt: skip
     #: Modules that decide, and so do no I/O: they know their own kind and the API's values only.
     PURE: ClassVar[list[str]] = [
+        "leads/rows.py",
         "launches/plan.py",
         "waits/goal.py",
         "waits/machine.py",

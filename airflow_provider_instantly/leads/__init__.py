@@ -1,0 +1,1 @@
+"""From rows of any source to people in a campaign, each once."""

@@ -1,0 +1,138 @@
+"""
+Where the rows of an input wait until all have been read: a temporary file that has no name and is gone with its task.
+
+It is SQLite's: it makes the file when memory gets scarce, readable for this user alone, and removes its name at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, cast
+
+from airflow_provider_instantly.leads.rows import LeadRow, Reject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from airflow_provider_instantly.leads.rows import Columns
+
+#: KiB of the file that are kept in memory, whatever its size.
+_CACHE: Final = 8_000
+
+_SCHEMA: Final = f"""
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+PRAGMA temp_store = FILE;
+PRAGMA cache_size = -{_CACHE};
+BEGIN;
+CREATE TABLE good (number INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, lead TEXT NOT NULL);
+CREATE TABLE rejects (number INTEGER PRIMARY KEY, reason TEXT NOT NULL, row TEXT NOT NULL);
+"""
+
+
+class Counts(NamedTuple):
+    """
+    What was found in an input.
+
+    :param rows: its rows.
+    :param good: those that can be sent.
+    :param rejected: those that cannot, duplicates included.
+    :param duplicates: those with an address that an earlier row has.
+    """
+
+    rows: int = 0
+    good: int = 0
+    rejected: int = 0
+    duplicates: int = 0
+
+
+class Spool:
+    """
+    Rows of any number in constant memory, each address once; for a ``with`` statement.
+
+    To iterate over it gives the good rows, in their order, as often as one likes.
+    """
+
+    def __init__(self) -> None:
+        self.counts = Counts()
+        self._file: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Self:
+        # No name: a database that only this connection has.
+        self._file = sqlite3.connect("", isolation_level=None, cached_statements=8)
+        self._file.executescript(_SCHEMA)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def fill(self, rows: Iterable[object], columns: Columns) -> Counts:
+        """
+        Read an input to its end, and keep each row as what it is: a lead, or a reject with its reason.
+
+        :param rows: the input, read once.
+        :param columns: which column is which field.
+        :return: what was found; also in `counts`.
+        :raises RuntimeError: outside of the ``with`` statement.
+        """
+        file = self._open()
+        number = duplicates = rejected = 0
+        for number, row in enumerate(rows, 1):
+            found = columns.read(number, row)
+            if isinstance(found, LeadRow):
+                lead = found.lead
+                values = (number, lead["email"], json.dumps(lead, separators=(",", ":")))
+                if file.execute("INSERT OR IGNORE INTO good VALUES (?, ?, ?)", values).rowcount:
+                    continue
+                duplicates += 1
+                reason = f"it has the same address as row {self._row_with(lead['email']):,}"
+                found = Reject(number, reason, cast("Mapping[str, Any]", row))
+            rejected += 1
+            self._keep(found)
+        self.counts = Counts(number, number - rejected, rejected, duplicates)
+        return self.counts
+
+    def __iter__(self) -> Iterator[LeadRow]:
+        for number, lead in self._open().execute("SELECT number, lead FROM good ORDER BY number"):
+            yield LeadRow(number, json.loads(lead))
+
+    def __len__(self) -> int:
+        return self.counts.good
+
+    def rejects(self) -> Iterator[Reject]:
+        """The rows that cannot be sent, and those that were given to `reject`, in their order."""
+        for number, reason, row in self._open().execute("SELECT number, reason, row FROM rejects ORDER BY number"):
+            yield Reject(number, reason, json.loads(row))
+
+    def reject(self, row: LeadRow, reason: str) -> None:
+        """
+        Add a row that was refused after it was sent. It stays among the good ones, and the counts as they are.
+
+        :param row: the row, of which the lead is kept.
+        :param reason: a sentence without any value of the row.
+        """
+        self._keep(Reject(row.number, reason, row.lead))
+
+    def _keep(self, reject: Reject) -> None:
+        values = (reject.number, reject.reason, _stored(reject.row))
+        self._open().execute("INSERT OR REPLACE INTO rejects VALUES (?, ?, ?)", values)
+
+    def _row_with(self, email: str) -> int:
+        (number,) = self._open().execute("SELECT number FROM good WHERE email = ?", (email,)).fetchone()
+        return int(number)
+
+    def _open(self) -> sqlite3.Connection:
+        if self._file is None:
+            raise RuntimeError("A Spool is open only within its `with` statement.")
+        return self._file
+
+
+def _stored(row: Mapping[str, Any]) -> str:
+    """A row as JSON: what JSON does not have becomes a text."""
+    try:
+        return json.dumps(dict(row), default=str, skipkeys=True)
+    except (ValueError, RecursionError):  # it holds itself
+        return "{}"
