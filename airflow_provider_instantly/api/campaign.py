@@ -14,8 +14,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeGuard
 from uuid import UUID
 
+from airflow_provider_instantly.api.campaign_settings import CampaignSettings
 from airflow_provider_instantly.api.parsing import OpenIntEnum, integer
 from airflow_provider_instantly.api.redaction import safe_text, storable_text
+from airflow_provider_instantly.api.sequence import Step, steps_of
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.api.schedule import CampaignSchedule
@@ -171,6 +173,16 @@ class Campaign:
         from airflow_provider_instantly.api.schedule import CampaignSchedule
 
         return CampaignSchedule.from_api(self.document.get("campaign_schedule"))
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The e-mails that it sends to a lead, one after the other."""
+        return steps_of(self.document)
+
+    @cached_property
+    def settings(self) -> CampaignSettings:
+        """Its limits and switches, the tags of its senders, and the variables that it knows."""
+        return CampaignSettings.from_api(self.document)
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,9 @@ class LeadStatus(OpenIntEnum):
     SKIPPED = -3
 
 
+_DONE: Final = frozenset({LeadStatus.COMPLETED, LeadStatus.BOUNCED, LeadStatus.UNSUBSCRIBED, LeadStatus.SKIPPED})
+
+
 class VerificationStatus(OpenIntEnum):
     """
     What Instantly's verification says of a lead's address.
@@ -73,7 +76,8 @@ class Lead:
     :param campaign_id: the campaign that it is in, in lower case, or None.
     :param list_id: the list that it is in, in lower case, or None.
     :param verification: what is known of its address, or None.
-    :param variables: the values for the campaign's variables, by their names: the API's ``payload``.
+    :param variables: the values for the campaign's variables, by their names: the API's ``payload``, and the lead's own
+        fields under their names among the variables.
     """
 
     id: str
@@ -83,6 +87,11 @@ class Lead:
     list_id: str | None = None
     verification: VerificationStatus | None = None
     variables: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether no more e-mails go to it. A status that is not known does not say so."""
+        return self.status in _DONE
 
     @classmethod
     def from_api(cls, document: Mapping[str, Any]) -> Self:
@@ -100,7 +109,7 @@ class Lead:
             campaign_id=_id(document.get("campaign")),
             list_id=_id(document.get("list_id")),
             verification=None if verification is None else VerificationStatus(verification),
-            variables=dict(payload) if isinstance(payload, Mapping) else {},
+            variables={**_core_values(document), **(payload if isinstance(payload, Mapping) else {})},
         )
 
 
@@ -211,6 +220,10 @@ class Plan:
         if self.lead_limit is None or self.lead_count is None:
             return None
         return max(0, self.lead_limit - self.lead_count)
+
+
+def _core_values(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: document[key] for key, name in CORE_VARIABLES.items() if document.get(key) is not None}
 
 
 def _id(value: object) -> str | None:

@@ -36,6 +36,21 @@ class TestLead:
         lead = Lead.from_api({"id": ID.upper(), "email": "Ada@Example.com", "campaign": CAMPAIGN.upper()})
         assert (lead.id, lead.email, lead.campaign_id) == (ID, "ada@example.com", CAMPAIGN)
 
+    def test_its_own_fields_are_variables_too(self) -> None:
+        document = {
+            "first_name": "Ada",
+            "last_name": None,
+            "company_name": "X",
+            "payload": {"companyName": "Y", "a": 1},
+        }
+        assert Lead.from_api(document).variables == {"firstName": "Ada", "companyName": "Y", "a": 1}
+
+    @pytest.mark.parametrize(
+        ("status", "is_done"), [(1, False), (2, False), (0, False), (None, False), (9, False), (3, True), (-1, True)]
+    )
+    def test_who_gets_no_more_e_mails(self, status: int | None, is_done: bool) -> None:
+        assert Lead.from_api({"status": status}).is_done is is_done
+
     def test_no_address_in_its_repr(self) -> None:
         lead = Lead.from_api({"id": ID, "email": "ada@example.com", "payload": {"email": "ada@example.com"}})
         assert "ada" not in repr(lead)
