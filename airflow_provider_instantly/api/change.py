@@ -1,5 +1,5 @@
 """
-A change at Instantly: read first, sent, and read back until it shows where its answer was lost.
+A change at Instantly: read first, sent, and read back until it shows: where its answer was lost, and where asked to.
 
 Instantly knows no idempotency keys, so a change is never repeated blindly: only a read tells whether it took effect.
 What proves that is the caller's to say. `carry_out` runs a change in a task, `acarry_out` in an event loop.
@@ -57,10 +57,16 @@ class Unneeded(Generic[State]):
 
 
 @dataclass(frozen=True)
-class Answered(Generic[Answer]):
-    """The change was sent, and this is the answer."""
+class Answered(Generic[Answer, State]):
+    """
+    The change was sent, and this is the answer.
+
+    :param answer: it describes what was asked for, and not always what came of it.
+    :param state: the state that was read last since, or None where none was.
+    """
 
     answer: Answer
+    state: State | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,8 @@ class Change(Generic[Answer, State]):
     :param max_retries: how often a change that certainly had no effect is put off, read again, and sent again.
     :param max_sends: how often a change is sent, where lost answers turn out to have been without effect.
     :param read_pauses: seconds before each read after a lost answer.
+    :param confirm_pauses: seconds before each read after an answer, until one shows the effect; none are made by
+        default.
     """
 
     name: str
@@ -123,9 +131,10 @@ class Change(Generic[Answer, State]):
     before_send: Callable[[State | None, Unconfirmed[State] | None], Any] = lambda _before, _doubt: None
     max_sends: int = MAX_SENDS
     read_pauses: tuple[float, ...] = READ_BACK_PAUSES
+    confirm_pauses: tuple[float, ...] = ()
 
 
-Outcome = Unneeded[State] | Answered[Answer] | Shown[State] | Unconfirmed[State]
+Outcome = Unneeded[State] | Answered[Answer, State] | Shown[State] | Unconfirmed[State]
 
 
 def carry_out(change: Change[Answer, State]) -> Outcome[State, Answer]:
@@ -187,7 +196,7 @@ def _steps(change: Change[Answer, State]) -> Generator[_Step, Any, Outcome[State
 
 def _send(
     change: Change[Answer, State], before: State | None
-) -> Generator[_Step, Any, Answered[Answer] | Shown[State] | Unconfirmed[State] | InstantlyError]:
+) -> Generator[_Step, Any, Answered[Answer, State] | Shown[State] | Unconfirmed[State] | InstantlyError]:
     """Send until it is answered or shows. An error is returned where the change certainly had no effect."""
     doubt: Unconfirmed[State] | None = None
     sent = 0
@@ -196,7 +205,7 @@ def _send(
         _known((yield partial(change.before_send, before, doubt)))
         reaction = yield change.send
         if not isinstance(reaction, InstantlyError):
-            return Answered(reaction)
+            return (yield from _confirm(change, before, reaction))
         if not isinstance(reaction, AmbiguousOutcomeError):
             return reaction if doubt is None else Unconfirmed(doubt.lost, Effect.UNCLEAR, doubt.state, reaction)
         lost = f"The answer to the {change.name} was lost, so the {change.subject} is read again: {reaction}"
@@ -206,6 +215,23 @@ def _send(
             return found
         doubt = found
     return doubt
+
+
+def _confirm(
+    change: Change[Answer, State], before: State | None, answer: Answer
+) -> Generator[_Step, Any, Answered[Answer, State]]:
+    """Read until the change shows: a read may lag behind the answer."""
+    state = None
+    for pause in change.confirm_pauses:
+        yield pause
+        found = yield change.read
+        if isinstance(found, InstantlyError):
+            yield partial(change.note, f"The {change.name} was answered, but could not be confirmed by a read: {found}")
+            break
+        state = found
+        if change.proof(before, found) is Effect.SHOWN:
+            break
+    return Answered(answer, state)
 
 
 def _read_back(

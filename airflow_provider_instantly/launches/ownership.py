@@ -96,7 +96,7 @@ def pause_own(hook: InstantlyHook, ti: Any, campaign_id: str, log: TaskLog) -> A
             raise _NotOwnError(campaign.title)
 
     try:
-        return _after_kill(pause(hook, campaign_id, log=log, before_send=check))
+        return _after_kill(pause(hook, campaign_id, log=log, confirm=False, before_send=check))
     except _NotOwnError as title:
         return _left_alone(title)
 
@@ -109,16 +109,15 @@ async def apause_own(hook: InstantlyHook, ti: Any, campaign_id: str, log: TaskLo
             raise _NotOwnError(campaign.title)
 
     try:
-        return _after_kill(await apause(hook, campaign_id, log=log, before_send=check))
+        return _after_kill(await apause(hook, campaign_id, log=log, confirm=False, before_send=check))
     except _NotOwnError as title:
         return _left_alone(title)
 
 
 def _after_kill(paused: Paused) -> AfterKill:
-    campaign = paused.campaign
-    if not paused.was_sent:
-        return AfterKill(f"Campaign {campaign.title} is {campaign.status_label}, and was left as it is.")
-    return AfterKill(f"Paused campaign {campaign.title}, because its task was stopped.", paused.was_answered)
+    if not paused.is_effective:
+        return AfterKill(paused.outcome)
+    return AfterKill(f"Paused campaign {paused.campaign.title}, because its task was stopped.", paused.was_answered)
 
 
 def _left_alone(title: object) -> AfterKill:

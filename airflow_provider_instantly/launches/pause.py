@@ -1,5 +1,5 @@
 """
-A pause, from a worker or from the triggerer: read first, sent, read back where its answer was lost, and sent again.
+A pause, from a worker or from the triggerer: read first, sent, confirmed by a read, sent again where it had no effect.
 
 A campaign that is paused or done already is left alone, and so is what Instantly stopped: paused, a person could resume
 it unprotected.
@@ -7,12 +7,13 @@ it unprotected.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignStatus
 from airflow_provider_instantly.api.change import (
+    READ_BACK_PAUSES,
     Answered,
     Change,
     Effect,
@@ -28,7 +29,7 @@ from airflow_provider_instantly.exceptions import PauseNotConfirmedError
 from airflow_provider_instantly.tasklog import awarn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.api.change import Outcome
@@ -37,7 +38,11 @@ if TYPE_CHECKING:
 
 #: Seconds before each read after a lost answer. To pause twice does no harm, and a task that is killed has few seconds.
 _READ_BACK_PAUSES: Final = (0.25, 0.75)
+#: Seconds before each read that confirms an answer.
+_CONFIRM_PAUSES: Final = (0.0, *READ_BACK_PAUSES)
 _DONE: Final = STOPPED_STATUSES | {CampaignStatus.PAUSED, CampaignStatus.COMPLETED}
+#: What sends nothing yet: spared, unless the caller wants such a campaign paused, too.
+DRAFTS: Final = frozenset({CampaignStatus.DRAFT})
 
 
 @dataclass(frozen=True)
@@ -45,18 +50,49 @@ class Paused:
     """
     What became of a campaign that was to be paused.
 
+    :param found: as it was read first.
     :param campaign: as it was last read, or as the answer to the pause describes it.
     :param was_sent: whether a pause was sent; else it was left as it was.
     :param was_answered: whether that was answered; else it was read afterwards that the campaign sends no more.
     """
 
+    found: Campaign
     campaign: Campaign
-    was_sent: bool
+    was_sent: bool = False
     was_answered: bool = False
+
+    @property
+    def is_effective(self) -> bool:
+        """Whether a pause was sent, and the campaign is Paused."""
+        return self.was_sent and self.campaign.status is CampaignStatus.PAUSED
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether the outcome is a warning: Instantly stopped the campaign."""
+        return self.campaign.status in STOPPED_STATUSES
+
+    @property
+    def outcome(self) -> str:
+        """What became of it, as a line for the log."""
+        stands = f"Campaign {self.campaign.title} is {self.campaign.status_label}"
+        if self.needs_attention:
+            why = "Instantly stopped it, so it stays as it is. If it were paused, a person could resume it unprotected."
+            return f"{stands}: {why}"
+        if self.is_effective:
+            return f"Paused campaign {self.campaign.title}."
+        if self.campaign.status is CampaignStatus.DRAFT:
+            return f"{stands}, and was left as it is, because of pause_drafts=False."
+        return f"{stands}, and was left as it is."
 
 
 def pause(
-    hook: InstantlyHook, campaign_id: str, *, log: TaskLog, before_send: Callable[[Campaign], Any] = lambda _: None
+    hook: InstantlyHook,
+    campaign_id: str,
+    *,
+    log: TaskLog,
+    spare: Collection[CampaignStatus] = (),
+    confirm: bool = True,
+    before_send: Callable[[Campaign], Any] = lambda _: None,
 ) -> Paused:
     """
     Pause a campaign that may send, and make sure of it.
@@ -64,101 +100,129 @@ def pause(
     :param hook: a hook that retries what may be repeated.
     :param campaign_id: its UUID.
     :param log: the task's log.
+    :param spare: the statuses in which it is left as it is, beside those in which it is never paused.
+    :param confirm: whether to read it after the answer, too: for up to seven seconds, until it is seen stopped.
     :param before_send: is called with the campaign as it was read, right before each pause that is sent. It may raise,
         to send none.
     :raises PauseNotConfirmedError: if it is not known whether the pause took effect.
     :raises InstantlyError: if a request was refused or never sent; nothing was paused then.
     """
-    retries = hook.get_conn().endpoint.max_retries if hook.max_retries is None else hook.max_retries
-    change = _change(
-        campaign_id,
-        retries,
-        before_send,
+    pausing = _Pausing(campaign_id, _DONE.union(spare), confirm, before_send)
+    change = pausing.change(
+        hook.get_conn().endpoint.max_retries if hook.max_retries is None else hook.max_retries,
         send=partial(hook.pause_campaign, campaign_id, max_retries=0),
         read=partial(hook.get_campaign, campaign_id),
         note=partial(log.warning, "%s"),
     )
     try:
-        return _paused(carry_out(change), campaign_id)
+        return pausing.result(carry_out(change))
     except InstantlyRequestError as error:
         error.outcome = _not_paused(campaign_id)
         raise
 
 
 async def apause(
-    hook: InstantlyHook, campaign_id: str, *, log: TaskLog, before_send: Callable[[Campaign], Any] = lambda _: None
+    hook: InstantlyHook,
+    campaign_id: str,
+    *,
+    log: TaskLog,
+    spare: Collection[CampaignStatus] = (),
+    confirm: bool = True,
+    before_send: Callable[[Campaign], Any] = lambda _: None,
 ) -> Paused:
     """Async twin of `pause`; ``before_send`` may be a coroutine function."""
-    retries = (await hook.aget_conn()).endpoint.max_retries if hook.max_retries is None else hook.max_retries
-    change = _change(
-        campaign_id,
-        retries,
-        before_send,
+    pausing = _Pausing(campaign_id, _DONE.union(spare), confirm, before_send)
+    change = pausing.change(
+        (await hook.aget_conn()).endpoint.max_retries if hook.max_retries is None else hook.max_retries,
         send=partial(hook.apause_campaign, campaign_id, max_retries=0),
         read=partial(hook.aget_campaign, campaign_id),
         note=partial(awarn, log, "%s"),
     )
     try:
-        return _paused(await acarry_out(change), campaign_id)
+        return pausing.result(await acarry_out(change))
     except InstantlyRequestError as error:
         error.outcome = _not_paused(campaign_id)
         raise
 
 
-def can_be_paused(campaign: Campaign) -> bool:
+@dataclass(frozen=True)
+class _Pausing:
     """
-    Whether a campaign may send, or may soon: right after its activation it may be shown as it was before.
+    What a pause is, whichever calls it is made with.
 
-    :param campaign: as it was just read.
+    :param campaign_id: the campaign's UUID.
+    :param left_alone: the statuses in which it is not paused, and which prove a pause.
+    :param confirm: whether to read it after the answer.
+    :param before_send: see `pause`.
+    :param reads: the campaign as it was read each time before a pause was to be sent for the first time.
     """
-    return campaign.status not in _DONE
 
+    campaign_id: str
+    left_alone: frozenset[CampaignStatus]
+    confirm: bool
+    before_send: Callable[[Campaign], Any]
+    reads: list[Campaign] = field(default_factory=list)
 
-def _change(
-    campaign_id: str,
-    max_retries: int,
-    before_send: Callable[[Campaign], Any],
-    *,
-    send: Callable[[], Any],
-    read: Callable[[], Any],
-    note: Callable[[str], Any],
-) -> Change[Campaign, Campaign]:
-    """What a pause is, whichever calls it is made with."""
+    def change(
+        self, max_retries: int, *, send: Callable[[], Any], read: Callable[[], Any], note: Callable[[str], Any]
+    ) -> Change[Campaign, Campaign]:
+        return Change(
+            name="pause",
+            request=pause_campaign(self.campaign_id),
+            is_needed=self._is_needed,
+            before_send=self._before_send,
+            proof=lambda _, after: Effect.ABSENT if self._may_send(after) else Effect.SHOWN,
+            max_retries=max_retries,
+            read_pauses=_READ_BACK_PAUSES,
+            confirm_pauses=_CONFIRM_PAUSES if self.confirm else (),
+            send=send,
+            read=read,
+            note=note,
+        )
 
-    def check(before: Campaign | None, doubt: Unconfirmed[Campaign] | None) -> Any:
+    def result(self, outcome: Outcome[Campaign, Campaign]) -> Paused:
+        found = self.reads[0]
+        match outcome:
+            case Unneeded(campaign):
+                return Paused(found, campaign)
+            case Shown(campaign):
+                return Paused(found, campaign, was_sent=True)
+            case Answered(answer, seen):
+                campaign = seen or answer
+                if self._may_send(campaign):
+                    raise _without_effect(campaign)
+                return Paused(found, campaign, was_sent=True, was_answered=True)
+            case Unconfirmed():
+                raise _not_confirmed(outcome, self.campaign_id) from outcome.lost
+        assert_never(outcome)
+
+    def _may_send(self, campaign: Campaign) -> bool:
+        """Whether it may send, or may soon: right after its activation it may be shown as it was before."""
+        return campaign.status not in self.left_alone
+
+    def _is_needed(self, before: Campaign | None) -> bool:
+        self.reads.extend([before] if before else [])
+        return before is None or self._may_send(before)
+
+    def _before_send(self, before: Campaign | None, doubt: Unconfirmed[Campaign] | None) -> Any:
         campaign = before if doubt is None else doubt.state
-        return None if campaign is None else before_send(campaign)
+        return None if campaign is None else self.before_send(campaign)
 
-    return Change(
-        name="pause",
-        request=pause_campaign(campaign_id),
-        is_needed=lambda campaign: campaign is None or can_be_paused(campaign),
-        before_send=check,
-        proof=lambda _, after: Effect.ABSENT if can_be_paused(after) else Effect.SHOWN,
-        max_retries=max_retries,
-        read_pauses=_READ_BACK_PAUSES,
-        send=send,
-        read=read,
-        note=note,
+
+def _without_effect(campaign: Campaign) -> PauseNotConfirmedError:
+    return PauseNotConfirmedError(
+        f"The pause was answered, but campaign {campaign.title} was {campaign.status_label} when it was last read. "
+        "The pause had no effect, or a person resumed the campaign. Another try reads it before it pauses it."
     )
 
 
-def _paused(outcome: Outcome[Campaign, Campaign], campaign_id: str) -> Paused:
-    match outcome:
-        case Unneeded(campaign):
-            return Paused(campaign, was_sent=False)
-        case Answered(campaign):
-            return Paused(campaign, was_sent=True, was_answered=True)
-        case Shown(campaign):
-            return Paused(campaign, was_sent=True)
-        case Unconfirmed():
-            found = f"it is {outcome.state.status_label}" if outcome.state else "it could not be read"
-            why = f": {outcome.error}" if outcome.error else "."
-            raise PauseNotConfirmedError(
-                f"The answer to the pause of campaign {campaign_id} was lost, and then {found}{why} It may or may not "
-                "have been paused. Look at it in Instantly, and pause it there if it still sends."
-            ) from outcome.lost
-    assert_never(outcome)
+def _not_confirmed(doubt: Unconfirmed[Campaign], campaign_id: str) -> PauseNotConfirmedError:
+    found = f"it is {doubt.state.status_label}" if doubt.state else "it could not be read"
+    why = f": {doubt.error}" if doubt.error else "."
+    return PauseNotConfirmedError(
+        f"The answer to the pause of campaign {campaign_id} was lost, and then {found}{why} It may or may not have "
+        "been paused. Look at it in Instantly, and pause it there if it still sends."
+    )
 
 
 def _not_paused(campaign_id: str) -> str:

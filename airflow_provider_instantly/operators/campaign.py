@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, conf
 
 from airflow_provider_instantly import validation
-from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignStatus
-from airflow_provider_instantly.api.change import READ_BACK_PAUSES
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.exceptions import LaunchRefusedError, PauseNotConfirmedError, TaskKilledError
 from airflow_provider_instantly.launches import ownership
-from airflow_provider_instantly.launches.pause import Paused, can_be_paused, pause
+from airflow_provider_instantly.launches.pause import DRAFTS, pause
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.tasklog import write
 from airflow_provider_instantly.waits.ending import raise_for_result, result_of_event, returned
@@ -342,10 +340,6 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         return self._done(context, returned(result, summary))
 
 
-class _DraftLeftError(Exception):
-    """The campaign is a Draft, which is not to be paused."""
-
-
 class PauseCampaignOperator(_CampaignOperator):
     """
     Stops what sends, and makes sure that it is stopped.
@@ -390,27 +384,18 @@ class PauseCampaignOperator(_CampaignOperator):
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
 
         campaign_id = self._checked_campaign_id()
-        found: list[Campaign] = []
-
-        def check(campaign: Campaign) -> None:
-            found.append(campaign)
-            self._check_before_pause(campaign)
-
+        spare = frozenset() if self.pause_drafts else DRAFTS
         with InstantlyHook(self.instantly_conn_id) as hook:
             url = self._link(context, hook, campaign_id)
-            try:
-                paused = pause(hook, campaign_id, log=self.log, before_send=check)
-            except _DraftLeftError:
-                paused = Paused(found[-1], was_sent=False)
-            campaign = self._confirmed(hook, paused.campaign) if paused.was_answered else paused.campaign
-        self._report(campaign, was_sent=paused.was_sent)
-        before = found[0].status if found else campaign.status
+            paused = pause(hook, campaign_id, log=self.log, spare=spare, before_send=self._check_before_pause)
+        (self.log.warning if paused.needs_attention else self.log.info)("%s", paused.outcome)
+        before = paused.found.status
         return self._done(
             context,
             {
-                **self._summary(campaign, url),
+                **self._summary(paused.campaign, url),
                 "status_before": None if before is None else int(before),
-                "paused": paused.was_sent and campaign.status is CampaignStatus.PAUSED,
+                "paused": paused.is_effective,
             },
         )
 
@@ -420,8 +405,6 @@ class PauseCampaignOperator(_CampaignOperator):
 
     def _check_before_pause(self, campaign: Campaign) -> None:
         """Right before each pause: whether it is still to be sent."""
-        if campaign.status is CampaignStatus.DRAFT and not self.pause_drafts:
-            raise _DraftLeftError
         if self._is_killed:
             raise TaskKilledError(
                 f"The task was killed, so it sends no pause any more. Campaign {campaign.title} was "
@@ -430,33 +413,3 @@ class PauseCampaignOperator(_CampaignOperator):
         if campaign.status is not None and not campaign.status.is_known:
             stands = f"Campaign {campaign.title} is {campaign.status_label}"
             self.log.warning("%s, a status that this release does not know. Pausing it.", stands)
-
-    def _confirmed(self, hook: InstantlyHook, answered: Campaign) -> Campaign:
-        """Read it until it is seen stopped: an answer describes what was asked for, and a read may lag behind."""
-        campaign = answered
-        try:
-            for seconds in (0.0, *READ_BACK_PAUSES):
-                time.sleep(seconds)
-                campaign = hook.get_campaign(answered.id)
-                if not can_be_paused(campaign):
-                    return campaign
-        except InstantlyError as error:
-            self.log.warning("The pause was answered, but could not be confirmed by a read: %s", error)
-            if not can_be_paused(campaign):
-                return campaign
-        raise PauseNotConfirmedError(
-            f"The pause was answered, but campaign {campaign.title} was {campaign.status_label} when it was last read. "
-            "The pause had no effect, or a person resumed the campaign. Another try reads it before it pauses it."
-        )
-
-    def _report(self, campaign: Campaign, *, was_sent: bool) -> None:
-        stands = f"Campaign {campaign.title} is {campaign.status_label}"
-        if campaign.status in STOPPED_STATUSES:
-            why = "Instantly stopped it, so it stays as it is. If it were paused, a person could resume it unprotected."
-            self.log.warning("%s: %s", stands, why)
-        elif campaign.status is CampaignStatus.DRAFT:
-            self.log.info("%s, and was left as it is, because of pause_drafts=False.", stands)
-        elif was_sent and campaign.status is CampaignStatus.PAUSED:
-            self.log.info("Paused campaign %s.", campaign.title)
-        else:
-            self.log.info("%s, and was left as it is.", stands)

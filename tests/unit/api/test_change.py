@@ -157,6 +157,29 @@ def test_what_is_answered_is_sent_once_and_not_read_again() -> None:
     assert remote.doubts == [None]
 
 
+def test_an_answer_is_confirmed_by_reads_where_asked_to(slept: list[float]) -> None:
+    remote = Remote(["done"], [ABSENT, UNCLEAR, SHOWN, SHOWN])
+    assert carry_out(remote.change(confirm_pauses=(0.0, 5.0, 6.0, 7.0))) == Answered("done", SHOWN)
+    assert remote.trace == ["read before", "send", "read", "read", "read"]
+    assert slept == [0.0, 5.0, 6.0]
+
+
+@pytest.mark.parametrize(
+    ("states", "answered"),
+    [
+        ([ABSENT, UNCLEAR], Answered("done", UNCLEAR)),
+        ([UNREADABLE], Answered("done", None)),
+        ([ABSENT, UNREADABLE], Answered("done", ABSENT)),
+    ],
+)
+def test_an_answer_that_no_read_confirms_is_not_sent_again(states: list[Any], answered: Answered[Any, Any]) -> None:
+    remote = Remote(["done"], states.copy())
+    assert carry_out(remote.change(confirm_pauses=(0.0, 1.0))) == answered
+    assert remote.trace.count("send") == 1
+    noted = "The pause was answered, but could not be confirmed by a read"
+    assert (noted in remote.trace) is (UNREADABLE in states)
+
+
 def test_without_a_read_of_its_own_the_state_before_is_read_like_the_one_after() -> None:
     remote = Remote(["done"], ["before"])
     assert carry_out(remote.change(read_before=None)) == Answered("done")
@@ -283,14 +306,14 @@ STATES = st.lists(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(REACTIONS, STATES, st.integers(0, 4))
+@given(REACTIONS, STATES, st.integers(0, 4), st.sampled_from([(), (0.0, 1.0)]))
 def test_it_is_never_sent_blindly_and_alike_from_tasks_and_event_loops(
-    sends: list[Any], states: list[Any], killed_before: int
+    sends: list[Any], states: list[Any], killed_before: int, confirm_pauses: tuple[float, ...]
 ) -> None:
     found = []
     for asynchronous in (False, True):
         remote = Remote(sends.copy(), states.copy(), killed_before=killed_before)
-        change = remote.change(asynchronous=asynchronous)
+        change = remote.change(asynchronous=asynchronous, confirm_pauses=confirm_pauses)
         with _no_waiting() as slept:
             try:
                 outcome = asyncio.run(acarry_out(change)) if asynchronous else carry_out(change)

@@ -13,23 +13,13 @@ from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
 from airflow_provider_instantly.api.errors import InstantlyAuthenticationError, InstantlyRateLimitError
 from airflow_provider_instantly.exceptions import PauseNotConfirmedError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
-from airflow_provider_instantly.launches.pause import Paused, apause, can_be_paused, pause
+from airflow_provider_instantly.launches.pause import DRAFTS, Paused, apause, pause
+from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, SUBSEQUENCES, SUSPENDED, UNHEALTHY, UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
-
-ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
-DRAFT, ACTIVE, PAUSED, COMPLETED, SUBSEQUENCES, BOUNCED = 0, 1, 2, 3, 4, -2
-
-
-@pytest.mark.parametrize(
-    ("status", "can"),
-    [(0, True), (1, True), (2, False), (3, False), (4, True), (-1, False), (-2, False), (-99, False), (7, True)],
-)
-def test_what_may_still_send_can_be_paused(status: int, can: bool) -> None:
-    assert can_be_paused(Campaign(ID, CampaignStatus(status))) is can
 
 
 @pytest.fixture(autouse=True)
@@ -66,25 +56,109 @@ def pausing(request: pytest.FixtureRequest) -> Callable[..., Paused]:
     return in_a_task if request.param == "in a task" else in_an_event_loop
 
 
-@pytest.mark.parametrize("status", [DRAFT, ACTIVE, SUBSEQUENCES, 7])
-def test_pauses_what_may_send(sandbox: SandboxClient, pausing: Any, status: int) -> None:
+@pytest.mark.parametrize(("confirm", "requests"), [(True, ["GET", "POST", "GET"]), (False, ["GET", "POST"])])
+@pytest.mark.parametrize("status", [DRAFT, ACTIVE, SUBSEQUENCES, UNKNOWN])
+def test_pauses_what_may_send(
+    sandbox: SandboxClient, pausing: Any, status: int, confirm: bool, requests: list[str]
+) -> None:
     campaign_id = sandbox.add_campaign("Spring", status=status)
 
-    paused = pausing(campaign_id)
+    paused = pausing(campaign_id, confirm=confirm)
 
     assert (paused.was_sent, paused.was_answered, paused.campaign.status) == (True, True, PAUSED)
+    assert (paused.is_effective, paused.needs_attention, paused.found.status) == (True, False, status)
+    assert paused.outcome == f'Paused campaign "Spring" ({campaign_id}).'
     assert sandbox.campaign(campaign_id)["status"] == PAUSED
-    assert [request["method"] for request in sandbox.requests()] == ["GET", "POST"]
+    assert [request["method"] for request in sandbox.requests()] == requests
 
 
-@pytest.mark.parametrize("status", [PAUSED, COMPLETED, -1, -2, -99])
-def test_leaves_all_else_alone(sandbox: SandboxClient, pausing: Any, status: int) -> None:
+@pytest.mark.parametrize("spare", [frozenset(), DRAFTS])
+@pytest.mark.parametrize("status", [PAUSED, COMPLETED, UNHEALTHY, BOUNCED, SUSPENDED])
+def test_leaves_all_else_alone(
+    sandbox: SandboxClient, pausing: Any, status: int, spare: frozenset[CampaignStatus]
+) -> None:
     campaign_id = sandbox.add_campaign("Spring", status=status)
+
+    paused = pausing(campaign_id, spare=spare)
+
+    assert (paused.was_sent, paused.campaign.status, paused.found.status) == (False, status, status)
+    assert (paused.is_effective, paused.needs_attention) == (False, status < 0)
+    assert ("Instantly stopped it, so it stays as it is" in paused.outcome) is (status < 0)
+    assert ("was left as it is" in paused.outcome) is (status > 0)
+    assert sandbox.requests(method="POST") == []
+
+
+@pytest.mark.parametrize("spared", [DRAFT, ACTIVE, SUBSEQUENCES])
+def test_spares_what_it_is_asked_to(sandbox: SandboxClient, pausing: Any, spared: int) -> None:
+    campaign_id = sandbox.add_campaign("Spring", status=spared)
+
+    paused = pausing(campaign_id, spare=[CampaignStatus(spared)])
+
+    assert (paused.was_sent, paused.campaign.status) == (False, spared)
+    assert "was left as it is" in paused.outcome
+    assert sandbox.requests(method="POST") == []
+
+
+def test_what_is_spared_after_a_lost_answer_is_not_paused_again(sandbox: SandboxClient, pausing: Any) -> None:
+    campaign_id = sandbox.add_campaign("Spring", status=ACTIVE)
+    sandbox.add_fault("reset", path="*/pause", moment="before")
+    as_a_draft = {"status": DRAFT}
+    sandbox.add_fault("fields", path=f"*/{campaign_id}", method="GET", skip=1, count=None, fields=as_a_draft)
+
+    paused = pausing(campaign_id, spare=DRAFTS)
+
+    assert (paused.was_sent, paused.is_effective, paused.found.status) == (True, False, ACTIVE)
+    assert "is Draft, and was left as it is" in paused.outcome
+    assert len(sandbox.requests(path="*/pause")) == 1
+
+
+# An answer describes what was asked for: a read shows what came of it
+
+
+def test_an_effect_that_shows_late_is_waited_for(sandbox: SandboxClient, pausing: Any, no_waiting: list[float]) -> None:
+    campaign_id = sandbox.add_campaign("Spring", status=ACTIVE)
+    as_before = {"status": ACTIVE}
+    sandbox.add_fault("fields", path=f"*/{campaign_id}", method="GET", skip=1, count=3, fields=as_before)
+
+    assert pausing(campaign_id).is_effective
+
+    assert len(sandbox.requests(path="*/pause")) == 1
+    assert no_waiting == [0.0, 1.0, 2.0, 4.0]
+
+
+@pytest.mark.parametrize("confirm", [True, False])
+def test_an_answer_without_an_effect_is_no_pause(sandbox: SandboxClient, pausing: Any, confirm: bool) -> None:
+    campaign_id = sandbox.add_campaign("Spring", status=ACTIVE)
+    as_asked_for = PAUSED if confirm else ACTIVE
+    sandbox.add_fault("body", path="*/pause", json={"id": campaign_id, "status": as_asked_for}, moment="before")
+
+    with pytest.raises(PauseNotConfirmedError, match=r"The pause was answered, but campaign .* was Active"):
+        pausing(campaign_id, confirm=confirm)
+
+    assert len(sandbox.requests(path="*/pause")) == 1
+
+
+def test_an_answer_that_no_read_can_confirm_counts_and_is_said(
+    sandbox: SandboxClient, pausing: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    campaign_id = sandbox.add_campaign("Spring", status=ACTIVE)
+    sandbox.add_fault("error", path=f"*/{campaign_id}", method="GET", status=401, skip=1, count=None)
 
     paused = pausing(campaign_id)
 
-    assert (paused.was_sent, paused.campaign.status) == (False, status)
-    assert sandbox.requests(method="POST") == []
+    assert (paused.is_effective, paused.was_answered) == (True, True)
+    assert "The pause was answered, but could not be confirmed by a read: " in caplog.text
+
+
+def test_a_read_that_still_shows_it_sending_before_none_is_possible_is_no_pause(
+    sandbox: SandboxClient, pausing: Any
+) -> None:
+    campaign_id = sandbox.add_campaign("Spring", status=ACTIVE)
+    sandbox.add_fault("fields", path=f"*/{campaign_id}", method="GET", skip=1, fields={"status": ACTIVE})
+    sandbox.add_fault("error", path=f"*/{campaign_id}", method="GET", status=401, skip=1, count=None)
+
+    with pytest.raises(PauseNotConfirmedError, match="was Active when it was last read"):
+        pausing(campaign_id)
 
 
 LOST = [
@@ -152,7 +226,7 @@ def test_what_is_put_off_is_read_again_first(sandbox: SandboxClient, pausing: An
 
     assert pausing(campaign_id).was_answered
 
-    assert [request["method"] for request in sandbox.requests()] == ["GET", "POST", "GET", "POST"]
+    assert [request["method"] for request in sandbox.requests()] == ["GET", "POST", "GET", "POST", "GET"]
     assert any(7.0 <= seconds <= 8.0 for seconds in no_waiting)
 
 
