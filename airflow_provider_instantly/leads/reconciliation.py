@@ -1,0 +1,145 @@
+"""
+What an answer of ``POST /leads/add`` means for each lead of its request: what is certain, what is one of several.
+
+The answer has counters, and a reason for no lead. A counter that it lacks is unknown, and not zero. What does not add
+up is said, and then only a read tells who is there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from airflow_provider_instantly.api.lead import LeadsAdded
+
+#: The counter of leads that are there already.
+DUPLICATED: Final = "duplicated"
+#: The counter of leads that were left out because of ``skip_if_in``.
+SKIPPED: Final = "skipped"
+#: What is said of a lead that is not there, where no counter tells why.
+UNEXPLAINED: Final = "not there, and the answer does not say why"
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """
+    What became of the leads of one request.
+
+    :param uploaded: how many were certainly added by it.
+    :param duplicated: how many were certainly there before.
+    :param found: how many more are there, added by it or there before.
+    :param left_out: for the index of each lead that is not there, the reasons that it may have; none, where the answer
+        gives none.
+    :param complaints: what does not add up, in sentences.
+    """
+
+    uploaded: int
+    duplicated: int
+    found: int
+    left_out: Mapping[int, tuple[str, ...]]
+    complaints: tuple[str, ...] = ()
+
+    @property
+    def present(self) -> int:
+        """How many are there."""
+        return self.uploaded + self.duplicated + self.found
+
+
+def complaints_about(answer: LeadsAdded, count: int) -> tuple[str, ...]:
+    """
+    What does not add up in an answer, in sentences; nothing, if all leads are accounted for.
+
+    Where the counters that it has add up, one that it lacks can only be zero.
+
+    :param answer: the answer.
+    :param count: how many leads the request had.
+    """
+    found = []
+    if answer.sent is not None and answer.sent != count:
+        found.append(f"Instantly counts {answer.sent:,} leads in a request of {count:,}.")
+    counters = {"uploaded": answer.uploaded, **answer.reasons}
+    known = [number for number in counters.values() if number is not None]
+    total = sum(known)
+    if any(number < 0 for number in known):
+        found.append("Instantly counts fewer leads than none.")
+    elif total != count:
+        missing = [name for name, number in counters.items() if number is None]
+        unknown = f" and does not say how many are {_either(missing)}" if missing else ""
+        found.append(f"Instantly accounts for {total:,} of {count:,} leads{unknown}.")
+    created = answer.created
+    if any(not 0 <= index < count for index in created):
+        found.append("Instantly names leads as added that the request did not have.")
+    elif answer.uploaded is not None and created and len(created) != answer.uploaded:
+        found.append(f"Instantly counts {answer.uploaded:,} leads as added, and names {len(created):,}.")
+    return tuple(found)
+
+
+def needs_read(answer: LeadsAdded, count: int) -> bool:
+    """
+    Whether a read has to tell who is there, because the answer alone does not.
+
+    :param answer: the answer.
+    :param count: how many leads the request had.
+    """
+    if complaints_about(answer, count):
+        return True
+    reasons = _given(answer)
+    if set(reasons) <= {DUPLICATED}:
+        # Whichever lead it was: all are there.
+        return False
+    return DUPLICATED in reasons or (bool(answer.uploaded) and not answer.created)
+
+
+def reconcile(answer: LeadsAdded, count: int, present: Collection[int] | None = None) -> Reconciled:
+    """
+    Say what became of each lead.
+
+    :param answer: the answer.
+    :param count: how many leads the request had.
+    :param present: the indexes of the leads that a later read found there; None if nothing was read. It is needed where
+        `needs_read` says so.
+    """
+    complaints = complaints_about(answer, count)
+    if present is None:
+        if needs_read(answer, count):
+            raise ValueError("only a read tells what became of these leads")
+        return _as_answered(answer, count)
+    there = frozenset(present)
+    counted = (answer.uploaded or 0) + (answer.duplicated or 0)
+    if not complaints and len(there) != counted:
+        complaints = (f"Instantly counts {counted:,} leads as added or there already, and {len(there):,} are there.",)
+    absent = [index for index in range(count) if index not in there]
+    if complaints:
+        added = there & answer.created.keys()
+        return Reconciled(len(added), 0, len(there) - len(added), dict.fromkeys(absent, ()), complaints)
+    reasons = tuple(reason for reason in _given(answer) if reason != DUPLICATED)
+    return Reconciled(answer.uploaded or 0, answer.duplicated or 0, 0, dict.fromkeys(absent, reasons))
+
+
+def said(reasons: tuple[str, ...]) -> str:
+    """
+    The reasons of a lead that is not there, for a person.
+
+    :param reasons: see `Reconciled.left_out`.
+    """
+    if not reasons:
+        return UNEXPLAINED
+    return reasons[0] if len(reasons) == 1 else f"one of {', '.join(reasons)}"
+
+
+def _as_answered(answer: LeadsAdded, count: int) -> Reconciled:
+    reasons = tuple(reason for reason in _given(answer) if reason != DUPLICATED)
+    # Either all of what is not named has one of the reasons, or none was left out.
+    absent = [index for index in range(count) if index not in answer.created] if reasons else []
+    return Reconciled(answer.uploaded or 0, answer.duplicated or 0, 0, dict.fromkeys(absent, reasons))
+
+
+def _given(answer: LeadsAdded) -> list[str]:
+    return [reason for reason, number in answer.reasons.items() if number]
+
+
+def _either(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,0 +1,181 @@
+"""
+What an answer means for each lead.
+
+The truth is drawn first: what became of each lead. Then an answer that says it, or one that lies about it or lacks
+parts; and whatever is concluded is compared with the truth.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_instantly.api.lead import LeadsAdded
+from airflow_provider_instantly.leads.reconciliation import (
+    DUPLICATED,
+    UNEXPLAINED,
+    complaints_about,
+    needs_read,
+    reconcile,
+    said,
+)
+from tests.unit.hypothesis_settings import unhurried
+
+UPLOADED = "uploaded"
+REASONS = ("duplicated", "in_blocklist", "skipped", "invalid_email", "incomplete", "duplicate_email")
+FATES = st.sampled_from((UPLOADED, UPLOADED, *REASONS))
+
+
+@dataclass
+class Story:
+    """What became of each lead, and what the answer says."""
+
+    fates: list[str]
+    answer: LeadsAdded
+
+    @property
+    def present(self) -> list[int]:
+        return [index for index, fate in enumerate(self.fates) if fate in (UPLOADED, DUPLICATED)]
+
+
+def answer_to(fates: list[str], *, names_created: bool = True) -> LeadsAdded:
+    counted = Counter(fates)
+    created = {index: str(uuid.uuid4()) for index, fate in enumerate(fates) if fate == UPLOADED and names_created}
+    return LeadsAdded(
+        sent=len(fates), uploaded=counted[UPLOADED], created=created, **{reason: counted[reason] for reason in REASONS}
+    )
+
+
+@st.composite
+def true_stories(draw: st.DrawFn) -> Story:
+    fates = draw(st.lists(FATES, min_size=1, max_size=12))
+    return Story(fates, answer_to(fates, names_created=draw(st.booleans())))
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> Story:
+    """Answers that may lack counters, or count wrongly."""
+    story = draw(true_stories())
+    changed = draw(st.sets(st.sampled_from(("sent", UPLOADED, *REASONS)), max_size=4))
+    wrong: dict[str, Any] = {name: draw(st.none() | st.integers(0, 12)) for name in sorted(changed)}
+    return Story(story.fates, replace(story.answer, **wrong))
+
+
+@unhurried
+@given(true_stories())
+def test_a_true_answer_leaves_no_doubt_about_numbers(story: Story) -> None:
+    count = len(story.fates)
+    present = story.present if needs_read(story.answer, count) else None
+    found = reconcile(story.answer, count, present)
+
+    assert found.complaints == ()
+    assert found.uploaded == story.fates.count(UPLOADED)
+    assert found.duplicated == story.fates.count(DUPLICATED)
+    assert found.found == 0
+    assert found.left_out.keys() == set(range(count)) - set(story.present)
+    for index, reasons in found.left_out.items():
+        assert story.fates[index] in reasons
+
+
+@unhurried
+@given(true_stories())
+def test_one_reason_is_certain(story: Story) -> None:
+    others = {fate for fate in story.fates if fate not in (UPLOADED, DUPLICATED)}
+    present = story.present if needs_read(story.answer, len(story.fates)) else None
+    for reasons in reconcile(story.answer, len(story.fates), present).left_out.values():
+        assert set(reasons) == others
+
+
+@unhurried
+@given(stories())
+def test_whatever_the_answer_says_no_count_is_untrue_after_a_read(story: Story) -> None:
+    count = len(story.fates)
+    found = reconcile(story.answer, count, story.present)
+
+    assert found.present == len(story.present)
+    assert found.left_out.keys() == set(range(count)) - set(story.present)
+    if found.complaints:
+        assert found.duplicated == 0
+        assert found.uploaded <= story.fates.count(UPLOADED)
+
+
+@unhurried
+@given(stories())
+def test_what_adds_up_to_another_number_is_said(story: Story) -> None:
+    answer, count = story.answer, len(story.fates)
+    known = [number for number in (answer.uploaded, *answer.reasons.values()) if number is not None]
+    if sum(known) != count or answer.sent not in (None, count):
+        assert complaints_about(answer, count)
+        assert needs_read(answer, count)
+
+
+@unhurried
+@given(st.lists(FATES, min_size=1, max_size=12), st.sets(st.sampled_from((UPLOADED, *REASONS))))
+def test_a_counter_that_is_missing_is_never_taken_for_zero(fates: list[str], missing: set[str]) -> None:
+    nothing: dict[str, Any] = dict.fromkeys(missing)
+    answer = replace(answer_to(fates), **nothing)
+    hidden = sum(fates.count(name) for name in missing)
+    assert bool(complaints_about(answer, len(fates))) == bool(hidden)
+
+
+def test_an_answer_without_counters_proves_nothing() -> None:
+    [complaint] = complaints_about(LeadsAdded(), 3)
+    assert complaint == (
+        "Instantly accounts for 0 of 3 leads and does not say how many are uploaded, duplicated, in_blocklist, "
+        "skipped, invalid_email, incomplete or duplicate_email."
+    )
+    found = reconcile(LeadsAdded(), 3, [0])
+    assert (found.uploaded, found.duplicated, found.found, found.present) == (0, 0, 1, 1)
+    assert found.left_out == {1: (), 2: ()}
+
+
+@pytest.mark.parametrize(
+    ("answer", "said_of_it"),
+    [
+        (replace(answer_to([UPLOADED] * 3), sent=2), "counts 2 leads in a request of 3"),
+        (replace(answer_to([UPLOADED] * 3), uploaded=2), "accounts for 2 of 3 leads."),
+        (replace(answer_to([UPLOADED] * 3), uploaded=4, skipped=-1), "fewer leads than none"),
+        (replace(answer_to([UPLOADED] * 3), created={3: "an id"}), "that the request did not have"),
+        (replace(answer_to([UPLOADED] * 3), created={0: "an id"}), "counts 3 leads as added, and names 1"),
+        (replace(answer_to([UPLOADED] * 3), uploaded=None), "0 of 3 leads and does not say how many are uploaded."),
+    ],
+)
+def test_each_thing_that_does_not_add_up_has_its_sentence(answer: LeadsAdded, said_of_it: str) -> None:
+    assert said_of_it in " ".join(complaints_about(answer, 3))
+    assert needs_read(answer, 3)
+    with pytest.raises(ValueError, match="only a read"):
+        reconcile(answer, 3)
+
+
+def test_only_where_the_answer_leaves_it_open_a_read_is_needed() -> None:
+    assert not needs_read(answer_to([UPLOADED, UPLOADED]), 2)
+    assert not needs_read(answer_to([UPLOADED, DUPLICATED], names_created=False), 2)
+    assert not needs_read(answer_to([UPLOADED, "in_blocklist", "skipped"]), 3)
+    assert not needs_read(answer_to(["in_blocklist"]), 1)
+    assert needs_read(answer_to([DUPLICATED, "in_blocklist"]), 2)
+    assert needs_read(answer_to([UPLOADED, "in_blocklist"], names_created=False), 2)
+
+
+def test_a_read_that_finds_fewer_than_were_counted_is_believed() -> None:
+    found = reconcile(answer_to([UPLOADED, UPLOADED]), 2, [1])
+    assert found.complaints == ("Instantly counts 2 leads as added or there already, and 1 are there.",)
+    assert (found.uploaded, found.present) == (1, 1)
+    assert found.left_out == {0: ()}
+
+
+@pytest.mark.parametrize(
+    ("reasons", "text"),
+    [
+        ((), UNEXPLAINED),
+        (("in_blocklist",), "in_blocklist"),
+        (("in_blocklist", "skipped"), "one of in_blocklist, skipped"),
+    ],
+)
+def test_reasons_are_said_as_certain_as_they_are(reasons: tuple[str, ...], text: str) -> None:
+    assert said(reasons) == text
