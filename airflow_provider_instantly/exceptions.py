@@ -27,8 +27,16 @@ class PauseNotConfirmedError(AirflowException):
 
 
 class TaskKilledError(AirflowException):
-    """The task was killed before it activated or paused its campaign, or while it waited. A retry reads it first."""
+    """The task was killed before it changed anything, or while it waited. A retry reads first."""
 
 
 class CampaignWaitError(AirflowException):
     """The wait ended without knowing how the campaign stands. Another try waits again."""
+
+
+class UploadRefusedError(AirflowFailException):
+    """The operator would not add leads, or no more of them, and a retry would not change that."""
+
+
+class UploadNotConfirmedError(AirflowException):
+    """It is not known of some rows whether they were added. Another try reads first, so it may be retried."""

@@ -167,6 +167,9 @@ class TestDirection:
     }  # fmt: skip
     #: Modules that decide, and so do no I/O: they know their own kind and the API's values only.
     PURE: ClassVar[list[str]] = [
+        "leads/chunks.py",
+        "leads/guard.py",
+        "leads/reconciliation.py",
         "leads/rows.py",
         "launches/plan.py",
         "waits/goal.py",

@@ -1,0 +1,56 @@
+"""Who of some rows is in a campaign or a list, read by e-mail address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_instantly.api.errors import InstantlyUnexpectedAnswerError
+from airflow_provider_instantly.api.protocol import PAGE_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_provider_instantly.hooks.instantly import InstantlyHook
+    from airflow_provider_instantly.leads.rows import LeadRow
+
+#: Leads that a list may show beyond those that were asked for: more, and it does not heed what was asked.
+_STRANGERS: Final = 100
+
+
+def present_in(hook: InstantlyHook, place: Mapping[str, str], rows: Sequence[LeadRow]) -> frozenset[int]:
+    """
+    The numbers of the rows whose address is there.
+
+    :param hook: the hook.
+    :param place: ``campaign_id`` or ``list_id``, and its UUID.
+    :param rows: the rows; a hundred take one request, or two.
+    :raises InstantlyUnexpectedAnswerError: if leads are listed that were not asked for: the list proves nothing then.
+    :raises InstantlyError: if a page could not be read.
+    """
+    found: set[int] = set()
+    for begin in range(0, len(rows), PAGE_SIZE):
+        wanted = {str(row.lead["email"]).lower(): row.number for row in rows[begin : begin + PAGE_SIZE]}
+        found |= _found(hook, place, wanted)
+    return frozenset(found)
+
+
+def _found(hook: InstantlyHook, place: Mapping[str, str], wanted: dict[str, int]) -> set[int]:
+    found: set[int] = set()
+    strangers = 0
+    for lead in hook.list_leads(**place, emails=list(wanted)):
+        number = wanted.get(lead.email)
+        if number is not None:
+            found.add(number)
+        else:
+            strangers += 1
+        if len(found) == len(wanted):
+            # The list often promises one page more, which is empty.
+            break
+        if strangers >= _STRANGERS:
+            raise InstantlyUnexpectedAnswerError(
+                "Instantly listed leads that were not asked for, so nothing is concluded from the list.",
+                method="POST",
+                path="/leads/list",
+                status=200,
+            )
+    return found

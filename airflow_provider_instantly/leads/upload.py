@@ -1,0 +1,480 @@
+"""
+The upload over the wire: rows in chunks, each sent once, what was lost read back, and only what is missing sent again.
+
+What an answer means is decided in `reconciliation`, whether leads may be added in `guard`; here is what it takes to
+know.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, assert_never
+
+from airflow_provider_instantly.api.change import Answered, Change, Effect, Shown, Unconfirmed, Unneeded, carry_out
+from airflow_provider_instantly.api.errors import (
+    InstantlyBadRequestError,
+    InstantlyError,
+    InstantlyPaymentRequiredError,
+    InstantlyPermissionError,
+    InstantlyRequestError,
+)
+from airflow_provider_instantly.api.operations import add_leads
+from airflow_provider_instantly.api.protocol import PAGE_SIZE
+from airflow_provider_instantly.api.sending import BEFORE_LEAVING
+from airflow_provider_instantly.exceptions import TaskKilledError, UploadNotConfirmedError, UploadRefusedError
+from airflow_provider_instantly.leads.chunks import chunk_of, cut, listed
+from airflow_provider_instantly.leads.guard import IfRunning, lacks_room, why_not
+from airflow_provider_instantly.leads.presence import present_in
+from airflow_provider_instantly.leads.progress import Progress
+from airflow_provider_instantly.leads.reconciliation import SKIPPED, needs_read, reconcile, said
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from airflow_provider_instantly.api.lead import LeadsAdded
+    from airflow_provider_instantly.hooks.instantly import InstantlyHook
+    from airflow_provider_instantly.leads.chunks import Chunk
+    from airflow_provider_instantly.leads.rows import LeadRow
+    from airflow_provider_instantly.tasklog import TaskLog
+
+#: Seconds before each read that finds out what became of a chunk whose answer was lost. Its request may still be
+#: running at Instantly, and two that are alike at the same moment must not be: 67 s in all.
+READ_BACK_PAUSES: Final = (2.0, 5.0, 10.0, 20.0, 30.0)
+#: The API's flag for each value of ``skip_if_in``.
+SKIP_FLAGS: Final = {
+    "workspace": "skip_if_in_workspace",
+    "campaign": "skip_if_in_campaign",
+    "list": "skip_if_in_list",
+}
+
+
+@dataclass
+class Tally:
+    """
+    What became of the rows that can be sent, counted. No number in it is guessed.
+
+    :param uploaded: how many this try added, as Instantly's answers say.
+    :param already_there: how many were in the campaign or list before.
+    :param found: how many were there after an answer that was lost or does not add up: added by it, or there before.
+    :param skipped: how many were left out because of ``skip_if_in``.
+    :param refused: how many Instantly did not take.
+    :param remaining_in_plan: how many more leads the plan has room for, or None where that is not known.
+    """
+
+    uploaded: int = 0
+    already_there: int = 0
+    found: int = 0
+    skipped: int = 0
+    refused: int = 0
+    remaining_in_plan: int | None = None
+
+    @property
+    def present(self) -> int:
+        """How many of the rows are in the campaign or list."""
+        return self.uploaded + self.already_there + self.found
+
+    def as_dict(self) -> dict[str, int | None]:
+        """The counts, for an XCom."""
+        return {**asdict(self), "present": self.present}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """
+    Adds rows to a campaign or a list, for one try of a task.
+
+    :param hook: a hook that retries what may be repeated.
+    :param place: ``campaign_id`` or ``list_id``, and its UUID.
+    :param if_running: ``"add"`` to add to a campaign that sends, or that Instantly stopped.
+    :param skip_if_in: ``"workspace"``, ``"campaign"`` or ``"list"``: who is in any such place is left out; or None.
+    :param options: the API's other parameters: ``blocklist_id``, ``verify_leads_on_import``.
+    :param chunk_size: rows in a request, at most.
+    :param max_chunk_bytes: bytes of its body, at most.
+    :param is_retry: whether an earlier try may have added some.
+    :param reject: is called with each row that Instantly refused, and the reason.
+    :param is_killed: whether the task is to end. It is asked before each chunk, and before its first byte.
+    :param log: the task's log.
+    """
+
+    hook: InstantlyHook
+    place: Mapping[str, str]
+    reject: Callable[[LeadRow, str], Any]
+    is_killed: Callable[[], bool]
+    log: TaskLog
+    if_running: IfRunning = "refuse"
+    skip_if_in: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    chunk_size: int = 1000
+    max_chunk_bytes: int = 1_000_000
+    is_retry: bool = False
+
+    def run(self, rows: Iterable[LeadRow], total: int) -> Tally:
+        """
+        Add the rows that are missing.
+
+        :param rows: rows that can be sent, each address once. They are read more than once.
+        :param total: how many they are.
+        :raises UploadRefusedError: if leads must not be added, or no more of them.
+        :raises UploadNotConfirmedError: if it is not known of some rows whether they were added.
+        :raises TaskKilledError: if the task was killed between two chunks.
+        :raises InstantlyError: if a request was refused or never sent. ``outcome`` says who is there.
+        """
+        run = _Run(self, total)
+        try:
+            self.check(rows, total)
+            run.add(rows)
+        except InstantlyRequestError as error:
+            error.outcome = run.so_far
+            raise
+        return run.tally
+
+    def check(self, rows: Iterable[LeadRow], total: int) -> None:
+        """
+        Read whether leads may be added, and send nothing.
+
+        :param rows: see `run`.
+        :param total: see `run`.
+        :raises UploadRefusedError: if they must not be added.
+        :raises InstantlyError: if that could not be read.
+        """
+        self.check_campaign("This try added no one.")
+        try:
+            room = self.hook.get_plan().room
+        except InstantlyPermissionError:
+            self.log.info("The API key may not read the plan, so its room is not known.")
+            return
+        if room is None or room >= total:
+            return
+        missing = total - sum(len(self.present(chunk)) for chunk in _in_pages(rows))
+        if reason := lacks_room(room, missing):
+            raise UploadRefusedError(f"{reason} This try added no one.")
+
+    def check_campaign(self, outcome: str) -> None:
+        """
+        Read the campaign, and go on only if leads may be added to it as it stands.
+
+        :param outcome: what became of the leads so far.
+        :raises UploadRefusedError: if they must not be added.
+        """
+        if "campaign_id" not in self.place:
+            return
+        if reason := why_not(self.hook.get_campaign(self.place["campaign_id"]), self.if_running):
+            raise UploadRefusedError(f"{reason} {outcome}")
+
+    def present(self, rows: Sequence[LeadRow]) -> frozenset[int]:
+        """
+        The numbers of the rows that are there.
+
+        :param rows: the rows.
+        """
+        return present_in(self.hook, self.place, rows)
+
+    @property
+    def noun(self) -> str:
+        """Where the leads go."""
+        ((name, place_id),) = self.place.items()
+        return f"{name.removesuffix('_id')} {place_id}"
+
+    @property
+    def max_retries(self) -> int:
+        """How often a chunk is put off that certainly had no effect."""
+        own = self.hook.max_retries
+        return self.hook.get_conn().endpoint.max_retries if own is None else own
+
+
+class _Run:
+    """One upload, and what it knows so far."""
+
+    def __init__(self, upload: Upload, total: int) -> None:
+        self.upload = upload
+        self.tally = Tally()
+        self.total = total
+        #: Whether leads of this input may be there already, so that who is there is read before each chunk.
+        self.reads_first = upload.is_retry
+        #: Whether a request of an earlier try may still be running.
+        self.may_be_running = upload.is_retry
+        #: Bytes of a request that was too large.
+        self.too_large: int | None = None
+        self.progress = Progress(total, upload.log)
+
+    def add(self, rows: Iterable[LeadRow]) -> None:
+        """Add the rows, chunk by chunk."""
+        is_first = True
+        for chunk in cut(rows, self.upload.chunk_size, self.upload.max_chunk_bytes):
+            if is_first and not self.reads_first:
+                # If the first ones are there, this is not the first run.
+                self.reads_first = bool(self.upload.present(chunk.rows[:PAGE_SIZE]))
+            is_first = False
+            waiting = [chunk]
+            while waiting:
+                each = waiting.pop()
+                if self.too_large is not None and each.size >= self.too_large and len(each) > 1:
+                    waiting += reversed(each.halves())
+                else:
+                    waiting += reversed(self._add_chunk(each))
+            self.progress.done(len(chunk))
+        self.upload.log.info("%s", self.progress.line())
+
+    @property
+    def so_far(self) -> str:
+        """What became of the rows, in a sentence."""
+        tally = self.tally
+        return (
+            f"Of {self.total:,} rows, {tally.present:,} are certainly in {self.upload.noun}: {tally.uploaded:,} were "
+            f"added by this try. Another try reads who is there, and sends only what is missing."
+        )
+
+    def _add_chunk(self, chunk: Chunk) -> Sequence[Chunk]:
+        """Add one chunk; return what is to be tried instead, in smaller ones."""
+        adding = _Adding(self, chunk)
+        try:
+            outcome = carry_out(adding.change())
+        except InstantlyRequestError as error:
+            if adding.refusal is not error:
+                raise
+            return self._refused(adding, chunk, error)
+        match outcome:
+            case Unneeded():
+                self.tally.already_there += len(chunk)
+            case Shown(present):
+                self._count_present(adding, present)
+            case Answered(answer):
+                self._count_answered(adding, answer)
+            case Unconfirmed():
+                raise self.give_up(adding, outcome)
+            case _:
+                assert_never(outcome)
+        return ()
+
+    # What is counted
+
+    def _count_present(self, adding: _Adding, present: Collection[int]) -> None:
+        self.tally.already_there += len(adding.before)
+        self.tally.found += len(set(present) - adding.before)
+
+    def _count_answered(self, adding: _Adding, answer: LeadsAdded) -> None:
+        sent, count = adding.missing, len(adding.missing)
+        indexes = None
+        if needs_read(answer, count):
+            present = adding.settled(at_least=(answer.uploaded or 0) + (answer.duplicated or 0))
+            indexes = [index for index, row in enumerate(sent) if row.number in present]
+        result = reconcile(answer, count, indexes)
+        for complaint in result.complaints:
+            self.upload.log.warning("Of %s: %s What is counted is who is there.", adding.chunk.span, complaint)
+        self._count_present(adding, adding.present)
+        self.tally.uploaded += result.uploaded
+        self.tally.found += result.found
+        if adding.was_lost:
+            # What the lost request added comes to show as duplicates, too.
+            self.tally.found += result.duplicated
+        else:
+            self.tally.already_there += result.duplicated
+        self.reads_first = self.reads_first or bool(result.duplicated)
+        if answer.remaining_in_plan is not None:
+            self.tally.remaining_in_plan = answer.remaining_in_plan
+        for index, reasons in result.left_out.items():
+            self._left_out(sent[index], reasons)
+
+    def _left_out(self, row: LeadRow, reasons: tuple[str, ...]) -> None:
+        if reasons == (SKIPPED,) and self.upload.skip_if_in is not None:
+            self.tally.skipped += 1
+            return
+        self._reject(row, f"Instantly did not take it: {said(reasons)}")
+
+    def _reject(self, row: LeadRow, reason: str) -> None:
+        self.tally.refused += 1
+        self.upload.reject(row, reason)
+
+    # What ends it
+
+    def _refused(self, adding: _Adding, chunk: Chunk, error: InstantlyRequestError) -> Sequence[Chunk]:
+        """After a refusal that does not prove that no one was added: read who is there."""
+        try:
+            present = adding.settled()
+        except InstantlyError as unread:
+            raise UploadNotConfirmedError(
+                f"Instantly refused the upload of {chunk.span}, and who of them is there could not be read: {unread} "
+                f"{self.so_far}"
+            ) from error
+        if error.status != 413:
+            self._count_present(adding, present)
+            raise error
+        size = chunk_of(adding.missing).size
+        self.too_large = min(size, self.too_large or size)
+        if len(chunk) > 1:
+            self.upload.log.warning("Instantly finds a request of %s too large, so it is halved.", chunk.span)
+            return chunk.halves()
+        self._count_present(adding, present)
+        for row in chunk.rows:
+            if row.number not in present:
+                self._reject(row, "Instantly finds it too large, even in a request of its own")
+        return ()
+
+    def give_up(self, adding: _Adding, doubt: Unconfirmed[frozenset[int]]) -> UploadNotConfirmedError:
+        """The error for a chunk of which it is not known who was added, with what is known."""
+        present = doubt.state if doubt.state is not None else adding.present
+        self._count_present(adding, present)
+        numbers = [row.number for row in adding.chunk.rows]
+        unknown = [number for number in numbers if number not in present]
+        why = f" {doubt.error}" if doubt.error else ""
+        certain = f"rows {listed([number for number in numbers if number in present])} are there" if present else ""
+        error = UploadNotConfirmedError(
+            f"The answer to the upload of {adding.chunk.span} was lost, and what was read since does not tell what "
+            f"became of all of them.{why} {f'Certain: {certain}. ' if certain else ''}Not certain: rows "
+            f"{listed(unknown)}. {self.so_far}"
+        )
+        error.__cause__ = doubt.lost
+        return error
+
+
+class _Adding:
+    """One chunk on its way: who of it was there before, who is there now, and who is sent."""
+
+    def __init__(self, run: _Run, chunk: Chunk) -> None:
+        self.run = run
+        self.upload = run.upload
+        self.chunk = chunk
+        self.before: frozenset[int] = frozenset()
+        self.present: frozenset[int] = frozenset()
+        self.missing: Sequence[LeadRow] = chunk.rows
+        self.was_lost = False
+        #: The refusal that does not prove that no one was added.
+        self.refusal: InstantlyRequestError | None = None
+        self._reads = 0
+
+    def change(self) -> Change[LeadsAdded, frozenset[int]]:
+        """The upload of the chunk as a change that is sent safely."""
+        return Change(
+            name=f"upload of {self.chunk.span}",
+            subject=self.upload.noun.partition(" ")[0],
+            request=add_leads((), self.upload.place, {}),
+            read_before=self._read_before,
+            is_needed=lambda before: before is None or len(before) < len(self.chunk),
+            before_send=self._before_send,
+            send=self._send,
+            read=self._read_back,
+            proof=self._proof,
+            note=partial(self.upload.log.warning, "%s"),
+            max_retries=self.upload.max_retries,
+            read_pauses=READ_BACK_PAUSES,
+        )
+
+    def settled(self, at_least: int | None = None) -> frozenset[int]:
+        """
+        Who is there, read until two reads agree.
+
+        :param at_least: how many of those that were sent have to be there, so that one read is enough.
+        """
+        seen: frozenset[int] | None = None
+        for pause in (0.0, *READ_BACK_PAUSES):
+            time.sleep(pause)
+            found = self.upload.present(self.chunk.rows)
+            enough = at_least is not None and len(found - self.present) >= at_least
+            if enough or found == seen or len(found) == len(self.chunk):
+                return found
+            seen = found
+        return found
+
+    def _read_before(self) -> frozenset[int] | None:
+        if not self.run.reads_first:
+            return None
+        present = self.upload.present(self.chunk.rows)
+        if self.run.may_be_running and len(present) < len(self.chunk):
+            present = self._read_until_settled(present)
+        self.before = self.present = present
+        return present
+
+    def _read_until_settled(self, present: frozenset[int]) -> frozenset[int]:
+        """Let the time pass in which a request of an earlier try may still be running."""
+        self.upload.log.info(
+            "An earlier try may have a request that is still running, so nothing is sent for %.0f s.",
+            sum(READ_BACK_PAUSES),
+        )
+        for pause in READ_BACK_PAUSES:
+            time.sleep(pause)
+            self._stop_if_killed()
+            before, present = present, self.upload.present(self.chunk.rows)
+        if before != present:
+            raise UploadNotConfirmedError(
+                f"A request of an earlier try still adds leads to {self.upload.noun}: {len(present - before):,} of "
+                f"{self.chunk.span} came within {READ_BACK_PAUSES[-1]:.0f} s. {self.run.so_far}"
+            )
+        self.run.may_be_running = False
+        return present
+
+    def _before_send(self, before: frozenset[int] | None, doubt: Unconfirmed[frozenset[int]] | None) -> None:
+        self.was_lost = doubt is not None
+        if doubt is not None and doubt.state is not None:
+            self.present = doubt.state
+        self.missing = [row for row in self.chunk.rows if row.number not in self.present]
+        self._reads = 0
+        self._stop_if_killed()
+        remaining = self.run.tally.remaining_in_plan
+        if remaining is not None and remaining <= 0:
+            raise UploadRefusedError(f"The workspace's plan has no room for more leads. {self._so_far}")
+        try:
+            self.upload.check_campaign(self._so_far)
+        except InstantlyError as error:
+            if doubt is None:
+                raise
+            raise self.run.give_up(self, Unconfirmed(doubt.lost, Effect.UNCLEAR, self.present, error)) from error
+
+    @property
+    def _so_far(self) -> str:
+        doubt = f"Whether {self.chunk.span} were added is not known of all of them. " if self.was_lost else ""
+        return f"{doubt}{self.run.so_far}"
+
+    def _send(self) -> LeadsAdded:
+        skip = self.upload.skip_if_in
+        options = {**self.upload.options, **({} if skip is None else {SKIP_FLAGS[skip]: True})}
+        token = BEFORE_LEAVING.set(self._stop_if_killed)
+        try:
+            return self.upload.hook.add_leads(
+                [row.lead for row in self.missing],
+                campaign_id=self.upload.place.get("campaign_id"),
+                list_id=self.upload.place.get("list_id"),
+                max_retries=0,
+                **options,
+            )
+        except InstantlyPaymentRequiredError as error:
+            self.refusal = error
+            raise
+        except InstantlyBadRequestError as error:
+            if error.status == 413:
+                self.refusal = error
+            raise
+        finally:
+            BEFORE_LEAVING.reset(token)
+
+    def _read_back(self) -> frozenset[int]:
+        self.was_lost = True
+        self._stop_if_killed()
+        return self.upload.present(self.chunk.rows)
+
+    def _proof(self, _before: frozenset[int] | None, after: frozenset[int]) -> Effect:
+        """What is missing may be sent again once a minute has passed, and no more of it came at the end."""
+        self._reads += 1
+        grew, self.present = not after <= self.present, after
+        if len(after) == len(self.chunk):
+            return Effect.SHOWN
+        return Effect.UNCLEAR if grew and self._reads == len(READ_BACK_PAUSES) else Effect.ABSENT
+
+    def _stop_if_killed(self) -> None:
+        if not self.upload.is_killed():
+            return
+        if self.was_lost:
+            raise UploadNotConfirmedError(f"The task was killed. {self._so_far}")
+        raise TaskKilledError(f"The task was killed. {self.run.so_far}")
+
+
+def _in_pages(rows: Iterable[LeadRow]) -> Iterator[list[LeadRow]]:
+    page: list[LeadRow] = []
+    for row in rows:
+        page.append(row)
+        if len(page) == PAGE_SIZE:
+            yield page
+            page = []
+    if page:
+        yield page

@@ -1,0 +1,85 @@
+"""Who is there is read by e-mail, a hundred at once, over real HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_instantly.api.errors import InstantlyServerError, InstantlyUnexpectedAnswerError
+from airflow_provider_instantly.hooks.instantly import InstantlyHook
+from airflow_provider_instantly.leads.presence import present_in
+from airflow_provider_instantly.leads.rows import LeadRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_instantly.sandbox.client import SandboxClient
+
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
+
+@pytest.fixture
+def hook(sandbox: SandboxClient) -> Iterator[InstantlyHook]:
+    with InstantlyHook(max_retries=0) as hook:
+        yield hook
+
+
+def rows(count: int, first: int = 1) -> list[LeadRow]:
+    return [LeadRow(n, {"email": f"person{n}@example.com"}) for n in range(first, first + count)]
+
+
+def put(hook: InstantlyHook, campaign_id: str, there: list[LeadRow]) -> None:
+    for begin in range(0, len(there), 1000):
+        hook.add_leads([row.lead for row in there[begin : begin + 1000]], campaign_id=campaign_id)
+
+
+@pytest.mark.parametrize("cursor", ["always", "full_page", "more", "empty"])
+def test_the_rows_that_are_there(sandbox: SandboxClient, hook: InstantlyHook, cursor: str) -> None:
+    campaign_id = sandbox.add_campaign()
+    sandbox.set(cursor=cursor)
+    put(hook, campaign_id, rows(120, first=50))
+    sandbox.clear_requests()
+
+    assert present_in(hook, {"campaign_id": campaign_id}, rows(250)) == set(range(50, 170))
+
+    assert len(sandbox.requests(path="*/leads/list")) <= 2 * 3
+
+
+def test_all_of_a_hundred_take_one_request(sandbox: SandboxClient, hook: InstantlyHook) -> None:
+    campaign_id = sandbox.add_campaign()
+    put(hook, campaign_id, rows(200))
+    sandbox.clear_requests()
+
+    assert len(present_in(hook, {"campaign_id": campaign_id}, rows(200))) == 200
+
+    assert len(sandbox.requests(path="*/leads/list")) == 2
+
+
+def test_none_of_none_takes_no_request(sandbox: SandboxClient, hook: InstantlyHook) -> None:
+    assert present_in(hook, {"campaign_id": sandbox.add_campaign()}, []) == frozenset()
+    assert sandbox.requests() == []
+
+
+def test_those_of_another_campaign_are_not_there(sandbox: SandboxClient, hook: InstantlyHook) -> None:
+    here, elsewhere = sandbox.add_campaigns(2)
+    put(hook, elsewhere, rows(3))
+    assert present_in(hook, {"campaign_id": here}, rows(3)) == frozenset()
+
+
+def test_a_page_that_cannot_be_read_is_no_absence(sandbox: SandboxClient, hook: InstantlyHook) -> None:
+    campaign_id = sandbox.add_campaign()
+    sandbox.add_fault("error", "*/leads/list", status=503)
+    with pytest.raises(InstantlyServerError):
+        present_in(hook, {"campaign_id": campaign_id}, rows(3))
+
+
+def test_a_list_that_does_not_heed_the_addresses_proves_nothing(sandbox: SandboxClient, hook: InstantlyHook) -> None:
+    campaign_id = sandbox.add_campaign()
+    items = [
+        {"id": campaign_id[:-4] + f"{n:04x}", "email": f"other{n}@example.com", "campaign": campaign_id}
+        for n in range(100)
+    ]
+    sandbox.add_fault("body", "*/leads/list", json={"items": items})
+    with pytest.raises(InstantlyUnexpectedAnswerError, match="not asked for"):
+        present_in(hook, {"campaign_id": campaign_id}, rows(3))
