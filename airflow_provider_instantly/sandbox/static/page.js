@@ -198,7 +198,12 @@ at("fault").addEventListener("submit", (event) => {
 
 for (const node of document.querySelectorAll("[data-copy]")) {
   node.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(at(node.dataset.copy).textContent);
+    try {
+      await navigator.clipboard.writeText(at(node.dataset.copy).textContent);
+    } catch {
+      say("The browser did not let the page copy. Select the text and copy it.");
+      return;
+    }
     node.textContent = "Copied";
     setTimeout(() => { node.textContent = "Copy"; }, 1500);
   });
