@@ -174,6 +174,15 @@ class Accounts:
         The accounts that e-mails of a campaign leave from.
 
         :param workspace: the workspace.
+        :param campaign: the campaign's document.
+        """
+        return [account for account in self.named(workspace, campaign) if account.may_send]
+
+    def named(self, workspace: str, campaign: Mapping[str, Any]) -> list[Account]:
+        """
+        The accounts that a campaign names, also those that cannot send.
+
+        :param workspace: the workspace.
         :param campaign: the campaign's document: its ``email_list`` and ``email_tag_list`` name them.
         """
         named = {email.lower() for email in campaign.get("email_list") or ()}
@@ -181,7 +190,7 @@ class Accounts:
         return [
             account
             for account in self.read(workspace, {})
-            if account.may_send and (account.email in named or not account.tags.isdisjoint(tags))
+            if account.email in named or not account.tags.isdisjoint(tags)
         ]
 
     def warmup(self, workspace: str, emails: Iterable[str]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from airflow_provider_instantly.sandbox.auth import (
 )
 from airflow_provider_instantly.sandbox.campaigns import Campaign, CampaignNotFoundError, Filter, NewCampaign
 from airflow_provider_instantly.sandbox.faults import Fault  # noqa: TC001 - FastAPI reads it
+from airflow_provider_instantly.sandbox.picture import picture
 from airflow_provider_instantly.sandbox.scripts import (
     BOUNCE_PROTECT,
     STATUS_NAMES,
@@ -323,6 +324,11 @@ def _lead_routes(sandbox: Sandbox) -> APIRouter:
     @router.get("/campaigns/{campaign_id}/emails")
     async def emails(campaign_id: UUID, limit: Annotated[int, Query(ge=1, le=100_000)] = 1000) -> dict[str, Any]:
         return {"items": sandbox.sending.emails(str(campaign_id), limit)}
+
+    @router.get("/campaigns/{campaign_id}/picture")
+    async def campaign_picture(campaign_id: UUID) -> dict[str, Any]:
+        campaign = sandbox.campaigns.get(str(campaign_id))
+        return {**_seen(sandbox, campaign), **picture(sandbox, campaign)}
 
     return router
 

@@ -27,12 +27,13 @@ _FILES = {
     "/": ("page.html", "text/html"),
     "/_sandbox/page.css": ("page.css", "text/css"),
     "/_sandbox/page.js": ("page.js", "text/javascript"),
+    "/_sandbox/picture.js": ("picture.js", "text/javascript"),
 }
 
 
 def add_page(app: FastAPI) -> None:
     """
-    Serve the page and its two files.
+    Serve the page and its files.
 
     :param app: the application.
     """

@@ -86,18 +86,26 @@ function campaignRow(campaign) {
   if (campaign.not_sending_status !== null) {
     status.append(make("div", "script", REASONS[campaign.not_sending_status] ?? `reason ${campaign.not_sending_status}`));
   }
+  const open = button("Picture", "", () => openPicture(campaign.id), `Picture of ${campaign.name}`);
+  open.dataset.picture = campaign.id;
   const actions = make("div", "actions",
+    open,
     button("Activate", "", () => act("POST", path + "/activate"), `Activate ${campaign.name}`),
     button("Pause", "", () => act("POST", path + "/pause"), `Pause ${campaign.name}`),
     button("Bounce Protect", "", () => act("POST", path + "/bounce-protect"), `Trip bounce protection of ${campaign.name}`),
     button("Fault", "", () => aim(campaign.id), `Inject a fault for ${campaign.name}`),
-    button("Delete", "danger", () => confirm(`Delete “${campaign.name}”?`) && act("DELETE", path), `Delete ${campaign.name}`));
+    button("Delete", "danger", () => confirm(`Delete “${campaign.name}”?`) && remove(campaign.id), `Delete ${campaign.name}`));
   return make("tr", "",
     make("td", "", make("div", "name", campaign.name), make("div", "id", campaign.id)),
     status,
     make("td", "script", scriptText(campaign.script ?? defaultScript)),
     make("td", "number", String(campaign.activations)),
     make("td", "", actions));
+}
+
+function remove(id) {
+  if (pictured === id) closePicture();
+  return act("DELETE", "/campaigns/" + id);
 }
 
 function aim(id) {
@@ -164,6 +172,7 @@ async function show() {
   const total = seen.totals.reduce((sum, each) => sum + each.count, 0);
   at("more-campaigns").hidden = at("search").value.trim() !== "" || total <= seen.campaigns.length;
   at("more-campaigns").textContent = `The first ${seen.campaigns.length} of ${total.toLocaleString("en")} campaigns. Search to find others.`;
+  await showPicture();
 }
 
 function parseScript(text) {
@@ -214,6 +223,7 @@ at("kinds").append(...FAULTS.map(([text], index) => {
   option.value = String(index);
   return option;
 }));
+at("close-picture").addEventListener("click", closePicture);
 at("clear").addEventListener("click", () => act("DELETE", "/requests"));
 at("search").addEventListener("input", show);
 setInterval(() => document.hidden || show(), 1000);

@@ -12,6 +12,7 @@ import requests
 if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
+SCRIPTS = ("page.js", "picture.js")
 STATIC = resources.files("airflow_provider_instantly.sandbox") / "static"
 
 
@@ -19,7 +20,7 @@ def test_the_page_and_its_files_are_served(sandbox: SandboxClient) -> None:
     page = requests.get(sandbox.url, timeout=10)
     assert page.headers["content-type"].startswith("text/html")
     linked = re.findall(r'(?:href|src)="(/[^"]*)"', page.text)
-    assert sorted(linked) == ["/_sandbox/page.css", "/_sandbox/page.js"]
+    assert sorted(linked) == ["/_sandbox/page.css", "/_sandbox/page.js", "/_sandbox/picture.js"]
     for path in linked:
         answer = requests.get(sandbox.url + path, timeout=10)
         assert answer.status_code == 200
@@ -31,14 +32,14 @@ def test_the_page_may_load_nothing_from_elsewhere(sandbox: SandboxClient) -> Non
     assert "default-src 'none'" in policy
     assert "script-src 'self';" in policy
     assert "frame-ancestors 'none'" in policy
-    for name in ("page.html", "page.css", "page.js"):
+    for name in ("page.html", "page.css", *SCRIPTS):
         text = (STATIC / name).read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
         found = re.findall(r"https?://[^\s\"')]+", text)
         assert set(found) <= {"http://redirected.invalid/"}, name
 
 
 def test_what_clients_send_is_shown_as_text_only() -> None:
-    script = (STATIC / "page.js").read_text("utf-8")
+    script = "".join((STATIC / name).read_text("utf-8") for name in SCRIPTS)
     for way_in in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "srcdoc"):
         assert way_in not in script
 
@@ -48,12 +49,13 @@ def test_paths_are_shown_whole_as_the_globs_of_faults_see_them(sandbox: SandboxC
     (shown,) = requests.get(f"{sandbox.url}/_sandbox/overview", timeout=10).json()["requests"]
     assert [each["path"] for each in sandbox.requests(path=shown["path"])] == ["/api/v2/campaigns"]
     assert sandbox.requests(path="/campaigns") == []
-    assert "/api/v2" not in (STATIC / "page.js").read_text("utf-8")
+    assert not any("/api/v2" in (STATIC / name).read_text("utf-8") for name in SCRIPTS)
 
 
 def test_every_element_that_the_script_asks_for_is_on_the_page() -> None:
-    script, page = ((STATIC / name).read_text("utf-8") for name in ("page.js", "page.html"))
-    asked = set(re.findall(r'at\("([\w-]+)"\)', script)) | set(re.findall(r'fill\("([\w-]+)"', script))
+    page = (STATIC / "page.html").read_text("utf-8")
+    script = "".join((STATIC / name).read_text("utf-8") for name in SCRIPTS)
+    asked = set(re.findall(r'(?:at|fill|drawInto)\("([\w-]+)"[,)]', script))
     assert asked
     assert asked <= set(re.findall(r'id="([\w-]+)"', page))
 
