@@ -1,4 +1,4 @@
-"""Keeps every test away from the Airflow of whoever runs it, and those that share one in one process."""
+"""Keeps every test away from the Airflow of the person who runs it, and those that share one in one process."""
 
 from __future__ import annotations
 

@@ -12,5 +12,5 @@ SUBSEQUENCES: Final = 4
 UNHEALTHY: Final = -1
 BOUNCED: Final = -2
 SUSPENDED: Final = -99
-#: A number that nobody has documented.
+#: A number that is documented nowhere.
 UNKNOWN: Final = 7

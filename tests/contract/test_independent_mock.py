@@ -60,7 +60,7 @@ pytestmark = pytest.mark.skipif(WHY_NOT is not None and "REQUIRE_PRISM" not in o
     ],
 )
 def mock_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a mock server whose answers are made anew from the schemas for each request."""
+    """The address of a mock server whose answers are made from the schemas, new ones for each request."""
     folder = tmp_path_factory.mktemp("prism")
     url = f"http://127.0.0.1:{(port := free_port())}"
     log, document = folder / "log", folder / "openapi.json"

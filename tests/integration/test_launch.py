@@ -40,9 +40,7 @@ def page_of(campaign_id: str) -> str:
 
 
 @pytest.mark.every_version
-def test_every_mode_waits_for_a_campaign_that_somebody_else_launches(
-    airflow: LocalAirflow, sandbox: SandboxClient
-) -> None:
+def test_every_mode_waits_for_a_campaign_that_a_person_launches(airflow: LocalAirflow, sandbox: SandboxClient) -> None:
     dag_id = "wait_in_every_mode"
     campaign_id = sandbox.add_campaign("Launched by a person", script=[(0, "active")])
     run_id = airflow.trigger(dag_id, conf={"campaign_id": campaign_id})
@@ -66,7 +64,7 @@ def test_every_mode_waits_for_a_campaign_that_somebody_else_launches(
     assert values == [values[0]] * 4
     assert (values[0]["campaign_id"], values[0]["status_name"]) == (campaign_id, "Active")
     assert {task.try_number for task in airflow.task_instances(dag_id, run_id)} == {1}
-    # Nobody but the person has activated it.
+    # No one but the person has activated it.
     assert sandbox.activations(campaign_id) == 1
 
 

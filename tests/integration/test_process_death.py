@@ -35,7 +35,7 @@ NEVER = [(3600, "active")]
 
 
 def test_the_worker_dies_before_the_effect(launch: Any, sandbox: SandboxClient) -> None:
-    """The request of the dead worker is still on its way when the next try looks."""
+    """The request of the dead worker is still on its way when the next try reads."""
     campaign = sandbox.add_campaign("Asked and gone")
     fault = sandbox.add_fault("delay", f"*/{campaign}/activate", delay=5, moment="before")
     launched = launch("launch", campaign)
@@ -89,7 +89,7 @@ def test_a_person_pauses_what_a_dead_worker_launched(launch: Any, sandbox: Sandb
 
 
 def test_the_triggerer_dies(launch: Any, airflow_on_postgres: LocalAirflow, sandbox: SandboxClient) -> None:
-    """One campaign goes Active and one is stopped while nobody looks."""
+    """One campaign goes Active and one is stopped while no triggerer polls."""
     goes_on, is_stopped = sandbox.add_campaign("Goes on", script=NEVER), sandbox.add_campaign("Stops", script=NEVER)
     healthy, unhealthy = (launch("launch_and_wait_in_triggerer", each) for each in (goes_on, is_stopped))
     healthy.wait_until_state("deferred")

@@ -292,9 +292,9 @@ def test_a_hostile_server_forges_no_line(everything: dict[str, str]) -> None:
     records = [
         json.loads(line) for place, text in everything.items() if "attempt=" in place for line in text.splitlines()
     ]
-    told = [record for record in records if FORGED in json.dumps(record)]
-    assert told != []
-    for record in told:
+    records_of_it = [record for record in records if FORGED in json.dumps(record)]
+    assert records_of_it != []
+    for record in records_of_it:
         for text in strings(record):
             assert not any(line.startswith(FORGED) for line in text.splitlines()), record
             assert "\x1b" not in text

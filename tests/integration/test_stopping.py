@@ -68,7 +68,7 @@ def test_a_campaign_goes_on_by_default_when_its_task_is_marked_failed(waiting: A
 
 
 @IN_BOTH_PLACES
-def test_a_campaign_is_paused_where_told_so_when_its_task_is_marked_failed(waiting: Any, where: str) -> None:
+def test_a_campaign_is_paused_where_asked_so_when_its_task_is_marked_failed(waiting: Any, where: str) -> None:
     launched = waiting(where, pause_on_kill=True)
 
     mark(launched, "failed")
@@ -93,7 +93,7 @@ def test_a_campaign_goes_on_when_its_task_is_marked_successful(waiting: Any, whe
 
 
 @IN_BOTH_PLACES
-def test_a_campaign_is_paused_where_told_so_when_another_task_fails_fast(
+def test_a_campaign_is_paused_where_asked_so_when_another_task_fails_fast(
     waiting: Any, sandbox: SandboxClient, where: str
 ) -> None:
     """`DAG(fail_fast=True)` fails what runs and skips what is deferred."""
@@ -110,7 +110,7 @@ def test_a_campaign_is_paused_where_told_so_when_another_task_fails_fast(
 
 @pytest.mark.slow
 @IN_BOTH_PLACES
-def test_a_campaign_is_paused_where_told_so_when_the_time_of_its_run_is_over(waiting: Any, where: str) -> None:
+def test_a_campaign_is_paused_where_asked_so_when_the_time_of_its_run_is_over(waiting: Any, where: str) -> None:
     """A `dagrun_timeout` skips what has not ended."""
     launched = waiting(where, pause_on_kill=True, what="time_out")
 
@@ -163,7 +163,7 @@ def test_a_campaign_goes_on_by_default_when_its_task_is_cleared(waiting: Any, wh
     mark(launched, "failed")
 
 
-def test_a_campaign_is_paused_where_told_so_when_its_task_is_cleared(waiting: Any) -> None:
+def test_a_campaign_is_paused_where_asked_so_when_its_task_is_cleared(waiting: Any) -> None:
     """The next try does not overrule that, since it cannot know that no person paused the campaign."""
     launched = waiting("worker", pause_on_kill=True)
 

@@ -83,7 +83,7 @@ def test_a_thousand_waits_outlive_the_triggerers_death(postgres: Postgres, tmp_p
             [[xcoms]] = airflow.query("SELECT count(*) FROM xcom WHERE key = 'return_value'")
             assert xcoms == sum(fate == "active" for fate in fates.values())
             assert len(shares) == 2, f"two triggerers share the waits: {shares}"
-            # In CPU time: this test's processes share the machine's cores, and that is nobody's blocking.
+            # In CPU time: this test's processes share the machine's cores, and that blocks no loop.
             assert long_steps(noted) == []
 
 
@@ -96,7 +96,7 @@ def _states(airflow: LocalAirflow) -> Counter[str]:
 
 
 def _running(airflow: LocalAirflow) -> int:
-    """How many waits say in their logs that they have looked."""
+    """How many waits say in their logs that they have polled."""
     logs = airflow.configuration.task_logs.rglob("*.trigger.*.log")
     return sum("is Draft" in log.read_text(errors="replace") for log in logs)
 
@@ -107,12 +107,12 @@ def _shares(airflow: LocalAirflow) -> dict[int, int]:
 
 
 def _wait(airflow: LocalAirflow, condition: Callable[[], bool]) -> None:
-    # Each look reads a thousand rows or logs, so there is a pause after it.
-    def looked() -> bool:
+    # Each check reads a thousand rows or logs, so there is a pause after it.
+    def is_met() -> bool:
         time.sleep(1)
         return condition()
 
-    airflow.wait_for(looked, PATIENCE, lambda: f"{_states(airflow)} {_shares(airflow)}")
+    airflow.wait_for(is_met, PATIENCE, lambda: f"{_states(airflow)} {_shares(airflow)}")
 
 
 @contextmanager

@@ -47,7 +47,7 @@ with DAG("launch", schedule=None, params=CAMPAIGN):
 for name in ("one", "other"):
     watcher = AssetWatcher(name=name, trigger=CampaignChangeTrigger(poll_interval=1, to_statuses=[-1, -2]))
     with DAG(f"started_by_{name}", schedule=[Asset(name, watchers=[watcher])]):
-        task(task_id="told")(lambda: None)()
+        task(task_id="started")(lambda: None)()
 """
 WRONG_WATCHER = """
 from airflow.sdk import DAG, Asset, AssetWatcher, task
@@ -55,7 +55,7 @@ from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger
 
 watcher = AssetWatcher(name="w", trigger=CampaignStatusTrigger("5a3d0e5e-0001-4000-8000-000000000001"))
 with DAG("started_by_a_wait", schedule=[Asset("waited", watchers=[watcher])]):
-    task(task_id="told")(lambda: None)()
+    task(task_id="started")(lambda: None)()
 """
 TRIGGERS = "airflow_provider_instantly.triggers.campaign."
 PATIENCE = 90.0

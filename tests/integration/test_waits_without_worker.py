@@ -93,12 +93,12 @@ def test_a_mapped_task_runs_over_what_a_wait_returns(airflow: LocalAirflow, sand
 
 
 def test_a_wait_that_shall_push_no_xcom_pushes_none(airflow: LocalAirflow, sandbox: SandboxClient) -> None:
-    campaign = sandbox.add_campaign("Not told", status=1)
-    run = airflow.trigger("wait_and_tell_nobody", conf={"campaign_id": campaign})
+    campaign = sandbox.add_campaign("Not pushed", status=1)
+    run = airflow.trigger("wait_and_push_nothing", conf={"campaign_id": campaign})
 
-    assert airflow.wait_for_run("wait_and_tell_nobody", run) == "success"
-    assert worker_of(airflow, "wait_and_tell_nobody", run)[1:] == (None, None)
-    keys = airflow.query("SELECT key FROM xcom WHERE run_id = :run_id AND dag_id = 'wait_and_tell_nobody'", run_id=run)
+    assert airflow.wait_for_run("wait_and_push_nothing", run) == "success"
+    assert worker_of(airflow, "wait_and_push_nothing", run)[1:] == (None, None)
+    keys = airflow.query("SELECT key FROM xcom WHERE run_id = :run_id AND dag_id = 'wait_and_push_nothing'", run_id=run)
     assert [key for (key,) in keys] == ["_link_CampaignLink"]
 
 
@@ -213,16 +213,20 @@ def test_a_change_starts_a_dag_once_also_when_the_triggerer_was_restarted(
     wait_until(airflow, lambda: watermark_has(airflow, campaigns), "The watcher has not begun")
 
     sandbox.trip_bounce_protection(campaigns[0])
-    wait_until(airflow, lambda: told(airflow, campaigns[0]) == 1, "The change started no DAG")
+    wait_until(airflow, lambda: runs_of_change(airflow, campaigns[0]) == 1, "The change started no DAG")
     airflow.kill("triggerer", signal.SIGTERM)
     sandbox.trip_bounce_protection(campaigns[1])
     airflow.restart("triggerer")
-    wait_until(airflow, lambda: told(airflow, campaigns[1]) == 1, "The change during the restart started no DAG")
+    wait_until(
+        airflow, lambda: runs_of_change(airflow, campaigns[1]) == 1, "The change during the restart started no DAG"
+    )
     sandbox.trip_bounce_protection(campaigns[2])
-    wait_until(airflow, lambda: told(airflow, campaigns[2]) == 1, "The change after the restart started no DAG")
+    wait_until(
+        airflow, lambda: runs_of_change(airflow, campaigns[2]) == 1, "The change after the restart started no DAG"
+    )
     time.sleep(2)
 
-    assert [told(airflow, campaign) for campaign in campaigns] == [1, 1, 1]
+    assert [runs_of_change(airflow, campaign) for campaign in campaigns] == [1, 1, 1]
 
 
 def test_the_example_dag_reports_what_instantly_stops(airflow: LocalAirflow, sandbox: SandboxClient) -> None:
@@ -230,7 +234,9 @@ def test_the_example_dag_reports_what_instantly_stops(airflow: LocalAirflow, san
     wait_until(airflow, lambda: watermark_has(airflow, [campaign], "stopped_campaigns"), "The watcher has not begun")
 
     sandbox.set_status(campaign, "accounts_unhealthy")
-    wait_until(airflow, lambda: told(airflow, campaign, "instantly_stopped_campaign") == 1, "The DAG was not started")
+    wait_until(
+        airflow, lambda: runs_of_change(airflow, campaign, "instantly_stopped_campaign") == 1, "The DAG was not started"
+    )
 
     sql = "SELECT run_id FROM dag_run WHERE dag_id = 'instantly_stopped_campaign'"
     reports = [airflow.xcom("instantly_stopped_campaign", row[0], "report") for row in airflow.query(sql)]
@@ -245,7 +251,7 @@ def watermark_has(airflow: LocalAirflow, campaigns: list[str], asset: str = "bou
     return all(campaign in kept for campaign in campaigns)
 
 
-def told(airflow: LocalAirflow, campaign: str, dag_id: str = "started_by_a_change") -> int:
+def runs_of_change(airflow: LocalAirflow, campaign: str, dag_id: str = "started_by_a_change") -> int:
     """How many successful runs were started by a change of the campaign."""
     sql = (
         "SELECT count(*) FROM asset_event e JOIN dagrun_asset_event d ON d.event_id = e.id "

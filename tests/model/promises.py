@@ -95,7 +95,7 @@ def _activations(stage: Stage, tries: list[Try]) -> Iterator[str]:
 
 
 def _pauses(stage: Stage, tries: list[Try]) -> Iterator[str]:
-    """A pause is sent only where a task was killed that was told to pause, and only to what may send."""
+    """A pause is sent only where a task was killed that had to pause it, and only to what may send."""
     for one in tries:
         mine = _exchanges(stage, one)
         for exchange in (each for each in mine if each.operation == "pause"):
@@ -103,7 +103,7 @@ def _pauses(stage: Stage, tries: list[Try]) -> Iterator[str]:
             if wrong:
                 yield f"request {exchange.number} of try {one.task} paused the campaign, but {wrong}"
         if _goes_on_after_a_kill(stage, one):
-            yield f"try {one.task} was told to pause its campaign when it is killed, and went on to wait"
+            yield f"try {one.task} had to pause its campaign when it was killed, and went on to wait"
         says = str(one.error) if isinstance(one.error, TaskKilledError | StoppedByHand) else ""
         shown = [e.seen[stage.campaign_ids[0]] for e in mine if stage.campaign_ids[0] in e.seen]
         if "Paused campaign" in says and shown[-1] not in (PAUSED, COMPLETED, *STOPPED):
@@ -125,7 +125,7 @@ def _goes_on_after_a_kill(stage: Stage, one: Try) -> bool:
 def _why_not_to_pause(stage: Stage, one: Try, mine: list[Exchange], pause: Exchange) -> str | None:
     plan, campaign_id = one.plan, stage.campaign_ids[0]
     if not isinstance(plan, LaunchPlan) or not plan.pause_on_kill:
-        return "it was not told to"
+        return "it was not meant to"
     if not any(isinstance(e, Kill) and e.task == one.task and e.number <= pause.number for e in stage.ledger):
         return "its task was not killed"
     # A worker that died had noted that it sends, and it is not known whether it did.
@@ -332,7 +332,7 @@ def _target_was_seen(stage: Stage, one: Try, ids: list[str], stable_for: float) 
 def _failure(stage: Stage, one: Try) -> Iterator[str]:
     error, plan = one.error, one.plan
     assert error is not None
-    # Where a sensor is told to skip, Airflow >= 3 says so in its own words, and ours are the cause.
+    # Where a sensor has to skip, Airflow >= 3 says so in its own words, and ours are the cause.
     message = f"{error} {error.__cause__}" if isinstance(error, AirflowSkipException) else str(error)
     launch = isinstance(plan, LaunchPlan)
     ours: tuple[type[BaseException], ...] = (

@@ -178,10 +178,10 @@ class Death:
 @dataclass
 class Kill:
     """
-    A task that Airflow told to end, which goes on for some seconds nevertheless.
+    A task that Airflow ends, which goes on for some seconds nevertheless.
 
     :param task: the task and its try.
-    :param number: the request right before which it was told so.
+    :param number: the request right before which Airflow did.
     """
 
     task: tuple[int, int]
@@ -297,7 +297,7 @@ class Stage:
     # What the provider does, seen from its transports
 
     def is_killed_now(self) -> bool:
-        """Whether the task is told to end before its next request. Whoever asks lets it happen."""
+        """Whether Airflow ends the task before its next request. To ask lets it happen."""
         number = self.number + 1
         due = any(n == number and isinstance(e, Event) and e.kind == KILL for n, e in self.schedule.happens)
         if not due or number in self._killed_at:

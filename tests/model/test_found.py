@@ -124,7 +124,7 @@ def test_a_launch_stays_on_record_where_a_later_try_is_refused() -> None:
 
 @pytest.mark.parametrize("happens", [(1, REVOKED), (2, REVOKED), (1, Event("plan unpaid"))], ids=str)
 def test_a_refused_request_says_what_became_of_the_campaign(happens: tuple[int, Event]) -> None:
-    """The errors of requests told what was wrong with the key, and not that nothing had been launched."""
+    """The errors of requests said what was wrong with the key, and not that nothing had been launched."""
     check(Schedule(DRAFT, AT_ONCE, (LaunchPlan(retries=0),), (happens,), remembers=True))
 
 

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-#: To look for all others takes longer than most tests.
+#: To find all others takes longer than most tests.
 os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
 PLUGINS = [_hypothesis_pytestplugin, pytest_asyncio.plugin, xdist.plugin]
-#: Seconds of CPU after which a mutant that does not end counts as noticed: nobody overlooks a test that hangs.
+#: Seconds of CPU after which a mutant that does not end counts as noticed: no one overlooks a test that hangs.
 PATIENCE = 60
 
 
@@ -56,7 +56,7 @@ def is_noticed(name: str, path: Path, source: str, tests: list[str]) -> bool:
     """
     Whether a test fails once a module has another source.
 
-    :param name: the module's full name; nobody may have imported it yet.
+    :param name: the module's full name; no module may have imported it yet.
     :param path: where the module is.
     :param source: what takes its place.
     :param tests: the tests to run, as pytest's command line names them.

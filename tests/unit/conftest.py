@@ -2,7 +2,7 @@
 What the unit tests share: a sandbox over real HTTP, a task's context, and a way to run a task to its end.
 
 A task is run as Airflow would run it: what it defers to goes through Airflow's own serialization and is run to its
-event, and a task that is rescheduled starts anew with nothing but its arguments.
+event, and a task that is rescheduled starts again with nothing but its arguments.
 """
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def frequent_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody should look as often as these tests do; they would take minutes otherwise."""
+def frequent_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No one should poll as often as these tests do; they would take minutes otherwise."""
     monkeypatch.setattr("airflow_provider_instantly.validation.MIN_POLL_INTERVAL", 0.01)
 
 
@@ -121,7 +121,7 @@ def short_absences(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sandbox_time(sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Whoever sleeps moves the sandbox's clock instead of waiting. The list has the seconds of each sleep."""
+    """A sleep moves the sandbox's clock instead of waiting. The list has the seconds of each sleep."""
     slept: list[float] = []
 
     def sleep(seconds: float) -> None:

@@ -134,7 +134,7 @@ def _dotted(file: Path) -> str:
 
 
 def _module_of(imported: str, modules: Container[str]) -> str | None:
-    """The module of ours that an imported name comes from, or None where it is somebody else's."""
+    """The module of ours that an imported name comes from, or None where it is another package's."""
     while imported and imported not in modules:
         imported = imported.rpartition(".")[0]
     return imported or None

@@ -92,7 +92,7 @@ def test_a_launch_unseen_needs_only_to_update(sandbox: SandboxClient, run_task: 
     assert sandbox.activations(campaign) == 1
 
 
-def test_a_launch_with_a_look_needs_both(sandbox: SandboxClient, run_task: Any, with_scopes: Any) -> None:
+def test_a_launch_with_a_read_needs_both(sandbox: SandboxClient, run_task: Any, with_scopes: Any) -> None:
     campaign = sandbox.add_campaign()
     with_scopes(READ, UPDATE)
 

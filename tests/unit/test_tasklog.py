@@ -27,7 +27,7 @@ class TestTelling:
         ]
 
     async def test_a_log_that_stands_still_does_not_hold_the_event_loop(self) -> None:
-        """Airflow's log of a trigger is a socket, and whoever reads it may be busy."""
+        """Airflow's log of a trigger is a socket, and its reader may be busy."""
         goes_on = threading.Event()
 
         class FullLog:

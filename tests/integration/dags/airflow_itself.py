@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.providers.common.compat.sdk import DAG, get_current_context, task
 
-with DAG(dag_id="airflow_works", schedule=None, params={"names": ["nobody"]}):
+with DAG(dag_id="airflow_works", schedule=None, params={"names": ["a name"]}):
 
     @task
     def names() -> list[str]:

@@ -8,8 +8,8 @@ from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 
-NOBODY = "00000000-0000-4000-8000-000000000000"
-IDS = {"campaign_ids": Param([NOBODY] * 3, type="array")}
+NO_CAMPAIGN = "00000000-0000-4000-8000-000000000000"
+IDS = {"campaign_ids": Param([NO_CAMPAIGN] * 3, type="array")}
 
 
 def sensor(number: int, **limits: Any) -> CampaignStatusSensor:

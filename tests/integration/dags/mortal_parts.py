@@ -60,17 +60,17 @@ for deferrable in (False, True):
     where = "triggerer" if deferrable else "worker"
     for pause_on_kill in (False, True):
         kind = f"in_{where}{'_or_pause' if pause_on_kill else ''}"
-        told: dict[str, Any] = {"deferrable": deferrable, "pause_on_kill": pause_on_kill}
+        how: dict[str, Any] = {"deferrable": deferrable, "pause_on_kill": pause_on_kill}
         with DAG(f"launch_and_wait_{kind}", schedule=None, params=PARAMS):
-            launch_and_wait(0, **told)
+            launch_and_wait(0, **how)
         with DAG(f"launch_and_hold_{kind}", schedule=None, params=PARAMS):
-            launch_and_wait(**told)
+            launch_and_wait(**how)
         with DAG(
             f"launch_and_time_out_{kind}", schedule=None, params=PARAMS, dagrun_timeout=timedelta(seconds=RUN_TIMEOUT)
         ):
-            launch_and_wait(**told)
+            launch_and_wait(**how)
         with DAG(f"launch_and_fail_fast_{kind}", schedule=None, params={**PARAMS, "other_id": ""}, **FAIL_FAST):
-            launch_and_wait(**told)
+            launch_and_wait(**how)
             CampaignStatusSensor(
                 task_id="other", poke_interval=1, timeout=300, **{**SHARED, "campaign_id": "{{ params.other_id }}"}
             )

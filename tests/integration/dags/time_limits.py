@@ -28,7 +28,7 @@ with DAG(
     for mode, waits in MODES.items():
         for limit, ends in LIMITS.items():
             if (mode, limit) == ("reschedule", "execution_timeout"):
-                # It counts for each look alone, so the timeout ends the wait, although it is longer.
+                # It counts for each poll alone, so the timeout ends the wait, although it is longer.
                 ends = {"timeout": 27, "execution_timeout": timedelta(seconds=20)}
             for soft in (False, True):
                 CampaignStatusSensor(

@@ -13,7 +13,7 @@ from airflow_provider_instantly.operators.campaign import ActivateCampaignOperat
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger
 
-NOBODY = "00000000-0000-4000-8000-000000000000"
+NO_CAMPAIGN = "00000000-0000-4000-8000-000000000000"
 LAUNCHED = "5a3d0e5e-0007-4000-8000-000000000007"
 WAITS_IN_A_RUN = 3
 
@@ -29,7 +29,7 @@ def sensor(task_id: str, campaign_id: str = "{{ params.campaign_id }}", **more: 
     )
 
 
-with DAG(dag_id="wait_and_read", schedule=None, params={"campaign_id": Param(NOBODY, type="string")}):
+with DAG(dag_id="wait_and_read", schedule=None, params={"campaign_id": Param(NO_CAMPAIGN, type="string")}):
 
     @task
     def what_came(value: Any) -> str:
@@ -38,7 +38,7 @@ with DAG(dag_id="wait_and_read", schedule=None, params={"campaign_id": Param(NOB
 
     what_came(sensor("wait").output)
 
-with DAG(dag_id="wait_and_map", schedule=None, params={"campaign_id": Param(NOBODY, type="string")}):
+with DAG(dag_id="wait_and_map", schedule=None, params={"campaign_id": Param(NO_CAMPAIGN, type="string")}):
 
     @task
     def one_of(part: Any) -> str:
@@ -47,13 +47,13 @@ with DAG(dag_id="wait_and_map", schedule=None, params={"campaign_id": Param(NOBO
 
     one_of.expand(part=sensor("wait").output)
 
-with DAG(dag_id="wait_and_tell_nobody", schedule=None, params={"campaign_id": Param(NOBODY, type="string")}):
+with DAG(dag_id="wait_and_push_nothing", schedule=None, params={"campaign_id": Param(NO_CAMPAIGN, type="string")}):
     sensor("wait", do_xcom_push=False)
 
 with DAG(
     dag_id="waits_only",
     schedule=None,
-    params={"campaign_ids": Param([NOBODY] * WAITS_IN_A_RUN, type="array")},
+    params={"campaign_ids": Param([NO_CAMPAIGN] * WAITS_IN_A_RUN, type="array")},
 ):
     for number in range(WAITS_IN_A_RUN):
         sensor(f"wait_{number}", f"{{{{ params.campaign_ids[{number}] }}}}")
@@ -61,7 +61,7 @@ with DAG(
 with DAG(
     dag_id="wait_with_retries",
     schedule=None,
-    params={"campaign_id": Param(NOBODY, type="string")},
+    params={"campaign_id": Param(NO_CAMPAIGN, type="string")},
     default_args={
         "retries": 1,
         "retry_delay": timedelta(seconds=1),
@@ -70,7 +70,7 @@ with DAG(
 ):
     sensor("wait")
 
-with DAG(dag_id="launch_and_wait", schedule=None, params={"campaign_id": Param(NOBODY, type="string")}):
+with DAG(dag_id="launch_and_wait", schedule=None, params={"campaign_id": Param(NO_CAMPAIGN, type="string")}):
     ActivateCampaignOperator(
         task_id="launch",
         campaign_id="{{ params.campaign_id }}",

@@ -1,4 +1,4 @@
-"""A change that is sent until it shows: what is read, what is sent again, and what its caller is told."""
+"""A change that is sent until it shows: what is read, what is sent again, and what its caller learns."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _as_coroutine(call: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def slept(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """The seconds of each pause, which nobody waits for."""
+    """The seconds of each pause, which pass at once."""
     with _no_waiting() as seconds:
         yield seconds
 
@@ -200,7 +200,7 @@ def test_a_lost_answer_is_read_back_until_it_shows(slept: list[float]) -> None:
     assert slept == list(READ_BACK_PAUSES)
 
 
-def test_what_had_no_effect_is_sent_again_and_its_caller_is_told_what_is_known() -> None:
+def test_what_had_no_effect_is_sent_again_and_its_caller_learns_what_is_known() -> None:
     remote = Remote([LOST, "done"], [ABSENT] * 3)
     assert carry_out(remote.change()) == Answered("done")
     assert remote.trace.count("send") == 2

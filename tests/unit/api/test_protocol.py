@@ -346,7 +346,7 @@ class TestBadAnswers:
     def test_the_limit_is_ten_megabytes(self) -> None:
         assert MAX_ANSWER_BYTES == 10_485_760
 
-    def test_an_error_of_just_ten_megabytes_is_told_by_its_status(self) -> None:
+    def test_an_error_of_just_ten_megabytes_is_known_by_its_status(self) -> None:
         assert type(error_of(READ, answer(401, b" " * MAX_ANSWER_BYTES))) is InstantlyAuthenticationError
 
     @pytest.mark.parametrize("status", [102, 199, 300, 304, 399])
@@ -365,7 +365,7 @@ class TestBadAnswers:
         assert len(body) == MAX_ANSWER_BYTES
         assert read_answer(READ, answer(200, body))["status"] == 1
 
-    def test_what_the_server_says_is_told(self) -> None:
+    def test_what_the_server_says_is_quoted(self) -> None:
         error = error_of(READ, answer(500, ERROR_BODIES["JSON"]))
         assert error.server_message == "Some message"
         assert str(error).endswith(f"[GET /campaigns/{CAMPAIGN_ID}: HTTP 500; Some message]")
@@ -691,7 +691,7 @@ class TestPages:
         with pytest.raises(TypeError, match="has_repeated_itself"):
             Pages(LIST, has_repeated_itself=True)  # type: ignore[call-arg]
 
-    def test_a_page_without_items_is_told_where_it_came_from(self) -> None:
+    def test_a_page_without_items_says_where_it_came_from(self) -> None:
         steps = Pages(LIST).next_page()
         next(steps)
         with pytest.raises(InstantlyUnexpectedAnswerError, match="without a list of items") as caught:

@@ -887,7 +887,7 @@ class TestTls:
         yield server
         server.close()
 
-    def test_a_certificate_that_nobody_trusts_is_refused_before_anything_is_sent(
+    def test_a_certificate_that_is_not_trusted_is_refused_before_anything_is_sent(
         self, speak: Speaker, tls_server: Any
     ) -> None:
         outcome = speak.ask(endpoint_of(tls_server), ACTIVATE)
@@ -903,7 +903,7 @@ class TestTls:
         assert speak(endpoint_of(tls_server), ACTIVATE, READ) == [GOOD, GOOD]
         assert tls_server.connections == 1
 
-    def test_a_certificate_of_somebody_else_is_refused(
+    def test_a_certificate_of_another_host_is_refused(
         self, speak: Speaker, tls_server: Any, certificate: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))

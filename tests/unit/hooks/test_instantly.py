@@ -1,7 +1,7 @@
 """
 The hook, over real HTTP against the sandbox: each call sync and async, and every way to write a connection.
 
-What a connection says wrong must be told in one sentence, and the key must be in none.
+What is wrong with a connection must be said in one sentence, and the key must be in none.
 """
 
 from __future__ import annotations
@@ -504,7 +504,7 @@ class TestReplacedKey:
             with pytest.raises(InstantlyError, match=f"HTTP {status}"):
                 hook.get_campaign(campaign_id)
 
-    def test_a_connection_that_is_gone_by_then_is_told(
+    def test_a_connection_that_is_gone_by_then_is_named(
         self, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch, replace_key: Callable[[], None]
     ) -> None:
         campaign_id = sandbox.add_campaign()
@@ -558,7 +558,7 @@ class TestConnectionTest:
             ({"host": "http://example.com"}, "in the clear"),
         ],
     )
-    def test_what_is_wrong_with_the_connection_is_told(
+    def test_what_is_wrong_with_the_connection_is_said(
         self, monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any] | None, sentence: str
     ) -> None:
         if connection is not None:
@@ -976,6 +976,6 @@ def _endpoint() -> Endpoint:
 
 
 def _assert_free_of_key(error: BaseException) -> None:
-    told = "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error)) + repr(error.args)
-    assert KEY.rstrip("=") not in told
-    assert quote(KEY.rstrip("="), safe="") not in told
+    shown = "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error)) + repr(error.args)
+    assert KEY.rstrip("=") not in shown
+    assert quote(KEY.rstrip("="), safe="") not in shown

@@ -154,7 +154,7 @@ def test_below_airflow_33_a_try_remembers_only_what_it_did_itself() -> None:
     assert not record(None).may_have_launched
 
 
-def test_a_store_that_cannot_be_written_is_told_without_its_secrets(
+def test_a_store_that_cannot_be_written_is_warned_of_without_its_secrets(
     store: TaskStateStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.cannot_write = True

@@ -54,7 +54,7 @@ STOPPED = [
 WAITS: Mapping[str, dict[str, Any]] = {"on the worker": {"deferrable": False}, "deferred": {"deferrable": True}}
 either_wait = pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS.keys())
 
-pytestmark = pytest.mark.usefixtures("short_pauses", "frequent_looks")
+pytestmark = pytest.mark.usefixtures("short_pauses", "frequent_polls")
 
 
 def operator(campaign_id: Any, **given: Any) -> ActivateCampaignOperator:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
-pytestmark = pytest.mark.usefixtures("frequent_looks")
+pytestmark = pytest.mark.usefixtures("frequent_polls")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The sandbox is for this machine only, unless somebody says otherwise: and then it says so too."""
+"""The sandbox is for this machine only, unless a person says otherwise: and then it says so too."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_by_default_only_this_machine_can_reach_it() -> None:
         assert listeners(sandbox.pid) == {"127.0.0.1"}
 
 
-def test_elsewhere_only_where_somebody_says_so() -> None:
+def test_elsewhere_only_where_a_person_says_so() -> None:
     with running_sandbox("--host", ANY_ADDRESS) as sandbox:
         assert listeners(sandbox.pid) == {ANY_ADDRESS}
 

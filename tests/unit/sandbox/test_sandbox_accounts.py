@@ -79,14 +79,14 @@ def test_tags_come_only_when_asked_for(api: Any, sandbox: SandboxClient) -> None
 def test_an_account_that_never_warmed_up_is_missing_from_the_figures(api: Any, sandbox: SandboxClient) -> None:
     sandbox.add_accounts("warm@example.com", fields={"stat_warmup_score": 92})
     sandbox.add_accounts("cold@example.com", fields={"warmup_status": 0})
-    asked = ["warm@example.com", "cold@example.com", "nobody@example.com"]
+    asked = ["warm@example.com", "cold@example.com", "missing@example.com"]
     figures = api.post("/accounts/warmup-analytics", json={"emails": asked}).json()["aggregate_data"]
     assert {email: each["health_score"] for email, each in figures.items()} == {"warm@example.com": 92}
 
 
 def test_vitals_are_those_of_domains(api: Any, sandbox: SandboxClient) -> None:
     sandbox.add_accounts("a@bad.example", "b@bad.example", failing=["dkim"])
-    asked = {"accounts": ["a@bad.example", "b@bad.example", "nobody@good.example"]}
+    asked = {"accounts": ["a@bad.example", "b@bad.example", "missing@good.example"]}
     vitals = api.post("/accounts/test/vitals", json=asked).json()
     assert vitals["failure_list"] == [
         {"domain": "bad.example", "allPass": False, "mx": True, "spf": True, "dkim": False, "dmarc": True}

@@ -112,7 +112,7 @@ def test_a_reset_harms_no_other_connection(sandbox: SandboxClient, api: Any) -> 
 
 
 @pytest.mark.parametrize("kind", ["reset", "truncate", "drip"])
-def test_a_fault_for_a_client_that_is_gone_harms_nobody(sandbox: SandboxClient, api: Any, kind: str) -> None:
+def test_a_fault_for_a_client_that_is_gone_harms_no_other(sandbox: SandboxClient, api: Any, kind: str) -> None:
     campaign = sandbox.add_campaign()
     takes: dict[str, dict[str, Any]] = {
         "reset": {"moment": "after"},

@@ -156,7 +156,7 @@ class TestAdding:
             ("skip_if_in_list", "campaign", 0),
         ],
     )
-    def test_who_is_elsewhere_is_skipped_if_told(
+    def test_who_is_elsewhere_is_skipped_if_asked(
         self, api: Any, here: dict[str, str], sandbox: SandboxClient, flag: str, where: str, skipped: int
     ) -> None:
         elsewhere = {"list_id": str(uuid.uuid4())} if where == "list" else {"campaign_id": sandbox.add_campaign()}
@@ -285,7 +285,7 @@ class TestMoving:
         assert [lead["email"] for lead in sandbox.leads(here["campaign_id"])] == ["b@example.com"]
         assert len(sandbox.leads(target)) == 2
 
-    def test_ids_without_their_place_move_nobody_and_the_job_succeeds(
+    def test_ids_without_their_place_move_no_lead_and_the_job_succeeds(
         self, api: Any, here: dict[str, str], sandbox: SandboxClient
     ) -> None:
         (created,) = add(api, here, "a@example.com")["created_leads"]

@@ -49,7 +49,7 @@ MODES: Mapping[str, dict[str, Any]] = {
 Poll = int | dict[str, Any]
 
 every_mode = pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
-pytestmark = pytest.mark.usefixtures("short_pauses", "frequent_looks", "short_absences")
+pytestmark = pytest.mark.usefixtures("short_pauses", "frequent_polls", "short_absences")
 
 
 def error(status: int, **more: Any) -> dict[str, Any]:
@@ -309,7 +309,7 @@ def test_a_timeout_says_what_was_waited_for_and_how_it_stands(
 
 @every_mode
 @pytest.mark.parametrize("name", FINAL_ERRORS)
-def test_an_error_that_waiting_cannot_mend_ends_the_wait_at_once(
+def test_an_error_that_waiting_cannot_fix_ends_the_wait_at_once(
     sandbox: SandboxClient, run_task: Any, mode: dict[str, Any], name: str
 ) -> None:
     fault, says = FINAL_ERRORS[name]
@@ -402,7 +402,7 @@ def said(log: str, text: str) -> int:
     return len(recorded or lines)
 
 
-# Told not to fail
+# Asked not to fail
 
 
 FAILURES: Mapping[str, tuple[tuple[Poll, ...], type[Exception], str]] = {

@@ -66,7 +66,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         ready = self._really_select(0)
         if ready or timeout == 0:
             return ready
-        assert timeout is not None, "Everybody waits, and nobody for a moment in time: this would hang for ever."
+        assert timeout is not None, "All wait, and none for a moment in time: this would hang for ever."
         self._now += timeout
         return ready
 

@@ -298,7 +298,7 @@ async def test_triggers_at_once_do_not_meddle_with_each_other(sandbox: SandboxCl
 
 
 @needs_shared_streams
-async def test_triggers_that_share_a_poller_share_its_looks(sandbox: SandboxClient) -> None:
+async def test_triggers_that_share_a_poller_share_its_polls(sandbox: SandboxClient) -> None:
     ids = sandbox.add_campaigns(60, NAME, script=[(1.0, "active")], running=True)
 
     events = await shared(*(trigger(campaign_id) for campaign_id in ids))

@@ -240,10 +240,10 @@ class TestInAnAssetWatcher:
         Serialization: Any = getattr(serialized_objects, "DagSerialization", None) or serialized_objects.SerializedDAG  # type: ignore[attr-defined]  # noqa: N806
         watcher = sdk.AssetWatcher(name="watcher", trigger=trigger)
         with sdk.DAG("watching", schedule=[sdk.Asset("watched", watchers=[watcher])]) as dag:
-            sdk.BaseOperator(task_id="told")
+            sdk.BaseOperator(task_id="started")
         return Serialization.to_dict(dag)
 
-    def test_a_wait_is_refused_and_told_what_to_use(self) -> None:
+    def test_a_wait_is_refused_with_what_to_use_instead(self) -> None:
         with pytest.raises(Exception, match="Give the AssetWatcher a CampaignChangeTrigger"):
             self.serialize(CampaignStatusTrigger(CAMPAIGN))
 

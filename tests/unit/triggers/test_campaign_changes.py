@@ -84,7 +84,7 @@ class Watch:
 
     @property
     def steps(self) -> list[tuple[str, int, int]]:
-        """The changes that it told, shortly."""
+        """The changes that it fired for, shortly."""
         return [(event["campaign_id"], event["from_status"], event["to_status"]) for event in self.fired]
 
     async def end(self) -> None:
@@ -101,7 +101,7 @@ def at(moment: float) -> Any:
 # What is an event
 
 
-def test_the_first_look_is_silent_and_each_change_fires_once(virtually: Any) -> None:
+def test_the_first_poll_is_silent_and_each_change_fires_once(virtually: Any) -> None:
     ids = virtually.instantly.add(3)
     statuses = virtually.instantly.statuses
 
@@ -181,7 +181,7 @@ def test_a_workspace_of_many_pages_is_watched_as_a_whole(virtually: Any) -> None
     assert len(virtually.instantly.requests) <= 13 * 5
 
 
-def test_statuses_that_nobody_knows_yet_are_changes_like_any_other(virtually: Any) -> None:
+def test_statuses_that_are_not_known_yet_are_changes_like_any_other(virtually: Any) -> None:
     [cid] = virtually.instantly.add(1, UNKNOWN)
 
     async def watch() -> Watch:
@@ -200,7 +200,7 @@ def test_statuses_that_nobody_knows_yet_are_changes_like_any_other(virtually: An
 
 
 @pytest.mark.parametrize(
-    ("filters", "told"),
+    ("filters", "fired"),
     [
         ({}, [(0, DRAFT, ACTIVE), (1, DRAFT, ACTIVE), (0, ACTIVE, BOUNCED), (1, ACTIVE, PAUSED)]),
         ({"to_statuses": [BOUNCED, UNHEALTHY]}, [(0, ACTIVE, BOUNCED)]),
@@ -210,7 +210,7 @@ def test_statuses_that_nobody_knows_yet_are_changes_like_any_other(virtually: An
         ({"campaign_id": [0, 1], "to_statuses": [PAUSED]}, [(1, ACTIVE, PAUSED)]),
     ],
 )
-def test_filters(virtually: Any, filters: dict[str, Any], told: list[tuple[int, int, int]]) -> None:
+def test_filters(virtually: Any, filters: dict[str, Any], fired: list[tuple[int, int, int]]) -> None:
     ids = virtually.instantly.add(3)
     statuses = virtually.instantly.statuses
     if "campaign_id" in filters:
@@ -228,7 +228,7 @@ def test_filters(virtually: Any, filters: dict[str, Any], told: list[tuple[int, 
         await watched.end()
         return watched
 
-    assert virtually(watch()).steps == [(ids[n], before, after) for n, before, after in told]
+    assert virtually(watch()).steps == [(ids[n], before, after) for n, before, after in fired]
 
 
 def test_a_watcher_of_some_campaigns_asks_for_these_only(virtually: Any) -> None:
@@ -244,7 +244,7 @@ def test_a_watcher_of_some_campaigns_asks_for_these_only(virtually: Any) -> None
     assert set(virtually.instantly.since(START + 5)) == set(ids[-2:])
 
 
-async def test_a_watcher_of_a_tag_is_told_of_its_campaigns_only(sandbox: SandboxClient) -> None:
+async def test_a_watcher_of_a_tag_fires_for_its_campaigns_only(sandbox: SandboxClient) -> None:
     tag = "11111111-0000-4000-8000-000000000001"
     tagged, both = sandbox.add_campaigns(2, "Tagged", tags=[tag])
     other = sandbox.add_campaign("Other")
@@ -254,7 +254,7 @@ async def test_a_watcher_of_a_tag_is_told_of_its_campaigns_only(sandbox: Sandbox
 
     for cid in (other, tagged, both):
         await asyncio.to_thread(sandbox.trip_bounce_protection, cid)
-    await eventually(lambda: len(by_tag.fired) >= 2 and len(by_both.fired) >= 1, "The changes are told")
+    await eventually(lambda: len(by_tag.fired) >= 2 and len(by_both.fired) >= 1, "It fires for the changes")
     await asyncio.gather(by_tag.end(), by_both.end())
 
     assert sorted(by_tag.steps) == sorted([(tagged, DRAFT, BOUNCED), (both, DRAFT, BOUNCED)])
@@ -281,7 +281,7 @@ def test_what_can_be_of_no_use_is_refused_while_the_dag_is_parsed(wrong: dict[st
 # Errors
 
 
-def test_an_error_is_told_once_and_costs_no_change(virtually: Any, capfd: Any, caplog: Any) -> None:
+def test_an_error_is_warned_of_once_and_costs_no_change(virtually: Any, capfd: Any, caplog: Any) -> None:
     [cid, _] = virtually.instantly.add(2)
 
     def broken(request: Request) -> None:
@@ -299,8 +299,8 @@ def test_an_error_is_told_once_and_costs_no_change(virtually: Any, capfd: Any, c
         return watched
 
     assert virtually(watch()).steps == [(cid, DRAFT, ACTIVE)]
-    told = [text.count("could not be listed") for text in (caplog.text, "".join(capfd.readouterr()))]
-    assert max(told) == 1
+    lines = [text.count("could not be listed") for text in (caplog.text, "".join(capfd.readouterr()))]
+    assert max(lines) == 1
 
 
 def test_a_list_that_breaks_off_changes_only_what_was_seen(virtually: Any) -> None:
@@ -346,7 +346,7 @@ def fails_for(ids: list[str], error: type[InstantlyRequestError], status: int) -
     ],
 )
 @pytest.mark.parametrize("count", [1, 5])
-def test_why_its_campaigns_cannot_be_read_is_told_once(
+def test_why_its_campaigns_cannot_be_read_is_warned_of_once(
     virtually: Any, warned: list[str], count: int, error: type[InstantlyRequestError], status: int
 ) -> None:
     """A key that was revoked, a scope that is missing: a watcher would never fire, and not say why."""
@@ -386,7 +386,7 @@ def test_a_campaign_that_is_gone_hides_nothing_of_the_others(virtually: Any, war
     assert [line.split()[1] for line in warned] == [gone, third]
 
 
-async def test_a_connection_that_is_missing_is_told(warned: list[str], sandbox: SandboxClient) -> None:
+async def test_a_connection_that_is_missing_is_warned_of(warned: list[str], sandbox: SandboxClient) -> None:
     cid = sandbox.add_campaign("Watched")
     watched = Watch(CampaignChangeTrigger("no_such_connection", campaign_id=cid, poll_interval=0.2))
 
@@ -449,7 +449,7 @@ def test_a_crash_between_saving_and_firing_does_not_fire_twice(virtually: Any) -
     assert len(first.fired) + len(second.fired) <= 1
 
 
-def test_two_triggerers_that_run_the_same_watcher_tell_a_change_once(virtually: Any) -> None:
+def test_two_triggerers_that_run_the_same_watcher_fire_for_a_change_once(virtually: Any) -> None:
     """Airflow moves a trigger whose triggerer was not heard of, which may yet be alive."""
     ids = virtually.instantly.add(200)
     statuses, store = virtually.instantly.statuses, AssetStateStore()
@@ -506,7 +506,7 @@ def test_an_answer_of_the_store_that_cannot_be_read_is_not_taken_for_no_store(vi
     assert virtually(watch()) is store.broken
 
 
-def test_what_nobody_wrote_as_a_watermark_is_not_believed(virtually: Any) -> None:
+def test_what_was_not_written_as_a_watermark_is_not_believed(virtually: Any) -> None:
     [cid] = virtually.instantly.add(1)
     store = AssetStateStore()
 

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 def killed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., CampaignStatusTrigger]:
     """Make a trigger whose task stands as given in Airflow's database."""
 
-    def killed(campaign_id: str, *, state: str | None = "failed", own: bool = True, told: bool = True) -> Any:
+    def killed(campaign_id: str, *, state: str | None = "failed", own: bool = True, pause_on_kill: bool = True) -> Any:
         async def answer(value: Any) -> Any:
             return value
 
-        trigger = CampaignStatusTrigger(campaign_id, pause_on_kill=told)
+        trigger = CampaignStatusTrigger(campaign_id, pause_on_kill=pause_on_kill)
         which = {"dag_id": "a_dag", "task_id": "a_task", "run_id": "a_run", "map_index": -1}
         trigger.task_instance = SimpleNamespace(**which, try_number=1)  # type: ignore[assignment]
         monkeypatch.setattr(ownership, "_astate", lambda ti: answer(state))
@@ -49,7 +49,7 @@ async def test_pauses_what_may_still_send(sandbox: SandboxClient, killed: Any, s
 
 @pytest.mark.parametrize(
     ("why", "status"),
-    [({"told": False}, "active"), ({"own": False}, "active")]
+    [({"pause_on_kill": False}, "active"), ({"own": False}, "active")]
     + [({"state": state}, "active") for state in ("deferred", "success")]
     + [({}, status) for status in ("paused", "completed", "bounce_protect", "accounts_unhealthy", "account_suspended")],
 )
@@ -74,9 +74,9 @@ async def test_no_further_cancellation_stops_it(sandbox: SandboxClient, killed: 
     assert sandbox.campaign(campaign)["status_name"] == "Paused"
 
 
-@pytest.mark.parametrize(("state", "told"), [("failed", "Paused campaign"), ("deferred", "is left as it is")])
+@pytest.mark.parametrize(("state", "outcome"), [("failed", "Paused campaign"), ("deferred", "is left as it is")])
 async def test_a_log_that_stands_still_does_not_hold_the_event_loop(
-    sandbox: SandboxClient, killed: Any, threads_of_log: Any, state: str, told: str
+    sandbox: SandboxClient, killed: Any, threads_of_log: Any, state: str, outcome: str
 ) -> None:
     trigger = killed(sandbox.add_campaign(status="active"), state=state)
     trigger._log = threads_of_log
@@ -84,7 +84,7 @@ async def test_a_log_that_stands_still_does_not_hold_the_event_loop(
     await trigger.on_kill()
 
     [line] = threads_of_log.lines
-    assert told in line
+    assert outcome in line
     assert threading.get_ident() not in threads_of_log.threads
 
 

@@ -185,8 +185,8 @@ def test_drafts_are_waited_for_with_a_request_for_a_thousand_and_poll(virtually:
     assert len(virtually.instantly.requests) <= polls + 10 * -(-polls // 10)
     for number in range(10):
         launched = 1_000_010 + 10 * number
-        told = [when for when, shown in waiters[number * 100].shown if ACTIVE in status_of(shown).values()]
-        assert min(told) <= launched + 10.0
+        seen = [when for when, shown in waiters[number * 100].shown if ACTIVE in status_of(shown).values()]
+        assert min(seen) <= launched + 10.0
 
 
 def test_each_waiter_leaves_with_its_campaign(virtually: Any) -> None:
@@ -421,16 +421,16 @@ def test_no_waiter_is_woken_by_polls_that_are_no_news(virtually: Any) -> None:
         await asyncio.sleep(200)
         late = asyncio.create_task(reached(CampaignStatusTrigger(ids[0], poll_interval=10.0), group))
         await asyncio.sleep(80)
-        told = group.snapshots
+        snapshots = group.snapshots
         virtually.instantly.statuses |= dict.fromkeys(ids, ACTIVE)
         ends = await asyncio.gather(*waits, late)
         await group.aclose()
-        return told, list(ends)
+        return snapshots, list(ends)
 
-    told, ends = virtually(watch())
+    snapshots, ends = virtually(watch())
 
     assert len(virtually.instantly.requests) >= 28, "it polled all the time"
-    assert told == 2, "the first poll, and the one that the last to join saw"
+    assert snapshots == 2, "the first poll, and the one that the last to join saw"
     assert max(ends) <= 1_000_290
 
 
@@ -465,7 +465,7 @@ def test_the_more_wait_the_more_rarely_each_says_so(
         assert sum(start <= when < start + 60 for when, _ in reports) <= 30
 
 
-def test_one_that_has_not_accepted_a_poll_is_told_of_the_next_whatever_it_shows(virtually: Any) -> None:
+def test_one_that_has_not_accepted_a_poll_is_a_recipient_of_the_next_whatever_it_shows(virtually: Any) -> None:
     """Its campaign went Active, back to Draft and Active again: that did not hold, however late it hears of it."""
     [cid] = virtually.instantly.add(1)
     moments = [(5.0, ACTIVE), (15.0, 0), (25.0, ACTIVE)]
@@ -521,9 +521,9 @@ def test_a_wait_that_joins_between_two_polls_ends_in_time(
         group = Group(Poller(CONN))
         return await beside_a_long_wait(group, ids[1], 1800.0, join(group))
 
-    [(told, when)] = virtually(watch())
+    [(end, when)] = virtually(watch())
 
-    assert told == verdict
+    assert end == verdict
     assert 0 <= when - (1_000_000 + joins + max(seconds, 0.0)) <= 1.0
     [*_, last] = [moment for moment, what in virtually.instantly.requests if what in (ids[0], "list")]
     assert last == when, "it polled once more before it gave up"
@@ -547,9 +547,9 @@ def test_a_campaign_that_arrives_just_before_the_end_of_a_wait_that_joined_late_
         group = Group(Poller(CONN))
         return await beside_a_long_wait(group, ids[1], 1800.0, join(group), launch())
 
-    [(told, _), _] = virtually(watch())
+    [(end, _), _] = virtually(watch())
 
-    assert told == Verdict.REACHED
+    assert end == Verdict.REACHED
 
 
 @pytest.mark.parametrize("interval", [10.0, 1800.0])
@@ -568,9 +568,9 @@ def test_a_wait_that_joins_in_a_pause_ends_in_time_and_asks_nothing(
         group = Group(Poller(CONN))
         return await beside_a_long_wait(group, ids[1], interval, join(group))
 
-    [(told, when)] = virtually(watch())
+    [(end, when)] = virtually(watch())
 
-    assert told == Verdict.TIMED_OUT
+    assert end == Verdict.TIMED_OUT
     assert 0 <= when - (1_000_060 + joins) <= 1.0
     assert len(virtually.instantly.requests) == 1, "the one that was refused"
 
@@ -587,7 +587,7 @@ def test_waits_end_in_time_in_a_pause_that_began_after_their_page_was_read(virtu
 
     ends = virtually(watch())
 
-    assert {told for told, _ in ends} == {Verdict.TIMED_OUT}
+    assert {end for end, _ in ends} == {Verdict.TIMED_OUT}
     assert 1_000_060 <= min(when for _, when in ends) <= max(when for _, when in ends) <= 1_000_061
     assert len(virtually.instantly.requests) == 4, "two polls of two pages, and none in the pause"
 
@@ -601,9 +601,9 @@ def test_a_wait_that_accepts_a_poll_late_ends_in_time(virtually: Any) -> None:
         await group.aclose()
         return end
 
-    told, when = virtually(watch())
+    end, when = virtually(watch())
 
-    assert told == Verdict.TIMED_OUT
+    assert end == Verdict.TIMED_OUT
     assert 1_000_050 <= when <= 1_000_051
 
 
@@ -661,9 +661,9 @@ def test_a_wait_that_ends_soon_is_not_polled_with_every_poll_of_a_quicker_one(
         group = Group(Poller(CONN))
         return await beside_a_long_wait(group, quick, pace, ended(waiting(slow, 60.0, deadline=seconds), group))
 
-    [(told, when)] = virtually(watch())
+    [(end, when)] = virtually(watch())
 
-    assert told == Verdict.TIMED_OUT
+    assert end == Verdict.TIMED_OUT
     assert seconds <= when - 1_000_000 <= seconds + 1
     assert len(virtually.instantly.polls_of(slow)) <= most_polls(seconds, 60.0)
 
@@ -733,9 +733,9 @@ def test_a_long_list_does_not_hold_a_wait_up(
         await end_all([everything], group)
         return end
 
-    told, when = virtually(watch())
+    end, when = virtually(watch())
 
-    assert told == Verdict.TIMED_OUT
+    assert end == Verdict.TIMED_OUT
     assert 0 <= when - (1_000_005 + joins) <= 1.0 + 2 * 0.25
     assert virtually.instantly.polls_of(ids[-1]), "it was polled for itself"
 
@@ -818,9 +818,9 @@ def test_a_wait_for_very_many_campaigns_does_not_hold_another_up(virtually: Any)
         await end_all([long], group)
         return end, when
 
-    (told, ended_at), reached_at = virtually(watch())
+    (end, ended_at), reached_at = virtually(watch())
 
-    assert told == Verdict.TIMED_OUT
+    assert end == Verdict.TIMED_OUT
     assert ended_at <= 1_000_025 + 1.0 + 2 * 0.25
     assert reached_at <= ended_at + 5.0 + 5.0
 
@@ -839,9 +839,9 @@ def test_the_limit_of_a_wait_is_kept_between_its_own_requests(virtually: Any, in
         await group.aclose()
         return end
 
-    told, when = virtually(watch())
+    end, when = virtually(watch())
 
-    assert told == Verdict.TIMED_OUT
+    assert end == Verdict.TIMED_OUT
     late = when - (1_000_000 + seconds)
     [*_, last_poll] = [moment for moment, _ in virtually.instantly.polls]
     assert 0 <= late <= 1.0 + 0.8 + (LAST_POLL if last_poll >= 1_000_000 + seconds else 0.0)
@@ -1130,7 +1130,7 @@ def test_the_list_that_was_refused_is_not_followed_by_single_reads(virtually: An
     assert isinstance(one.shown[0][1][ids[0]], InstantlyRateLimitError)
 
 
-def test_a_list_that_breaks_is_told_by_those_who_read_it(virtually: Any, warned: list[str]) -> None:
+def test_a_list_that_breaks_is_warned_of_by_those_who_read_it(virtually: Any, warned: list[str]) -> None:
     """Who watches some campaigns only has lost nothing, although it shares the poller with a watcher of all."""
     [cid] = virtually.instantly.add(1)
 
@@ -1161,9 +1161,7 @@ async def end_all(watching: list[asyncio.Task[Any]], group: Group) -> None:
     await group.aclose()
 
 
-def test_an_outage_is_told_once_though_some_are_only_told_the_time_in_its_pauses(
-    virtually: Any, warned: list[str]
-) -> None:
+def test_an_outage_is_warned_of_once_though_some_time_out_in_its_pauses(virtually: Any, warned: list[str]) -> None:
     ids = virtually.instantly.add(2)
     # The short pauses end before the slow watchers are due again, and their next poll falls into a long one.
     pauses = itertools.cycle([20, 40])
@@ -1503,7 +1501,7 @@ def test_two_event_loops_share_nothing(sandbox: SandboxClient) -> None:
     assert not any(shared_hook_module._hooks.values())
 
 
-async def test_a_connection_that_does_not_exist_is_told_to_each_waiter(
+async def test_a_connection_that_does_not_exist_ends_the_wait_of_each(
     sandbox: SandboxClient, nothing_left_open: None
 ) -> None:
     cid = sandbox.add_campaign("Watched")

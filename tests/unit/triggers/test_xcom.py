@@ -91,7 +91,9 @@ async def test_a_thousand_do_not_stand_before_the_first_that_is_done(airflow: An
     assert most <= 16
 
 
-async def test_what_cannot_be_stored_is_told_without_its_text(airflow: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_cannot_be_stored_is_warned_of_without_its_text(
+    airflow: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     async def aset(*_args: Any, **_of: Any) -> None:
         raise RuntimeError("a backend's secret")
 

@@ -117,8 +117,8 @@ class TestWhereAWaitForVeryManyTakesPlace:
         assert run.error is None
         assert run.value["progress"] == "2,400 of 2,400 Active"
         assert run.deferred_to == []
-        told = "The wait for 2400 campaigns stays on its worker, although deferrable=True: a trigger's row has room"
-        assert told in task_log()
+        line = "The wait for 2400 campaigns stays on its worker, although deferrable=True: a trigger's row has room"
+        assert line in task_log()
 
     @pytest.mark.skipif(not AIRFLOW_V_3_3_PLUS, reason="Below 3.3 every wait begins on a worker")
     @pytest.mark.parametrize(

@@ -286,7 +286,7 @@ class TestLimits:
         assert clock.verdict is Verdict.TIMED_OUT
         assert "was not Active for 80 s within 100 s: it is Active." in clock.wait.result().message
 
-    def test_an_execution_timeout_is_told_from_a_timeout(self) -> None:
+    def test_an_execution_timeout_is_not_taken_for_a_timeout(self) -> None:
         clock = Clock(goal(deadline=START + 200, execution_deadline=START + 100))
         assert clock.poll(0, at=50).delay == 50
         clock.poll(0)
@@ -640,15 +640,15 @@ class WaitMachine(RuleBasedStateMachine):
         stable_for=st.just(0.0) | TIMES,
         poll_interval=st.sampled_from([0.25, 5.0, 60.0, 400.0]),
         timeout=st.none() | TIMES,
-        overdue=st.none() | TIMES,
+        execution_limit=st.none() | TIMES,
         failure_budget=st.none() | TIMES,
         fail_fast=st.booleans(),
     )
-    def start(self, count: int, timeout: float | None, overdue: float | None, **more: Any) -> None:
+    def start(self, count: int, timeout: float | None, execution_limit: float | None, **more: Any) -> None:
         more["target_statuses"], more["failed_statuses"] = frozenset(more.pop("wanted")), frozenset(more.pop("failed"))
         self.goal = Goal(
             deadline=None if timeout is None else START + timeout,
-            execution_deadline=None if overdue is None else START + overdue,
+            execution_deadline=None if execution_limit is None else START + execution_limit,
             timeout=timeout,
             **more,
         )
