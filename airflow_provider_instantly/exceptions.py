@@ -26,6 +26,10 @@ class PauseNotConfirmedError(AirflowException):
     """The campaign may or may not have been paused. Another try reads it first, so it may be retried."""
 
 
+class InputError(AirflowException):
+    """The rows of an input could not be read. Nothing was sent from it, and another try reads it again."""
+
+
 class TaskKilledError(AirflowException):
     """The task was killed before it changed anything, or while it waited. A retry reads first."""
 

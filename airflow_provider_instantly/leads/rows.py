@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import UUID
 
 from airflow_provider_instantly.api.lead import CORE_VARIABLES
-from airflow_provider_instantly.api.redaction import safe_text
+from airflow_provider_instantly.api.redaction import safe_text, without_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,6 +82,21 @@ class Reject(NamedTuple):
         return f"Reject(number={self.number}, reason={self.reason!r})"
 
 
+class BrokenRow(NamedTuple):
+    """
+    What stands in the place of a row in a source, and is none.
+
+    :param reason: a sentence without any value of the row.
+    :param row: what was read. A person's: never log it.
+    """
+
+    reason: str
+    row: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"BrokenRow(reason={self.reason!r})"
+
+
 @dataclass(frozen=True)
 class Columns:
     """
@@ -117,8 +132,10 @@ class Columns:
         Read one row.
 
         :param number: which row of the input it is; the first is 1.
-        :param row: a mapping of columns to values. Anything else is rejected.
+        :param row: a mapping of columns to values. Anything else is rejected, a `BrokenRow` with its own reason.
         """
+        if isinstance(row, BrokenRow):
+            return Reject(number, *row)
         if not isinstance(row, Mapping):
             reason = f"it is no mapping of columns to values, but of type {type(row).__name__}"
             return Reject(number, reason, {"row": row})
@@ -308,4 +325,4 @@ def _problem_of_name(name: object) -> str | None:
 
 
 def _shown(name: object) -> str:
-    return safe_text(repr(name), limit=80)
+    return safe_text(without_addresses(repr(name)), limit=80)

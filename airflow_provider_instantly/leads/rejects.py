@@ -1,0 +1,41 @@
+"""Where the rows that were not sent, or were refused, go: a file of JSON objects, one a line, that the user owns."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from os import PathLike
+
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    from airflow_provider_instantly.leads.rows import Reject
+
+
+def write_rejects(path: str | PathLike[str] | ObjectStoragePath, rejects: Iterable[Reject]) -> int:
+    """
+    Write rejects to a file, one JSON object a line: ``number``, ``reason`` and ``row``.
+
+    What an earlier try wrote there is replaced, also if there are no rejects now. A new local file is readable for this
+    user alone, since the rows are persons.
+
+    :param path: a path or URL, or an Airflow ``ObjectStoragePath``.
+    :param rejects: the rejects, read once.
+    :return: how many there are.
+    :raises OSError: if it cannot be written.
+    """
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    place: Any = path if isinstance(path, ObjectStoragePath) else ObjectStoragePath(path)
+    if place.protocol in ("", "file", "local"):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(place.path, os.O_WRONLY | os.O_CREAT, 0o600))
+    count = 0
+    with place.open("wb") as file:
+        for count, reject in enumerate(rejects, 1):  # noqa: B007 - the last one is their number
+            entry = {"number": reject.number, "reason": reject.reason, "row": reject.row}
+            file.write(json.dumps(entry, default=str).encode() + b"\n")
+    return count

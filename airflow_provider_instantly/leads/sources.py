@@ -1,0 +1,207 @@
+"""
+Where rows come from: values of the DAG, a file below any object storage, a database. All are read as a stream.
+
+What cannot be read as rows at all raises `InputError`; a line that is broken is a row with a reason.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import itertools
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, closing
+from importlib import import_module
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol
+from uuid import uuid4
+
+from airflow_provider_instantly import validation
+from airflow_provider_instantly.api.redaction import safe_text, without_addresses
+from airflow_provider_instantly.exceptions import InputError
+from airflow_provider_instantly.leads.rows import BrokenRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from os import PathLike
+
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    class ConnectsToDatabase(Protocol):
+        """As much of a common-sql hook as is needed."""
+
+        def get_conn(self) -> Any:
+            """A new DB-API connection."""
+
+
+#: Characters of a line of a file.
+MAX_LINE: Final = 1_000_000
+#: Bytes that are read of a file at once.
+BLOCK: Final = 1 << 18
+#: Rows that are fetched from a database at once.
+FETCH: Final = 1_000
+
+_JSON_SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
+_CSV_SUFFIXES: Final = (".csv", ".tsv", ".txt")
+_DELIMITERS: Final = ",;\t|"
+_WHAT_NEXT: Final = "Nothing was sent to Instantly from this input."
+#: Drivers that read a whole result at once, unless their streaming cursor is asked for.
+_STREAMING_CURSORS: Final = ("MySQLdb", "pymysql")
+
+
+def from_values(values: object) -> Iterator[object]:
+    """
+    The rows of an iterable: a list, an XCom, those of a mapped task, or the text that a template made of one.
+
+    :param values: mappings, or collections of mappings, such as one of each mapped task.
+    :raises InputError: if it is no such thing.
+    """
+    if isinstance(values, str):
+        values = _listed(values)
+    if isinstance(values, Mapping) or not isinstance(values, Iterable):
+        raise InputError(f"The rows must be a list of mappings, not of type {type(values).__name__}. {_WHAT_NEXT}")
+    for entry in values:
+        if validation.is_collection(entry):
+            yield from entry
+        else:
+            yield entry
+
+
+def from_file(path: str | PathLike[str] | ObjectStoragePath) -> Iterator[object]:
+    """
+    The rows of a file: JSON objects, one a line, or CSV with a header. Its name ends in ``.jsonl``, ``.csv`` and so on.
+
+    With ``.gz`` after it, it is unpacked. CSV may be separated by commas, semicolons, tabs or bars.
+
+    :param path: a path or URL, or an Airflow ``ObjectStoragePath``: ``s3://aws_default@bucket/leads.csv``.
+    :raises InputError: if the name does not say what it is, or it is not that.
+    :raises OSError: if it cannot be opened or read.
+    """
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    place: Any = path if isinstance(path, ObjectStoragePath) else ObjectStoragePath(path)
+    name = place.name.lower()
+    bare = name.removesuffix(".gz")
+    if not bare.endswith(_JSON_SUFFIXES + _CSV_SUFFIXES):
+        wanted = ", ".join(_JSON_SUFFIXES + _CSV_SUFFIXES)
+        raise InputError(f"The name of the file has to end in one of {wanted}, or that and .gz. {_WHAT_NEXT}")
+    with ExitStack() as stack:
+        file: Any = stack.enter_context(place.open("rb"))
+        if bare != name:
+            file = stack.enter_context(gzip.GzipFile(fileobj=file, mode="rb"))
+        lines = io.TextIOWrapper(io.BufferedReader(file, BLOCK), encoding="utf-8-sig", newline="")
+        # Whoever opened the file closes it.
+        stack.callback(lines.detach)
+        try:
+            yield from (_json_rows if bare.endswith(_JSON_SUFFIXES) else _csv_rows)(lines)
+        except UnicodeDecodeError:
+            raise InputError(f"The file is not in UTF-8. {_WHAT_NEXT}") from None
+
+
+def from_sql(
+    hook: ConnectsToDatabase, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
+) -> Iterator[dict[str, Any]]:
+    """
+    The rows of a query. The database keeps the result, and a thousand rows are here at a time.
+
+    :param hook: a common-sql hook.
+    :param sql: one statement that returns rows.
+    :param parameters: what the driver puts into the statement.
+    :raises InputError: if the database refuses it, or its result has no rows or two columns of one name.
+    """
+    with ExitStack() as stack:
+        connection = stack.enter_context(closing(hook.get_conn()))
+        try:
+            cursor = stack.enter_context(closing(_streaming_cursor(connection)))
+            cursor.execute(sql, parameters) if parameters else cursor.execute(sql)
+            names: list[str] | None = None
+            while rows := cursor.fetchmany(FETCH):
+                names = names or _column_names(cursor.description)
+                for row in rows:
+                    yield dict(zip(names, row, strict=True))
+        except InputError:
+            raise
+        except Exception as error:
+            # A database quotes values; a driver's error also has the statement and its parameters.
+            what = safe_text(without_addresses(str(error).partition("\n")[0]), limit=200)
+            kind = type(error).__name__
+            raise InputError(f"The database did not return rows: {kind}: {what}. {_WHAT_NEXT}") from None
+
+
+def _listed(text: str) -> object:
+    """The list that a template rendered to text, as JSON or as Python shows it."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    entries = validation.listed(text)
+    if entries == [text]:
+        raise InputError(f"The rows are a text that is no list. Pass the XCom itself, or name a file. {_WHAT_NEXT}")
+    return entries
+
+
+def _json_rows(lines: IO[str]) -> Iterator[object]:
+    for line in _short_lines(lines):
+        if not line.strip():
+            continue
+        try:
+            yield json.loads(line)
+        except (ValueError, RecursionError):
+            yield BrokenRow("its line is no JSON", {"line": line.rstrip()})
+
+
+def _csv_rows(lines: IO[str]) -> Iterator[object]:
+    each_line = _short_lines(lines)
+    header = next(each_line, "")
+    if not header.strip():
+        return
+    cells = csv.reader(itertools.chain([header], each_line), delimiter=max(_DELIMITERS, key=header.count), strict=True)
+    try:
+        names = _checked_names(name.strip() for name in next(cells))
+        for row in cells:
+            if len(row) == len(names):
+                yield dict(zip(names, row, strict=True))
+            elif row:
+                yield BrokenRow(f"it has {len(row)} cells, and the header has {len(names)}", {"cells": row})
+    except csv.Error as error:
+        raise InputError(f"Line {cells.line_num:,} of the file is no CSV: {error}. {_WHAT_NEXT}") from None
+
+
+def _short_lines(lines: IO[str]) -> Iterator[str]:
+    """The lines of a file. A file that is one long line is none of ours, and would not fit into memory."""
+    for number in itertools.count(1):
+        line = lines.readline(MAX_LINE + 1)
+        if len(line) > MAX_LINE:
+            raise InputError(f"Line {number:,} of the file has more than {MAX_LINE:,} characters. {_WHAT_NEXT}")
+        if not line:
+            return
+        yield line
+
+
+def _streaming_cursor(connection: Any) -> Any:
+    """A cursor that does not fetch the whole result at once."""
+    driver = type(connection).__module__.partition(".")[0]
+    if driver in ("psycopg2", "psycopg"):
+        # It needs a transaction.
+        connection.autocommit = False
+        return connection.cursor(name=f"instantly_{uuid4().hex}")
+    if driver in _STREAMING_CURSORS:
+        return connection.cursor(import_module(f"{driver}.cursors").SSCursor)
+    return connection.cursor()
+
+
+def _column_names(description: Sequence[Sequence[Any]] | None) -> list[str]:
+    if not description:
+        raise InputError(f"The statement returns no rows. {_WHAT_NEXT}")
+    return _checked_names(str(column[0]) for column in description)
+
+
+def _checked_names(names: Iterable[str]) -> list[str]:
+    found = list(names)
+    for place, name in enumerate(found):
+        if name in found[:place]:
+            # Without a header, a name is a person's value, so its place is shown.
+            first, second = found.index(name) + 1, place + 1
+            raise InputError(f"Columns {first} and {second} of the input have the same name. {_WHAT_NEXT}")
+    return found
