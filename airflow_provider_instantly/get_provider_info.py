@@ -66,6 +66,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [_modules("airflow_provider_instantly.operators.campaign")],
         "sensors": [_modules("airflow_provider_instantly.sensors.campaign")],
         "triggers": [_modules("airflow_provider_instantly.triggers.campaign")],
+        "notifications": ["airflow_provider_instantly.notifications.campaign.PauseCampaignNotifier"],
         "connection-types": [
             {
                 "connection-type": "instantly",

@@ -52,6 +52,10 @@ def _public(module: str, kind: Any = inspect.isclass) -> list[tuple[str, Any]]:
 CLASSES = [
     cls for kind in ("operators", "sensors", "triggers") for module in _modules(kind) for _, cls in _public(module)
 ]
+CLASSES += [
+    getattr(import_module(module), name)
+    for module, _, name in (path.rpartition(".") for path in get_provider_info()["notifications"])
+]
 ERRORS = [name for module in (exceptions, errors) for name, _ in _public(module.__name__)]
 METHODS = sorted(
     {

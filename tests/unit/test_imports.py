@@ -28,6 +28,7 @@ import airflow.triggers.base
 from airflow.providers.common.compat.sdk import (
     AirflowException, AirflowSensorTimeout, BaseHook, BaseOperator, BaseOperatorLink, BaseSensorOperator, XCom, conf,
 )
+from airflow.providers.common.compat.notifier import BaseNotifier
 """
 
 
@@ -88,6 +89,7 @@ class TestCost:
 
     def test_what_dags_import_loads_nothing_heavy_beyond_airflow_itself(self) -> None:
         modules = ["operators.campaign", "sensors.campaign", "triggers.campaign", "links.campaign", "hooks.instantly"]
+        modules += ["notifications.campaign"]
         steps = [f"import airflow_provider_instantly.{module}" for module in modules]
         airflows, *ours = loaded_by(AIRFLOWS_PART, *steps)
         for module, loaded in zip(modules, ours, strict=True):
@@ -156,6 +158,7 @@ class TestDirection:
         "launches": {"api", "hooks", "clock", "exceptions", "tasklog"},
         "waits": {"api", "hooks", "clock", "exceptions", "tasklog", "validation"},
         "leads": {"api", "hooks", "clock", "exceptions", "tasklog", "validation"},
+        "notifications": {"api", "hooks", "launches", "exceptions", "tasklog", "validation"},
         "triggers": {"api", "hooks", "launches", "waits", "links", "clock", "exceptions", "tasklog", "validation"},
         "operators": {
             "api", "hooks", "launches", "waits", "links", "triggers", "clock", "exceptions", "tasklog", "validation",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from airflow.providers_manager import ProvidersManager
 
@@ -41,3 +43,8 @@ def test_the_connection_form_asks_for_what_the_hook_reads(manager: ProvidersMana
 
 def test_the_link_is_known(manager: ProvidersManager) -> None:
     assert "airflow_provider_instantly.links.campaign.CampaignLink" in manager.extra_links_class_names
+
+
+def test_the_notifier_is_known(manager: ProvidersManager) -> None:
+    known: Any = manager.notification
+    assert "airflow_provider_instantly.notifications.campaign.PauseCampaignNotifier" in known

@@ -1,0 +1,276 @@
+"""`PauseCampaignNotifier` over real HTTP: what it pauses, what it says of each campaign, and that it never raises."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import runpy
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
+
+from airflow_provider_instantly.notifications.campaign import PauseCampaignNotifier
+from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, SUBSEQUENCES, SUSPENDED, UNHEALTHY, UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from airflow_provider_instantly.sandbox.client import SandboxClient
+
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
+ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
+
+Call = Any
+
+
+def in_a_task(notifier: PauseCampaignNotifier, context: Any) -> None:
+    notifier(context)
+
+
+def in_the_triggerer(notifier: PauseCampaignNotifier, context: Any) -> None:
+    async def run() -> None:
+        if AIRFLOW_V_3_1_PLUS:
+            notifier.context = context
+            await notifier
+        else:  # Nothing awaits a notifier there, but the call must not rot.
+            notifier.render_template_fields(context)
+            await notifier.async_notify(context)
+
+    asyncio.run(run())
+
+
+@pytest.fixture(params=[in_a_task, in_the_triggerer], ids=lambda how: how.__name__)
+def call(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Call a notifier as Airflow does, one way or the other: it must not raise."""
+
+    def call(campaign_id: Any, *, context: dict[str, Any] | None = None, **given: Any) -> None:
+        notifier = PauseCampaignNotifier(campaign_id=campaign_id, **given)
+        request.param(notifier, {} if context is None else context)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("status", "then", "says"),
+    [
+        (ACTIVE, PAUSED, "Paused campaign"),
+        (SUBSEQUENCES, PAUSED, "Paused campaign"),
+        (UNKNOWN, PAUSED, "Paused campaign"),
+        (DRAFT, DRAFT, "is Draft, and was left as it is, because of pause_drafts=False."),
+        (PAUSED, PAUSED, "is Paused, and was left as it is."),
+        (COMPLETED, COMPLETED, "is Completed, and was left as it is."),
+        (UNHEALTHY, UNHEALTHY, "is Accounts Unhealthy: Instantly stopped it, so it stays as it is."),
+        (BOUNCED, BOUNCED, "is Bounce Protect: Instantly stopped it, so it stays as it is."),
+        (SUSPENDED, SUSPENDED, "is Account Suspended: Instantly stopped it, so it stays as it is."),
+    ],
+)
+def test_pauses_what_sends_and_says_what_became_of_it(
+    sandbox: SandboxClient, call: Call, task_log: Any, status: int, then: int, says: str
+) -> None:
+    campaign_id = sandbox.add_campaign("Spring", status=status)
+
+    call(campaign_id)
+
+    assert sandbox.campaign(campaign_id)["status"] == then
+    assert len(sandbox.requests(path="*/pause")) == (then != status)
+    log = task_log()
+    assert says in log
+    assert f'"Spring" ({campaign_id})' in log
+
+
+def test_pauses_a_draft_where_asked_to(sandbox: SandboxClient, call: Call) -> None:
+    campaign_id = sandbox.add_campaign("Spring", status=DRAFT)
+
+    call(campaign_id, pause_drafts=True)
+
+    assert sandbox.campaign(campaign_id)["status"] == PAUSED
+
+
+@pytest.mark.parametrize("first", range(3))
+def test_what_goes_wrong_with_one_does_not_keep_it_from_the_others(
+    sandbox: SandboxClient, call: Call, task_log: Any, first: int
+) -> None:
+    good = sandbox.add_campaigns(2, "Spring", status=ACTIVE)
+    broken = sandbox.add_campaign("Broken", status=ACTIVE)
+    sandbox.add_fault("error", path=f"*/{broken}/pause", status=401, count=None)
+
+    call([*good[:first], broken, ID, *good[first:]])
+
+    assert [sandbox.campaign(campaign_id)["status"] for campaign_id in good] == [PAUSED, PAUSED]
+    log = task_log()
+    for campaign_id in (broken, ID):
+        assert f"Campaign {campaign_id} was not paused" in log
+    assert log.count("Paused campaign") >= 2
+
+
+@pytest.mark.usefixtures("sandbox_time")
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_lost_answer_is_read_back(sandbox: SandboxClient, call: Call, task_log: Any, moment: str) -> None:
+    campaign_id = sandbox.add_campaign("Spring", status=ACTIVE)
+    sandbox.add_fault("reset", path="*/pause", moment=moment)
+
+    call(campaign_id)
+
+    assert sandbox.campaign(campaign_id)["status"] == PAUSED
+    assert "Paused campaign" in task_log()
+
+
+@pytest.mark.usefixtures("sandbox_time")
+def test_a_pause_that_is_lost_each_time_is_said_and_not_raised(
+    sandbox: SandboxClient, call: Call, task_log: Any
+) -> None:
+    lost = sandbox.add_campaign("Lost", status=ACTIVE)
+    good = sandbox.add_campaign("Good", status=ACTIVE)
+    sandbox.add_fault("reset", path=f"*/{lost}/pause", count=None)
+
+    call([lost, good])
+
+    assert sandbox.campaign(good)["status"] == PAUSED
+    assert "It may or may not have been paused. Look at it in Instantly" in task_log()
+
+
+def test_a_connection_that_is_missing_is_said_and_not_raised(call: Call, task_log: Any) -> None:
+    call([ID], instantly_conn_id="nowhere")
+
+    assert f"Campaign {ID} was not paused: There is no Airflow connection 'nowhere'" in task_log()
+
+
+def test_an_error_of_another_kind_is_named_and_not_quoted(
+    sandbox: SandboxClient, call: Call, task_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("the-secret of ada@example.com")
+
+    for name in ("pause", "apause"):
+        monkeypatch.setattr(f"airflow_provider_instantly.notifications.campaign.{name}", fail)
+
+    call(ID)
+
+    log = task_log()
+    assert f"It is not known whether campaign {ID} was paused (RuntimeError)" in log
+    assert "the-secret" not in log
+    assert "ada@example.com" not in log
+
+
+def test_no_key_is_in_the_log(sandbox: SandboxClient, call: Call, task_log: Any) -> None:
+    campaign_id = sandbox.add_campaign("Spring", status=ACTIVE)
+    echo = {"statusCode": 403, "error": "Forbidden", "message": f"{sandbox.api_key} of ada@example.com may not"}
+    sandbox.add_fault("body", path="*/pause", status=403, json=echo, moment="before")
+
+    call(campaign_id)
+
+    log = task_log()
+    assert f"Campaign {campaign_id} was not paused" in log
+    assert sandbox.api_key not in log
+    assert "ada@example.com" not in log
+
+
+# Templates
+
+
+def test_campaigns_and_connection_are_templates(
+    sandbox: SandboxClient, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_AGENCY", sandbox.airflow_connection)
+    monkeypatch.delenv("AIRFLOW_CONN_INSTANTLY_DEFAULT")
+    ids = sandbox.add_campaigns(3, "Spring", status=ACTIVE)
+    context = {"params": {"ids": ids[:2], "id": UUID(ids[2]), "conn": "instantly_agency"}}
+
+    call("{{ params.ids }}", instantly_conn_id="{{ params.conn }}", context=dict(context))
+    call(["{{ params.id }}"], instantly_conn_id="{{ params.conn }}", context=dict(context))
+
+    assert [sandbox.campaign(campaign_id)["status"] for campaign_id in ids] == [PAUSED] * 3
+
+
+@pytest.mark.parametrize("campaign_id", ["{{ params.ids['x'] }}", "{{ nothing.at.all }}", "{{ params.none }}"])
+def test_a_template_that_leads_to_no_campaign_is_said_and_not_raised(
+    sandbox: SandboxClient, call: Call, task_log: Any, campaign_id: str
+) -> None:
+    call(campaign_id, context={"params": {"none": None}})
+
+    assert "No campaign was paused, since it is not known which to pause" in task_log()
+    assert sandbox.requests() == []
+
+
+def test_one_notifier_serves_many_tasks_of_a_process(sandbox: SandboxClient) -> None:
+    ids = sandbox.add_campaigns(2, "Spring", status=ACTIVE)
+    notifier = PauseCampaignNotifier(campaign_id="{{ params.id }}")
+
+    for campaign_id in ids:
+        notifier({"params": {"id": campaign_id}})
+
+    assert [sandbox.campaign(campaign_id)["status"] for campaign_id in ids] == [PAUSED] * 2
+    assert notifier.campaign_id == "{{ params.id }}"
+
+
+@pytest.mark.parametrize(
+    ("campaign_id", "given", "says"),
+    [
+        ("none", {}, "campaign_id"),
+        ([], {}, "at least one campaign"),
+        (ID, {"pause_drafts": "False"}, "pause_drafts must be True or False"),
+        (ID, {"instantly_conn_id": " "}, "instantly_conn_id"),
+    ],
+)
+def test_an_argument_of_no_use_is_refused_while_the_dag_is_parsed(
+    campaign_id: Any, given: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ValueError, match=says):
+        PauseCampaignNotifier(campaign_id=campaign_id, **given)
+
+
+# In a DAG
+
+
+DAG_FILE = """
+from airflow.providers.common.compat.sdk import DAG, BaseOperator
+from airflow_provider_instantly.notifications.campaign import PauseCampaignNotifier
+
+class Breaking(BaseOperator):
+    def execute(self, context):
+        raise RuntimeError("The warehouse is gone.")
+
+with DAG("brake", schedule=None, params={"id": "none"}) as dag:
+    Breaking(task_id="break", on_failure_callback=PauseCampaignNotifier(campaign_id="{{ params.id }}"))
+"""
+
+
+@pytest.mark.parametrize("is_reachable", [True, False])
+def test_a_task_that_fails_pulls_the_brake_and_its_own_error_stays_seen(
+    sandbox: SandboxClient, airflow_database: Path, task_log: Any, is_reachable: bool
+) -> None:
+    campaign_id = sandbox.add_campaign("Spring", status=ACTIVE)
+    if not is_reachable:
+        sandbox.revoke_key("default")
+    file = airflow_database.parent / "dags" / "brake.py"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(DAG_FILE)
+
+    run = runpy.run_path(str(file))["dag"].test(run_conf={"id": campaign_id})
+
+    assert run.state == "failed"
+    assert sandbox.campaign(campaign_id)["status"] == (PAUSED if is_reachable else ACTIVE)
+    log = task_log()
+    assert "The warehouse is gone." in log
+    assert ("Paused campaign" if is_reachable else f"Campaign {campaign_id} was not paused") in log
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="Deadlines are new in Airflow 3.1.")
+def test_a_deadline_makes_it_with_its_context_and_awaits_it(sandbox: SandboxClient) -> None:
+    """As `CallbackTrigger` of Airflow 3.3.2 does it."""
+    from airflow._shared.module_loading import accepts_context
+
+    campaign_id = sandbox.add_campaign("Spring", status=ACTIVE)
+    kwargs = json.loads(json.dumps({"campaign_id": campaign_id}))
+
+    async def run() -> None:
+        await PauseCampaignNotifier(**kwargs, context={"dag_run": {}})
+
+    takes_context: Any = accepts_context
+    assert takes_context(PauseCampaignNotifier)
+    asyncio.run(run())
+    assert sandbox.campaign(campaign_id)["status"] == PAUSED
