@@ -14,13 +14,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeGuard
 from uuid import UUID
 
-from airflow_provider_instantly.api.campaign_settings import CampaignSettings
 from airflow_provider_instantly.api.parsing import OpenIntEnum, integer
 from airflow_provider_instantly.api.redaction import safe_text, storable_text
-from airflow_provider_instantly.api.sequence import Step, steps_of
 
 if TYPE_CHECKING:
+    from airflow_provider_instantly.api.campaign_settings import CampaignSettings
     from airflow_provider_instantly.api.schedule import CampaignSchedule
+    from airflow_provider_instantly.api.sequence import Step
 
 #: So many sending accounts of one campaign are kept.
 MAX_ACCOUNTS = 10_000
@@ -177,11 +177,15 @@ class Campaign:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """The e-mails that it sends to a lead, one after the other."""
+        from airflow_provider_instantly.api.sequence import steps_of
+
         return steps_of(self.document)
 
     @cached_property
     def settings(self) -> CampaignSettings:
         """Its limits and switches, the tags of its senders, and the variables that it knows."""
+        from airflow_provider_instantly.api.campaign_settings import CampaignSettings
+
         return CampaignSettings.from_api(self.document)
 
 

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from airflow.providers.common.compat.sdk import XCom
 
-from airflow_provider_instantly.launches.pause import Paused, apause, pause
-
 if TYPE_CHECKING:
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
+    from airflow_provider_instantly.launches.pause import Paused
     from airflow_provider_instantly.tasklog import TaskLog
 
 #: Where it is; the value is the number of the try, or None when its wait is over.
@@ -90,6 +89,7 @@ def pause_own(hook: InstantlyHook, ti: Any, campaign_id: str, log: TaskLog) -> A
     :raises PauseNotConfirmedError: if it is not known whether the pause took effect.
     :raises InstantlyError: if a request was refused or never sent; nothing was paused then.
     """
+    from airflow_provider_instantly.launches.pause import pause
 
     def check(campaign: Campaign) -> None:
         if not may_pause(ti):
@@ -103,6 +103,7 @@ def pause_own(hook: InstantlyHook, ti: Any, campaign_id: str, log: TaskLog) -> A
 
 async def apause_own(hook: InstantlyHook, ti: Any, campaign_id: str, log: TaskLog) -> AfterKill:
     """Async twin of `pause_own`, in the triggerer."""
+    from airflow_provider_instantly.launches.pause import apause
 
     async def check(campaign: Campaign) -> None:
         if not await amay_pause(ti):

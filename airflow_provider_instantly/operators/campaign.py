@@ -19,7 +19,6 @@ from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.exceptions import LaunchRefusedError, PauseNotConfirmedError, TaskKilledError
 from airflow_provider_instantly.launches import ownership
-from airflow_provider_instantly.launches.pause import DRAFTS, pause
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.tasklog import write
 from airflow_provider_instantly.waits.ending import raise_for_result, result_of_event, returned
@@ -31,7 +30,6 @@ from airflow_provider_instantly.waits.placement import (
     execution_deadline,
     why_not_end_in_triggerer,
 )
-from airflow_provider_instantly.waits.reader import Reader
 from airflow_provider_instantly.waits.worker import poll, wait_on_worker
 
 if TYPE_CHECKING:
@@ -276,6 +274,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
 
     def _wait(self, launched: Launched, summary: dict[str, Any], clock: Clock, began: float) -> WaitResult:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
+        from airflow_provider_instantly.waits.reader import Reader
 
         now, campaign = clock(), launched.campaign
         goal = self._goal(deadline=now + self.timeout)
@@ -382,6 +381,7 @@ class PauseCampaignOperator(_CampaignOperator):
         :raises InstantlyError: if Instantly refused a request or could not be reached; this try paused nothing then.
         """
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
+        from airflow_provider_instantly.launches.pause import DRAFTS, pause
 
         campaign_id = self._checked_campaign_id()
         spare = frozenset() if self.pause_drafts else DRAFTS

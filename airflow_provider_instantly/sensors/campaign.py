@@ -38,7 +38,6 @@ from airflow_provider_instantly.waits.placement import (
     why_not_end_in_triggerer,
     why_not_start_in_triggerer,
 )
-from airflow_provider_instantly.waits.reader import Reader
 from airflow_provider_instantly.waits.worker import poll
 
 if TYPE_CHECKING:
@@ -150,6 +149,8 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
 
         :param context: the task's context.
         """
+        from airflow_provider_instantly.waits.reader import Reader
+
         clock = steady_clock()
         wait = Wait(self._campaign_ids(), self._goal(deadline=None), now=clock())
         with self._hook() as hook:
@@ -222,6 +223,8 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
         )
 
     def _wait(self, context: Context, clock: Clock) -> WaitResult:
+        from airflow_provider_instantly.waits.reader import Reader
+
         campaign_ids = self._campaign_ids()
         began = clock()
         goal = self._goal(deadline=self._started(context, clock) + self.timeout)

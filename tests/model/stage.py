@@ -33,15 +33,14 @@ import airflow_provider_instantly.launches.launcher  # noqa: F401
 from airflow_provider_instantly.api.protocol import MAX_ANSWER_BYTES, Answer, Request
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
-from airflow_provider_instantly.operators import campaign as operators_campaign
 from airflow_provider_instantly.sandbox.auth import DEFAULT_WORKSPACE, Key, Workspace, api_key
 from airflow_provider_instantly.sandbox.campaigns import CampaignNotFoundError, NewCampaign
 from airflow_provider_instantly.sandbox.faults import _FAULT
 from airflow_provider_instantly.sandbox.scripts import Standing, parse_script
 from airflow_provider_instantly.sandbox.server import build_app
 from airflow_provider_instantly.sandbox.state import open_sandbox
-from airflow_provider_instantly.sensors import campaign as sensors_campaign
 from airflow_provider_instantly.triggers import poller
+from airflow_provider_instantly.waits import reader
 from airflow_provider_instantly.waits.reader import Reader
 from tests.model.fault_schedule import ANOTHER, KILL, RUNNING, Event, Fault
 from tests.statuses import COMPLETED, PAUSED
@@ -499,7 +498,7 @@ class Stage:
                     patch(mock.patch.object(module, "datetime", Now))
             patch(mock.patch.object(SyncTransport, "_attempt", self._sync_attempt(SyncTransport._attempt)))
             patch(mock.patch.object(AsyncTransport, "_attempt", self._async_attempt(AsyncTransport._attempt)))
-            for module in (operators_campaign, sensors_campaign, poller):
+            for module in (reader, poller):
                 patch(mock.patch.object(module, "Reader", partial(Reader, page_size=self.schedule.page_size)))
             patch(mock.patch.object(InstantlyHook, "aget_conn", self._in_real_time(InstantlyHook.aget_conn)))
             yield
