@@ -240,7 +240,7 @@ class LocalAirflow:
         :param timeout: Seconds until Airflow must know the DAG.
         :raises LocalAirflowError: The DAG is unknown or its file cannot be imported.
         """
-        self.wait_for(lambda: self._knows(dag_id), timeout, lambda: f"Airflow does not know the DAG {dag_id!r}")
+        self.wait_until_known(dag_id, timeout=timeout)
         body: dict[str, Any] = {"conf": dict(conf or {})}
         if run_id is not None:
             body["dag_run_id"] = run_id
@@ -248,6 +248,21 @@ class LocalAirflow:
             body["logical_date"] = None
         run: str = self.api(f"/dags/{dag_id}/dagRuns", method="POST", json=body)["dag_run_id"]
         return run
+
+    def wait_until_known(self, dag_id: str, *, timeout: float = DAG_TIMEOUT) -> None:
+        """
+        Wait until Airflow knows a DAG.
+
+        :param dag_id: The DAG.
+        :param timeout: Seconds to wait.
+        :raises LocalAirflowError: The DAG is unknown or its file cannot be imported.
+        """
+        self.wait_for(lambda: self._knows(dag_id), timeout, lambda: f"Airflow does not know the DAG {dag_id!r}")
+
+    def run_ids(self, dag_id: str) -> list[str]:
+        """Return the ids of a DAG's runs, the oldest first; for those that a schedule or an asset has started."""
+        sql = "SELECT run_id FROM dag_run WHERE dag_id = :dag_id ORDER BY id"
+        return [run_id for [run_id] in self.query(sql, dag_id=dag_id)]
 
     def _knows(self, dag_id: str) -> bool:
         if errors := self.api("/importErrors")["import_errors"]:
