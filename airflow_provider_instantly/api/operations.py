@@ -200,9 +200,15 @@ def get_plan() -> Request:
 # Sending accounts
 
 
-def list_accounts(*, tag_ids: Iterable[str] = (), limit: int = PAGE_SIZE) -> Request:
-    """``GET /accounts``: one page, with the accounts' tags. More than 100 give an empty page (seen live)."""
-    query = {"limit": str(limit), "tag_ids": ",".join(tag_ids), "include_tags": "true"}
+def list_accounts(*, tag_ids: Iterable[str] = (), search: str | None = None, limit: int = PAGE_SIZE) -> Request:
+    """
+    ``GET /accounts``: one page, with the accounts' tags. More than 100 give an empty page (seen live).
+
+    :param tag_ids: ids of tags, of which an account must have one.
+    :param search: a part of the address, such as a domain.
+    :param limit: accounts on a page.
+    """
+    query = {"limit": str(limit), "tag_ids": ",".join(tag_ids), "search": search, "include_tags": "true"}
     return Request(
         "GET",
         "/accounts",

@@ -21,18 +21,19 @@ T = TypeVar("T")
 class AccountCalls(Calls):
     """Reads sending accounts."""
 
-    def list_accounts(self, *, tag_ids: Iterable[str] = ()) -> Iterator[Account]:
+    def list_accounts(self, *, tag_ids: Iterable[str] = (), search: str | None = None) -> Iterator[Account]:
         """
         The sending accounts of the workspace, page by page as they are asked for.
 
         :param tag_ids: ids of tags, of which an account must have one.
+        :param search: a part of the address, such as a domain.
         :raises InstantlyError: if a page could not be read.
         """
-        yield from map(Account.from_api, self.each_item(operations.list_accounts(tag_ids=tag_ids)))
+        yield from map(Account.from_api, self.each_item(operations.list_accounts(tag_ids=tag_ids, search=search)))
 
-    async def alist_accounts(self, *, tag_ids: Iterable[str] = ()) -> AsyncIterator[Account]:
+    async def alist_accounts(self, *, tag_ids: Iterable[str] = (), search: str | None = None) -> AsyncIterator[Account]:
         """Async twin of `list_accounts`."""
-        async for item in self.aeach_item(operations.list_accounts(tag_ids=tag_ids)):
+        async for item in self.aeach_item(operations.list_accounts(tag_ids=tag_ids, search=search)):
             yield Account.from_api(item)
 
     def get_warmup_scores(self, emails: Sequence[str]) -> dict[str, int]:

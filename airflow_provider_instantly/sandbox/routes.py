@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from starlette.responses import Response
 
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _NO_BODY = object()
+#: How many leads a plan stores that has no limit here. Instantly's plans always have one.
+_PLENTY: Final = 1_000_000_000
 _MISSING: Mapping[type[Exception], str] = {
     AccountNotFoundError: "Account not found",
     JobNotFoundError: "Background job not found",
@@ -356,9 +358,9 @@ def _add_block_list_entries(call: Call) -> Answer:
 
 def _get_plan(call: Call) -> Answer:
     workspace = call.workspace
+    limit = _PLENTY if workspace.lead_limit is None else workspace.lead_limit
     outreach: dict[str, Any] = {"plan_name": "Sandbox", "addons_qty": 0}
-    if workspace.lead_limit is not None:
-        outreach["total_lead_limit"] = outreach["base_lead_limit"] = workspace.lead_limit
+    outreach["total_lead_limit"] = outreach["base_lead_limit"] = limit
     outreach["current_lead_count"] = call.sandbox.leads.count(workspace.id)
     return json_answer(
         {

@@ -105,7 +105,10 @@ class TestCost:
 
     def test_what_decides_needs_no_airflow(self) -> None:
         (loaded,) = loaded_by(
-            "\n".join(f"import {PACKAGE.name}.{module}" for module in ("waits.machine", "launches.plan"))
+            "\n".join(
+                f"import {PACKAGE.name}.{module}"
+                for module in ("waits.machine", "launches.plan", "launches.preflight.judgement")
+            )
         )
         assert not loaded & {"airflow", *HEAVY}
 
@@ -183,6 +186,18 @@ class TestDirection:
         "leads/reconciliation.py",
         "leads/rows.py",
         "launches/plan.py",
+        "launches/preflight/emails.py",
+        "launches/preflight/facts.py",
+        "launches/preflight/finding.py",
+        "launches/preflight/judgement.py",
+        "launches/preflight/reading.py",
+        "launches/preflight/recipients.py",
+        "launches/preflight/report.py",
+        "launches/preflight/rules.py",
+        "launches/preflight/senders.py",
+        "launches/preflight/standing.py",
+        "launches/preflight/variables.py",
+        "launches/preflight/volume.py",
         "waits/goal.py",
         "waits/machine.py",
         "waits/reader.py",

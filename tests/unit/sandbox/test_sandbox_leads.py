@@ -209,7 +209,7 @@ class TestPlan:
     def test_without_a_limit_there_is_room_for_all(self, api: Any, here: dict[str, str]) -> None:
         assert add(api, here, "a@example.com")["remaining_in_plan"] is None
         outreach = api.get("/workspace-billing/plan-details").json()["subscriptions"]["outreach"]
-        assert (outreach["current_lead_count"], "total_lead_limit" in outreach) == (1, False)
+        assert (outreach["current_lead_count"], outreach["total_lead_limit"]) == (1, 1_000_000_000)
 
     def test_a_person_in_two_campaigns_counts_twice(
         self, api: Any, here: dict[str, str], sandbox: SandboxClient

@@ -1,0 +1,1 @@
+"""The check before a launch: what is read, what is found, and how it is told."""

@@ -1,0 +1,129 @@
+"""Who sends: whether there is anyone, can send, is warm, and is believed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_instantly.api.account import DomainVitals
+from airflow_provider_instantly.launches.preflight.facts import Senders, Unread
+from tests.unit.launches.preflight.ready import NOW, accounts, facts, found
+
+
+def of(*changes: dict[str, Any], document: dict[str, Any] | None = None, **more: Any) -> dict[str, str]:
+    return found(facts(document, senders=Senders(accounts(*changes), **more)))
+
+
+def test_nobody() -> None:
+    none: dict[str, Any] = {"email_list": []}
+    assert found(facts(none, senders=Senders())) == {"no_sender": "It has no sender: it names no account and no tag."}
+    tagged = found(facts({**none, "email_tag_list": ["a-tag"]}, senders=Senders()))
+    assert tagged == {"no_sender": "It has no sender: it names no account, and no account has one of its tags."}
+
+
+FAILING: list[tuple[dict[str, Any], str]] = [
+    ({"status": -1}, "Connection Error"),
+    ({"status": -2}, "Soft Bounce Error"),
+    ({"status": -3}, "Sending Error"),
+    ({"status": 2}, "Paused"),
+    ({"status": None}, "without a status"),
+    ({"setup_pending": True}, "set-up pending"),
+]
+
+
+@pytest.mark.parametrize(("change", "state"), FAILING)
+def test_all_or_some_cannot_send(change: dict[str, Any], state: str) -> None:
+    assert of(change) == {"no_usable_sender": f"1 of 1 sender cannot send (on mail0.example). {state}: 1."}
+    assert of(change, {}) == {"unusable_senders": f"1 of 2 senders cannot send (on mail0.example). {state}: 1."}
+
+
+def test_those_that_are_gone() -> None:
+    assert of(gone=2) == {"no_usable_sender": "2 of 2 senders cannot send. gone: 2."}
+    assert of({}, gone=1).keys() == {"unusable_senders"}
+
+
+def test_a_status_of_tomorrow_does_not_speak_against_an_account() -> None:
+    assert of({"status": 9}) == {}
+
+
+def test_those_that_were_not_found() -> None:
+    assert of({}, not_found=3).keys() == {"senders_unread"}
+    assert "3 of 4 senders" in of({}, not_found=3)["senders_unread"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"stat_warmup_score": 79},
+        {"stat_warmup_score": 0, "warmup_status": 0},
+        {"stat_warmup_score": None},
+        {"warmup_status": 0},
+        {"warmup_status": -1},
+        {"warmup_status": -3},
+        {"timestamp_warmup_start": (NOW - timedelta(days=13)).isoformat()},
+        {"timestamp_warmup_start": None, "timestamp_created": (NOW - timedelta(hours=1)).isoformat()},
+    ],
+)
+def test_cold_ones(change: dict[str, Any]) -> None:
+    sentences = of({}, change)
+    assert sentences.keys() == {"cold_senders"}
+    assert sentences["cold_senders"].startswith("1 of 2 senders are cold (on mail1.example): ")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"stat_warmup_score": 80},
+        {"warmup_status": None},
+        {"warmup_status": 9},
+        {"timestamp_warmup_start": (NOW - timedelta(days=14)).isoformat()},
+        {"timestamp_warmup_start": None},
+    ],
+)
+def test_warm_ones_and_what_is_not_known(change: dict[str, Any]) -> None:
+    assert of(change) == {}
+
+
+def test_thresholds() -> None:
+    senders = Senders(accounts({"stat_warmup_score": 70, "timestamp_warmup_start": (NOW - timedelta(3)).isoformat()}))
+    assert found(facts(senders=senders), min_warmup_score=70, min_warmup_days=3) == {}
+
+
+def test_scores_that_were_asked_for() -> None:
+    assert of({"stat_warmup_score": None}, scores={"a0@mail0.example": 90}) == {}
+    unread = of({"stat_warmup_score": None}, scores=Unread("No scope."))
+    assert unread == {"warm_up_unread": "The warm-up of 1 of 1 sender could not be read. No scope."}
+    assert of({}, scores=Unread("No scope.")) == {}
+
+
+def test_domains() -> None:
+    vitals = {"a.example": DomainVitals("a.example", ("spf", "dkim")), "b.example": DomainVitals("b.example")}
+    assert of({}, vitals=vitals) == {
+        "domain_failing": "Domains do not publish what they should: a.example lacks SPF and DKIM."
+    }
+    assert of({}, untested=Unread("No scope.")).keys() == {"domains_unread"}
+
+
+@pytest.mark.parametrize("tracking", ["open_tracking", "link_tracking"])
+@pytest.mark.parametrize(
+    ("change", "works"),
+    [
+        ({}, False),
+        ({"tracking_domain_name": "t.example", "tracking_domain_status": "pending"}, False),
+        ({"tracking_domain_name": "t.example", "tracking_domain_status": "active"}, True),
+        ({"tracking_domain_name": "t.example"}, True),
+    ],
+)
+def test_tracking(tracking: str, change: dict[str, Any], works: bool) -> None:
+    assert of(change, document={tracking: True}).keys() == (set() if works else {"no_tracking_domain"})
+    assert of(change, document={tracking: False}) == {}
+
+
+def test_they_are_told_by_their_domains_alone() -> None:
+    sentences = of(
+        *(change for change, _ in FAILING), {"stat_warmup_score": 0}, gone=1, document={"open_tracking": True}
+    )
+    assert len(sentences) == 3
+    assert all("@" not in sentence and "a0" not in sentence for sentence in sentences.values())
