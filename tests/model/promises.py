@@ -59,8 +59,8 @@ PATIENCE_FOR_AN_EFFECT: Final = sum(READ_BACK_PAUSES)
 #: What a sentence says of the campaign, so that a reader knows what became of it.
 OUTCOME: Final = re.compile(
     r"did not activate|was not activated again|was not resumed|[Nn]othing was (changed|requested|launched|sent)"
-    r"|left as it is|stays as it is|may or may not have|was activated|could not be launched|was to be activated|cannot go on"
-    r"|never repeated|activation had no effect|Paused campaign|was not paused"
+    r"|left as it is|stays as it is|may or may not have|was activated|could not be launched|was to be activated"
+    r"|cannot go on|never repeated|activation had no effect|Paused campaign|was not paused"
 )
 
 
