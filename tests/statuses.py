@@ -1,4 +1,4 @@
-"""The numbers of a campaign's statuses as Instantly documents them: tests do not ask the code what is right."""
+"""A campaign's statuses as Instantly documents them: tests do not ask the code what is right."""
 
 from __future__ import annotations
 
@@ -14,3 +14,20 @@ BOUNCED: Final = -2
 SUSPENDED: Final = -99
 #: A number that is documented nowhere.
 UNKNOWN: Final = 7
+
+NAMES: Final = {
+    DRAFT: "Draft",
+    ACTIVE: "Active",
+    PAUSED: "Paused",
+    COMPLETED: "Completed",
+    SUBSEQUENCES: "Running Subsequences",
+    UNHEALTHY: "Accounts Unhealthy",
+    BOUNCED: "Bounce Protect",
+    SUSPENDED: "Account Suspended",
+}
+KNOWN: Final = tuple(NAMES)
+ALL: Final = (*KNOWN, UNKNOWN)
+#: What sends.
+RUNNING: Final = (ACTIVE, SUBSEQUENCES)
+#: What Instantly itself has stopped.
+STOPPED: Final = (UNHEALTHY, BOUNCED, SUSPENDED)

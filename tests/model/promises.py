@@ -27,7 +27,7 @@ from airflow_provider_instantly.exceptions import (
     TaskKilledError,
 )
 from tests.model.actors import POLL, StoppedByHand, Try
-from tests.model.fault_schedule import OTHERS, RUNNING, STOPPED, LaunchPlan, WaitPlan
+from tests.model.fault_schedule import OTHERS, LaunchPlan, WaitPlan
 from tests.model.stage import (
     API_KEY,
     NOT_SENT,
@@ -40,16 +40,15 @@ from tests.model.stage import (
     Kill,
     ProcessDied,
 )
-from tests.statuses import ACTIVE, COMPLETED, DRAFT, PAUSED
+from tests.statuses import COMPLETED, DRAFT, PAUSED, RUNNING, STOPPED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.model.stage import Stage
 
-KNOWN_STATUSES: Final = frozenset({DRAFT, ACTIVE, PAUSED, COMPLETED, 4}) | STOPPED
 #: What the default target, Active, is reached in.
-ARRIVED: Final = RUNNING | {COMPLETED}
+ARRIVED: Final = (*RUNNING, COMPLETED)
 #: Requests of one launch at most: a read, and after a try that may have launched it three more; three activations with
 #: three reads after each; a read to confirm, and where it shows no launch yet three more; and the reason of a stop.
 #: Each of them five times, and an activation that is put off by the rate limit with a read before it.

@@ -42,8 +42,8 @@ from airflow_provider_instantly.sandbox.state import open_sandbox
 from airflow_provider_instantly.triggers import poller
 from airflow_provider_instantly.waits import reader
 from airflow_provider_instantly.waits.reader import Reader
-from tests.model.fault_schedule import ANOTHER, KILL, RUNNING, Event, Fault
-from tests.statuses import COMPLETED, PAUSED
+from tests.model.fault_schedule import ANOTHER, KILL, Event, Fault
+from tests.statuses import COMPLETED, PAUSED, RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

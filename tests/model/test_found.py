@@ -9,7 +9,7 @@ import pytest
 
 from tests.model.fault_schedule import KILL, Event, Fault, LaunchPlan, Schedule, WaitPlan, another_campaign
 from tests.model.test_fault_schedules import check
-from tests.statuses import ACTIVE, COMPLETED, DRAFT, PAUSED, UNKNOWN
+from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, SUSPENDED, UNKNOWN
 
 DIES_BEFORE = Event("process dies before the request")
 DIES_AFTER = Event("process dies after the answer")
@@ -29,7 +29,7 @@ AT_ONCE, LATE = None, ((25.0, ACTIVE),)
 DONE_AT_ONCE = ((0.0, ACTIVE), (0.5, COMPLETED))
 
 
-@pytest.mark.parametrize("happened", [Event("Instantly stops", -2), Event("an unknown status", UNKNOWN)], ids=str)
+@pytest.mark.parametrize("happened", [Event("Instantly stops", BOUNCED), Event("an unknown status", UNKNOWN)], ids=str)
 @pytest.mark.parametrize("put_off", [TOO_MANY, Fault("connection refused")], ids=["429", "refused"])
 def test_what_happens_while_the_rate_limit_puts_an_activation_off(put_off: Fault, happened: Event) -> None:
     """An activation was repeated after up to 5 minutes without another read."""
@@ -59,7 +59,7 @@ def test_a_task_that_is_killed_before_its_activation_sends_none(happens: Any) ->
 def test_what_a_killed_task_kept_back_is_no_launch() -> None:
     """The judge took it for one whose answer was lost, and the next try for a reactivation of its own launch."""
     plan = LaunchPlan(check_before=False, reactivate_stopped=True, retries=1)
-    check(Schedule(DRAFT, AT_ONCE, (plan,), ((1, KILLED), (2, Event("Instantly stops", -99))), remembers=True))
+    check(Schedule(DRAFT, AT_ONCE, (plan,), ((1, KILLED), (2, Event("Instantly stops", SUSPENDED))), remembers=True))
 
 
 def test_a_launch_that_is_completed_before_its_lost_answer_is_read_back() -> None:
@@ -138,13 +138,13 @@ def test_a_campaign_that_is_completed_already_is_read_again_after_its_activation
 def test_what_is_completed_in_the_moment_before_its_activation_is_read_again(wait: str) -> None:
     """Only a status that the read before the launch had shown was taken for an old one."""
     late, completed = ((3.0, ACTIVE), (20.0, PAUSED)), (2, Event("Instantly completes", COMPLETED))
-    check(Schedule(-2, late, (LaunchPlan(wait=wait, reactivate_stopped=True),), (completed,), remembers=True))
+    check(Schedule(BOUNCED, late, (LaunchPlan(wait=wait, reactivate_stopped=True),), (completed,), remembers=True))
 
 
 def test_a_retry_does_not_reactivate_what_instantly_stopped_after_the_launch() -> None:
     """With reactivate_stopped=True, a retry activated a campaign again that was stopped because of this very launch."""
-    happens = ((3, DIES_AFTER), (4, Event("Instantly stops", -2)))
-    check(Schedule(-2, AT_ONCE, (LaunchPlan(reactivate_stopped=True),), happens, remembers=True))
+    happens = ((3, DIES_AFTER), (4, Event("Instantly stops", BOUNCED)))
+    check(Schedule(BOUNCED, AT_ONCE, (LaunchPlan(reactivate_stopped=True),), happens, remembers=True))
 
 
 @pytest.mark.parametrize("died", [DIES_AFTER, DIES_BEFORE], ids=["answered", "never sent"])
@@ -159,20 +159,20 @@ def test_a_retry_does_not_reactivate_what_may_have_been_launched_unseen(wait: st
 @pytest.mark.parametrize("check_before", [True, False])
 def test_a_retry_does_not_reactivate_what_was_stopped_before_and_is_stopped_again(check_before: bool) -> None:
     """A lost answer, and the same status before and after, were taken for an activation without effect."""
-    again = ((0.0, ACTIVE), (0.5, -2))
+    again = ((0.0, ACTIVE), (0.5, BOUNCED))
     plan = LaunchPlan(reactivate_stopped=True, check_before=check_before, retries=2)
-    check(Schedule(-2, again, (plan,), ((2 if check_before else 1, LOST),), remembers=True))
+    check(Schedule(BOUNCED, again, (plan,), ((2 if check_before else 1, LOST),), remembers=True))
 
 
 def test_a_resumption_that_comes_to_show_late_is_remembered() -> None:
     """Reads that showed Paused struck it from the record, and a later try reactivated what Instantly stopped since."""
-    happens = ((2, LOST), (6, LOST), (10, LOST), (14, Event("Instantly stops", -2)))
+    happens = ((2, LOST), (6, LOST), (10, LOST), (14, Event("Instantly stops", BOUNCED)))
     check(Schedule(PAUSED, LATE, (LaunchPlan(reactivate_stopped=True),), happens, remembers=True))
 
 
 @pytest.mark.parametrize("status", [DRAFT, ACTIVE, COMPLETED])
 @pytest.mark.parametrize(("at", "moment"), [(1, "after"), (2, "before"), (2, "after"), (3, "after")])
-@pytest.mark.parametrize("truth", [DRAFT, PAUSED, -2])
+@pytest.mark.parametrize("truth", [DRAFT, PAUSED, BOUNCED])
 def test_an_answer_about_another_campaign_decides_nothing(truth: int, at: int, moment: str, status: int) -> None:
     """A cache answered with the document of a Draft, and what Instantly had stopped was activated."""
     check(Schedule(truth, AT_ONCE, (LaunchPlan(),), ((at, another_campaign(status, moment)),), remembers=True))
@@ -198,7 +198,7 @@ def test_a_pause_after_a_kill_whose_answer_is_lost_is_read_back(lost: Fault, wai
 @pytest.mark.parametrize("wait", ["worker", "deferred", "shared"])
 def test_what_instantly_stops_before_a_repeated_pause_is_left_alone(wait: str) -> None:
     """Paused, a person could resume it unprotected."""
-    happens = ((5, KILLED), (6, NEVER_ARRIVED), (7, Event("Instantly stops", -2)))
+    happens = ((5, KILLED), (6, NEVER_ARRIVED), (7, Event("Instantly stops", BOUNCED)))
     check(Schedule(DRAFT, AT_ONCE, (replace(PAUSES, wait=wait),), happens, remembers=True))
 
 
@@ -209,11 +209,11 @@ def test_a_wait_that_is_killed_ends_where_its_campaign_cannot_be_paused() -> Non
 
 def test_a_retry_does_not_reactivate_what_it_paused_itself_and_instantly_stopped_since() -> None:
     """With its own pause, the task forgot the launch before it."""
-    happens = ((5, KILLED), (7, Event("Instantly stops", -2)))
+    happens = ((5, KILLED), (7, Event("Instantly stops", BOUNCED)))
     check(Schedule(DRAFT, AT_ONCE, (replace(PAUSES, reactivate_stopped=True),), happens, remembers=True))
 
 
-@pytest.mark.parametrize("before", [DRAFT, PAUSED, COMPLETED, -99])
+@pytest.mark.parametrize("before", [DRAFT, PAUSED, COMPLETED, SUSPENDED])
 def test_a_launch_that_was_last_seen_as_before_is_not_called_a_launch(before: int) -> None:
     """Where a later read failed, the answer to the activation was believed and not the read before."""
     happens = ((4, REVOKED), (5, VALID))

@@ -23,6 +23,7 @@ from airflow_provider_instantly.api.campaign import (
     check_campaign_id,
     is_campaign_id,
 )
+from tests.statuses import NAMES, RUNNING, STOPPED
 from tests.unit.api.conftest import CAMPAIGN_ID
 from tests.unit.hypothesis_settings import unhurried
 
@@ -35,16 +36,6 @@ JSON = st.recursive(
 KNOWN_KEYS = st.sampled_from(["id", "status", "name", "not_sending_status", "email_list", "campaign_schedule"])
 CAMPAIGN_DOCUMENTS = st.dictionaries(KNOWN_KEYS | st.text(max_size=8), JSON, max_size=8)
 
-STATUSES = {
-    0: "Draft",
-    1: "Active",
-    2: "Paused",
-    3: "Completed",
-    4: "Running Subsequences",
-    -1: "Accounts Unhealthy",
-    -2: "Bounce Protect",
-    -99: "Account Suspended",
-}
 NOT_SENDING = {
     1: "Outside Schedule",
     2: "Waiting For Leads",
@@ -55,7 +46,7 @@ NOT_SENDING = {
 
 
 class TestOpenEnums:
-    @pytest.mark.parametrize(("number", "label"), STATUSES.items())
+    @pytest.mark.parametrize(("number", "label"), NAMES.items())
     def test_every_status_has_its_label(self, number: int, label: str) -> None:
         assert CampaignStatus(number).label == label
         assert CampaignStatus(number).is_known
@@ -66,16 +57,16 @@ class TestOpenEnums:
         assert not NotSendingStatus(number).explanation.startswith("Instantly gives the reason number")
 
     def test_there_are_no_others(self) -> None:
-        assert {int(status) for status in CampaignStatus} == set(STATUSES)
+        assert {int(status) for status in CampaignStatus} == set(NAMES)
         assert {int(reason) for reason in NotSendingStatus} == set(NOT_SENDING)
 
     def test_which_statuses_are_stopped_and_which_run(self) -> None:
-        assert {-1, -2, -99} == STOPPED_STATUSES
-        assert {1, 4} == RUNNING_STATUSES
+        assert set(STOPPED) == STOPPED_STATUSES
+        assert set(RUNNING) == RUNNING_STATUSES
 
     @pytest.mark.parametrize("enum", [CampaignStatus, NotSendingStatus])
     @unhurried
-    @given(number=st.integers().filter(lambda n: n not in STATUSES and n not in NOT_SENDING))
+    @given(number=st.integers().filter(lambda n: n not in NAMES and n not in NOT_SENDING))
     def test_an_unknown_number_is_kept(self, enum: type[CampaignStatus], number: int) -> None:
         found = enum(number)
 

@@ -12,8 +12,8 @@ from airflow_provider_instantly.api import operations
 from airflow_provider_instantly.api.errors import CampaignNotFoundError, InstantlyNotFoundError
 from airflow_provider_instantly.api.protocol import Expected, Request
 from airflow_provider_instantly.sandbox import contract as contract_module
+from tests.unit.api.conftest import CAMPAIGN_ID
 
-CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 LIST_ID = "119389b5-6900-4e2b-bd60-9dc7c08c1c95"
 HERE = {"campaign_id": CAMPAIGN_ID}
 LEADS = [{"email": "a@example.com"}]

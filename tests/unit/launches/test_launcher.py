@@ -15,7 +15,7 @@ from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.launches.launcher import Launched, Launcher
 from airflow_provider_instantly.launches.plan import LaunchRules
 from airflow_provider_instantly.launches.record import LaunchRecord
-from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, UNKNOWN
+from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, STOPPED, UNKNOWN
 from tests.unit.task_state_store import TaskStateStore
 
 if TYPE_CHECKING:
@@ -324,7 +324,7 @@ def test_what_may_have_been_launched_unseen_is_not_launched_on_a_guess(
 
 @pytest.mark.parametrize("rules", [{"check_before": False}, {"check_before": True}], ids=["unseen", "seen"])
 @pytest.mark.parametrize("first", [DRAFT, PAUSED, BOUNCED])
-@pytest.mark.parametrize("since", [-1, BOUNCED, -99])
+@pytest.mark.parametrize("since", STOPPED)
 def test_what_may_have_been_launched_and_is_stopped_is_not_reactivated(
     sandbox: SandboxClient, store: TaskStateStore, first: int, since: int, rules: dict[str, bool]
 ) -> None:

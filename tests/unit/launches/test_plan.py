@@ -18,10 +18,10 @@ from airflow_provider_instantly.launches.plan import (
     effect_of_activation,
     plan_launch,
 )
+from tests.statuses import ALL, STOPPED
+from tests.unit.api.conftest import CAMPAIGN_ID
 
-CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 SWITCHES = list(itertools.product([False, True], repeat=3))
-ALL_STATUSES = [0, 1, 2, 3, 4, -1, -2, -99, 7]
 
 
 def plan(status: int | None, prior: PriorOutcome = PriorOutcome.NOTHING, **rules: Any) -> LaunchPlan:
@@ -56,7 +56,7 @@ class TestFirstTry:
         assert found == actions.split()
 
     def test_by_default_what_instantly_stopped_is_refused_and_what_is_paused_is_resumed(self) -> None:
-        assert [plan(status).action.value for status in (-1, -2, -99)] == ["refuse"] * 3
+        assert [plan(status).action.value for status in STOPPED] == ["refuse"] * 3
         assert plan(2).action == "activate"
         assert LaunchRules().check_before
 
@@ -78,7 +78,7 @@ class TestFirstTry:
             with pytest.raises(FrozenInstanceError):
                 value.action = "leave"  # type: ignore[union-attr, misc]
 
-    @pytest.mark.parametrize("status", [-1, -2, -99])
+    @pytest.mark.parametrize("status", STOPPED)
     def test_a_refusal_says_what_to_do_and_what_it_would_cost(self, status: int) -> None:
         reason = plan(status).reason
         assert f'Campaign "Autumn" ({CAMPAIGN_ID}) is {CampaignStatus(status).label}: Instantly stopped it' in reason
@@ -148,7 +148,7 @@ class TestLaterTry:
         assert found.reason == f'Campaign "Autumn" ({CAMPAIGN_ID}) {says}'
         assert found.is_warning is is_warning
 
-    @pytest.mark.parametrize("status", [-1, -2, -99])
+    @pytest.mark.parametrize("status", STOPPED)
     @pytest.mark.parametrize(("stopped", "paused", "check"), SWITCHES)
     def test_no_switch_lets_a_retry_reactivate_what_instantly_may_have_stopped_after_its_launch(
         self, status: int, stopped: bool, paused: bool, check: bool
@@ -170,7 +170,7 @@ class TestLaterTry:
 
 
 @pytest.mark.parametrize("prior", list(PriorOutcome))
-@pytest.mark.parametrize("status", ALL_STATUSES)
+@pytest.mark.parametrize("status", ALL)
 @pytest.mark.parametrize(("stopped", "paused", "check"), SWITCHES)
 class TestAlways:
     def test_what_runs_is_never_activated(
@@ -179,7 +179,7 @@ class TestAlways:
         found = plan(status, prior, reactivate_stopped=stopped, resume_paused=paused, check_before=check)
         if status in (1, 4):
             assert found.action == "leave"
-        if status in (-1, -2, -99) and not stopped:
+        if status in STOPPED and not stopped:
             assert found.action == "refuse"
 
     def test_the_reason_is_a_sentence_that_names_the_campaign(
@@ -210,7 +210,7 @@ class TestLostAnswer:
     def test_what_a_read_proves_of_an_activation(self, before: int | None, after: str) -> None:
         found = [
             effect_of_activation(None if before is None else standing(before), standing(status))
-            for status in (0, 1, 2, 3, 4, -1, -2, -99, 7, None)
+            for status in (*ALL, None)
         ]
         assert found == [Effect(word) for word in after.split()]
 

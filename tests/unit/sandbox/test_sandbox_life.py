@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.statuses import ALL
+
 if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
@@ -51,7 +53,7 @@ def test_the_default_script_is_for_campaigns_without_one(sandbox: SandboxClient,
     assert (api.status(own), api.status(plain)) == (1, 3)
 
 
-@pytest.mark.parametrize("status", [0, 1, 2, 3, 4, -1, -2, -99, 7])
+@pytest.mark.parametrize("status", ALL)
 def test_any_campaign_can_be_activated_and_that_is_recorded(sandbox: SandboxClient, api: Any, status: int) -> None:
     campaign = sandbox.add_campaign(status=status)
     assert api.activate(campaign).status_code == 200

@@ -27,7 +27,6 @@ from airflow_provider_instantly.waits import worker
 from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import Decision, Wait
 from airflow_provider_instantly.waits.reader import Reader
-from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, SUBSEQUENCES, SUSPENDED, UNHEALTHY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,7 +41,6 @@ T = TypeVar("T")
 IDS = [str(uuid.UUID(int=(0xABCDEF << 64) + number, version=4)) for number in range(1, 30)]
 ONE = IDS[0]
 START = 1_780_000_000.0
-KNOWN = [DRAFT, ACTIVE, PAUSED, COMPLETED, SUBSEQUENCES, UNHEALTHY, BOUNCED, SUSPENDED]
 
 TRANSIENT = [
     InstantlyServerError("503"),

@@ -28,9 +28,9 @@ from airflow_provider_instantly.api.errors import (
 from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import REPORT_INTERVAL, Decision, Wait
 from airflow_provider_instantly.waits.result import WaitResult
-from tests.statuses import UNKNOWN
+from tests.statuses import ALL, STOPPED, UNKNOWN
 from tests.unit.hypothesis_settings import unhurried
-from tests.unit.waits.story import FATAL, IDS, KNOWN, ONE, START, TRANSIENT, Clock, goal, seen
+from tests.unit.waits.story import FATAL, IDS, ONE, START, TRANSIENT, Clock, goal, seen
 
 #: For each set of targets: the statuses that count as arrived. Written by hand, from the meaning of the statuses.
 ARRIVED = {
@@ -106,9 +106,9 @@ class TestUnmoved:
 
 class TestOneLook:
     @pytest.mark.parametrize("stable_for", [0.0, 90.0])
-    @pytest.mark.parametrize("failed", [frozenset({-1, -2, -99}), frozenset(), frozenset({2, 3}), frozenset({1, -1})])
+    @pytest.mark.parametrize("failed", [frozenset(STOPPED), frozenset(), frozenset({2, 3}), frozenset({1, -1})])
     @pytest.mark.parametrize("target", ARRIVED)
-    @pytest.mark.parametrize("status", [*KNOWN, UNKNOWN])
+    @pytest.mark.parametrize("status", ALL)
     def test_every_status(self, status: int, target: frozenset[int], failed: frozenset[int], stable_for: float) -> None:
         clock = Clock(goal(target_statuses=target, failed_statuses=failed, stable_for=stable_for))
         decision = clock.poll(status)
@@ -598,7 +598,7 @@ class TestExplaining:
 
 
 TIMES = st.integers(0, 4_000).map(lambda quarters: quarters / 4)
-OBSERVATIONS = st.sampled_from([*KNOWN, UNKNOWN, 1, 1, 1, None, *TRANSIENT, FATAL[3]])
+OBSERVATIONS = st.sampled_from([*ALL, 1, 1, 1, None, *TRANSIENT, FATAL[3]])
 
 
 def model_verdict(history: list[tuple[float, Any]], goal: Goal) -> Verdict:
@@ -636,7 +636,7 @@ class WaitMachine(RuleBasedStateMachine):
     @initialize(
         count=st.integers(1, 3),
         wanted=st.sampled_from([{1}, {3}, {4}, {2}, {0, 1}, {1, -2}]),
-        failed=st.sampled_from([{-1, -2, -99}, set(), {2, 3}]),
+        failed=st.sampled_from([set(STOPPED), set(), {2, 3}]),
         stable_for=st.just(0.0) | TIMES,
         poll_interval=st.sampled_from([0.25, 5.0, 60.0, 400.0]),
         timeout=st.none() | TIMES,

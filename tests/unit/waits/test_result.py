@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from airflow_provider_instantly.waits.goal import Verdict
 from airflow_provider_instantly.waits.result import CampaignOutcome, WaitResult, span
-from tests.statuses import BOUNCED, UNKNOWN
+from tests.statuses import ALL, BOUNCED, UNKNOWN
 from tests.unit.hypothesis_settings import unhurried
-from tests.unit.waits.story import IDS, KNOWN, ONE, START, Clock, goal, seen
+from tests.unit.waits.story import IDS, ONE, START, Clock, goal, seen
 
 
 class TestResult:
@@ -113,7 +113,7 @@ OUTCOMES = st.builds(
     CampaignOutcome,
     st.sampled_from(IDS[:3]),
     st.sampled_from(list(Verdict)),
-    st.none() | st.sampled_from([*KNOWN, UNKNOWN]),
+    st.none() | st.sampled_from(ALL),
     st.text(max_size=5),
     st.text(max_size=5),
 )
@@ -210,7 +210,7 @@ class TestEvents:
 
     @pytest.mark.parametrize("verdict", ["stopped", "unreadable", "unanswered", "timed_out", "execution_timeout"])
     def test_a_failure_is_believed_whatever_its_status(self, verdict: str) -> None:
-        for status in (None, *KNOWN, UNKNOWN):
+        for status in (None, *ALL):
             event = [CampaignOutcome(ONE, Verdict(verdict), status).as_json()]
             assert WaitResult.from_json(goal(), [ONE], event).verdict == verdict
 
