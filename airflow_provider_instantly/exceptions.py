@@ -44,3 +44,11 @@ class UploadRefusedError(AirflowFailException):
 
 class UploadNotConfirmedError(AirflowException):
     """It is not known of some rows whether they were added. Another try reads first, so it may be retried."""
+
+
+class RowsRejectedError(AirflowFailException):
+    """More rows were rejected than allowed. All others were added, and a retry would not change that."""
+
+
+class TooFewLeadsError(AirflowException):
+    """After the upload, fewer leads are in the campaign or list than there have to be."""

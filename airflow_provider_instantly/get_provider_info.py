@@ -63,7 +63,9 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [_modules("airflow_provider_instantly.hooks.instantly")],
-        "operators": [_modules("airflow_provider_instantly.operators.campaign")],
+        "operators": [
+            _modules("airflow_provider_instantly.operators.campaign", "airflow_provider_instantly.operators.lead")
+        ],
         "sensors": [_modules("airflow_provider_instantly.sensors.campaign")],
         "triggers": [_modules("airflow_provider_instantly.triggers.campaign")],
         "notifications": ["airflow_provider_instantly.notifications.campaign.PauseCampaignNotifier"],

@@ -177,6 +177,51 @@ def texts(name: str, value: object) -> list[str]:
     return list(dict.fromkeys(entries))
 
 
+def one_of(name: str, value: object, allowed: Sequence[str]) -> str:
+    """
+    Return one of some words.
+
+    :param name: the parameter's name.
+    :param value: the word.
+    :param allowed: the words that are accepted.
+    :raises ValueError: if it is none of them.
+    """
+    if not isinstance(value, str) or value not in allowed:
+        words = ", ".join(f'"{word}"' for word in allowed[:-1])
+        raise ValueError(f'{name} must be {words} or "{allowed[-1]}", not {_shown(value)}.')
+    return value
+
+
+def count(name: str, value: object, *, low: int, high: int) -> int:
+    """
+    Return a whole number.
+
+    :param name: the parameter's name.
+    :param value: the number.
+    :param low: the least that is accepted.
+    :param high: the most that is accepted.
+    :raises ValueError: if it is anything else, or out of bounds.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(f"{name} must be a whole number from {low:,} to {high:,}, not {_shown(value)}.")
+    return value
+
+
+def amount(name: str, value: object) -> int | float:
+    """
+    Return a count, which is an integer, or a share from 0.0 to 1.0, which is a float.
+
+    :param name: the parameter's name.
+    :param value: the count or the share.
+    :raises ValueError: if it is neither.
+    """
+    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    is_share = isinstance(value, float) and 0.0 <= value <= 1.0
+    if not (is_count or is_share) or isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} must be a count, such as 100, or a share, such as 0.95, not {_shown(value)}.")
+    return value
+
+
 def connection_id(name: str, value: object) -> str:
     """
     Return the id of an Airflow connection.

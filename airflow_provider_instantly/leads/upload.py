@@ -107,7 +107,7 @@ class Upload:
     skip_if_in: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     chunk_size: int = 1000
-    max_chunk_bytes: int = 1_000_000
+    max_chunk_bytes: int = 500_000
     is_retry: bool = False
 
     def run(self, rows: Iterable[LeadRow], total: int) -> Tally:
@@ -147,8 +147,7 @@ class Upload:
             return
         if room is None or room >= total:
             return
-        missing = total - sum(len(self.present(chunk)) for chunk in _in_pages(rows))
-        if reason := lacks_room(room, missing):
+        if reason := lacks_room(room, total - self.count_present(rows)):
             raise UploadRefusedError(f"{reason} This try added no one.")
 
     def check_campaign(self, outcome: str) -> None:
@@ -170,6 +169,14 @@ class Upload:
         :param rows: the rows.
         """
         return present_in(self.hook, self.place, rows)
+
+    def count_present(self, rows: Iterable[LeadRow]) -> int:
+        """
+        How many of the rows are there.
+
+        :param rows: the rows, read once.
+        """
+        return sum(len(self.present(page)) for page in _in_pages(rows))
 
     @property
     def noun(self) -> str:

@@ -18,6 +18,7 @@ import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator, PauseCampaignOperator
+from airflow_provider_instantly.operators.lead import AddLeadsOperator
 from airflow_provider_instantly.sandbox.__main__ import _parser
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from tests.docs.documents import DOCUMENTS, ROOT, blocks, section, text_of
@@ -97,13 +98,16 @@ class _TaskInstance:
         """Keep nothing."""
 
 
-@pytest.mark.parametrize("kind", [ActivateCampaignOperator, PauseCampaignOperator, CampaignStatusSensor])
+@pytest.mark.parametrize(
+    "kind", [ActivateCampaignOperator, PauseCampaignOperator, CampaignStatusSensor, AddLeadsOperator]
+)
 def test_what_a_task_returns_is_what_the_manual_shows(kind: Any, sandbox: SandboxClient) -> None:
     part = section(text_of("docs/manual.md"), f"`{kind.__name__}`")
     [shown] = [json.loads(block.text) for block in blocks("json") if block.text in part]
     campaign_id = sandbox.add_campaign("Spring", script=[(0, "active")], running=kind is not ActivateCampaignOperator)
     ti = _TaskInstance()
-    result = kind(task_id="a_task", campaign_id=campaign_id).execute({"ti": ti, "task_instance": ti})
+    more = {"rows": [], "if_running": "add"} if kind is AddLeadsOperator else {}
+    result = kind(task_id="a_task", campaign_id=campaign_id, **more).execute({"ti": ti, "task_instance": ti})
     assert result.keys() == shown.keys()
     assert all(
         result[key] == shown[key]

@@ -17,5 +17,10 @@ def test_all_are_airflows_own_so_that_soft_fail_works() -> None:
 
 @pytest.mark.parametrize("kind", OURS, ids=lambda kind: kind.__name__)
 def test_only_what_another_try_cannot_change_is_not_retried(kind: type[Exception]) -> None:
-    not_retried = {exceptions.LaunchRefusedError, exceptions.CampaignStoppedError, exceptions.UploadRefusedError}
+    not_retried = {
+        exceptions.LaunchRefusedError,
+        exceptions.CampaignStoppedError,
+        exceptions.UploadRefusedError,
+        exceptions.RowsRejectedError,
+    }
     assert issubclass(kind, AirflowFailException) is (kind in not_retried)

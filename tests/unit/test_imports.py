@@ -90,7 +90,7 @@ class TestCost:
 
     def test_what_dags_import_loads_nothing_heavy_beyond_airflow_itself(self) -> None:
         modules = ["operators.campaign", "sensors.campaign", "triggers.campaign", "links.campaign", "hooks.instantly"]
-        modules += ["notifications.campaign"]
+        modules += ["notifications.campaign", "operators.lead"]
         steps = [f"import airflow_provider_instantly.{module}" for module in modules]
         airflows, *ours = loaded_by(AIRFLOWS_PART, *steps)
         for module, loaded in zip(modules, ours, strict=True):
@@ -172,7 +172,8 @@ class TestDirection:
         "notifications": {"api", "hooks", "launches", "exceptions", "tasklog", "validation"},
         "triggers": {"api", "hooks", "launches", "waits", "links", "clock", "exceptions", "tasklog", "validation"},
         "operators": {
-            "api", "hooks", "launches", "waits", "links", "triggers", "clock", "exceptions", "tasklog", "validation",
+            "api", "hooks", "launches", "waits", "leads", "links", "triggers", "clock", "exceptions", "tasklog",
+            "validation",
         },
         "sensors": {
             "api", "hooks", "waits", "links", "triggers", "clock", "exceptions", "tasklog", "validation",

@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_instantly.api.errors import InstantlyPermissionError
 from airflow_provider_instantly.exceptions import CampaignWaitError
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
+from airflow_provider_instantly.operators.lead import AddLeadsOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 
 if TYPE_CHECKING:
@@ -117,3 +118,31 @@ def test_without_its_scope_the_operator_names_it_and_launches_nothing(
     assert isinstance(run.error, InstantlyPermissionError)
     assert lacking in str(run.error)
     assert sandbox.activations(campaign) == 0
+
+
+@pytest.mark.parametrize("place", ["campaign", "list"])
+def test_adding_leads_needs_no_more_than_the_manual_says(
+    sandbox: SandboxClient, run_task: Any, with_scopes: Any, place: str
+) -> None:
+    place_id = sandbox.add_campaign()
+    with_scopes("leads:read", "leads:create", *([READ] if place == "campaign" else []))
+
+    where: dict[str, Any] = {f"{place}_id": place_id}
+    run = run_task(AddLeadsOperator(task_id="a_task", rows=[{"email": "a@example.com"}], **where))
+
+    assert run.error is None
+    assert run.value["present"] == 1
+
+
+@pytest.mark.parametrize("missing", ["leads:read", "leads:create", READ])
+def test_adding_leads_names_what_it_lacks_and_adds_no_one(
+    sandbox: SandboxClient, run_task: Any, with_scopes: Any, missing: str
+) -> None:
+    campaign_id = sandbox.add_campaign()
+    with_scopes(*({"leads:read", "leads:create", READ} - {missing}))
+
+    run = run_task(AddLeadsOperator(task_id="a_task", rows=[{"email": "a@example.com"}], campaign_id=campaign_id))
+
+    assert isinstance(run.error, InstantlyPermissionError)
+    assert missing in str(run.error)
+    assert sandbox.leads(campaign_id) == []

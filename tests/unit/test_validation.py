@@ -512,3 +512,34 @@ class TestDefaultArgs:
             original = task(task_id="written", stable_for=True)
         for twin in (copy.copy(original), copy.deepcopy(original)):
             assert (twin.task_id, twin.is_added) == ("written", False)
+
+
+@pytest.mark.parametrize("value", [0, 7, 0.0, 0.5, 1.0])
+def test_an_amount_is_a_count_or_a_share(value: float) -> None:
+    assert validation.amount("it", value) is value
+
+
+@pytest.mark.parametrize("value", [-1, -0.1, 1.1, True, "7", None, float("nan")], ids=str)
+def test_anything_else_is_no_amount(value: object) -> None:
+    with pytest.raises(ValueError, match="it must be a count, such as 100, or a share"):
+        validation.amount("it", value)
+
+
+@pytest.mark.parametrize("value", [1, 5, 10])
+def test_a_count_within_its_bounds(value: int) -> None:
+    assert validation.count("it", value, low=1, high=10) == value
+
+
+@pytest.mark.parametrize("value", [0, 11, True, 5.0, "5", None], ids=str)
+def test_a_count_out_of_its_bounds(value: object) -> None:
+    with pytest.raises(ValueError, match="it must be a whole number from 1 to 10, not"):
+        validation.count("it", value, low=1, high=10)
+
+
+def test_a_word_is_one_of_those_that_are_accepted() -> None:
+    assert validation.one_of("it", "a", ("a", "b")) == "a"
+    for value in ("c", "", None, 1):
+        with pytest.raises(ValueError, match='it must be "a" or "b", not'):
+            validation.one_of("it", value, ("a", "b"))
+    with pytest.raises(ValueError, match='it must be "a", "b" or "c", not'):
+        validation.one_of("it", "d", ("a", "b", "c"))

@@ -1,0 +1,377 @@
+"""
+The operator that adds leads to a campaign or a list.
+
+It validates the whole input first, reads before it sends, and says of every row what became of it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+
+from airflow_provider_instantly import validation
+from airflow_provider_instantly.exceptions import RowsRejectedError, TooFewLeadsError
+from airflow_provider_instantly.leads.rows import Columns
+from airflow_provider_instantly.links.campaign import CampaignLink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from os import PathLike
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_instantly.hooks.instantly import InstantlyHook
+    from airflow_provider_instantly.leads.spool import Spool
+    from airflow_provider_instantly.leads.upload import Tally, Upload
+
+DEFAULT_CHUNK_SIZE: Final = 1000
+#: Bytes of a request. Instantly documents no limit; most proxies let a body of a megabyte pass.
+DEFAULT_CHUNK_BYTES: Final = 500_000
+_LARGEST_CHUNK_BYTES: Final = 10_000_000
+#: Rejected rows that the log names.
+_NAMED: Final = 20
+
+
+class _HiddenRows:
+    """
+    Rows that Airflow shows nowhere: it keeps rendered templates in its database, and the DAG's own values, too.
+
+    :param rows: the rows, whatever they are.
+    """
+
+    def __init__(self, rows: Any) -> None:
+        self.rows = rows
+
+    def __repr__(self) -> str:
+        return "rows, which are not shown since they are persons"
+
+
+class AddLeadsOperator(BaseOperator):
+    """
+    Adds leads to a campaign or a list, each once, and says of every row what became of it.
+
+    It reads and validates the whole input before the first request. A campaign that sends, or may send, is not added to
+    unless asked for: adding to it is sending. Who is there already is not added again, so a retry, a cleared task and a
+    second run do no harm. After an answer that was lost it reads who is there, and sends only who is missing.
+
+    It returns a dict of counts: ``rows``, ``rejected`` (before and after sending), ``duplicates`` (among the rows
+    themselves), ``uploaded``, ``already_there``, ``found`` (there after an answer that was lost: added by it, or there
+    before), ``present`` (the three together), ``skipped``, ``refused``, ``remaining_in_plan``; and ``campaign_id``,
+    ``list_id``, ``url`` and ``dry_run``. No address is in it, nor in the log or an error.
+
+    :param campaign_id: the UUID of the campaign, as text or as a ``uuid.UUID``; a template, an XCom. (templated)
+    :param list_id: the UUID of a list of leads in its place. (templated)
+    :param rows: a list of mappings, an XCom of one, or a mapped argument. Airflow does not show them anywhere, and
+        templates within the rows are not rendered. (templated)
+    :param path: a file in their place, below any Airflow ``ObjectStoragePath``: JSON objects, one a line, or CSV.
+        (templated)
+    :param fields: the column of each field whose column has another name: ``{"first_name": "given_name"}``. (templated)
+    :param custom_variables: the columns that become custom variables, or ``"*"`` for all that are no field. By default
+        such a column rejects its row. (templated)
+    :param if_running: ``"add"`` to add to a campaign also if it sends, is Completed, was stopped by Instantly, or has a
+        status that this release does not know.
+    :param skip_if_in: ``"workspace"``, ``"campaign"`` or ``"list"``: leave out who is in any such place already.
+    :param blocklist_id: the UUID of a block list in the place of the workspace's own. (templated)
+    :param verify: whether Instantly verifies the new addresses, which costs credits.
+    :param on_reject: ``"fail"`` to fail at the end if more than ``max_rejected`` rows were rejected, or ``"warn"``.
+    :param max_rejected: how many rows may be rejected, or which share of them.
+    :param rejects_path: a file for the rejected rows, below any ``ObjectStoragePath``: their numbers, reasons and
+        values, as JSON, one a line. (templated)
+    :param min_present: how many of the rows, or which share, must be in the campaign or list at the end: added now or
+        before.
+    :param chunk_size: rows in a request, at most.
+    :param max_chunk_bytes: bytes of a request, at most.
+    :param dry_run: whether to do all but the sending.
+    :param instantly_conn_id: the id of the Airflow connection. (templated)
+
+    :raises ValueError: while the DAG is parsed, if a parameter can be of no use.
+    """
+
+    template_fields: Sequence[str] = (
+        "campaign_id",
+        "list_id",
+        "rows",
+        "path",
+        "fields",
+        "custom_variables",
+        "blocklist_id",
+        "rejects_path",
+        "instantly_conn_id",
+    )
+    operator_extra_links = (CampaignLink(),)
+    ui_color = "#dfeeff"
+
+    def __init__(
+        self,
+        *,
+        campaign_id: validation.CampaignId | None = None,
+        list_id: validation.CampaignId | None = None,
+        rows: Any = None,
+        path: str | PathLike[str] | None = None,
+        fields: Mapping[str, str] | None = None,
+        custom_variables: Sequence[str] | None = None,
+        if_running: str = "refuse",
+        skip_if_in: str | None = None,
+        blocklist_id: str | None = None,
+        verify: bool = False,
+        on_reject: str = "fail",
+        max_rejected: float = 0,
+        rejects_path: str | PathLike[str] | None = None,
+        min_present: float | None = None,
+        chunk_size: int = DEFAULT_CHUNK_SIZE,
+        max_chunk_bytes: int = DEFAULT_CHUNK_BYTES,
+        dry_run: bool = False,
+        instantly_conn_id: str = "instantly_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if (campaign_id is None) == (list_id is None):
+            raise ValueError("Name a campaign_id or a list_id, and not both.")
+        for name, value in (("campaign_id", campaign_id), ("list_id", list_id)):
+            if value is not None:
+                validation.check_campaign_ids_early(name, value, many=False)
+        self.campaign_id = validation.plain_campaign_ids(campaign_id)
+        self.list_id = validation.plain_campaign_ids(list_id)
+        self._check_source(rows, path)
+        self._rows = rows if rows is None or _is_rendered_later(rows) else _HiddenRows(rows)
+        self.path = _as_text(path)
+        if not _is_rendered_later(fields) and not _is_rendered_later(custom_variables):
+            Columns(fields or {}, custom_variables)
+        self.fields = fields
+        self.custom_variables = custom_variables
+        self.if_running = validation.one_of("if_running", if_running, ("refuse", "add"))
+        places = ("workspace", "campaign", "list")
+        self.skip_if_in = None if skip_if_in is None else validation.one_of("skip_if_in", skip_if_in, places)
+        self.blocklist_id = blocklist_id
+        self.verify = validation.flag("verify", verify)
+        self.on_reject = validation.one_of("on_reject", on_reject, ("fail", "warn"))
+        self.max_rejected = validation.amount("max_rejected", max_rejected)
+        self.rejects_path = _as_text(rejects_path)
+        self.min_present = None if min_present is None else validation.amount("min_present", min_present)
+        self.chunk_size = validation.count("chunk_size", chunk_size, low=1, high=DEFAULT_CHUNK_SIZE)
+        self.max_chunk_bytes = validation.count(
+            "max_chunk_bytes", max_chunk_bytes, low=1_000, high=_LARGEST_CHUNK_BYTES
+        )
+        # Airflow has a method of the name dry_run.
+        self.is_dry_run = validation.flag("dry_run", dry_run)
+        self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
+        self._is_killed = False
+
+    @property
+    def rows(self) -> Any:
+        """What the rows are rendered from; once they are known, something that does not show them."""
+        return self._rows
+
+    @rows.setter
+    def rows(self, rendered: Any) -> None:
+        self._rows = rendered if rendered is None or isinstance(rendered, _HiddenRows) else _HiddenRows(rendered)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """
+        Validate, add, and count.
+
+        :param context: the task's context.
+        :raises InputError: if the input could not be read as rows. Nothing was sent.
+        :raises UploadRefusedError: if leads must not be added, or no more of them. Not retried.
+        :raises UploadNotConfirmedError: if it is not known of some rows whether they were added.
+        :raises RowsRejectedError: if more rows were rejected than allowed; all others were added. Not retried.
+        :raises TooFewLeadsError: if fewer are there at the end than there have to be.
+        :raises TaskKilledError: if the task was killed between two chunks.
+        :raises InstantlyError: if Instantly refused a request or could not be reached.
+        """
+        from airflow_provider_instantly.hooks.instantly import InstantlyHook
+        from airflow_provider_instantly.leads.spool import Spool
+
+        place = self._place()
+        columns = self._columns()
+        with Spool() as spool, InstantlyHook(self.instantly_conn_id) as hook:
+            url = self._link(context, hook)
+            spool.fill(self._input(context), columns)
+            self._log_input(spool)
+            upload = self._upload(context, hook, place, spool)
+            try:
+                tally = self._dry_run(upload, spool) if self.is_dry_run else upload.run(spool, len(spool))
+            finally:
+                self._write_rejects(spool)
+            summary = self._summary(spool, tally, url)
+            self.log.info("%s", _sentence(summary, upload.noun))
+            self._judge(summary, upload.noun)
+        return self._done(context, summary)
+
+    def on_kill(self) -> None:
+        """Add no further chunk. Airflow calls it on the worker, from its handler of SIGTERM."""
+        self._is_killed = True
+
+    # What is read
+
+    def _check_source(self, rows: object, path: object) -> None:
+        """
+        Refuse, while the DAG is parsed, what can be no input.
+
+        :raises ValueError: if there is not exactly one, or no run could use it.
+        """
+        if (rows is None) == (path is None):
+            raise ValueError("Name rows or a path, and not both.")
+        if rows is None or _is_rendered_later(rows):
+            return
+        if not validation.is_collection(rows):
+            raise ValueError(
+                f"rows must be a list of mappings, an XCom or a template, not of type {type(rows).__name__}; a file is "
+                "named by path."
+            )
+
+    def _input(self, context: Context) -> Iterator[object]:
+        """The rows, read once."""
+        from airflow_provider_instantly.leads.sources import from_file, from_values
+
+        if self.path is not None:
+            return from_file(self.path)
+        return from_values(self._rows.rows if isinstance(self._rows, _HiddenRows) else self._rows)
+
+    def _place(self) -> dict[str, str]:
+        given = {"campaign_id": self.campaign_id, "list_id": self.list_id}
+        try:
+            return {
+                name: validation.campaign_ids(name, value, many=False)[0]
+                for name, value in given.items()
+                if value is not None
+            }
+        except ValueError as error:
+            raise AirflowFailException(str(error)) from error
+
+    def _columns(self) -> Columns:
+        try:
+            return Columns(self.fields or {}, self.custom_variables)
+        except ValueError as error:
+            raise AirflowFailException(f"{error} Nothing was requested from Instantly.") from error
+
+    def _link(self, context: Context, hook: InstantlyHook) -> str | None:
+        if self.campaign_id is None:
+            return None
+        url = hook.campaign_page(self._place()["campaign_id"])
+        CampaignLink.persist(context, url)
+        return url
+
+    # What is sent
+
+    def _upload(self, context: Context, hook: InstantlyHook, place: Mapping[str, str], spool: Spool) -> Upload:
+        from airflow_provider_instantly.leads.upload import Upload
+
+        options: dict[str, Any] = {}
+        if self.blocklist_id:
+            options["blocklist_id"] = self.blocklist_id
+        if self.verify:
+            options["verify_leads_on_import"] = True
+        return Upload(
+            hook=hook,
+            place=place,
+            if_running="add" if self.if_running == "add" else "refuse",
+            skip_if_in=self.skip_if_in,
+            options=options,
+            chunk_size=self.chunk_size,
+            max_chunk_bytes=self.max_chunk_bytes,
+            is_retry=context["ti"].try_number > 1,
+            reject=spool.reject,
+            is_killed=lambda: self._is_killed,
+            log=self.log,
+        )
+
+    def _dry_run(self, upload: Upload, spool: Spool) -> Tally:
+        from airflow_provider_instantly.leads.upload import Tally
+
+        self.log.info("Nothing is sent, because of dry_run=True.")
+        upload.check(spool, len(spool))
+        return Tally(already_there=upload.count_present(spool))
+
+    # What is said
+
+    def _log_input(self, spool: Spool) -> None:
+        counts = spool.counts
+        self.log.info("The input has %s rows, of which %s can be sent.", f"{counts.rows:,}", f"{counts.good:,}")
+
+    def _write_rejects(self, spool: Spool) -> None:
+        from airflow_provider_instantly.leads.rejects import write_rejects
+
+        for number, reject in enumerate(spool.rejects()):
+            if number == _NAMED:
+                self.log.warning("More rows were rejected; only the first %s are named here.", _NAMED)
+                break
+            self.log.warning("Row %s: %s.", f"{reject.number:,}", reject.reason)
+        if self.rejects_path is not None:
+            written = write_rejects(self.rejects_path, spool.rejects())
+            self.log.info("Wrote %s rejected rows to the file of rejects_path.", f"{written:,}")
+
+    def _summary(self, spool: Spool, tally: Tally, url: str | None) -> dict[str, Any]:
+        counts = spool.counts
+        return {
+            **{"campaign_id": None, "list_id": None},
+            **self._place(),
+            "url": url,
+            "dry_run": self.is_dry_run,
+            "rows": counts.rows,
+            "rejected": counts.rejected + tally.refused,
+            "duplicates": counts.duplicates,
+            **tally.as_dict(),
+        }
+
+    def _judge(self, summary: Mapping[str, Any], noun: str) -> None:
+        """
+        Fail where too many rows were rejected, or too few are there.
+
+        :raises RowsRejectedError: if more rows were rejected than allowed.
+        :raises TooFewLeadsError: if fewer are there than there have to be.
+        """
+        rows, rejected, present = summary["rows"], summary["rejected"], summary["present"]
+        allowed = _of(self.max_rejected, rows, math.floor)
+        if rejected > allowed:
+            where = "" if self.rejects_path is None else " The file of rejects_path has them."
+            others = "Nothing was sent" if self.is_dry_run else f"All others are done: {present:,} are in {noun}"
+            line = (
+                f"{rejected:,} of {rows:,} rows were rejected, and {allowed:,} may be. {others}. The log has the rows' "
+                f"numbers and reasons.{where}"
+            )
+            if self.on_reject == "fail":
+                raise RowsRejectedError(f"{line} Fix these rows, or allow more with max_rejected.")
+            self.log.warning("%s", line)
+        if self.min_present is None or self.is_dry_run:
+            return
+        needed = _of(self.min_present, rows, math.ceil)
+        if present < needed:
+            raise TooFewLeadsError(
+                f"{present:,} of {rows:,} rows are in {noun}, and {needed:,} have to be. The log says what became of "
+                "the others. Another try reads who is there, and sends only what is missing."
+            )
+
+    def _done(self, context: Context, summary: dict[str, Any]) -> dict[str, Any]:
+        """Tell the schedules that follow this task's assets which campaign it was, and how many leads are there."""
+        for outlet in self.outlets:
+            if hasattr(outlet, "uri"):
+                context["outlet_events"][outlet].extra = {"id": summary["campaign_id"], "present": summary["present"]}
+        return summary
+
+
+def _is_rendered_later(value: object) -> bool:
+    """Whether a parameter is an XCom, a parameter of the DAG, or a template."""
+    # A path has a method of that name, too.
+    is_resolved = hasattr(value, "resolve") and hasattr(value, "iter_references")
+    return is_resolved or (isinstance(value, str) and ("{{" in value or "{%" in value))
+
+
+def _as_text(path: Any) -> Any:
+    """A path as Airflow can render and store it."""
+    return path if path is None or isinstance(path, str) or _is_rendered_later(path) else str(path)
+
+
+def _of(amount: float, rows: int, rounded: Any) -> int:
+    """A count as it is, or a share of the rows."""
+    return amount if isinstance(amount, int) else int(rounded(amount * rows))
+
+
+def _sentence(summary: Mapping[str, Any], noun: str) -> str:
+    return (
+        f"Of {summary['rows']:,} rows, {summary['present']:,} are in {noun}: {summary['uploaded']:,} added now, "
+        f"{summary['already_there']:,} there already, {summary['found']:,} found after an answer that proved nothing. "
+        f"{summary['rejected']:,} rejected, {summary['skipped']:,} skipped."
+    )
