@@ -6,18 +6,13 @@ import json
 import sys
 import textwrap
 import time
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from airflow_provider_instantly.sandbox.client import running_sandbox
+from demo.watching import Launch, Watch, teller
 from local_airflow.standalone import LocalAirflow, LocalAirflowError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from airflow_provider_instantly.sandbox.client import SandboxClient
 
 DAGS = Path(__file__).parents[1] / "dags"
 DAG_ID = "instantly_launch"
@@ -26,25 +21,6 @@ STABLE_FOR = 10
 """Seconds for which a campaign has to stay Active."""
 WATCHED_FOR = 3
 """Seconds for which the second campaign is watched before Instantly stops it; less than it has to stay Active."""
-TIMEOUT = 75
-"""Seconds that anything may take that is waited for."""
-
-
-@dataclass
-class Launch:
-    """
-    A campaign, the run of the DAG that launches it, and what was seen of both.
-
-    :param name: The campaign's name.
-    :param campaign_id: Its id.
-    :param run_id: The run.
-    :param seen: The latest state of the campaign, of the run, and of each task.
-    """
-
-    name: str
-    campaign_id: str
-    run_id: str
-    seen: dict[str, str] = field(default_factory=dict)
 
 
 class Outcome(NamedTuple):
@@ -57,79 +33,42 @@ class Outcome(NamedTuple):
     reason: str
 
 
-class Demo:
+def run(watch: Watch) -> tuple[Outcome, Outcome]:
     """
-    What the demo works with.
+    Launch both campaigns, stop the second while it is watched, and return how both ended.
 
-    :param sandbox: Instantly's stand-in.
-    :param airflow: A real Airflow with a connection to it.
-    :param tell: Called with a line for each thing that happens.
+    :param watch: What the demo works with.
     """
-
-    def __init__(self, sandbox: SandboxClient, airflow: LocalAirflow, tell: Callable[[str], None]) -> None:
-        self.sandbox = sandbox
-        self.airflow = airflow
-        self.tell = tell
-
-    def run(self) -> tuple[Outcome, Outcome]:
-        """Launch both campaigns, stop the second while it is watched, and return how both ended."""
-        healthy, unhealthy = self.launch("Spring offer"), self.launch("Autumn offer")
-        self.wait_for(lambda: self.is_watched(unhealthy), healthy, unhealthy)
-        stop_at = time.monotonic() + WATCHED_FOR
-        self.wait_for(lambda: time.monotonic() > stop_at, healthy, unhealthy)
-        self.tell(f"Too many e-mails of {unhealthy.name!r} bounce: Instantly stops it")
-        self.sandbox.trip_bounce_protection(unhealthy.campaign_id)
-        self.wait_for(lambda: has_ended(healthy) and has_ended(unhealthy), healthy, unhealthy)
-        return self.outcome(healthy), self.outcome(unhealthy)
-
-    def launch(self, name: str) -> Launch:
-        """Make a campaign that goes Active when it is activated, and start a run that launches it."""
-        campaign_id = self.sandbox.add_campaign(name, script=[(2, "active")])
-        return Launch(name, campaign_id, self.airflow.trigger(DAG_ID, conf={"campaign_id": campaign_id}))
-
-    def is_watched(self, launch: Launch) -> bool:
-        """Tell whether a campaign runs and Airflow is waiting to see whether that holds."""
-        return launch.seen["campaign"] == "Active" and launch.seen.get(WAIT) == "deferred"
-
-    def wait_for(self, condition: Callable[[], bool], *launches: Launch) -> None:
-        """Tell every change until the condition holds."""
-
-        def has_come_true() -> bool:
-            for launch in launches:
-                self.tell_changes(launch)
-            return condition()
-
-        self.airflow.wait_for(has_come_true, TIMEOUT, lambda: f"The demo should have gone on from {launches}")
-
-    def tell_changes(self, launch: Launch) -> None:
-        """Tell what has changed about a launch."""
-        tasks = self.airflow.task_states(DAG_ID, launch.run_id)
-        now = {
-            "campaign": str(self.sandbox.campaign(launch.campaign_id)["status_name"]),
-            **{task: state for task, state in tasks.items() if state is not None},
-            "run": str(self.airflow.run_state(DAG_ID, launch.run_id)),
-        }
-        for what, state in now.items():
-            if launch.seen.get(what) != state:
-                self.tell(f"{launch.name:<13} {what:<18} {state}")
-        launch.seen.update(now)
-
-    def outcome(self, launch: Launch) -> Outcome:
-        """Return how a launch ended."""
-        log = self.airflow.task_log(DAG_ID, launch.run_id, WAIT).splitlines()
-        reasons = [line.partition(": ")[2] for line in log if "CampaignStoppedError: " in line]
-        return Outcome(
-            activations=self.sandbox.activations(launch.campaign_id),
-            campaign=launch.seen["campaign"],
-            run=launch.seen["run"],
-            tries=max(task.try_number for task in self.airflow.task_instances(DAG_ID, launch.run_id)),
-            reason=reasons[-1] if reasons else "",
-        )
+    healthy, unhealthy = launch(watch, "Spring offer"), launch(watch, "Autumn offer")
+    watch.wait_for(lambda: is_watched(unhealthy), healthy, unhealthy)
+    stop_at = time.monotonic() + WATCHED_FOR
+    watch.wait_for(lambda: time.monotonic() > stop_at, healthy, unhealthy)
+    watch.tell(f"Too many e-mails of {unhealthy.name!r} bounce: Instantly stops it")
+    watch.sandbox.trip_bounce_protection(unhealthy.campaign_id)
+    watch.wait_for(lambda: healthy.has_ended and unhealthy.has_ended, healthy, unhealthy)
+    return outcome(watch, healthy), outcome(watch, unhealthy)
 
 
-def has_ended(launch: Launch) -> bool:
-    """Tell whether the run of a launch has ended."""
-    return launch.seen["run"] in ("success", "failed")
+def launch(watch: Watch, name: str) -> Launch:
+    """Make a campaign that goes Active when it is activated, and start a run that launches it."""
+    return watch.start(DAG_ID, name, watch.sandbox.add_campaign(name, script=[(2, "active")]))
+
+
+def is_watched(launch: Launch) -> bool:
+    """Tell whether a campaign runs and Airflow is waiting to see whether that holds."""
+    return launch.seen["campaign"] == "Active" and launch.seen.get(WAIT) == "deferred"
+
+
+def outcome(watch: Watch, launch: Launch) -> Outcome:
+    """Return how a launch ended."""
+    reasons = watch.errors(launch, WAIT, "CampaignStoppedError")
+    return Outcome(
+        activations=watch.sandbox.activations(launch.campaign_id),
+        campaign=launch.seen["campaign"],
+        run=launch.seen["run"],
+        tries=max(task.try_number for task in watch.airflow.task_instances(DAG_ID, launch.run_id)),
+        reason=reasons[-1] if reasons else "",
+    )
 
 
 def as_promised(healthy: Outcome, unhealthy: Outcome) -> bool:
@@ -149,11 +88,7 @@ def table(healthy: Outcome, unhealthy: Outcome) -> str:
 
 def main() -> None:
     """Run the demo; the exit status is 0 only if everything went as promised."""
-    begun = time.monotonic()
-
-    def tell(line: str) -> None:
-        print(f"{time.monotonic() - begun:5.1f} s  {line}", flush=True)
-
+    tell = teller()
     tell(f"Starting the sandbox and Airflow {version('apache-airflow')}")
     with running_sandbox() as sandbox:
         tell(f"The sandbox is up; its page for people is {sandbox.url}")
@@ -163,7 +98,7 @@ def main() -> None:
             variables={"INSTANTLY_LAUNCH_STABLE_FOR": str(STABLE_FOR), "INSTANTLY_LAUNCH_POKE_INTERVAL": "1"},
             tell=tell,
         ) as airflow:
-            outcomes = Demo(sandbox, airflow, tell).run()
+            outcomes = run(Watch(sandbox, airflow, tell))
     tell("Everything is stopped")
     print(f"\n{table(*outcomes)}\n")
     if not as_promised(*outcomes):
