@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import logging
 import time
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
@@ -87,6 +88,19 @@ class RequestsSession:
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
+
+
+class _WithoutQueries(logging.Filter):
+    """Takes queries out of what urllib3 logs of our requests: the cursor of a list of accounts holds an address."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let the record pass, without what stands behind a question mark in a URL of ours."""
+        if CURRENT.get(None) is not None and isinstance(record.args, tuple):
+            record.args = tuple(arg.partition("?")[0] if isinstance(arg, str) else arg for arg in record.args)
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_WithoutQueries())
 
 
 class _Session(requests.Session):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING
 
@@ -120,3 +121,18 @@ def test_urllib3_has_nothing_to_log(
     send(session)
     assert "secret" not in caplog.text.lower()
     assert all(record.levelname == "DEBUG" for record in caplog.records)
+
+
+def test_no_query_is_logged(session: RequestsSession, caplog: pytest.LogCaptureFixture) -> None:
+    """The cursor of a list of accounts is a time and an address."""
+    caplog.set_level("DEBUG")
+    page = operations.list_accounts().with_parameters(starting_after="2026-06-30T21:45:12.714Z&ada@mail.example")
+    session.send(page, Sending("GET", 20.0))
+    assert "GET /api/v2/accounts HTTP" in caplog.text
+    assert "ada" not in caplog.text
+
+
+def test_what_others_log_stays_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    logging.getLogger("urllib3.connectionpool").debug("%s", "/theirs?a=b")
+    assert "/theirs?a=b" in caplog.text
