@@ -14,6 +14,14 @@ class LaunchRefusedError(AirflowFailException):
     """The operator would not activate the campaign; nothing was changed, and a retry would not change that."""
 
 
+class CheckFailedError(AirflowFailException):
+    """The check of a campaign found what keeps it from a launch. A retry would find it again, so there is none."""
+
+
+class CheckIncompleteError(AirflowException):
+    """A part of what a check needs could not be read. Nothing was launched; another try reads it again."""
+
+
 class CampaignStoppedError(AirflowFailException):
     """Instantly stopped the campaign. Only a person can fix that, so there is no retry."""
 

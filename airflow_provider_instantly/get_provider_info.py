@@ -64,7 +64,11 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [_modules("airflow_provider_instantly.hooks.instantly")],
         "operators": [
-            _modules("airflow_provider_instantly.operators.campaign", "airflow_provider_instantly.operators.lead")
+            _modules(
+                "airflow_provider_instantly.operators.campaign",
+                "airflow_provider_instantly.operators.check",
+                "airflow_provider_instantly.operators.lead",
+            )
         ],
         "sensors": [_modules("airflow_provider_instantly.sensors.campaign")],
         "triggers": [_modules("airflow_provider_instantly.triggers.campaign")],

@@ -119,6 +119,38 @@ def hold(name: str, value: object, *, timeout: float) -> float:
     return held
 
 
+def number(name: str, value: object, *, low: float, high: float) -> float:
+    """
+    Return a number within bounds.
+
+    :param name: the parameter's name.
+    :param value: a number.
+    :param low: the least that is accepted.
+    :param high: the most that is accepted.
+    :raises ValueError: if it is none, or out of bounds.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {_shown(value)}.")
+    return value
+
+
+def some_of(name: str, value: object, known: Collection[str]) -> frozenset[str]:
+    """
+    Return a set of words that are known.
+
+    :param name: the parameter's name.
+    :param value: a collection of words, which may be empty.
+    :param known: the words that are accepted.
+    :raises ValueError: if it is anything else, or has another word.
+    """
+    words = list(value) if is_collection(value) else None
+    if words is None or not all(isinstance(word, str) for word in words):
+        raise ValueError(f"{name} must be a list of texts, not {_shown(value)}.")
+    if others := [word for word in words if word not in known]:
+        raise ValueError(f"{name} has {_shown(others[0])}, but accepts only: {', '.join(sorted(known))}.")
+    return frozenset(map(str, words))
+
+
 def flag(name: str, value: object) -> bool:
     """
     Return a switch.

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 
+from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator, PauseCampaignOperator
+from airflow_provider_instantly.operators.check import CheckCampaignOperator
 from airflow_provider_instantly.operators.lead import AddLeadsOperator
 from airflow_provider_instantly.sandbox.__main__ import _parser
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
@@ -89,6 +91,18 @@ def test_python_runs(block: Block, sandbox: SandboxClient, dag_folder: Path) -> 
         assert sandbox.requests(), "it speaks to Instantly"
 
 
+#: A campaign of which a check says nothing else.
+WEEKEND_ONLY: dict[str, Any] = {
+    "sequences": [{"steps": [{"variants": [{"subject": "Hello", "body": "A word?"}]}]}],
+    "email_list": ["ada@mail.example"],
+    "campaign_schedule": {
+        "schedules": [
+            {"timing": {"from": "09:00", "to": "17:00"}, "days": {"6": True}, "timezone": "America/Detroit"},
+        ]
+    },
+}
+
+
 class _TaskInstance:
     """As much of a task instance as a task asks for that ends at once."""
 
@@ -99,16 +113,22 @@ class _TaskInstance:
 
 
 @pytest.mark.parametrize(
-    "kind", [ActivateCampaignOperator, PauseCampaignOperator, CampaignStatusSensor, AddLeadsOperator]
+    "kind",
+    [ActivateCampaignOperator, CheckCampaignOperator, PauseCampaignOperator, CampaignStatusSensor, AddLeadsOperator],
 )
 def test_what_a_task_returns_is_what_the_manual_shows(kind: Any, sandbox: SandboxClient) -> None:
     part = section(text_of("docs/manual.md"), f"`{kind.__name__}`")
     [shown] = [json.loads(block.text) for block in blocks("json") if block.text in part]
-    campaign_id = sandbox.add_campaign("Spring", script=[(0, "active")], running=kind is not ActivateCampaignOperator)
+    is_launched = kind not in (ActivateCampaignOperator, CheckCampaignOperator)
+    campaign_id = sandbox.add_campaign("Spring", script=[(0, "active")], running=is_launched, fields=WEEKEND_ONLY)
+    sandbox.add_accounts("ada@mail.example")
+    with InstantlyHook() as hook:
+        hook.add_leads([{"email": "grace@customer.example"}], campaign_id=campaign_id)
     ti = _TaskInstance()
     more = {"rows": [], "if_running": "add"} if kind is AddLeadsOperator else {}
     result = kind(task_id="a_task", campaign_id=campaign_id, **more).execute({"ti": ti, "task_instance": ti})
     assert result.keys() == shown.keys()
+    assert result.get("findings") == shown.get("findings")
     assert all(
         result[key] == shown[key]
         for key in shown.keys() & {"name", "status", "status_name", "launched", "paused", "verdict"}

@@ -13,6 +13,7 @@ from airflow_provider_instantly.api import errors
 from airflow_provider_instantly.api.campaign import CampaignStatus
 from airflow_provider_instantly.get_provider_info import CONNECTION_FORM, get_provider_info
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
+from airflow_provider_instantly.launches.preflight.finding import CODES
 from airflow_provider_instantly.sandbox.__main__ import _parser
 from airflow_provider_instantly.sandbox.client import SandboxClient
 from airflow_provider_instantly.sandbox.faults import Fault
@@ -111,6 +112,8 @@ def _shown(default: object) -> str:
     if isinstance(default, str):
         return f"`{default}`"
     assert isinstance(default, frozenset | set | tuple)
+    if all(isinstance(member, str) and not isinstance(member, int) for member in default):
+        return ", ".join(f"`{word}`" for word in default)
     numbers = sorted((int(member) for member in default), reverse=True)
     return "ACTIVE" if numbers == [CampaignStatus.ACTIVE] else ", ".join(map(str, numbers))
 
@@ -189,3 +192,10 @@ class TestSandbox:
         assert described.keys() >= Settings.model_fields.keys() - {"clock_anchor"}
         for name in ("limits_enabled", "retry_after", "cursor"):
             assert str(Settings.model_fields[name].default).lower() in described[name][1], name
+
+
+def test_every_finding_of_a_check_has_a_row_with_its_level() -> None:
+    part = section(MANUAL, "`CheckCampaignOperator`")
+    described = {name: row.cells[1] for row in rows(part) for name in row.names}
+    for code, (level, _) in CODES.items():
+        assert level.value in described[code].split(", "), code

@@ -19,6 +19,7 @@ def test_all_are_airflows_own_so_that_soft_fail_works() -> None:
 def test_only_what_another_try_cannot_change_is_not_retried(kind: type[Exception]) -> None:
     not_retried = {
         exceptions.LaunchRefusedError,
+        exceptions.CheckFailedError,
         exceptions.CampaignStoppedError,
         exceptions.UploadRefusedError,
         exceptions.RowsRejectedError,

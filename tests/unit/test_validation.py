@@ -543,3 +543,30 @@ def test_a_word_is_one_of_those_that_are_accepted() -> None:
             validation.one_of("it", value, ("a", "b"))
     with pytest.raises(ValueError, match='it must be "a", "b" or "c", not'):
         validation.one_of("it", "d", ("a", "b", "c"))
+
+
+class TestNumbers:
+    def test_bounds_belong_to_the_range(self) -> None:
+        assert [validation.number("n", value, low=0, high=1) for value in (0, 0.5, 1)] == [0, 0.5, 1]
+
+    @pytest.mark.parametrize("value", [True, None, "1", [1], -0.001, 1.001, math.nan, math.inf, 10**400])
+    def test_what_is_no_number_from_0_to_1(self, value: Any) -> None:
+        with pytest.raises(ValueError, match=r"^share must be a number from 0 to 1, not "):
+            validation.number("share", value, low=0, high=1)
+
+
+class TestSomeOf:
+    KNOWN = ("a", "b")
+
+    @pytest.mark.parametrize("value", [[], (), {"a"}, ["a", "b", "a"]])
+    def test_words(self, value: Any) -> None:
+        assert validation.some_of("words", value, self.KNOWN) == frozenset(value)
+
+    @pytest.mark.parametrize("value", ["a", None, 1, [1], b"a"])
+    def test_what_is_no_list(self, value: Any) -> None:
+        with pytest.raises(ValueError, match=r"^words must be a list of texts, not "):
+            validation.some_of("words", value, self.KNOWN)
+
+    def test_another_word(self) -> None:
+        with pytest.raises(ValueError, match=r"^words has 'c', but accepts only: a, b\.$"):
+            validation.some_of("words", ["a", "c"], self.KNOWN)

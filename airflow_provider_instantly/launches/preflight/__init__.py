@@ -1,1 +1,1 @@
-"""The check before a launch: what is read, what is found, and how it is told."""
+"""The check before a launch: what is read, what is found, and how people read it."""

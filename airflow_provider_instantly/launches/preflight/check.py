@@ -10,29 +10,28 @@ from airflow_provider_instantly.launches.preflight.reading import read_facts
 from airflow_provider_instantly.launches.preflight.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
+    from airflow_provider_instantly.launches.preflight.facts import Facts
     from airflow_provider_instantly.launches.preflight.rules import CheckRules
 
 
-def check(
-    hook: InstantlyHook,
-    campaign_id: str,
-    rules: CheckRules,
-    *,
-    is_needed: Callable[[Campaign], bool] = lambda _: True,
-) -> tuple[Campaign, Report] | None:
+def read(hook: InstantlyHook, campaign: Campaign, rules: CheckRules) -> Facts:
     """
-    Check a campaign.
+    Read what a launch of the campaign needs. What fails is noted, not raised.
 
     :param hook: a hook that retries what may be repeated.
-    :param campaign_id: its UUID.
+    :param campaign: as it was just read.
     :param rules: what the author of the DAG asks.
-    :param is_needed: whether the campaign, once read, is to be checked at all.
-    :return: the campaign as it was read and what was found, or None where no check is needed.
-    :raises InstantlyError: if the campaign itself could not be read.
     """
-    facts = hook.drive(read_facts(campaign_id, rules, datetime.now(UTC), is_needed=is_needed))
-    return None if facts is None else (facts.campaign, Report.of(judge(facts, rules), rules))
+    return hook.drive(read_facts(campaign, rules, datetime.now(UTC)))
+
+
+def report(facts: Facts, rules: CheckRules) -> Report:
+    """
+    Judge what was read.
+
+    :param facts: what was read.
+    :param rules: what the author of the DAG asks.
+    """
+    return Report.of(judge(facts, rules), rules)

@@ -21,7 +21,7 @@ class Level(StrEnum):
     ERROR = "error"
     #: A person should know.
     WARNING = "warning"
-    #: It could not be read, so nobody knows.
+    #: It could not be read, so it is not known.
     INCOMPLETE = "incomplete"
 
 
@@ -86,7 +86,7 @@ CODES: Final[Mapping[str, tuple[Level, str]]] = MappingProxyType(
     }
 )
 
-#: Without a campaign there is nothing to check, so nobody can allow that.
+#: Without a campaign there is nothing to check, so it is never allowed.
 NEVER_IGNORED: Final = frozenset({"no_such_campaign"})
 #: How the campaign stands, which a launch decides for itself.
 STANDING_CODES: Final = frozenset({"campaign_stopped", "campaign_running"})

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from airflow_provider_instantly.api import operations
 from airflow_provider_instantly.api.account import Account, domain_vitals, warmup_scores
-from airflow_provider_instantly.api.campaign import Campaign
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
 from airflow_provider_instantly.api.lead import Lead, Plan
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages, ask
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_instantly.api.account import DomainVitals
+    from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.api.protocol import Conversation, Reply, Request
     from airflow_provider_instantly.launches.preflight.rules import CheckRules
 
@@ -43,26 +43,17 @@ class _NotBelievedError(InstantlyError):
     """An answer about something else than what was asked for."""
 
 
-def read_facts(
-    campaign_id: str, rules: CheckRules, now: datetime, *, is_needed: Callable[[Campaign], bool] = lambda _: True
-) -> Conversation[Facts | None]:
+def read_facts(campaign: Campaign, rules: CheckRules, now: datetime) -> Conversation[Facts]:
     """
     Read what a launch of the campaign needs.
 
-    :param campaign_id: its UUID.
+    :param campaign: as it was just read.
     :param rules: how many requests may be made.
     :param now: the time; aware.
-    :param is_needed: whether the campaign, once read, is to be checked at all.
-    :return: the facts, or None where no check is needed.
-    :raises InstantlyError: if the campaign itself could not be read.
     """
-    request = operations.get_campaign(campaign_id)
-    campaign = Campaign.from_api((yield from ask(request)), request.resource.id)
-    if not is_needed(campaign):
-        return None
     reader = _Reader(rules.extra_requests, len(set(campaign.sending_accounts)))
     plan = yield from reader.noted(_plan())
-    leads = yield from reader.noted(_leads(campaign_id))
+    leads = yield from reader.noted(_leads(campaign.id))
     senders = yield from _senders(reader, campaign)
     return Facts(campaign, now, senders=senders, leads=leads, plan=plan)
 
@@ -128,7 +119,7 @@ def _leads(campaign_id: str) -> Conversation[LeadSample]:
         return active
     sample, is_whole = yield from _first_page(campaign_id, None)
     if sample.open or is_whole or not active.leads:
-        # That the filter shows nobody, while there are leads, proves that it was heeded: no lead is left.
+        # That the filter shows no one, while there are leads, proves that it was heeded: no lead is left.
         return sample
     raise _NotBelievedError(
         "Instantly did not heed the filter of active leads, and there are more than a page of them."

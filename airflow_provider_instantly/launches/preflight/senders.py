@@ -23,7 +23,7 @@ _WORKING: Final = frozenset({"", "active"})
 
 def judge_senders(facts: Facts, rules: CheckRules) -> Iterator[Finding]:
     """
-    Judge the sending accounts. They are counted and told by their domains, never by their addresses.
+    Judge the sending accounts. They are counted and named by their domains, never by their addresses.
 
     :param facts: what was read.
     :param rules: from when on an account is warm.

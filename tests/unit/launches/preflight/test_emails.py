@@ -113,7 +113,7 @@ def test_links_in_the_text(text: str, is_good: bool) -> None:
     assert ("malformed_link" not in found(facts(emails(text)))) is is_good
 
 
-def test_a_link_is_told_without_its_query() -> None:
+def test_a_link_is_shown_without_its_query() -> None:
     sentence = found(facts(emails('<a href="htps://shop.example/?token=very-secret">Hi</a>')))["malformed_link"]
     assert "htps://shop.example/" in sentence
     assert "very-secret" not in sentence

@@ -1,4 +1,4 @@
-"""What a check can find: codes, levels, and how much is told of many things."""
+"""What a check can find: codes, levels, and how much is said of many things."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A campaign that is ready has no finding; and whatever is read, no judge breaks and no address is told."""
+"""A campaign that is ready has no finding; and whatever is read, no judge breaks and no address is named."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_no_answer_breaks_it(document: Any, account: Any, lead: Any, gone: int) 
 
 
 @given(text=st.sampled_from(["{{%s}}", "{{%s | a}}", "{{%s", "{%s}", "<a href='%s'>x</a>", "https://%s/x", "TODO %s"]))
-def test_no_address_is_told(text: str) -> None:
+def test_no_address_is_named(text: str) -> None:
     for address in (SENDER, LEAD, SENDER.replace("@", "&#64;"), SENDER.replace("@", "%40")):
         spoilt = {"sequences": [{"steps": [{"variants": [{"subject": text % address, "body": text % address}]}]}]}
         names = {"custom_variables": {address: True}, "email_list": [address]}

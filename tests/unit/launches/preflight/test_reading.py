@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_instantly.api.campaign import Campaign
 from airflow_provider_instantly.api.driver import drive
 from airflow_provider_instantly.api.errors import (
-    CampaignNotFoundError,
     InstantlyConnectionError,
     InstantlyError,
     InstantlyPermissionError,
@@ -75,9 +75,8 @@ class Instantly:
                 return {"success_list": [{"domain": domain, "mx": True} for domain in domains]}
             case "/workspace-billing/plan-details":
                 return {"subscriptions": {"outreach": {"total_lead_limit": 10, "current_lead_count": 1}}}
-            case _:
-                tags = [TAG] if self.tagged else []
-                return {**DOCUMENT, "id": CAMPAIGN_ID, "email_list": self.named, "email_tag_list": tags}
+            case other:
+                raise AssertionError(other)
 
     def _accounts(self, query: dict[str, str]) -> Any:
         wanted = [
@@ -105,11 +104,15 @@ class Instantly:
         has_cursor = page and (self.always_has_a_cursor or begin + limit < len(items))
         return {"items": page, **({"next_starting_after": str(begin + limit)} if has_cursor else {})}
 
+    @property
+    def campaign(self) -> Campaign:
+        """The campaign as it was just read."""
+        tags = [TAG] if self.tagged else []
+        return Campaign.from_api({**DOCUMENT, "email_list": self.named, "email_tag_list": tags}, CAMPAIGN_ID)
+
     def read(self, **rules: Any) -> Facts:
         """What a check reads of the campaign."""
-        facts = drive(read_facts(CAMPAIGN_ID, CheckRules(**rules), NOW), self)
-        assert facts is not None
-        return facts
+        return drive(read_facts(self.campaign, CheckRules(**rules), NOW), self)
 
     def senders(self, **rules: Any) -> Senders:
         """What a check reads of the senders."""
@@ -132,7 +135,7 @@ def test_a_small_workspace() -> None:
     instantly = Instantly(named(3), named(5))
     assert instantly.senders().count == 3
     assert [request.path.rpartition("/")[2] for request in instantly.asked] == [
-        CAMPAIGN_ID, "plan-details", "list", "accounts", "vitals",
+        "plan-details", "list", "accounts", "vitals",
     ]  # fmt: skip
 
 
@@ -142,20 +145,8 @@ def test_it_only_reads() -> None:
     assert all(request.only_reads for request in instantly.asked)
 
 
-def test_a_campaign_that_needs_no_check_costs_one_request() -> None:
-    instantly = Instantly(named(3), named(5))
-    assert drive(read_facts(CAMPAIGN_ID, CheckRules(), NOW, is_needed=lambda campaign: False), instantly) is None
-    assert len(instantly.asked) == 1
-
-
-def test_without_the_campaign_there_is_nothing_to_check() -> None:
-    instantly = Instantly(fails=lambda _: CampaignNotFoundError("gone"))
-    with pytest.raises(CampaignNotFoundError):
-        instantly.read()
-
-
 class TestSenders:
-    def test_nobody_is_asked_for_where_nobody_is_named(self) -> None:
+    def test_no_account_is_asked_for_where_none_is_named(self) -> None:
         instantly = Instantly()
         assert instantly.senders() == Senders()
         assert "/accounts" not in [request.path for request in instantly.asked]
@@ -227,8 +218,7 @@ class TestSenders:
                 del found["success_list"][0]
             return found
 
-        facts = drive(read_facts(CAMPAIGN_ID, CheckRules(), NOW), answer)
-        assert facts is not None
+        facts = drive(read_facts(instantly.campaign, CheckRules(), NOW), answer)
         assert isinstance(facts.senders, Senders)
         assert facts.senders.untested == Unread("Instantly said nothing of 1 of 2.")
 
@@ -267,8 +257,7 @@ class TestLeads:
                 found["items"][0]["campaign"] = TAG
             return found
 
-        facts = drive(read_facts(CAMPAIGN_ID, CheckRules(), NOW), answer)
-        assert facts is not None
+        facts = drive(read_facts(Instantly().campaign, CheckRules(), NOW), answer)
         assert isinstance(facts.leads, Unread)
 
 
@@ -299,7 +288,7 @@ class TestFailures:
 
         instantly = Instantly(named(1), named(1), fails=fails)
         facts = instantly.read()
-        assert len(instantly.asked) == 3
+        assert len(instantly.asked) == 2
         assert facts.leads == facts.senders == Unread("Timed out.")
 
     def test_no_address_in_a_reason(self) -> None:
@@ -336,7 +325,7 @@ def test_the_number_of_requests_is_bounded(
     )  # fmt: skip
     facts = instantly.read(extra_requests=extra)
     senders = {*instantly.named, *instantly.tagged}
-    assert len(instantly.asked) <= 1 + ceil(len(senders) / 100) + extra
+    assert len(instantly.asked) <= ceil(len(senders) / 100) + extra
     if isinstance(facts.senders, Senders) and not facts.senders.not_found:
         assert facts.senders.count == len(senders)
         assert {account.email for account in facts.senders.accounts} == senders & set(everyone)

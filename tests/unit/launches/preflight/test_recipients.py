@@ -11,14 +11,14 @@ from airflow_provider_instantly.launches.preflight.facts import LeadSample
 from tests.unit.launches.preflight.ready import LEAD, facts, found, leads
 
 
-def test_nobody() -> None:
+def test_no_leads() -> None:
     assert found(facts(leads=LeadSample())) == {"no_leads": "It has no leads."}
 
 
 @pytest.mark.parametrize(
     ("status", "label"), [(3, "Completed"), (-1, "Bounced"), (-2, "Unsubscribed"), (-3, "Skipped")]
 )
-def test_nobody_is_left(status: int, label: str) -> None:
+def test_no_lead_is_left(status: int, label: str) -> None:
     done = {"status": status}
     assert found(facts(leads=leads(done, done))) == {
         "no_lead_left": f"No e-mail is left to send: all leads are done (2 {label})."

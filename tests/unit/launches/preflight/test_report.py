@@ -37,7 +37,7 @@ def test_what_fails_is_the_authors_to_say() -> None:
     assert Report.of(ALL, CheckRules(fail_on=frozenset({Level.WARNING}))).failing == (WARNING,)
 
 
-def test_what_is_ignored_is_still_told() -> None:
+def test_what_is_ignored_is_still_named() -> None:
     report = Report.of(ALL, CheckRules(ignore=frozenset({"no_step", "plan_unread"})))
     assert report.as_dict() == {
         "verdict": "warning",

@@ -16,7 +16,7 @@ def of(*changes: dict[str, Any], document: dict[str, Any] | None = None, **more:
     return found(facts(document, senders=Senders(accounts(*changes), **more)))
 
 
-def test_nobody() -> None:
+def test_no_sender() -> None:
     none: dict[str, Any] = {"email_list": []}
     assert found(facts(none, senders=Senders())) == {"no_sender": "It has no sender: it names no account and no tag."}
     tagged = found(facts({**none, "email_tag_list": ["a-tag"]}, senders=Senders()))
@@ -121,7 +121,7 @@ def test_tracking(tracking: str, change: dict[str, Any], works: bool) -> None:
     assert of(change, document={tracking: False}) == {}
 
 
-def test_they_are_told_by_their_domains_alone() -> None:
+def test_they_are_named_by_their_domains_alone() -> None:
     sentences = of(
         *(change for change, _ in FAILING), {"stat_warmup_score": 0}, gone=1, document={"open_tracking": True}
     )

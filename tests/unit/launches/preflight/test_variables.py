@@ -30,7 +30,7 @@ def test_one_that_the_campaign_lists() -> None:
     assert with_body("{{my_custom_var | x}}", custom_variables={"my_custom_var": True}) == {}
 
 
-def test_one_that_nobody_has() -> None:
+def test_one_that_no_lead_has() -> None:
     sentences = with_body("Hi {{nickname}}, {{nickname}} {{Ice Breaker 2 | a}}")
     assert sentences == {
         "unknown_variable": "No lead has these variables (of 1 that were read): "
@@ -38,7 +38,7 @@ def test_one_that_nobody_has() -> None:
     }
 
 
-def test_without_leads_nobody_knows_whether_it_exists() -> None:
+def test_without_leads_it_is_not_known_whether_it_exists() -> None:
     sentences = found(facts(emails("{{nickname}}"), leads=Unread("No scope.")))
     assert sentences.keys() == {"leads_unread", "variables_unread"}
     assert "{{nickname}}" in sentences["variables_unread"]
