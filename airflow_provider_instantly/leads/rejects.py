@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,6 +13,24 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     from airflow_provider_instantly.leads.rows import Reject
+    from airflow_provider_instantly.tasklog import TaskLog
+
+#: Rejected rows that the log names.
+NAMED: Final = 20
+
+
+def log_rejects(log: TaskLog, rejects: Iterable[Reject]) -> None:
+    """
+    Write the numbers and reasons of the first rejects to the log.
+
+    :param log: the task's log.
+    :param rejects: the rejects.
+    """
+    for count, reject in enumerate(rejects):
+        if count == NAMED:
+            log.warning("More rows were rejected; only the first %s are named here.", NAMED)
+            return
+        log.warning("Row %s: %s.", f"{reject.number:,}", reject.reason)
 
 
 def write_rejects(path: str | PathLike[str] | ObjectStoragePath, rejects: Iterable[Reject]) -> int:

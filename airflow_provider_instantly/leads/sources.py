@@ -99,6 +99,32 @@ def from_file(path: str | PathLike[str] | ObjectStoragePath) -> Iterator[object]
             raise InputError(f"The file is not in UTF-8. {_WHAT_NEXT}") from None
 
 
+def database(conn_id: str, hook_params: Mapping[str, Any] | None = None) -> ConnectsToDatabase:
+    """
+    The common-sql hook of a connection.
+
+    :param conn_id: the id of the Airflow connection.
+    :param hook_params: arguments of the hook.
+    :raises InputError: if it is no connection to a database, or its provider is not installed.
+    """
+    try:
+        from airflow.providers.common.sql.hooks.sql import DbApiHook
+    except ImportError:
+        raise InputError(
+            "Rows of a database need Airflow's common-sql provider: install airflow-provider-instantly[sql]. "
+            f"{_WHAT_NEXT}"
+        ) from None
+    from airflow.providers.common.compat.sdk import BaseHook
+
+    connection: Any = BaseHook.get_connection(conn_id)
+    hook = connection.get_hook(hook_params=dict(hook_params or {}))
+    if not isinstance(hook, DbApiHook):
+        raise InputError(
+            f"The connection {conn_id} is of type {connection.conn_type}, and not to a database. {_WHAT_NEXT}"
+        )
+    return hook
+
+
 def from_sql(
     hook: ConnectsToDatabase, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
 ) -> Iterator[dict[str, Any]]:
@@ -111,8 +137,8 @@ def from_sql(
     :raises InputError: if the database refuses it, or its result has no rows or two columns of one name.
     """
     with ExitStack() as stack:
-        connection = stack.enter_context(closing(hook.get_conn()))
         try:
+            connection = stack.enter_context(closing(hook.get_conn()))
             cursor = stack.enter_context(closing(_streaming_cursor(connection)))
             cursor.execute(sql, parameters) if parameters else cursor.execute(sql)
             names: list[str] | None = None

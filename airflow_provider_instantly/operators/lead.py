@@ -9,15 +9,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.exceptions import RowsRejectedError, TooFewLeadsError
 from airflow_provider_instantly.leads.rows import Columns
 from airflow_provider_instantly.links.campaign import CampaignLink
+from airflow_provider_instantly.operators.rows import ReadsRows, is_rendered_later, path_as_kept
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from os import PathLike
 
     from airflow.providers.common.compat.sdk import Context
@@ -30,25 +31,9 @@ DEFAULT_CHUNK_SIZE: Final = 1000
 #: Bytes of a request. Instantly documents no limit; most proxies let a body of a megabyte pass.
 DEFAULT_CHUNK_BYTES: Final = 500_000
 _LARGEST_CHUNK_BYTES: Final = 10_000_000
-#: Rejected rows that the log names.
-_NAMED: Final = 20
 
 
-class _HiddenRows:
-    """
-    Rows that Airflow shows nowhere: it keeps rendered templates in its database, and the DAG's own values, too.
-
-    :param rows: the rows, whatever they are.
-    """
-
-    def __init__(self, rows: Any) -> None:
-        self.rows = rows
-
-    def __repr__(self) -> str:
-        return "rows, which are not shown since they are persons"
-
-
-class AddLeadsOperator(BaseOperator):
+class AddLeadsOperator(ReadsRows):
     """
     Adds leads to a campaign or a list, each once, and says of every row what became of it.
 
@@ -126,7 +111,7 @@ class AddLeadsOperator(BaseOperator):
         instantly_conn_id: str = "instantly_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(rows=rows, path=path, **kwargs)
         if (campaign_id is None) == (list_id is None):
             raise ValueError("Name a campaign_id or a list_id, and not both.")
         for name, value in (("campaign_id", campaign_id), ("list_id", list_id)):
@@ -134,10 +119,7 @@ class AddLeadsOperator(BaseOperator):
                 validation.check_campaign_ids_early(name, value, many=False)
         self.campaign_id = validation.plain_campaign_ids(campaign_id)
         self.list_id = validation.plain_campaign_ids(list_id)
-        self._check_source(rows, path)
-        self._rows = rows if rows is None or _is_rendered_later(rows) else _HiddenRows(rows)
-        self.path = _as_text(path)
-        if not _is_rendered_later(fields) and not _is_rendered_later(custom_variables):
+        if not is_rendered_later(fields) and not is_rendered_later(custom_variables):
             Columns(fields or {}, custom_variables)
         self.fields = fields
         self.custom_variables = custom_variables
@@ -148,7 +130,7 @@ class AddLeadsOperator(BaseOperator):
         self.verify = validation.flag("verify", verify)
         self.on_reject = validation.one_of("on_reject", on_reject, ("fail", "warn"))
         self.max_rejected = validation.amount("max_rejected", max_rejected)
-        self.rejects_path = _as_text(rejects_path)
+        self.rejects_path = path_as_kept(rejects_path)
         self.min_present = None if min_present is None else validation.amount("min_present", min_present)
         self.chunk_size = validation.count("chunk_size", chunk_size, low=1, high=DEFAULT_CHUNK_SIZE)
         self.max_chunk_bytes = validation.count(
@@ -158,15 +140,6 @@ class AddLeadsOperator(BaseOperator):
         self.is_dry_run = validation.flag("dry_run", dry_run)
         self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
         self._is_killed = False
-
-    @property
-    def rows(self) -> Any:
-        """What the rows are rendered from; once they are known, something that does not show them."""
-        return self._rows
-
-    @rows.setter
-    def rows(self, rendered: Any) -> None:
-        self._rows = rendered if rendered is None or isinstance(rendered, _HiddenRows) else _HiddenRows(rendered)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
@@ -188,7 +161,7 @@ class AddLeadsOperator(BaseOperator):
         columns = self._columns()
         with Spool() as spool, InstantlyHook(self.instantly_conn_id) as hook:
             url = self._link(context, hook)
-            spool.fill(self._input(context), columns)
+            spool.fill(self._input(), columns)
             self._log_input(spool)
             upload = self._upload(context, hook, place, spool)
             try:
@@ -205,30 +178,6 @@ class AddLeadsOperator(BaseOperator):
         self._is_killed = True
 
     # What is read
-
-    def _check_source(self, rows: object, path: object) -> None:
-        """
-        Refuse, while the DAG is parsed, what can be no input.
-
-        :raises ValueError: if there is not exactly one, or no run could use it.
-        """
-        if (rows is None) == (path is None):
-            raise ValueError("Name rows or a path, and not both.")
-        if rows is None or _is_rendered_later(rows):
-            return
-        if not validation.is_collection(rows):
-            raise ValueError(
-                f"rows must be a list of mappings, an XCom or a template, not of type {type(rows).__name__}; a file is "
-                "named by path."
-            )
-
-    def _input(self, context: Context) -> Iterator[object]:
-        """The rows, read once."""
-        from airflow_provider_instantly.leads.sources import from_file, from_values
-
-        if self.path is not None:
-            return from_file(self.path)
-        return from_values(self._rows.rows if isinstance(self._rows, _HiddenRows) else self._rows)
 
     def _place(self) -> dict[str, str]:
         given = {"campaign_id": self.campaign_id, "list_id": self.list_id}
@@ -292,13 +241,9 @@ class AddLeadsOperator(BaseOperator):
         self.log.info("The input has %s rows, of which %s can be sent.", f"{counts.rows:,}", f"{counts.good:,}")
 
     def _write_rejects(self, spool: Spool) -> None:
-        from airflow_provider_instantly.leads.rejects import write_rejects
+        from airflow_provider_instantly.leads.rejects import log_rejects, write_rejects
 
-        for number, reject in enumerate(spool.rejects()):
-            if number == _NAMED:
-                self.log.warning("More rows were rejected; only the first %s are named here.", _NAMED)
-                break
-            self.log.warning("Row %s: %s.", f"{reject.number:,}", reject.reason)
+        log_rejects(self.log, spool.rejects())
         if self.rejects_path is not None:
             written = write_rejects(self.rejects_path, spool.rejects())
             self.log.info("Wrote %s rejected rows to the file of rejects_path.", f"{written:,}")
@@ -350,18 +295,6 @@ class AddLeadsOperator(BaseOperator):
             if hasattr(outlet, "uri"):
                 context["outlet_events"][outlet].extra = {"id": summary["campaign_id"], "present": summary["present"]}
         return summary
-
-
-def _is_rendered_later(value: object) -> bool:
-    """Whether a parameter is an XCom, a parameter of the DAG, or a template."""
-    # A path has a method of that name, too.
-    is_resolved = hasattr(value, "resolve") and hasattr(value, "iter_references")
-    return is_resolved or (isinstance(value, str) and ("{{" in value or "{%" in value))
-
-
-def _as_text(path: Any) -> Any:
-    """A path as Airflow can render and store it."""
-    return path if path is None or isinstance(path, str) or _is_rendered_later(path) else str(path)
 
 
 def _of(amount: float, rows: int, rounded: Any) -> int:

@@ -1,0 +1,111 @@
+"""What operators share that read rows of persons: where the rows come from, and that Airflow shows them nowhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_instantly import validation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from os import PathLike
+
+
+class HiddenRows:
+    """
+    Rows that Airflow shows nowhere: it keeps rendered templates in its database, and the DAG's own values, too.
+
+    :param rows: the rows, whatever they are.
+    """
+
+    def __init__(self, rows: Any) -> None:
+        self.rows = rows
+
+    def __repr__(self) -> str:
+        return "rows, which are not shown since they are persons"
+
+
+class ReadsRows(BaseOperator):
+    """
+    An operator that reads rows of a list, a file or a database: one of ``rows``, ``path`` and ``sql``.
+
+    :param rows: a list of mappings, an XCom of one, or a mapped argument. Airflow does not show them anywhere, and
+        templates within the rows are not rendered.
+    :param path: a file below any Airflow ``ObjectStoragePath``: JSON objects, one a line, or CSV.
+    :param sql: one statement that returns rows.
+    :param sql_conn_id: the id of the database's Airflow connection.
+    :param parameters: what the database's driver puts into the statement.
+    :param sql_hook_params: arguments of the database's hook.
+    :raises ValueError: while the DAG is parsed, if there is not exactly one source, or no run could use it.
+    """
+
+    def __init__(
+        self,
+        *,
+        rows: Any = None,
+        path: str | PathLike[str] | None = None,
+        sql: str | None = None,
+        sql_conn_id: str | None = None,
+        parameters: Sequence[Any] | Mapping[str, Any] | None = None,
+        sql_hook_params: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if sum(source is not None for source in (rows, path, sql)) != 1:
+            raise ValueError("Name one source of rows, and one only: rows or a path, or sql where it is a parameter.")
+        if (sql is None) != (sql_conn_id is None):
+            raise ValueError("sql and sql_conn_id belong together: the statement, and the database to ask.")
+        if rows is not None and not is_rendered_later(rows) and not validation.is_collection(rows):
+            raise ValueError(
+                f"rows must be a list of mappings, an XCom or a template, not of type {type(rows).__name__}; a file is "
+                "named by path."
+            )
+        self._rows = rows if rows is None or is_rendered_later(rows) else HiddenRows(rows)
+        self.path = path_as_kept(path)
+        self.sql = sql
+        self.sql_conn_id = None if sql_conn_id is None else validation.connection_id("sql_conn_id", sql_conn_id)
+        self.parameters = parameters
+        self.sql_hook_params = sql_hook_params
+
+    @property
+    def rows(self) -> Any:
+        """What the rows are rendered from; once they are known, something that does not show them."""
+        return self._rows
+
+    @rows.setter
+    def rows(self, rendered: Any) -> None:
+        self._rows = rendered if rendered is None or isinstance(rendered, HiddenRows) else HiddenRows(rendered)
+
+    def _input(self) -> Iterator[object]:
+        """The rows, read once."""
+        from airflow_provider_instantly.leads.sources import database, from_file, from_sql, from_values
+
+        if self.path is not None:
+            return from_file(self.path)
+        if self.sql is not None and self.sql_conn_id is not None:
+            return from_sql(database(self.sql_conn_id, self.sql_hook_params), self.sql, self.parameters)
+        return from_values(self._rows.rows if isinstance(self._rows, HiddenRows) else self._rows)
+
+
+def is_rendered_later(value: object) -> bool:
+    """
+    Whether a parameter is an XCom, a parameter of the DAG, or a template.
+
+    :param value: the parameter.
+    """
+    # A path has a method of that name, too.
+    is_resolved = hasattr(value, "resolve") and hasattr(value, "iter_references")
+    return is_resolved or (isinstance(value, str) and ("{{" in value or "{%" in value))
+
+
+def path_as_kept(path: Any) -> Any:
+    """
+    Return a path as Airflow can render and store it. An ``ObjectStoragePath`` stays one: it knows its connection.
+
+    :param path: a text, a path, an XCom, or None.
+    """
+    if path is None or isinstance(path, str) or hasattr(path, "conn_id") or is_rendered_later(path):
+        return path
+    return str(path)

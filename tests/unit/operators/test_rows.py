@@ -1,0 +1,116 @@
+"""Rows of persons: whichever way an operator gets them, Airflow shows them nowhere."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath
+
+from airflow_provider_instantly.operators.rows import HiddenRows, ReadsRows, is_rendered_later, path_as_kept
+
+ROWS = [{"email": "ada@example.com", "first_name": "{{ 1 + 1 }}"}]
+
+
+class Operator(ReadsRows):
+    """As small as one can be."""
+
+    template_fields = ("rows", "path")
+
+    def execute(self, context: Any) -> Any:
+        """Return the rows."""
+        return list(self._input())
+
+
+class XCom:
+    """As much of one as the rendering of templates asks for."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def iter_references(self) -> Any:
+        """No task."""
+        return iter(())
+
+    def resolve(self, context: Any, *args: Any, **kwargs: Any) -> Any:
+        """The value."""
+        return self.value
+
+
+def shown(task: Any) -> str:
+    """Whatever Airflow keeps and shows of a task's fields."""
+    helpers: Any = import_module("airflow.serialization.helpers")
+    kept = {name: helpers.serialize_template_field(getattr(task, name), name) for name in task.template_fields}
+    return json.dumps(kept, default=str) + repr(task) + repr(task._rows)
+
+
+def test_a_list_is_not_shown_nor_rendered() -> None:
+    with DAG("a_dag", schedule=None) as dag:
+        task = Operator(task_id="a_task", rows=ROWS)
+    assert "example.com" not in shown(task)
+    task.render_template_fields({})
+    assert "example.com" not in shown(task)
+    assert task.execute({}) == ROWS
+    objects: Any = import_module("airflow.serialization.serialized_objects")
+    serialization = getattr(objects, "DagSerialization", None) or objects.SerializedDAG
+    assert "example.com" not in json.dumps(serialization.to_dict(dag), default=str)
+
+
+@pytest.mark.parametrize(
+    "value", [ROWS, repr(ROWS), json.dumps(ROWS), tuple(ROWS)], ids=["list", "repr", "json", "tuple"]
+)
+def test_what_an_xcom_is_rendered_to_is_not_shown(value: Any) -> None:
+    task = Operator(task_id="a_task", rows="{{ rows }}" if isinstance(value, str) else XCom(value))
+    task.render_template_fields({"rows": value})  # type: ignore[typeddict-unknown-key]
+    assert "example.com" not in shown(task)
+    assert task.execute({}) == ROWS
+
+
+def test_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(ROWS[0]))
+    task = Operator(task_id="a_task", path="{{ folder }}/a.jsonl")
+    task.render_template_fields({"folder": str(tmp_path)})  # type: ignore[typeddict-unknown-key]
+    assert task.execute({}) == ROWS
+
+
+@pytest.mark.parametrize("rows", ["leads.csv", 3, ROWS[0]])
+def test_what_is_no_list_is_refused_while_the_dag_is_parsed(rows: Any) -> None:
+    with pytest.raises(ValueError, match="rows must be a list") as caught:
+        Operator(task_id="a_task", rows=rows)
+    assert "ada" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "Name one source of rows"),
+        ({"rows": [], "path": "a.csv"}, "Name one source of rows"),
+        ({"rows": [], "sql": "SELECT 1", "sql_conn_id": "warehouse"}, "Name one source of rows"),
+        ({"sql": "SELECT 1"}, "belong together"),
+        ({"rows": [], "sql_conn_id": "warehouse"}, "belong together"),
+        ({"sql": "SELECT 1", "sql_conn_id": " "}, "sql_conn_id must be"),
+    ],
+)
+def test_one_source(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Operator(task_id="a_task", **given)
+
+
+def test_a_path_is_kept_as_airflow_can_store_it(tmp_path: Path) -> None:
+    assert path_as_kept(tmp_path / "a.csv") == str(tmp_path / "a.csv")
+    place = ObjectStoragePath("file:///a.csv", conn_id="storage")
+    assert path_as_kept(place) is place
+    assert path_as_kept(None) is None
+
+
+def test_what_is_rendered_later() -> None:
+    assert is_rendered_later(XCom(3))
+    assert is_rendered_later("{{ a }}")
+    assert not is_rendered_later("a")
+    assert not is_rendered_later(ROWS)
+    assert not is_rendered_later(Path())
+    assert "example.com" not in f"{HiddenRows(ROWS)}"
