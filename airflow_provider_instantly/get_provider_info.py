@@ -68,6 +68,7 @@ def get_provider_info() -> dict[str, Any]:
                 "airflow_provider_instantly.operators.campaign",
                 "airflow_provider_instantly.operators.check",
                 "airflow_provider_instantly.operators.lead",
+                "airflow_provider_instantly.operators.block_list",
             )
         ],
         "sensors": [_modules("airflow_provider_instantly.sensors.campaign")],

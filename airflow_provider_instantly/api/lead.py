@@ -185,6 +185,28 @@ class LeadsAdded:
 
 
 @dataclass(frozen=True)
+class Blocked:
+    """
+    What became of the values of one ``POST /block-lists-entries/bulk-create``.
+
+    :param valid: how many Instantly took for an address or a domain, or None where the answer does not say.
+    :param invalid: how many it took for neither, and did not block, or None where the answer does not say.
+    """
+
+    valid: int | None = None
+    invalid: int | None = None
+
+    @classmethod
+    def from_api(cls, document: Mapping[str, Any]) -> Self:
+        """
+        Parse the API's JSON object.
+
+        :param document: the decoded JSON object of the answer.
+        """
+        return cls(integer(document.get("valid_count")), integer(document.get("invalid_count")))
+
+
+@dataclass(frozen=True)
 class Plan:
     """
     What the workspace's plan has room for.

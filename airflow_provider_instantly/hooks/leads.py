@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from airflow_provider_instantly.api import operations
 from airflow_provider_instantly.api.campaign import check_campaign_id
 from airflow_provider_instantly.api.errors import InstantlyUnexpectedAnswerError
-from airflow_provider_instantly.api.lead import Lead, LeadsAdded, Plan
+from airflow_provider_instantly.api.lead import Blocked, Lead, LeadsAdded, Plan
 from airflow_provider_instantly.api.parsing import integer
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, ask
 from airflow_provider_instantly.hooks.calls import Calls
@@ -120,23 +120,22 @@ class LeadCalls(Calls):
         """Async twin of `delete_leads`."""
         return integer((await self.adrive(ask(_deletion(ids, campaign_id)))).get("count"))
 
-    def block(self, values: Sequence[str]) -> int | None:
+    def block(self, values: Sequence[str]) -> Blocked:
         """
         Put up to 1,000 addresses and domains on the workspace's block list; what is on it stays there.
 
         :param values: the addresses and domains.
-        :return: how many Instantly took for valid, or None where the answer does not say.
         :raises ValueError: if there are no values or too many.
         :raises AmbiguousOutcomeError: if it is not known whether it took effect; repeating it does no harm.
         :raises InstantlyError: if it was refused or never sent.
         """
         request = operations.add_block_list_entries(_checked(values, MAX_LEADS))
-        return integer(self.drive(ask(request)).get("valid_count"))
+        return Blocked.from_api(self.drive(ask(request)))
 
-    async def ablock(self, values: Sequence[str]) -> int | None:
+    async def ablock(self, values: Sequence[str]) -> Blocked:
         """Async twin of `block`."""
         request = operations.add_block_list_entries(_checked(values, MAX_LEADS))
-        return integer((await self.adrive(ask(request))).get("valid_count"))
+        return Blocked.from_api(await self.adrive(ask(request)))
 
     def get_plan(self) -> Plan:
         """

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self, cast
 
 from airflow_provider_instantly.leads.rows import LeadRow, Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from airflow_provider_instantly.leads.rows import Columns
+    class ReadsRows(Protocol):
+        """What makes a lead of a row, such as `Columns`."""
+
+        def read(self, number: int, row: object) -> LeadRow | Reject:
+            """A lead, or why there is none."""
+
 
 #: KiB of the file that are kept in memory, whatever its size.
 _CACHE: Final = 8_000
@@ -37,7 +42,7 @@ class Counts(NamedTuple):
 
     :param rows: its rows.
     :param good: those that can be sent.
-    :param rejected: those that cannot, duplicates included.
+    :param rejected: those that cannot. Duplicates are among them, unless they are only counted.
     :param duplicates: those with an address that an earlier row has.
     """
 
@@ -69,12 +74,13 @@ class Spool:
             self._file.close()
             self._file = None
 
-    def fill(self, rows: Iterable[object], columns: Columns) -> Counts:
+    def fill(self, rows: Iterable[object], columns: ReadsRows, *, rejects_duplicates: bool = True) -> Counts:
         """
         Read an input to its end, and keep each row as what it is: a lead, or a reject with its reason.
 
         :param rows: the input, read once.
         :param columns: which column is which field.
+        :param rejects_duplicates: whether a row with an address that an earlier row has is a reject, or only counted.
         :return: what was found; also in `counts`.
         :raises RuntimeError: outside of the ``with`` statement.
         """
@@ -88,11 +94,14 @@ class Spool:
                 if file.execute("INSERT OR IGNORE INTO good VALUES (?, ?, ?)", values).rowcount:
                     continue
                 duplicates += 1
+                if not rejects_duplicates:
+                    continue
                 reason = f"it has the same address as row {self._row_with(lead['email']):,}"
                 found = Reject(number, reason, cast("Mapping[str, Any]", row))
             rejected += 1
             self._keep(found)
-        self.counts = Counts(number, number - rejected, rejected, duplicates)
+        good = number - rejected - (0 if rejects_duplicates else duplicates)
+        self.counts = Counts(number, good, rejected, duplicates)
         return self.counts
 
     def __iter__(self) -> Iterator[LeadRow]:

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from airflow_provider_instantly.api.lead import CORE_VARIABLES, Lead, LeadsAdded, LeadStatus, Plan, VerificationStatus
+from airflow_provider_instantly.api.lead import (
+    CORE_VARIABLES,
+    Blocked,
+    Lead,
+    LeadsAdded,
+    LeadStatus,
+    Plan,
+    VerificationStatus,
+)
 from tests.unit.api.test_parsing import ANY_JSON
 
 ID = "019f19e7-cbee-7984-a98a-670c65cc875f"
@@ -106,3 +114,15 @@ class TestPlan:
     @pytest.mark.parametrize("document", [{}, {"subscriptions": None}, {"subscriptions": {"outreach": 1}}])
     def test_what_is_not_said_is_not_known(self, document: dict[str, Any]) -> None:
         assert Plan.from_api(document).room is None
+
+
+@pytest.mark.parametrize(
+    ("document", "blocked"),
+    [
+        ({"items": [], "valid_count": 2, "invalid_count": 0}, Blocked(valid=2, invalid=0)),
+        ({"valid_count": "2", "invalid_count": None}, Blocked()),
+        ({}, Blocked()),
+    ],
+)
+def test_what_became_of_blocked_values(document: dict[str, Any], blocked: Blocked) -> None:
+    assert Blocked.from_api(document) == blocked

@@ -14,7 +14,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyPermissionError,
     InstantlyUnexpectedAnswerError,
 )
-from airflow_provider_instantly.api.lead import LeadStatus, Plan
+from airflow_provider_instantly.api.lead import Blocked, LeadStatus, Plan
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.hooks.leads import MAX_LEADS, check_place
 
@@ -163,7 +163,7 @@ class TestDeleting:
 
 class TestBlocking:
     def test_addresses_and_domains(self, ask: Callable[..., Any], campaign: str) -> None:
-        assert ask("block", ["evil.org", "a@example.com", "nonsense"]) == 2
+        assert ask("block", ["evil.org", "a@example.com", "nonsense"]) == Blocked(valid=2, invalid=1)
         assert ask("add_leads", leads("a", "b"), campaign_id=campaign).in_blocklist == 1
 
     def test_none_and_too_many(self, ask: Callable[..., Any]) -> None:

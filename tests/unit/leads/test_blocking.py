@@ -1,0 +1,101 @@
+"""Blocking over real HTTP: in thousands, again where an answer is lost, and no count untrue."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyPaymentRequiredError
+from airflow_provider_instantly.exceptions import TaskKilledError
+from airflow_provider_instantly.hooks.instantly import InstantlyHook
+from airflow_provider_instantly.leads.blocking import CHUNK, MAX_SENDS, block_all
+from airflow_provider_instantly.leads.rows import LeadRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_instantly.sandbox.client import SandboxClient
+
+PATH = "*/block-lists-entries/bulk-create"
+LOG = logging.getLogger("airflow.task")
+
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
+
+def rows(count: int, first: int = 1) -> list[LeadRow]:
+    return [LeadRow(number, {"email": f"a{number}@example.com"}) for number in range(first, first + count)]
+
+
+def block(rows: list[LeadRow], is_killed: Callable[[], bool] = lambda: False) -> int | None:
+    with InstantlyHook() as hook:
+        return block_all(hook, iter(rows), len(rows), is_killed=is_killed, log=LOG)
+
+
+def blocked(sandbox: SandboxClient, rows: list[LeadRow]) -> int:
+    """How many of the rows the sandbox refuses to add to a campaign, since they are blocked."""
+    campaign = sandbox.add_campaign("Spring")
+    with InstantlyHook() as hook:
+        chunks = (rows[begin : begin + CHUNK] for begin in range(0, len(rows), CHUNK))
+        answers = [hook.add_leads([row.lead for row in chunk], campaign_id=campaign) for chunk in chunks]
+        return sum(answer.in_blocklist or 0 for answer in answers)
+
+
+def test_in_thousands(sandbox: SandboxClient) -> None:
+    wanted = rows(2 * CHUNK + 5)
+    assert block(wanted) == 0
+    assert len(sandbox.requests(path=PATH)) == 3
+    assert blocked(sandbox, [*wanted, *rows(3, first=5000)]) == len(wanted)
+
+
+def test_none(sandbox: SandboxClient) -> None:
+    assert block([]) == 0
+    assert sandbox.requests() == []
+
+
+def test_again(sandbox: SandboxClient) -> None:
+    assert block(rows(3)) == block(rows(5)) == 0
+    assert blocked(sandbox, rows(6)) == 5
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_lost_answer(sandbox: SandboxClient, caplog: pytest.LogCaptureFixture, moment: str) -> None:
+    sandbox.add_fault("reset", PATH, moment=moment, count=2)
+    assert block(rows(CHUNK + 1)) == 0
+    assert len(sandbox.requests(path=PATH)) == 4
+    assert blocked(sandbox, rows(CHUNK + 2)) == CHUNK + 1
+    assert caplog.text.count("sent again, which does no harm") == 2
+    assert "@example.com" not in caplog.text
+
+
+def test_lost_answers_without_end(sandbox: SandboxClient) -> None:
+    sandbox.add_fault("reset", PATH, moment="after", count=None, skip=1)
+    with pytest.raises(AmbiguousOutcomeError, match="1,000 of 1,001 values were blocked before") as caught:
+        block(rows(CHUNK + 1))
+    assert len(sandbox.requests(path=PATH)) == 1 + MAX_SENDS
+    assert "@example.com" not in f"{caught.value} {caught.value!r} {vars(caught.value)}"
+
+
+def test_a_refusal(sandbox: SandboxClient) -> None:
+    sandbox.add_fault("error", PATH, status=402, skip=1)
+    with pytest.raises(InstantlyPaymentRequiredError, match=r"1,000 of 1,001 values were blocked before. Run it again"):
+        block(rows(CHUNK + 1))
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_what_passes(sandbox: SandboxClient, status: int) -> None:
+    sandbox.add_fault("error", PATH, status=status)
+    assert block(rows(2)) == 0
+    assert blocked(sandbox, rows(3)) == 2
+
+
+def test_what_instantly_does_not_take(sandbox: SandboxClient) -> None:
+    assert block([*rows(2), LeadRow(3, {"email": "nonsense"})]) == 1
+
+
+def test_a_killed_task_sends_no_further_request(sandbox: SandboxClient) -> None:
+    answers: Iterator[bool] = iter([False, True])
+    with pytest.raises(TaskKilledError, match="1,000 of 3,000 values were blocked before"):
+        block(rows(3 * CHUNK), is_killed=lambda: next(answers))
+    assert len(sandbox.requests(path=PATH)) == 1
