@@ -60,3 +60,11 @@ class RowsRejectedError(AirflowFailException):
 
 class TooFewLeadsError(AirflowException):
     """After the upload, fewer leads are in the campaign or list than there have to be."""
+
+
+class LimitBreachedError(AirflowFailException):
+    """The figures of a campaign breach a limit. A retry would find the same, so there is none."""
+
+
+class LimitNotJudgedError(AirflowException):
+    """Instantly's answer lacks a figure that a limit is about. Another try reads it again."""

@@ -65,6 +65,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [_modules("airflow_provider_instantly.hooks.instantly")],
         "operators": [
             _modules(
+                "airflow_provider_instantly.operators.analytics",
                 "airflow_provider_instantly.operators.campaign",
                 "airflow_provider_instantly.operators.check",
                 "airflow_provider_instantly.operators.lead",

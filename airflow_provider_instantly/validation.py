@@ -7,9 +7,10 @@ Each error is one sentence that names the parameter and what it accepts.
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 from collections.abc import Collection, Sequence, Set, ValuesView
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeGuard
 from uuid import UUID
@@ -31,11 +32,15 @@ if TYPE_CHECKING:
 
     #: One campaign: a UUID as text or as an object, a template, or an XCom.
     CampaignId: TypeAlias = str | UUID | Resolvable
+    #: A day: ``YYYY-MM-DD``, a ``date``, a template, an XCom, or None.
+    Day: TypeAlias = str | date | Resolvable | None
     #: One or more; rows of a database are one level of collections more.
     CampaignIds: TypeAlias = CampaignId | Collection[CampaignId | Collection[CampaignId]]
 
 #: The name of a class in what Python shows of a value: ``UUID('…')``, ``frozenset({…})``, ``dict_keys([…])``.
 _CLASS_NAME: Final = re.compile(r"(?<![\w.])[A-Za-z_][\w.]*+(?=\()")
+
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 #: Asking more often than this tells nothing new and uses up the rate limit that all tasks share.
 MIN_POLL_INTERVAL: Final = 0.1
@@ -173,6 +178,38 @@ def optional_flag(name: str, value: object) -> bool | None:
     :raises ValueError: if it is anything else.
     """
     return None if value is None else flag(name, value)
+
+
+def optional_day(name: str, value: object) -> str | None:
+    """
+    Return a day as ``YYYY-MM-DD``, or None for none.
+
+    :param name: the parameter's name.
+    :param value: that text, a ``date``, or None; an empty text is none, too, as a template makes it.
+    :raises ValueError: if it is anything else: a moment, for instance, whose time would be ignored.
+    """
+    if value is None or (isinstance(value, str) and value in ("", "None")):
+        return None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        with contextlib.suppress(ValueError):
+            return date.fromisoformat(value).isoformat()
+    raise ValueError(f"{name} must be a day such as 2026-11-24, not {_shown(value)}.")
+
+
+def optional_day_early(name: str, value: Any) -> Any:
+    """
+    Return a day as Airflow can store it, and refuse, while the DAG is parsed, what can be none in any run.
+
+    :param name: the parameter's name.
+    :param value: a day, a template, an XCom, or None.
+    :raises ValueError: if no run could use it.
+    """
+    is_for_later = hasattr(value, "resolve") and not isinstance(value, PathLike)
+    if is_for_later or (isinstance(value, str) and _is_template(value)):
+        return value
+    return optional_day(name, value)
 
 
 def statuses(name: str, value: object, *, may_be_empty: bool = False) -> frozenset[int]:

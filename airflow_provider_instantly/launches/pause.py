@@ -25,7 +25,7 @@ from airflow_provider_instantly.api.change import (
 )
 from airflow_provider_instantly.api.errors import InstantlyRequestError
 from airflow_provider_instantly.api.operations import pause_campaign
-from airflow_provider_instantly.exceptions import PauseNotConfirmedError
+from airflow_provider_instantly.exceptions import PauseNotConfirmedError, TaskKilledError
 from airflow_provider_instantly.tasklog import awarn
 
 if TYPE_CHECKING:
@@ -207,6 +207,18 @@ class _Pausing:
     def _before_send(self, before: Campaign | None, doubt: Unconfirmed[Campaign] | None) -> Any:
         campaign = before if doubt is None else doubt.state
         return None if campaign is None else self.before_send(campaign)
+
+
+def killed_before_pause(campaign: Campaign) -> TaskKilledError:
+    """
+    The error of a task that was killed before it sent a pause.
+
+    :param campaign: as it was last read.
+    """
+    return TaskKilledError(
+        f"The task was killed, so it sends no pause any more. Campaign {campaign.title} was {campaign.status_label} "
+        "when it was last read. Another try reads it first; or pause it in Instantly."
+    )
 
 
 def _without_effect(campaign: Campaign) -> PauseNotConfirmedError:

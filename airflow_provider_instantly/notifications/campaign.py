@@ -15,7 +15,6 @@ from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
 from airflow_provider_instantly.api.redaction import safe_text, without_addresses
 from airflow_provider_instantly.exceptions import PauseNotConfirmedError
-from airflow_provider_instantly.launches.pause import DRAFTS, apause, pause
 from airflow_provider_instantly.tasklog import awrite, write
 
 if TYPE_CHECKING:
@@ -105,6 +104,7 @@ class PauseCampaignNotifier(BaseNotifier):
 
     def _pause_all(self) -> None:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
+        from airflow_provider_instantly.launches.pause import pause
 
         with InstantlyHook(self.instantly_conn_id) as hook:
             for campaign_id in self._checked_campaign_ids():
@@ -117,6 +117,7 @@ class PauseCampaignNotifier(BaseNotifier):
 
     async def _apause_all(self) -> None:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
+        from airflow_provider_instantly.launches.pause import apause
 
         async with InstantlyHook(self.instantly_conn_id) as hook:
             for campaign_id in self._checked_campaign_ids():
@@ -134,6 +135,8 @@ class PauseCampaignNotifier(BaseNotifier):
 
     @property
     def _spared(self) -> Collection[CampaignStatus]:
+        from airflow_provider_instantly.launches.pause import DRAFTS
+
         return frozenset() if self.pause_drafts else DRAFTS
 
 

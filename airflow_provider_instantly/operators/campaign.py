@@ -405,11 +405,10 @@ class PauseCampaignOperator(_CampaignOperator):
 
     def _check_before_pause(self, campaign: Campaign) -> None:
         """Right before each pause: whether it is still to be sent."""
+        from airflow_provider_instantly.launches.pause import killed_before_pause
+
         if self._is_killed:
-            raise TaskKilledError(
-                f"The task was killed, so it sends no pause any more. Campaign {campaign.title} was "
-                f"{campaign.status_label} when it was last read. Another try reads it first; or pause it in Instantly."
-            )
+            raise killed_before_pause(campaign)
         if campaign.status is not None and not campaign.status.is_known:
             stands = f"Campaign {campaign.title} is {campaign.status_label}"
             self.log.warning("%s, a status that this release does not know. Pausing it.", stands)

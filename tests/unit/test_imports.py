@@ -91,7 +91,7 @@ class TestCost:
 
     def test_what_dags_import_loads_nothing_heavy_beyond_airflow_itself(self) -> None:
         modules = ["operators.campaign", "sensors.campaign", "triggers.campaign", "links.campaign", "hooks.instantly"]
-        modules += ["notifications.campaign", "operators.lead", "operators.block_list"]
+        modules += ["notifications.campaign", "operators.lead", "operators.block_list", "operators.analytics"]
         steps = [f"import airflow_provider_instantly.{module}" for module in modules]
         airflows, *ours = loaded_by(AIRFLOWS_PART, *steps)
         for module, loaded in zip(modules, ours, strict=True):
@@ -164,6 +164,7 @@ class TestDirection:
         "clock": set(),
         "tasklog": set(),
         "validation": {"api"},
+        "analytics": {"api"},
         "assets": {"api"},
         "links": set(),
         "hooks": {"api", "get_provider_info"},
@@ -173,8 +174,8 @@ class TestDirection:
         "notifications": {"api", "hooks", "launches", "exceptions", "tasklog", "validation"},
         "triggers": {"api", "hooks", "launches", "waits", "links", "clock", "exceptions", "tasklog", "validation"},
         "operators": {
-            "api", "hooks", "launches", "waits", "leads", "links", "triggers", "clock", "exceptions", "tasklog",
-            "validation",
+            "api", "hooks", "launches", "waits", "leads", "analytics", "links", "triggers", "clock", "exceptions",
+            "tasklog", "validation",
         },
         "sensors": {
             "api", "hooks", "waits", "links", "triggers", "clock", "exceptions", "tasklog", "validation",
@@ -183,6 +184,7 @@ class TestDirection:
     }  # fmt: skip
     #: Modules that decide, and so do no I/O: they know their own kind and the API's values only.
     PURE: ClassVar[list[str]] = [
+        "analytics/limits.py",
         "leads/chunks.py",
         "leads/guard.py",
         "leads/reconciliation.py",

@@ -7,7 +7,7 @@ import inspect
 import json
 import math
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
 from uuid import UUID
@@ -570,3 +570,44 @@ class TestSomeOf:
     def test_another_word(self) -> None:
         with pytest.raises(ValueError, match=r"^words has 'c', but accepts only: a, b\.$"):
             validation.some_of("words", ["a", "c"], self.KNOWN)
+
+
+class TestDays:
+    @pytest.mark.parametrize(
+        ("value", "day"),
+        [
+            (None, None),
+            ("", None),
+            ("None", None),
+            ("2026-11-24", "2026-11-24"),
+            (date(2026, 11, 24), "2026-11-24"),
+        ],
+    )
+    def test_a_day(self, value: Any, day: str | None) -> None:
+        assert validation.optional_day("since", value) == day
+        assert validation.optional_day_early("since", value) == day
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "today",
+            "2026-11-24T00:00:00Z",
+            "2026-11-31",
+            "20261124",
+            "2026-W48-2",
+            "\u0662026-11-24",
+            20261124,
+            datetime(2026, 11, 24, tzinfo=UTC),
+            Path("2026-11-24"),
+            True,
+        ],
+    )
+    def test_what_is_no_day(self, value: Any) -> None:
+        for check in (validation.optional_day, validation.optional_day_early):
+            with pytest.raises(ValueError, match="since must be a day such as 2026-11-24, not"):
+                check("since", value)
+
+    def test_a_template_of_a_day_is_for_later(self) -> None:
+        assert validation.optional_day_early("since", "{{ ds }}") == "{{ ds }}"
+        with pytest.raises(ValueError, match="since must be a day"):
+            validation.optional_day("since", "{{ ds }}")

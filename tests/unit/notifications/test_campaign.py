@@ -146,7 +146,7 @@ def test_an_error_of_another_kind_is_named_and_not_quoted(
         raise RuntimeError("the-secret of ada@example.com")
 
     for name in ("pause", "apause"):
-        monkeypatch.setattr(f"airflow_provider_instantly.notifications.campaign.{name}", fail)
+        monkeypatch.setattr(f"airflow_provider_instantly.launches.pause.{name}", fail)
 
     call(ID)
 

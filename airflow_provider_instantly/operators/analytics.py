@@ -1,0 +1,311 @@
+"""
+The operator that reads the figures of campaigns, holds them against limits, and acts on a breach.
+
+The figures come from one request for a hundred campaigns; what a breach is, `analytics.limits` decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+
+from airflow_provider_instantly import validation
+from airflow_provider_instantly.analytics.limits import (
+    DEFAULT_CONFIDENCE,
+    DEFAULT_MIN_SENT,
+    Finding,
+    Limits,
+    Verdict,
+    gravest,
+    nothing_sent,
+    rates,
+)
+from airflow_provider_instantly.api.errors import InstantlyError
+from airflow_provider_instantly.api.redaction import safe_text
+from airflow_provider_instantly.exceptions import LimitBreachedError, LimitNotJudgedError, PauseNotConfirmedError
+from airflow_provider_instantly.tasklog import write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_instantly.api.analytics import CampaignAnalytics
+    from airflow_provider_instantly.api.campaign import Campaign
+    from airflow_provider_instantly.hooks.instantly import InstantlyHook
+
+#: What follows from a breach.
+ON_BREACH: Final = ("fail", "pause", "warn")
+#: The XCom with the figures of a task that fails.
+XCOM_KEY: Final = "figures"
+#: How many campaigns a log line or an error describes each; the XCom has them all.
+_DESCRIBED: Final = 20
+#: More e-mails or leads than anyone has.
+_MOST: Final = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A campaign's figures, and what is known of its limits."""
+
+    figures: CampaignAnalytics
+    findings: tuple[Finding, ...]
+
+    @property
+    def id(self) -> str:
+        return self.figures.campaign_id
+
+    @property
+    def title(self) -> str:
+        return f'"{safe_text(self.figures.name)}" ({self.id})' if self.figures.name else self.id
+
+    @property
+    def verdict(self) -> Verdict | None:
+        return gravest(self.findings)
+
+    def reasons(self, *verdicts: Verdict) -> str:
+        return " ".join(finding.reason for finding in self.findings if not verdicts or finding.verdict in verdicts)
+
+    @property
+    def line(self) -> str:
+        figures = self.figures
+        known = {"leads contacted": figures.contacted, "e-mails sent": figures.sent, "bounced": figures.bounced}
+        known |= {"replied": figures.replied, "unsubscribed": figures.unsubscribed}
+        counts = ", ".join(f"{count:,} {what}" for what, count in known.items() if count is not None)
+        return f"Campaign {self.title}: {counts or 'no figures'}. {self.reasons()}".rstrip()
+
+    def as_json(self) -> dict[str, Any]:
+        figures = self.figures
+        names = ("name", "leads", "contacted", "sent", "bounced", "replied", "unsubscribed", "completed")
+        return {
+            "campaign_id": self.id,
+            **{name: getattr(figures, name) for name in names},
+            **rates(figures),
+            "verdict": None if self.verdict is None else self.verdict.value,
+            "findings": [finding.as_json() for finding in self.findings],
+        }
+
+
+class CampaignAnalyticsOperator(BaseOperator):
+    """
+    Reads the figures of campaigns, and holds them against limits.
+
+    It returns a dict: ``campaigns`` (a list with the figures, rates, ``verdict`` and ``findings`` of each), ``since``
+    and ``until``, ``breached`` and ``paused`` (ids of campaigns; paused by this try). If the task fails after the
+    figures were read, the same is in the XCom ``figures``.
+
+    A rate is a share of the e-mails sent. From ``min_sent`` e-mails on it is judged as it is. Below, it counts as a
+    breach only if the end of its confidence interval that speaks for the campaign lies beyond the limit, too. Where
+    nothing was sent, no rate is judged.
+
+    :param campaign_id: one campaign or many, as for `CampaignStatusSensor`: texts, UUIDs, templates, XComs. (templated)
+    :param instantly_conn_id: the id of the Airflow connection. (templated)
+    :param since: only what was sent from the midnight, UTC, on at which this day begins (``YYYY-MM-DD``). (templated)
+    :param until: only what was sent before the midnight, UTC, at which this day begins. (templated)
+    :param max_bounce_rate: the largest share of e-mails that may bounce, from 0 to 1.
+    :param max_unsubscribe_rate: the largest share of e-mails after which a lead may unsubscribe, from 0 to 1.
+    :param min_reply_rate: the smallest share of e-mails that must be replied to, from 0 to 1.
+    :param min_contacted: how many leads must have been contacted. It is judged at once, whatever ``min_sent`` is.
+    :param min_sent: from how many e-mails on a rate is judged as it is.
+    :param confidence: how sure the interval below ``min_sent`` is.
+    :param on_breach: ``fail`` fails the task, without a retry. ``pause`` pauses the campaigns that breach a limit, as
+        `PauseCampaignOperator` does, and succeeds; it never resumes. ``warn`` logs a warning.
+
+    :raises ValueError: while the DAG is parsed, if a parameter can be of no use.
+    """
+
+    template_fields: Sequence[str] = ("campaign_id", "instantly_conn_id", "since", "until")
+    ui_color = "#dfeeff"
+
+    def __init__(
+        self,
+        *,
+        campaign_id: validation.CampaignIds,
+        instantly_conn_id: str = "instantly_default",
+        since: validation.Day = None,
+        until: validation.Day = None,
+        max_bounce_rate: float | None = None,
+        max_unsubscribe_rate: float | None = None,
+        min_reply_rate: float | None = None,
+        min_contacted: int | None = None,
+        min_sent: int = DEFAULT_MIN_SENT,
+        confidence: float = DEFAULT_CONFIDENCE,
+        on_breach: str = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        validation.check_campaign_ids_early("campaign_id", campaign_id, many=True)
+        self.campaign_id = validation.plain_campaign_ids(campaign_id)
+        self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
+        self.since = validation.optional_day_early("since", since)
+        self.until = validation.optional_day_early("until", until)
+        self.max_bounce_rate = _share("max_bounce_rate", max_bounce_rate)
+        self.max_unsubscribe_rate = _share("max_unsubscribe_rate", max_unsubscribe_rate)
+        self.min_reply_rate = _share("min_reply_rate", min_reply_rate)
+        self.min_contacted = (
+            None if min_contacted is None else validation.count("min_contacted", min_contacted, low=0, high=_MOST)
+        )
+        self.min_sent = validation.count("min_sent", min_sent, low=1, high=_MOST)
+        self.confidence = validation.number("confidence", confidence, low=0.5, high=0.9999)
+        self.on_breach = validation.one_of("on_breach", on_breach, ON_BREACH)
+        if self.on_breach == "pause" and self.min_contacted is not None:
+            raise ValueError(
+                "on_breach='pause' does not go with min_contacted: a campaign would be paused before it can contact "
+                "enough. Give min_contacted to a task with on_breach='fail' or 'warn'."
+            )
+        self._is_killed = False
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """
+        Read the figures, judge them, and act on breaches.
+
+        :param context: the task's context.
+        :raises AirflowFailException: if a template rendered to what is no campaign's id or no day. Not retried.
+        :raises LimitBreachedError: with ``on_breach="fail"``, if a limit is breached. Not retried.
+        :raises LimitNotJudgedError: unless ``on_breach="warn"``, if the answer lacks a figure that a limit is about.
+        :raises PauseNotConfirmedError: if it is not known whether a pause took effect.
+        :raises TaskKilledError: if the task was killed before it had paused all that breach a limit.
+        :raises InstantlyError: if Instantly refused a request or could not be reached, or knows no such campaign.
+        """
+        from airflow_provider_instantly.hooks.instantly import InstantlyHook
+
+        campaign_ids, since, until = self._checked()
+        with InstantlyHook(self.instantly_conn_id) as hook:
+            figures = hook.get_campaign_analytics(campaign_ids, start_date=since, end_date=until)
+            silent, failures = self._without_figures(hook, [each for each in campaign_ids if each not in figures])
+            found = {**figures, **silent}
+            judged = [self._judge(found[campaign_id]) for campaign_id in campaign_ids if campaign_id in found]
+            self._report(judged)
+            breached = [each for each in judged if each.verdict is Verdict.BREACHED]
+            paused = self._pause(hook, breached, failures) if self.on_breach == "pause" else []
+        result = {
+            "campaigns": [each.as_json() for each in judged],
+            "since": since,
+            "until": until,
+            "breached": [each.id for each in breached],
+            "paused": paused,
+        }
+        error = self._error(judged, breached, failures)
+        if error is None:
+            return result
+        if self.do_xcom_push:
+            context["ti"].xcom_push(key=XCOM_KEY, value=result)
+        raise error
+
+    def on_kill(self) -> None:
+        """Pause nothing any more. Airflow calls it on the worker, from its handler of SIGTERM."""
+        self._is_killed = True
+
+    def _checked(self) -> tuple[list[str], str | None, str | None]:
+        try:
+            campaign_ids = validation.campaign_ids("campaign_id", self.campaign_id, many=True)
+            since = validation.optional_day("since", self.since)
+            until = validation.optional_day("until", self.until)
+        except ValueError as error:
+            raise AirflowFailException(str(error)) from error
+        if since and until and until <= since:
+            raise AirflowFailException(
+                f"There is no time from since ({since}) until the midnight at which until ({until}) begins. "
+                "Nothing was requested from Instantly. For one day, until is the day after."
+            )
+        return campaign_ids, since, until
+
+    def _without_figures(
+        self, hook: InstantlyHook, campaign_ids: Sequence[str]
+    ) -> tuple[dict[str, CampaignAnalytics], list[Exception]]:
+        """
+        Tell campaigns that have sent nothing from those that there are not: Instantly answers nothing about both.
+
+        A guard of a campaign that does not exist would be content for ever.
+        """
+        if not campaign_ids:
+            return {}, []
+        read = hook.read_campaigns(campaign_ids)
+        failures: list[Exception] = []
+        silent: dict[str, CampaignAnalytics] = {}
+        for campaign_id in campaign_ids:
+            campaign = read[campaign_id]
+            if isinstance(campaign, InstantlyError):
+                write(self.log, warnings=[f"There are no figures of campaign {campaign_id}: {campaign}"])
+                failures.append(campaign)
+            else:
+                silent[campaign_id] = nothing_sent(campaign_id, campaign.name)
+        return silent, failures
+
+    def _judge(self, figures: CampaignAnalytics) -> _Judged:
+        limits = Limits(
+            max_bounce_rate=self.max_bounce_rate,
+            max_unsubscribe_rate=self.max_unsubscribe_rate,
+            min_reply_rate=self.min_reply_rate,
+            min_contacted=self.min_contacted,
+            min_sent=self.min_sent,
+            confidence=self.confidence,
+        )
+        return _Judged(figures, tuple(limits.judge(figures)))
+
+    def _report(self, judged: Sequence[_Judged]) -> None:
+        bad = [each for each in judged if each.verdict in (Verdict.BREACHED, Verdict.UNKNOWN)]
+        fine = [each for each in judged if each not in bad]
+        write(
+            self.log,
+            info=[each.line for each in fine[:_DESCRIBED]] + _more(fine),
+            warnings=[each.line for each in bad[:_DESCRIBED]] + _more(bad),
+        )
+
+    def _pause(self, hook: InstantlyHook, breached: Iterable[_Judged], failures: list[Exception]) -> list[str]:
+        """Pause each, whatever became of the others, and return which were paused."""
+        from airflow_provider_instantly.launches.pause import DRAFTS, pause
+
+        paused = []
+        for each in breached:
+            try:
+                found = pause(hook, each.id, log=self.log, spare=DRAFTS, before_send=self._stop_if_killed)
+            except (InstantlyError, PauseNotConfirmedError) as error:
+                write(self.log, warnings=[str(error)])
+                failures.append(error)
+                continue
+            (self.log.warning if found.needs_attention else self.log.info)("%s", found.outcome)
+            paused += [each.id] if found.is_effective else []
+        return paused
+
+    def _stop_if_killed(self, campaign: Campaign) -> None:
+        from airflow_provider_instantly.launches.pause import killed_before_pause
+
+        if self._is_killed:
+            raise killed_before_pause(campaign)
+
+    def _error(
+        self, judged: Sequence[_Judged], breached: Sequence[_Judged], failures: Sequence[Exception]
+    ) -> Exception | None:
+        if breached and self.on_breach == "fail":
+            return LimitBreachedError(
+                f"{len(breached):,} of {len(judged):,} campaigns breach a limit. "
+                f"{_described(breached, Verdict.BREACHED)} "
+                "They were left as they are. Pause what must not go on (on_breach='pause' does), or change the limit."
+            )
+        if failures:
+            return failures[0]
+        unknown = [each for each in judged if any(finding.verdict is Verdict.UNKNOWN for finding in each.findings)]
+        if unknown and self.on_breach != "warn":
+            return LimitNotJudgedError(
+                f"{len(unknown):,} of {len(judged):,} campaigns could not be judged. "
+                f"{_described(unknown, Verdict.UNKNOWN)} "
+                "They were left as they are. Another try reads the figures again."
+            )
+        return None
+
+
+def _share(name: str, value: object) -> float | None:
+    return None if value is None else validation.number(name, value, low=0, high=1)
+
+
+def _described(campaigns: Sequence[_Judged], verdict: Verdict) -> str:
+    described = [f"Campaign {each.title}: {each.reasons(verdict)}" for each in campaigns[:_DESCRIBED]]
+    return " ".join([*described, *_more(campaigns)])
+
+
+def _more(campaigns: Sequence[_Judged]) -> list[str]:
+    left = len(campaigns) - _DESCRIBED
+    return [f"And {left:,} more, which the XCom has."] if left > 0 else []
