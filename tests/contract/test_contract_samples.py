@@ -18,11 +18,12 @@ import requests
 from airflow_provider_instantly.api.campaign import Campaign, SendingStatus
 from airflow_provider_instantly.sandbox.client import SandboxClient, running_sandbox
 from airflow_provider_instantly.sandbox.contract import contract, resolved, validator
+from tests import samples
+from tests.samples import body_of, sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.json"))
 RECORDINGS = sorted((Path(__file__).resolve().parents[3] / "shared" / "instantly" / "live").glob("recorded-*.json"))
 
 OPERATIONS = {
@@ -31,11 +32,6 @@ OPERATIONS = {
     for method, operation in methods.items()
 }
 BY_ID = {operation["operationId"]: operation for operation in OPERATIONS.values()}
-
-
-def sample(path: Path) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return document
 
 
 def complaints(operation: dict[str, Any], status: int, body: Any) -> list[str]:
@@ -61,15 +57,15 @@ def is_campaign(operation_id: str) -> bool:
     return operation_id.endswith(("Campaign", "Campaigns", "SendingStatus"))
 
 
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
-def test_a_sample_meets_the_contract(path: Path) -> None:
-    given = sample(path)
+@pytest.mark.parametrize("name", samples.NAMES)
+def test_a_sample_meets_the_contract(name: str) -> None:
+    given = sample(name)
     assert complaints(BY_ID[given["operation"]], given["status"], given["body"]) == []
 
 
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
-def test_a_sample_parses(path: Path) -> None:
-    given = sample(path)
+@pytest.mark.parametrize("name", samples.NAMES)
+def test_a_sample_parses(name: str) -> None:
+    given = sample(name)
     if given["status"] == 200 and is_campaign(given["operation"]):
         parse(given["operation"], given["body"])
     elif given["status"] != 200:
@@ -79,7 +75,7 @@ def test_a_sample_parses(path: Path) -> None:
 
 
 def test_the_samples_cover_every_operation() -> None:
-    assert {sample(path)["operation"] for path in SAMPLES} == set(BY_ID)
+    assert {sample(name)["operation"] for name in samples.NAMES} == set(BY_ID)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +90,7 @@ def test_the_samples_cover_every_operation() -> None:
     ],
 )
 def test_the_contract_tells_a_wrong_answer(field: str, wrong: Any) -> None:
-    body = sample(Path(__file__).parent / "samples" / "activate_campaign.json")["body"]
+    body = body_of("activate_campaign")
     assert complaints(BY_ID["activateCampaign"], 200, {**body, field: wrong}) != []
 
 
@@ -125,7 +121,7 @@ def ask(sandbox: SandboxClient, method: str, path: str, body: Any = None) -> Any
 
 
 def test_the_sandbox_creates_in_the_same_shape(sandbox: SandboxClient) -> None:
-    given = sample(Path(__file__).parent / "samples" / "create_campaign.json")
+    given = sample("create_campaign")
     created = ask(sandbox, "POST", "/campaigns", given["request"])
     assert set(created) == set(given["body"])
     assert created["campaign_schedule"] == given["body"]["campaign_schedule"]
@@ -133,7 +129,7 @@ def test_the_sandbox_creates_in_the_same_shape(sandbox: SandboxClient) -> None:
 
 @pytest.mark.parametrize("name", ["get_campaign_stopped", "get_campaign_nulls", "get_campaign_undocumented_keys"])
 def test_the_sandbox_reads_in_the_same_shape(sandbox: SandboxClient, name: str) -> None:
-    body = sample(Path(__file__).parent / "samples" / f"{name}.json")["body"]
+    body = body_of(name)
     campaign = sandbox.add_campaign(
         body["name"], status=body["status"], not_sending_status=body.get("not_sending_status"), fields=body
     )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
     from local_airflow.postgres import Postgres
     from local_airflow.standalone import LocalAirflow
+    from tests.integration.conftest import Launch
 
 pytestmark = pytest.mark.skipif(not AIRFLOW_3, reason="these tests know the processes of Airflow 3")
 
@@ -111,19 +112,13 @@ def test_the_triggerer_dies(launch: Any, airflow_on_postgres: LocalAirflow, sand
 def test_the_scheduler_dies(
     launch: Any, airflow_on_postgres: LocalAirflow, sandbox: SandboxClient, workers_too: bool
 ) -> None:
-    on_worker, in_triggerer = (sandbox.add_campaign(name, script=NEVER) for name in ("On a worker", "In the triggerer"))
-    working, deferred = (
-        launch("launch_and_wait_in_worker", on_worker),
-        launch("launch_and_wait_in_triggerer", in_triggerer),
-    )
-    working.wait_until_activated()
-    deferred.wait_until_state("deferred")
+    working, deferred = waiting_in_both_places(launch, sandbox)
 
     airflow_on_postgres.kill("scheduler", only_itself=not workers_too)
     airflow_on_postgres.restart("scheduler")
     working.wait_until(lambda: working.task.try_number == 2 and working.task.state == "running", "Another try")
-    for campaign in (on_worker, in_triggerer):
-        sandbox.set_status(campaign, "active")
+    for each in (working, deferred):
+        sandbox.set_status(each.campaign_id, "active")
 
     assert working.end() == ("success", 1)
     assert deferred.end() == ("success", 1)
@@ -138,24 +133,27 @@ def test_the_database_is_away(
     postgres: Postgres,
     with_signal: signal.Signals,
 ) -> None:
-    on_worker, in_triggerer = (sandbox.add_campaign(name, script=NEVER) for name in ("On a worker", "In the triggerer"))
-    working, deferred = (
-        launch("launch_and_wait_in_worker", on_worker),
-        launch("launch_and_wait_in_triggerer", in_triggerer),
-    )
-    working.wait_until_activated()
-    deferred.wait_until_state("deferred")
+    working, deferred = waiting_in_both_places(launch, sandbox)
 
     postgres.stop(with_signal)
     time.sleep(5)
-    for campaign in (on_worker, in_triggerer):
-        sandbox.set_status(campaign, "active")
+    for each in (working, deferred):
+        sandbox.set_status(each.campaign_id, "active")
     time.sleep(5)
     postgres.start()
     wait_with_restarts(airflow_on_postgres, working, deferred)
 
     assert working.end() == ("success", 1)
     assert deferred.end() == ("success", 1)
+
+
+def waiting_in_both_places(launch: Any, sandbox: SandboxClient) -> tuple[Launch, Launch]:
+    """One launch that waits on a worker, and one that waits in the triggerer."""
+    working = launch("launch_and_wait_in_worker", sandbox.add_campaign("On a worker", script=NEVER))
+    deferred = launch("launch_and_wait_in_triggerer", sandbox.add_campaign("In the triggerer", script=NEVER))
+    working.wait_until_activated()
+    deferred.wait_until_state("deferred")
+    return working, deferred
 
 
 def wait_with_restarts(airflow: LocalAirflow, *launches: Any) -> None:

@@ -24,6 +24,27 @@ from tests.unit.hypothesis_settings import unhurried
 
 ONE = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 TWO = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd1"
+#: What names no campaign, neither while the DAG is parsed nor when its task runs.
+NO_IDS: list[Any] = [
+    None,
+    7,
+    True,
+    "",
+    "  ",
+    "None",
+    "my campaign",
+    ONE[:-1],
+    ONE.encode(),
+    {"id": ONE},
+    ...,
+    [None],
+    [7],
+    [ONE, "x"],
+    [[[ONE]]],
+    [ONE, [7]],
+    PurePath("x"),
+    Path("x"),
+]
 WRONG_TYPES: list[Any] = [None, True, "", "60", b"60", [], [1], {}, {1}, ..., 1j]
 
 
@@ -233,19 +254,11 @@ class TestCampaignIds:
     @pytest.mark.parametrize(
         "value",
         [
-            None,
-            7,
-            True,
-            "",
-            "  ",
-            "None",
-            "my campaign",
+            *NO_IDS,
             f"{ONE},{TWO}",
             {ONE: 1},
-            ONE.encode(),
             [ONE, None],
             [ONE, ""],
-            [[[ONE]]],
             [{"id": ONE}],
             f"[[['{ONE}']]]",
             f"['{ONE}', ",
@@ -262,7 +275,6 @@ class TestCampaignIds:
             f"[{'-' * 100_000}1]",
             f"[{'1+' * 100_000}1]",
             "a" * 1_000_000,
-            ...,
             range(3),
             "{{ params.campaign_id }}",
         ],
@@ -391,31 +403,7 @@ class TestEarly:
 
     @pytest.mark.parametrize(
         "value",
-        [
-            None,
-            7,
-            True,
-            "",
-            " ",
-            "my campaign",
-            ONE[:-1],
-            ONE.encode(),
-            {"id": ONE},
-            {},
-            ...,
-            [],
-            (),
-            set(),
-            "[]",
-            [None],
-            [7],
-            [ONE, "x"],
-            [[[ONE]]],
-            [[]],
-            [ONE, [7]],
-            PurePath("x"),
-            Path("x"),
-        ],
+        [*NO_IDS, {}, [], (), set(), "[]", [[]]],
         ids=repr,
     )
     @pytest.mark.parametrize("many", [False, True])

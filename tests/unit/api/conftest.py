@@ -186,6 +186,10 @@ def _read_request(connection: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
+class KilledError(Exception):
+    """What Airflow raises in a task that is to end: from a signal's handler, in whatever line runs."""
+
+
 @pytest.fixture
 def raw_server() -> Iterator[RawServer]:
     """A server that a test tells what to send."""

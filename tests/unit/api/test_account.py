@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,24 +16,19 @@ from airflow_provider_instantly.api.account import (
     domain_vitals,
     warmup_scores,
 )
-from tests.unit.api.test_parsing import ANY_JSON
-
-SAMPLES = Path(__file__).parents[2] / "contract" / "samples"
-
-
-def sample(name: str) -> Any:
-    return json.loads((SAMPLES / f"{name}.json").read_text("utf-8"))["body"]
+from tests.samples import body_of
+from tests.unit.json_values import ANY_JSON
 
 
 def test_a_healthy_account() -> None:
-    (account,) = map(Account.from_api, sample("accounts")["items"])
+    (account,) = map(Account.from_api, body_of("accounts")["items"])
     assert (account.email, account.domain, account.may_send) == ("sender@example.com", "example.com", True)
     assert (account.warmup_status, account.warmup_score, account.daily_limit) == (WarmupStatus.ACTIVE, 94, 30)
     assert account.created_at == datetime(2026, 6, 1, 8, tzinfo=UTC)
 
 
 def test_one_in_error() -> None:
-    account = Account.from_api(sample("get_account_in_error"))
+    account = Account.from_api(body_of("get_account_in_error"))
     assert (account.status, account.may_send) == (AccountStatus.CONNECTION_ERROR, False)
 
 
@@ -59,13 +52,13 @@ def test_tags_are_read_where_they_are() -> None:
 
 
 def test_vitals_by_domain() -> None:
-    assert domain_vitals(sample("vitals_failing")) == {"example.com": DomainVitals("example.com", ("dkim",))}
+    assert domain_vitals(body_of("vitals_failing")) == {"example.com": DomainVitals("example.com", ("dkim",))}
     passing = {"success_list": [{"domain": "Good.example", "allPass": True}], "failure_list": None}
     assert domain_vitals(passing) == {"good.example": DomainVitals("good.example")}
 
 
 def test_scores_of_those_that_have_one() -> None:
-    assert warmup_scores(sample("warmup_of_an_unknown_account")) == {}
+    assert warmup_scores(body_of("warmup_of_an_unknown_account")) == {}
     figures = {"A@example.com": {"health_score": 92}, "b@example.com": {}, "c@example.com": None}
     assert warmup_scores({"aggregate_data": figures}) == {"a@example.com": 92}
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 from hypothesis import given
 
 from airflow_provider_instantly.api.analytics import CampaignAnalytics, PartAnalytics
-from tests.unit.api.test_parsing import ANY_JSON
+from tests.samples import body_of
+from tests.unit.json_values import ANY_JSON
 
-SAMPLES = Path(__file__).parents[2] / "contract" / "samples"
 CAMPAIGN = "9b6f458e-6dc5-4762-83d5-a528aedd2235"
-
-
-def sample(name: str) -> Any:
-    return json.loads((SAMPLES / f"{name}.json").read_text("utf-8"))["body"]
 
 
 def test_a_campaign() -> None:
@@ -32,9 +26,9 @@ def test_a_campaign() -> None:
 
 
 def test_a_day_and_a_step() -> None:
-    (day,) = map(PartAnalytics.from_api, sample("daily_analytics"))
+    (day,) = map(PartAnalytics.from_api, body_of("daily_analytics"))
     assert (day.date, day.sent, day.replied) == ("2026-07-01", 5, 1)
-    (step,) = map(PartAnalytics.from_api, sample("step_analytics"))
+    (step,) = map(PartAnalytics.from_api, body_of("step_analytics"))
     assert (step.step, step.variant, step.sent) == ("0", "0", 5)
 
 

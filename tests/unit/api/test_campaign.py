@@ -26,15 +26,10 @@ from airflow_provider_instantly.api.campaign import (
 from tests.statuses import NAMES, RUNNING, STOPPED
 from tests.unit.api.conftest import CAMPAIGN_ID
 from tests.unit.hypothesis_settings import unhurried
+from tests.unit.json_values import ANY_JSON
 
-JSON_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
-JSON = st.recursive(
-    JSON_SCALARS,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
-)
 KNOWN_KEYS = st.sampled_from(["id", "status", "name", "not_sending_status", "email_list", "campaign_schedule"])
-CAMPAIGN_DOCUMENTS = st.dictionaries(KNOWN_KEYS | st.text(max_size=8), JSON, max_size=8)
+CAMPAIGN_DOCUMENTS = st.dictionaries(KNOWN_KEYS | st.text(max_size=8), ANY_JSON, max_size=8)
 
 NOT_SENDING = {
     1: "Outside Schedule",
@@ -324,7 +319,7 @@ class TestSendingStatus:
             assert len(text) <= 501
 
     @unhurried
-    @given(document=st.dictionaries(st.sampled_from(["diagnostics", "summary"]) | st.text(max_size=3), JSON))
+    @given(document=st.dictionaries(st.sampled_from(["diagnostics", "summary"]) | st.text(max_size=3), ANY_JSON))
     def test_no_json_object_is_too_strange(self, document: dict[str, Any]) -> None:
         assert SendingStatus.from_api(document).reason.isprintable()
 

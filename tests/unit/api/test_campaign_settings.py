@@ -9,7 +9,7 @@ from hypothesis import given
 
 from airflow_provider_instantly.api.campaign import Campaign
 from airflow_provider_instantly.api.campaign_settings import CampaignSettings
-from tests.unit.api.test_parsing import ANY_JSON
+from tests.unit.json_values import ANY_JSON
 
 
 def test_as_recorded() -> None:

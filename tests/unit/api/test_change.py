@@ -33,6 +33,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyServerError,
 )
 from airflow_provider_instantly.api.operations import pause_campaign
+from tests.unit.api.conftest import KilledError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,10 +44,6 @@ REFUSED = InstantlyAuthenticationError("The key is revoked.", status=401)
 UNREADABLE = InstantlyServerError("It failed to answer.", status=503)
 PUT_OFF = InstantlyRateLimitError("Too many requests.", retry_after=7.0, status=429)
 NEVER_SENT = InstantlyConnectionError("The connection was refused.", never_sent=True)
-
-
-class KilledError(Exception):
-    """The task is killed."""
 
 
 @dataclass

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,26 +16,22 @@ from airflow_provider_instantly.api.lead import (
     Plan,
     VerificationStatus,
 )
-from tests.unit.api.test_parsing import ANY_JSON
+from tests.samples import body_of
+from tests.unit.json_values import ANY_JSON
 
 ID = "019f19e7-cbee-7984-a98a-670c65cc875f"
 CAMPAIGN = "9b6f458e-6dc5-4762-83d5-a528aedd2235"
-SAMPLES = Path(__file__).parents[2] / "contract" / "samples"
-
-
-def sample(name: str) -> Any:
-    return json.loads((SAMPLES / f"{name}.json").read_text("utf-8"))["body"]
 
 
 class TestLead:
     def test_in_a_campaign(self) -> None:
-        first, bounced = map(Lead.from_api, sample("leads_in_a_campaign")["items"])
+        first, bounced = map(Lead.from_api, body_of("leads_in_a_campaign")["items"])
         assert (first.email, first.status, first.list_id) == ("first@example.org", LeadStatus.ACTIVE, None)
         assert first.variables["seats"] == 3
         assert (bounced.status, bounced.verification) == (LeadStatus.BOUNCED, VerificationStatus.VERIFIED)
 
     def test_in_a_list(self) -> None:
-        (lead,) = map(Lead.from_api, sample("leads_in_a_list")["items"])
+        (lead,) = map(Lead.from_api, body_of("leads_in_a_list")["items"])
         assert (lead.status, lead.campaign_id, bool(lead.list_id)) == (LeadStatus.IN_A_LIST, None, True)
 
     def test_ids_and_addresses_are_in_lower_case(self) -> None:
@@ -80,7 +74,7 @@ class TestLead:
 
 class TestLeadsAdded:
     def test_an_answer(self) -> None:
-        added = LeadsAdded.from_api(sample("leads_none_uploaded"))
+        added = LeadsAdded.from_api(body_of("leads_none_uploaded"))
         assert (added.sent, added.uploaded, added.remaining_in_plan) == (2, 0, 812)
         assert {reason: count for reason, count in added.reasons.items() if count} == {
             "duplicated": 1,
@@ -104,7 +98,7 @@ class TestLeadsAdded:
 
 class TestPlan:
     def test_room(self) -> None:
-        assert Plan.from_api(sample("plan_with_room")) == Plan(1000, 764)
+        assert Plan.from_api(body_of("plan_with_room")) == Plan(1000, 764)
         assert Plan(1000, 764).room == 236
 
     def test_a_bundle_in_its_place(self) -> None:

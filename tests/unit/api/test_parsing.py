@@ -11,12 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api.parsing import OpenIntEnum, flag, integer, moment
-
-ANY_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=5,
-)
+from tests.unit.json_values import ANY_JSON
 
 
 class Colour(OpenIntEnum):

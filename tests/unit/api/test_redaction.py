@@ -24,6 +24,7 @@ from airflow_provider_instantly.api.redaction import (
     without_addresses,
 )
 from tests.unit.hypothesis_settings import unhurried
+from tests.unit.json_values import json_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,11 +169,7 @@ def struck(document: Any, *, ensure_ascii: bool = True, key: str = KEY) -> Any:
     return decoded
 
 
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
-)
+JSON_VALUES = json_values(floats=False)
 
 
 class TestDocuments:

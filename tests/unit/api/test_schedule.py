@@ -21,6 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api.schedule import MAX_SCHEDULES, TIME_ZONES, CampaignSchedule, SendingWindow
+from tests.unit.json_values import json_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -732,12 +733,7 @@ class TestAgainstTheOracle:
 def anything() -> st.SearchStrategy[Any]:
     """What JSON can hold, with the keys of a schedule in it now and then."""
     keys = st.sampled_from(["schedules", "timing", "days", "timezone", "from", "to", "start_date", "end_date", "1"])
-    leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["09:00", "UTC"])
-    return st.recursive(
-        leaves,
-        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys | st.text(max_size=3), inner, max_size=8),
-        max_leaves=20,
-    )
+    return json_values(st.sampled_from(["09:00", "UTC"]), keys)
 
 
 class TestNothingThatInstantlySaysIsAnException:

@@ -8,7 +8,7 @@ from hypothesis import given
 
 from airflow_provider_instantly.api.campaign import Campaign
 from airflow_provider_instantly.api.sequence import Step, Variant, steps_of
-from tests.unit.api.test_parsing import ANY_JSON
+from tests.unit.json_values import ANY_JSON
 
 #: As recorded live: the names of variables are the campaign's id and more, and a later subject is empty.
 RECORDED = {

@@ -41,7 +41,7 @@ from airflow_provider_instantly.api.errors import (
 )
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
 from tests.unit.api.answers import answers
-from tests.unit.api.conftest import CAMPAIGN_ID, GOOD_BODY, http_answer, wait_until
+from tests.unit.api.conftest import CAMPAIGN_ID, GOOD_BODY, KilledError, http_answer, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -696,10 +696,6 @@ class TestRedirects:
         assert "it was not followed" in outcome.message
         assert len(raw_server.received) == 1
         assert other_server.connections == 0
-
-
-class KilledError(Exception):
-    """What Airflow raises in a task that is to end: from a signal's handler, in whatever line runs."""
 
 
 class TestSignals:

@@ -23,6 +23,7 @@ from airflow_provider_instantly.exceptions import CampaignWaitError
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger, CampaignStatusTrigger
 from airflow_provider_instantly.waits.arguments import READABLE
+from tests.unit.json_values import json_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,15 +33,8 @@ if TYPE_CHECKING:
 
 CAMPAIGN = "5a3d0e5e-0001-4000-8000-000000000001"
 
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text()
-    | st.sampled_from([CAMPAIGN, "uuids:AA", f"[{CAMPAIGN}]", 10**400, [1, 3], [5, -2], [[]], {}, "instantly_default"]),
-    lambda parts: st.lists(parts, max_size=4) | st.dictionaries(st.text(), parts, max_size=4),
-    max_leaves=8,
+JSON = json_values(
+    st.sampled_from([CAMPAIGN, "uuids:AA", f"[{CAMPAIGN}]", 10**400, [1, 3], [5, -2], [[]], {}, "instantly_default"])
 )
 NAMES = st.sampled_from(
     [

@@ -7,7 +7,7 @@ import gc
 import itertools
 import json
 import threading
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ from tests.statuses import ACTIVE, PAUSED
 from tests.unit.triggers.conftest import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from airflow_provider_instantly.api.protocol import Request
     from airflow_provider_instantly.sandbox.client import SandboxClient
@@ -69,7 +69,7 @@ class Group:
 
     def __init__(self, poller: Poller) -> None:
         self.poller = poller
-        self.queues: set[asyncio.Queue[Snapshot]] = set()
+        self._queues: set[asyncio.Queue[Snapshot]] = set()
         self.snapshots = 0
         self._task = asyncio.create_task(self._pump())
 
@@ -78,8 +78,18 @@ class Group:
             async for snapshot in snapshots:
                 self.snapshots += 1
                 assert self.snapshots < 5_000, "the poller spins"
-                for queue in self.queues:
+                for queue in self._queues:
                     queue.put_nowait(snapshot)
+
+    @contextmanager
+    def queue(self) -> Iterator[asyncio.Queue[Snapshot]]:
+        """All snapshots from now on, in their order."""
+        queue: asyncio.Queue[Snapshot] = asyncio.Queue()
+        self._queues.add(queue)
+        try:
+            yield queue
+        finally:
+            self._queues.discard(queue)
 
     async def wait(
         self,
@@ -90,22 +100,15 @@ class Group:
         then: Callable[[Watcher], None] = lambda watcher: None,
     ) -> None:
         """Be polled for, for some seconds."""
-        queue: asyncio.Queue[Snapshot] = asyncio.Queue()
-        self.queues.add(queue)
         wanted = None if ids is None else set(ids)
-        try:
-            with self.poller.watching(ids, interval) as watcher:
-                async with asyncio.timeout(seconds):
-                    while True:
-                        snapshot = await queue.get()
-                        if watcher in snapshot.recipients:
-                            mine = {k: v for k, v in snapshot.campaigns.items() if wanted is None or k in wanted}
-                            waiter.shown.append((asyncio.get_running_loop().time(), mine))
-                            then(watcher)
-        except TimeoutError:
-            pass
-        finally:
-            self.queues.discard(queue)
+        with self.queue() as queue, self.poller.watching(ids, interval) as watcher, suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    snapshot = await queue.get()
+                    if watcher in snapshot.recipients:
+                        mine = {k: v for k, v in snapshot.campaigns.items() if wanted is None or k in wanted}
+                        waiter.shown.append((now(), mine))
+                        then(watcher)
 
     async def aclose(self) -> None:
         """End it, as the triggerer does when the last waiter has left."""
@@ -1010,19 +1013,16 @@ async def ended(trigger: _PollingTrigger, group: Group, stalls: range = range(0)
 
 async def fired(trigger: _PollingTrigger, group: Group, stalls: range = range(0)) -> Any:
     """Run a trigger on the group's snapshots, and return its first event."""
-    queue: asyncio.Queue[Snapshot] = asyncio.Queue()
-    group.queues.add(queue)
 
-    async def stream() -> Any:
+    async def stream(queue: asyncio.Queue[Snapshot]) -> Any:
         for number in itertools.count():
             snapshot = await queue.get()
             await asyncio.sleep(30.0 if number in stalls else 0.0)
             yield snapshot
 
-    async with aclosing(stream()) as snapshots, aclosing(trigger._events(group.poller, snapshots)) as events:
-        event = await anext(events)
-    group.queues.discard(queue)
-    return event
+    with group.queue() as queue:
+        async with aclosing(stream(queue)) as snapshots, aclosing(trigger._events(group.poller, snapshots)) as events:
+            return await anext(events)
 
 
 @pytest.mark.parametrize("stable_for", [3.0, 9.0, 60.0])

@@ -13,7 +13,7 @@ from airflow_provider_instantly.launches.preflight.facts import LeadSample, Send
 from airflow_provider_instantly.launches.preflight.finding import CODES
 from airflow_provider_instantly.launches.preflight.judgement import judge
 from airflow_provider_instantly.launches.preflight.rules import CheckRules
-from tests.unit.api.test_parsing import ANY_JSON
+from tests.unit.json_values import ANY_JSON
 from tests.unit.launches.preflight.ready import ACCOUNT, DOCUMENT, LEAD, LEAD_DOCUMENT, SENDER, facts, found
 
 UNREAD = Unread("The workspace has no active paid plan.")
