@@ -1,4 +1,8 @@
-"""Keeps every test away from the Airflow of the person who runs it, and those that share one in one process."""
+"""
+Keeps every test away from the Airflow of the person who runs it, and those that share one in one process.
+
+And none is timed: a machine that does other things, too, is no reason to fail.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import shutil
 import tempfile
 from typing import TYPE_CHECKING
 
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
@@ -20,6 +25,9 @@ for _name in [_name for _name in os.environ if _name.startswith(("AIRFLOW_", "_A
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-home-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
+
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]
