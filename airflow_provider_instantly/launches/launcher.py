@@ -7,7 +7,7 @@ What to do with a campaign as it stands is decided in `plan`; here is what it ta
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -32,6 +32,7 @@ from airflow_provider_instantly.api.operations import activate_campaign
 from airflow_provider_instantly.api.sending import BEFORE_LEAVING
 from airflow_provider_instantly.exceptions import (
     CampaignStoppedError,
+    CheckIncompleteError,
     LaunchNotConfirmedError,
     LaunchRefusedError,
     TaskKilledError,
@@ -43,12 +44,18 @@ from airflow_provider_instantly.launches.plan import (
     effect_of_activation,
     plan_launch,
 )
+from airflow_provider_instantly.launches.preflight import check
+from airflow_provider_instantly.launches.preflight.finding import STANDING_CODES
+from airflow_provider_instantly.tasklog import write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
+    from airflow_provider_instantly.launches.plan import LaunchPlan
+    from airflow_provider_instantly.launches.preflight.facts import Facts
+    from airflow_provider_instantly.launches.preflight.rules import CheckRules
     from airflow_provider_instantly.launches.record import LaunchRecord
     from airflow_provider_instantly.tasklog import TaskLog
 
@@ -83,6 +90,7 @@ class Launcher:
     :param may_settle: whether a wait follows, so that a Draft or Paused after the activation is no failure.
     :param is_killed: whether the task is to end. It is asked right before each activation, and before its first byte.
     :param log: the task's log.
+    :param preflight: the rules of a check before the launch, or None for no check.
     """
 
     hook: InstantlyHook
@@ -92,6 +100,7 @@ class Launcher:
     may_settle: bool
     is_killed: Callable[[], bool]
     log: TaskLog
+    preflight: CheckRules | None = None
 
     def launch(self, campaign_id: str) -> Launched:
         """
@@ -99,6 +108,7 @@ class Launcher:
 
         :param campaign_id: its UUID.
         :raises LaunchRefusedError: if it must not be launched as it stands.
+        :raises CheckIncompleteError: if a part of what the check needs could not be read; nothing was launched then.
         :raises CampaignStoppedError: if Instantly stopped it after the launch.
         :raises LaunchNotConfirmedError: if it is not known whether the launch took effect.
         :raises TaskKilledError: if the task was killed before it activated the campaign.
@@ -125,6 +135,15 @@ class Launcher:
 
     def _activation(self, campaign_id: str) -> Change[Campaign, Campaign]:
         doubt: Unconfirmed[Campaign] | None = None
+        facts: Facts | None = None
+
+        def read_before() -> Campaign | None:
+            nonlocal facts
+            facts = self._facts(campaign_id)
+            return self._read_before(campaign_id)
+
+        def is_needed(before: Campaign | None) -> bool:
+            return self._should_activate(before, facts)
 
         def before_send(before: Campaign | None, since: Unconfirmed[Campaign] | None) -> None:
             nonlocal doubt
@@ -138,8 +157,8 @@ class Launcher:
         return Change(
             name="activation",
             request=activate_campaign(campaign_id),
-            read_before=partial(self._read_before, campaign_id),
-            is_needed=self._should_activate,
+            read_before=read_before,
+            is_needed=is_needed,
             before_send=before_send,
             send=send,
             read=partial(self.hook.get_campaign, campaign_id),
@@ -177,14 +196,62 @@ class Launcher:
                 "is never repeated unseen. Look at the campaign in Instantly, or give the key the scope campaigns:read."
             ) from error
 
-    def _should_activate(self, before: Campaign | None) -> bool:
+    def _should_activate(self, before: Campaign | None, facts: Facts | None) -> bool:
         if before is None:
             return True
-        plan = plan_launch(before, self.rules, prior=self.record.prior_outcome(before.status))
+        plan = self._plan(before)
         if plan.action is LaunchAction.REFUSE:
             raise LaunchRefusedError(f"{plan.reason}{self._why_stopped(before)}")
+        if plan.action is LaunchAction.ACTIVATE and self.preflight is not None:
+            self._stop_if_unready(before, facts, self.preflight)
         (self.log.warning if plan.is_warning else self.log.info)("%s", plan.reason)
         return plan.action is LaunchAction.ACTIVATE
+
+    def _plan(self, campaign: Campaign) -> LaunchPlan:
+        return plan_launch(campaign, self.rules, prior=self.record.prior_outcome(campaign.status))
+
+    # The check before a launch
+
+    def _facts(self, campaign_id: str) -> Facts | None:
+        """
+        What the check needs, read before the campaign is read for the decision, so that nothing lies between.
+
+        A campaign that is not to be launched is not checked: a retry after a launch of its own meets one that runs.
+        """
+        if self.preflight is None:
+            return None
+        campaign = self.hook.get_campaign(campaign_id)
+        if self._plan(campaign).action is not LaunchAction.ACTIVATE:
+            return None
+        return check.read(self.hook, campaign, self.preflight)
+
+    def _stop_if_unready(self, before: Campaign, facts: Facts | None, rules: CheckRules) -> None:
+        """Judge the campaign as it was read for the decision, and what belongs to it as it was read before that."""
+        outcome = f"This try did not activate it{self._but_earlier}."
+        if facts is None or _senders(facts.campaign) != _senders(before):
+            raise CheckIncompleteError(
+                f"Campaign {before.title} was changed while it was checked. {outcome} Another try checks it again."
+            )
+        # How it stands, the plan has decided.
+        rules = replace(rules, ignore=rules.ignore | STANDING_CODES)
+        report = check.report(replace(facts, campaign=before), rules)
+        write(self.log, warnings=report.lines())
+        if report.failing:
+            if self.is_retry:
+                self._stop_if_launched_since(before, outcome)
+            kind = CheckIncompleteError if report.may_pass else LaunchRefusedError
+            raise kind(report.message(before.title, outcome))
+        self.log.info("The check of campaign %s ended: %s.", before.title, report.verdict)
+
+    def _stop_if_launched_since(self, before: Campaign, outcome: str) -> None:
+        """A refusal must not hide a launch: what an earlier try sent may show only now, and a refusal is final."""
+        campaign = self._read_until_changed(before.id, before.status)
+        if campaign.status != before.status:
+            raise CheckIncompleteError(
+                f"Campaign {campaign.title} was {before.status_label} when it was checked, and is "
+                f"{campaign.status_label} now: an earlier try may have launched it. {outcome} Another try reads it "
+                "again."
+            )
 
     # The activation
 
@@ -278,6 +345,11 @@ class Launcher:
             self.log.warning("The reason could not be read: %s", error)
             return ""
         return f" Instantly says: {reason}" if reason else ""
+
+
+def _senders(campaign: Campaign) -> tuple[frozenset[str], frozenset[str]]:
+    """Whom it names as senders: what a check reads about them is true of no others."""
+    return frozenset(campaign.sending_accounts), campaign.settings.sender_tags
 
 
 def _not_confirmed_after(doubt: Unconfirmed[Campaign], campaign_id: str) -> LaunchNotConfirmedError:

@@ -20,6 +20,7 @@ from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.exceptions import LaunchRefusedError, PauseNotConfirmedError, TaskKilledError
 from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.links.campaign import CampaignLink
+from airflow_provider_instantly.operators.check_rules import preflight_rules
 from airflow_provider_instantly.tasklog import write
 from airflow_provider_instantly.waits.ending import raise_for_result, result_of_event, returned
 from airflow_provider_instantly.waits.goal import Goal
@@ -33,7 +34,7 @@ from airflow_provider_instantly.waits.placement import (
 from airflow_provider_instantly.waits.worker import poll, wait_on_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -127,6 +128,8 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
     :param check_before: whether to read the campaign before it is activated. Without, a key with the scope
         ``campaigns:update`` is enough, but a campaign that Instantly stopped is reactivated unseen. A retry always
         reads it first.
+    :param preflight: whether to check, right before the launch, what `CheckCampaignOperator` checks; or a dict of that
+        operator's parameters. What fails the check keeps the campaign from its launch.
     :param pause_on_kill: whether to pause the campaign that this run launched when the waiting task is killed, marked
         failed or cleared, but not when its time is up. On a worker always; in the triggerer on Airflow >= 3.3. By
         default the campaign goes on.
@@ -151,6 +154,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         reactivate_stopped: bool = False,
         resume_paused: bool = True,
         check_before: bool = True,
+        preflight: bool | Mapping[str, Any] = False,
         pause_on_kill: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -173,6 +177,9 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         self.reactivate_stopped = validation.flag("reactivate_stopped", reactivate_stopped)
         self.resume_paused = validation.flag("resume_paused", resume_paused)
         self.check_before = validation.flag("check_before", check_before)
+        self.preflight = preflight_rules(preflight)
+        if self.preflight is not None and not self.check_before:
+            raise ValueError("preflight reads the campaign, so it needs check_before=True.")
         self.pause_on_kill = validation.flag("pause_on_kill", if_meant("pause_on_kill", pause_on_kill, False))
         if not self.wait_for_active and (self.stable_for or self.pause_on_kill):
             raise ValueError("stable_for and pause_on_kill are about the wait: they need wait_for_active=True.")
@@ -185,6 +192,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
 
         :param context: the task's context.
         :raises LaunchRefusedError: if the campaign must not be launched as it stands. Not retried.
+        :raises CheckIncompleteError: if a part of what ``preflight`` needs could not be read.
         :raises CampaignStoppedError: if Instantly stopped the campaign after the launch. Not retried.
         :raises LaunchNotConfirmedError: if it is unknown whether the launch took effect.
         :raises TaskKilledError: if the task was killed before it activated the campaign.
@@ -209,6 +217,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
                 may_settle=self.wait_for_active,
                 is_killed=lambda: self._is_killed,
                 log=self.log,
+                preflight=self.preflight,
             )
             launched = launcher.launch(campaign_id)
         summary = self._launch_summary(launched, url)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_instantly.api.errors import InstantlyPermissionError
-from airflow_provider_instantly.exceptions import CampaignWaitError
+from airflow_provider_instantly.exceptions import CampaignWaitError, CheckIncompleteError
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
+from airflow_provider_instantly.operators.check import CheckCampaignOperator
 from airflow_provider_instantly.operators.lead import AddLeadsOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
+from tests.unit.launches.preflight.test_check import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,3 +148,29 @@ def test_adding_leads_names_what_it_lacks_and_adds_no_one(
     assert isinstance(run.error, InstantlyPermissionError)
     assert missing in str(run.error)
     assert sandbox.leads(campaign_id) == []
+
+
+def test_a_check_before_the_launch_reads_what_it_needs(sandbox: SandboxClient, run_task: Any, with_scopes: Any) -> None:
+    campaign = prepare(sandbox, "ada@mail.example")
+    with_scopes(READ, UPDATE, "leads:read", "accounts:read", "workspace_billing:read")
+
+    run = run_task(ActivateCampaignOperator(task_id="a_task", campaign_id=campaign, preflight=True))
+
+    assert run.error is None
+    assert run.value["launched"]
+
+
+@pytest.mark.parametrize("lacking", ["leads:read", "accounts:read", "workspace_billing:read"])
+def test_without_a_scope_of_the_check_nothing_is_launched(
+    sandbox: SandboxClient, run_task: Any, with_scopes: Any, lacking: str
+) -> None:
+    campaign = prepare(sandbox, "ada@mail.example")
+    with_scopes(READ, UPDATE, *{"leads:read", "accounts:read", "workspace_billing:read"} - {lacking})
+
+    checked = run_task(CheckCampaignOperator(task_id="a_task", campaign_id=campaign))
+    launched = run_task(ActivateCampaignOperator(task_id="a_task", campaign_id=campaign, preflight=True))
+
+    for run in (checked, launched):
+        assert isinstance(run.error, CheckIncompleteError)
+        assert lacking in str(run.error)
+    assert sandbox.activations(campaign) == 0
