@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
+
+from airflow_provider_instantly.hooks.instantly import InstantlyHook
+from tests.unit.launches.preflight.ready import DOCUMENT
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
@@ -49,3 +53,80 @@ def test_of_many_clients_one_that_must_not_be_launched_holds_up_no_other(
     # What Instantly stopped is refused at once: it is nothing that a retry could change.
     assert {task.try_number for task in launches} == {1}
     assert [sandbox.activations(campaign_id) for campaign_id in (*healthy, stopped)] == [1, 1, 1, 0]
+
+
+def ready_campaign(sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch, name: str, **fields: Any) -> str:
+    """A campaign that a check finds nothing against: with e-mails, a sender and a lead."""
+    sender = f"{name.replace(' ', '.').lower()}@mail.example"
+    sandbox.add_accounts(sender)
+    document = {key: value for key, value in DOCUMENT.items() if key not in ("status", "name")}
+    campaign_id = sandbox.add_campaign(
+        name, script=[(0, "active")], fields={**document, "email_list": [sender], **fields}
+    )
+    monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", sandbox.airflow_connection)
+    with InstantlyHook() as hook:
+        hook.add_leads([{"email": "grace@customer.example", "first_name": "Grace"}], campaign_id=campaign_id)
+    return campaign_id
+
+
+def asked(airflow: LocalAirflow, run_id: str) -> dict[str, Any]:
+    """What a person is asked, once they are."""
+    path = f"/dags/instantly_approval/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
+    airflow.wait_for(
+        lambda: airflow.task_states("instantly_approval", run_id)["approve"] in ("awaiting_input", "deferred"),
+        TIMEOUT,
+        lambda: f"No one was asked: {airflow.task_states('instantly_approval', run_id)}",
+    )
+    details: dict[str, Any] = airflow.api(path)
+    return details
+
+
+def answer(airflow: LocalAirflow, run_id: str, option: str) -> None:
+    path = f"/dags/instantly_approval/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
+    airflow.api(path, method="PATCH", json={"chosen_options": [option]})
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="Airflow asks a person from 3.1 on")
+class TestApproval:
+    def test_a_person_approves_with_the_check_before_them(
+        self, airflow: LocalAirflow, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        campaign_id = ready_campaign(sandbox, monkeypatch, "Wanted", stop_on_reply=False)
+        run_id = airflow.trigger("instantly_approval", conf={"campaign_id": campaign_id})
+        details = asked(airflow, run_id)
+        assert details["subject"] == "Launch Wanted?"
+        assert "stop_on_reply_off" in details["body"]
+        assert sandbox.activations(campaign_id) == 0
+
+        answer(airflow, run_id, "Approve")
+
+        assert airflow.wait_for_run("instantly_approval", run_id, timeout=TIMEOUT) == "success"
+        assert sandbox.activations(campaign_id) == 1
+
+    def test_no_is_no_launch(
+        self, airflow: LocalAirflow, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        campaign_id = ready_campaign(sandbox, monkeypatch, "Unwanted")
+        run_id = airflow.trigger("instantly_approval", conf={"campaign_id": campaign_id})
+        asked(airflow, run_id)
+
+        answer(airflow, run_id, "Reject")
+
+        airflow.wait_for_run("instantly_approval", run_id, timeout=TIMEOUT)
+        assert airflow.task_states("instantly_approval", run_id)["launch"] == "skipped"
+        assert sandbox.activations(campaign_id) == 0
+
+    def test_what_has_changed_since_the_check_is_found_again(
+        self, airflow: LocalAirflow, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        campaign_id = ready_campaign(sandbox, monkeypatch, "Changed")
+        run_id = airflow.trigger("instantly_approval", conf={"campaign_id": campaign_id})
+        asked(airflow, run_id)
+        sandbox.set_fields(campaign_id, email_list=[])
+
+        answer(airflow, run_id, "Approve")
+
+        assert airflow.wait_for_run("instantly_approval", run_id, timeout=TIMEOUT) == "failed"
+        assert airflow.task_states("instantly_approval", run_id)["launch"] == "failed"
+        assert "[no_sender]" in airflow.task_log("instantly_approval", run_id, "launch")
+        assert sandbox.activations(campaign_id) == 0

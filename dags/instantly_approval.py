@@ -1,0 +1,43 @@
+"""A person approves a launch, with what the check found before them. Needs Airflow 3.1 or later."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.providers.common.compat.sdk import DAG, Param
+
+from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
+from airflow_provider_instantly.operators.check import CheckCampaignOperator
+
+try:
+    from airflow.providers.standard.operators.hitl import ApprovalOperator
+except ImportError:  # Airflow < 3.1 asks no one.
+    ApprovalOperator = None
+
+if ApprovalOperator is not None:
+    with DAG(
+        dag_id="instantly_approval",
+        schedule=None,
+        params={"campaign_id": Param(type="string", description="The UUID of the campaign.")},
+        tags=["instantly"],
+    ):
+        check = CheckCampaignOperator(
+            task_id="check",
+            campaign_id="{{ params.campaign_id }}",
+            # What was found is for the person to decide; what could not be read, too.
+            fail_on=[],
+        )
+        approve = ApprovalOperator(
+            task_id="approve",
+            subject="Launch {{ ti.xcom_pull(task_ids='check')['name'] }}?",
+            body="{{ ti.xcom_pull(task_ids='check')['markdown'] }}",
+            # No answer is no launch.
+            response_timeout=timedelta(days=1),
+        )
+        launch = ActivateCampaignOperator(
+            task_id="launch",
+            campaign_id="{{ params.campaign_id }}",
+            # Hours may lie between the check and the approval, so it is checked again right before the launch.
+            preflight=True,
+        )
+        check >> approve >> launch
