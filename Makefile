@@ -35,8 +35,9 @@ demo: .venv/.installed ## Watch a real Airflow launch one campaign, and fail on 
 test: .venv/.installed ## Run the unit and integration tests
 	@$(BIN)/python -m pytest $(IN_PARALLEL)
 
-soak: .venv/.installed ## Play 10,000 fault schedules, others each time, fuzz the parsers of answers, and run the slow tests
+soak: .venv/.installed ## Play 10,000 fault schedules of launches and 10,000 of uploads, others each time, fuzz the parsers of answers, and run the slow tests
 	@$(BIN)/python tests/model/soak.py --schedules $(or $(SCHEDULES),10000)
+	@$(BIN)/python tests/model/soak.py --stories uploads --schedules $(or $(SCHEDULES),10000)
 	@$(BIN)/python -m pytest tests/integration -m slow
 	@SOAK=1 $(BIN)/python -m pytest tests/model/test_answers.py
 	@if $(UV) pip install --quiet --only-binary :all: --python .venv atheris; \

@@ -91,7 +91,7 @@ def from_file(path: str | PathLike[str] | ObjectStoragePath) -> Iterator[object]
         if bare != name:
             file = stack.enter_context(gzip.GzipFile(fileobj=file, mode="rb"))
         lines = io.TextIOWrapper(io.BufferedReader(file, BLOCK), encoding="utf-8-sig", newline="")
-        # Whoever opened the file closes it.
+        # What opened the file closes it.
         stack.callback(lines.detach)
         try:
             yield from (_json_rows if bare.endswith(_JSON_SUFFIXES) else _csv_rows)(lines)

@@ -130,6 +130,23 @@ class Upload:
             raise
         return run.tally
 
+    def dry_run(self, rows: Iterable[LeadRow], total: int) -> Tally:
+        """
+        Do all but the sending, and count who is there.
+
+        :param rows: see `run`.
+        :param total: see `run`.
+        :raises UploadRefusedError: if leads must not be added.
+        :raises InstantlyError: if what is needed could not be read.
+        """
+        self.log.info("Nothing is sent, because of dry_run=True.")
+        try:
+            self.check(rows, total)
+            return Tally(already_there=self.count_present(rows))
+        except InstantlyRequestError as error:
+            error.outcome = f"This try added no one to {self.noun}."
+            raise
+
     def check(self, rows: Iterable[LeadRow], total: int) -> None:
         """
         Read whether leads may be added, and send nothing.
@@ -139,7 +156,7 @@ class Upload:
         :raises UploadRefusedError: if they must not be added.
         :raises InstantlyError: if that could not be read.
         """
-        self.check_campaign("This try added no one.")
+        self.check_campaign(f"This try added no one to {self.noun}.")
         try:
             room = self.hook.get_plan().room
         except InstantlyPermissionError:
@@ -148,7 +165,7 @@ class Upload:
         if room is None or room >= total:
             return
         if reason := lacks_room(room, total - self.count_present(rows)):
-            raise UploadRefusedError(f"{reason} This try added no one.")
+            raise UploadRefusedError(f"{reason} This try added no one to {self.noun}.")
 
     def check_campaign(self, outcome: str) -> None:
         """
@@ -305,19 +322,21 @@ class _Run:
                 f"Instantly refused the upload of {chunk.span}, and who of them is there could not be read: {unread} "
                 f"{self.so_far}"
             ) from error
+        self._count_present(adding, present)
         if error.status != 413:
-            self._count_present(adding, present)
             raise error
+        was_alone = len(adding.missing) == 1
         size = chunk_of(adding.missing).size
         self.too_large = min(size, self.too_large or size)
-        if len(chunk) > 1:
-            self.upload.log.warning("Instantly finds a request of %s too large, so it is halved.", chunk.span)
-            return chunk.halves()
-        self._count_present(adding, present)
-        for row in chunk.rows:
-            if row.number not in present:
-                self._reject(row, "Instantly finds it too large, even in a request of its own")
-        return ()
+        missing = [row for row in chunk.rows if row.number not in present]
+        if not missing:
+            return ()
+        if was_alone:
+            self._reject(missing[0], "Instantly finds it too large, even in a request of its own")
+            return ()
+        self.upload.log.warning("Instantly finds a request of %s too large, so it is halved.", chunk.span)
+        rest = chunk_of(missing)
+        return rest.halves() if len(rest) > 1 else (rest,)
 
     def give_up(self, adding: _Adding, doubt: Unconfirmed[frozenset[int]]) -> UploadNotConfirmedError:
         """The error for a chunk of which it is not known who was added, with what is known."""

@@ -165,7 +165,7 @@ class AddLeadsOperator(ReadsRows):
             self._log_input(spool)
             upload = self._upload(context, hook, place, spool)
             try:
-                tally = self._dry_run(upload, spool) if self.is_dry_run else upload.run(spool, len(spool))
+                tally = (upload.dry_run if self.is_dry_run else upload.run)(spool, len(spool))
             finally:
                 self._write_rejects(spool)
             summary = self._summary(spool, tally, url)
@@ -227,13 +227,6 @@ class AddLeadsOperator(ReadsRows):
             log=self.log,
         )
 
-    def _dry_run(self, upload: Upload, spool: Spool) -> Tally:
-        from airflow_provider_instantly.leads.upload import Tally
-
-        self.log.info("Nothing is sent, because of dry_run=True.")
-        upload.check(spool, len(spool))
-        return Tally(already_there=upload.count_present(spool))
-
     # What is said
 
     def _log_input(self, spool: Spool) -> None:
@@ -272,7 +265,9 @@ class AddLeadsOperator(ReadsRows):
         allowed = _of(self.max_rejected, rows, math.floor)
         if rejected > allowed:
             where = "" if self.rejects_path is None else " The file of rejects_path has them."
-            others = "Nothing was sent" if self.is_dry_run else f"All others are done: {present:,} are in {noun}"
+            others = f"All others are done: {present:,} are in {noun}"
+            if self.is_dry_run:
+                others = f"Nothing was sent to {noun}"
             line = (
                 f"{rejected:,} of {rows:,} rows were rejected, and {allowed:,} may be. {others}. The log has the rows' "
                 f"numbers and reasons.{where}"

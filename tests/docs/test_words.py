@@ -1,4 +1,4 @@
-"""What documents for users may say, and that what they lead to is there."""
+"""What documents for users and the package itself may say, and that what documents lead to is there."""
 
 from __future__ import annotations
 
@@ -49,6 +49,15 @@ def _without_names(document: Path) -> str:
 def test_it_has_no_word_that_has_to_be_looked_up(document: Path) -> None:
     found = [match[0] for match in _WORD.finditer(_without_names(document))]
     assert not found, f"say instead: {[INSTEAD[word.lower().rstrip('s')] for word in found]}"
+
+
+def test_the_package_has_none_either() -> None:
+    found = [
+        f"{file.relative_to(ROOT)}: {match[0]} (say instead: {INSTEAD[match[0].lower().rstrip('s')]})"
+        for file in sorted((ROOT / "airflow_provider_instantly").rglob("*.py"))
+        for match in _WORD.finditer(file.read_text("utf-8"))
+    ]
+    assert not found
 
 
 @in_each_document

@@ -17,43 +17,50 @@ import tempfile
 import traceback
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.model.test_fault_schedules import Figures
+    from tests.model import test_fault_schedules, test_uploads
 
+    Figures = test_fault_schedules.Figures | test_uploads.Figures
+
+#: What can be played, and the module that plays it.
+STORIES = {"launches": "tests.model.test_fault_schedules", "uploads": "tests.model.test_uploads"}
 #: Schedules that one process plays before it hands in its figures.
 BATCH = 250
 
 
-def play_batch(batch: tuple[int, int]) -> Figures:
+def play_batch(batch: tuple[str, int, int]) -> Figures:
     """
     Play some schedules in this process.
 
-    :param batch: the seed, and how many.
+    :param batch: which stories, the seed, and how many.
     """
+    stories, seed, schedules = batch
     sys.path.insert(0, str(Path(__file__).parents[2]))
     if "AIRFLOW_HOME" not in os.environ:
         os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-home-")
         os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
         atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
     warnings.simplefilter("ignore")
-    from tests.model import test_fault_schedules as model
-
+    model: Any = import_module(STORIES[stories])
     model.FIGURES = model.Figures()
     try:
-        model.soak(seed_number=batch[0], schedules=batch[1])
+        model.soak(seed_number=seed, schedules=schedules)
     except BaseException as error:
         # As text: what went wrong may be of a kind that cannot go from process to process.
         raise RuntimeError("".join(traceback.format_exception(error))) from None
-    return model.FIGURES
+    figures: Figures = model.FIGURES
+    return figures
 
 
 def main() -> None:
     """Read the command line, play, and print the figures."""
     parser = argparse.ArgumentParser(description="Play many fault schedules, and print what was tried.")
+    parser.add_argument("--stories", choices=STORIES, default="launches")
     parser.add_argument("--schedules", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=random.randrange(2**31), help="repeats a soak")
     parser.add_argument("--runs", type=int, default=1, help="how often so many are played, each time from another seed")
@@ -65,28 +72,30 @@ def main() -> None:
     total: Figures | None = None
     with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
         for run in range(given.runs):
-            figures = play_run(pool, given.seed if run == 0 else seeds.randrange(2**31), given.schedules)
-            total = figures if total is None else total + figures
+            seed = given.seed if run == 0 else seeds.randrange(2**31)
+            figures = play_run(pool, given.stories, seed, given.schedules)
+            total = figures if total is None else _sum(total, figures)
     if total is not None:
         if given.runs > 1:
             print("\n".join([f"all {given.runs} runs from --seed {given.seed}", *total.lines()]), flush=True)
         sys.exit(bool(total.broken))
 
 
-def play_run(pool: ProcessPoolExecutor, seed: int, schedules: int) -> Figures:
+def play_run(pool: ProcessPoolExecutor, stories: str, seed: int, schedules: int) -> Figures:
     """
     Play as many schedules from one seed, and print what was tried.
 
     :param pool: what plays them.
+    :param stories: which, of `STORIES`.
     :param seed: it repeats the run.
     :param schedules: how many.
     """
     print(f"--seed {seed}", flush=True)
-    batches = [(seed + at, min(BATCH, schedules - at)) for at in range(0, schedules, BATCH)]
+    batches = [(stories, seed + at, min(BATCH, schedules - at)) for at in range(0, schedules, BATCH)]
     figures: Figures | None = None
     try:
         for done in pool.map(play_batch, batches):
-            figures = done if figures is None else figures + done
+            figures = done if figures is None else _sum(figures, done)
             print(f"{len(figures.requests):,} of {schedules:,} schedules", flush=True)
     except BaseException as error:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -95,6 +104,12 @@ def play_run(pool: ProcessPoolExecutor, seed: int, schedules: int) -> Figures:
         sys.exit("nothing to play")
     print("\n".join([*figures.broken[:5], *figures.lines()]), flush=True)
     return figures
+
+
+def _sum(figures: Any, more: Any) -> Figures:
+    """Figures of the same stories together."""
+    both: Figures = figures + more
+    return both
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.mutants.mutation import Mutant, mutants_of
 from tests.mutants.trial import is_noticed
@@ -102,7 +102,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description="Test the tests of what is pure.")
     parser.add_argument("modules", nargs="*", choices=[[], *MODULES], help="all, if none is named")
     settings.register_profile(
-        "mutants", derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+        "mutants",
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        # That a test fails is enough: no one reads by which example, so it need not be short.
+        phases=(Phase.explicit, Phase.generate),
     )
     settings.load_profile("mutants")
     tried = survived = wrong = 0

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 #: To find all others takes longer than most tests.
 os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
 PLUGINS = [_hypothesis_pytestplugin, pytest_asyncio.plugin, xdist.plugin]
-#: Seconds of CPU after which a mutant that does not end counts as noticed: no one overlooks a test that hangs.
-PATIENCE = 60
+#: Seconds of CPU after which a mutant that does not end counts as noticed: no one overlooks a test that hangs. The
+#: longest tests of a module take eight.
+PATIENCE = 25
 
 
 class _Mutated(MetaPathFinder, Loader):
