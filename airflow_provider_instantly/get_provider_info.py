@@ -74,6 +74,13 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "sensors": [_modules("airflow_provider_instantly.sensors.campaign")],
         "triggers": [_modules("airflow_provider_instantly.triggers.campaign")],
+        "transfers": [
+            {
+                "source-integration-name": "Common SQL",
+                "target-integration-name": _INTEGRATION,
+                "python-module": "airflow_provider_instantly.transfers.sql_to_instantly",
+            }
+        ],
         "notifications": ["airflow_provider_instantly.notifications.campaign.PauseCampaignNotifier"],
         "connection-types": [
             {

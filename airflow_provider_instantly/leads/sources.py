@@ -145,7 +145,10 @@ def from_sql(
             while rows := cursor.fetchmany(FETCH):
                 names = names or _column_names(cursor.description)
                 for row in rows:
-                    yield dict(zip(names, row, strict=True))
+                    # A connection may ask for rows that are mappings already.
+                    yield dict(row) if isinstance(row, Mapping) else dict(zip(names, row, strict=True))
+            if names is None:
+                _column_names(cursor.description)
         except InputError:
             raise
         except Exception as error:

@@ -53,6 +53,7 @@ def _public(module: str, kind: Any = inspect.isclass) -> list[tuple[str, Any]]:
 CLASSES = [
     cls for kind in ("operators", "sensors", "triggers") for module in _modules(kind) for _, cls in _public(module)
 ]
+CLASSES += [cls for transfer in get_provider_info()["transfers"] for _, cls in _public(transfer["python-module"])]
 CLASSES += [
     getattr(import_module(module), name)
     for module, _, name in (path.rpartition(".") for path in get_provider_info()["notifications"])

@@ -82,6 +82,14 @@ class TestForTheCode:
             is_package = hasattr(import_module(module), "__path__")
             assert import_module(path) if is_package else getattr(import_module(module), name)
 
+    def test_each_transfer_is_between_integrations_that_there_are(self) -> None:
+        of_common_sql: Any = import_module("airflow.providers.common.sql.get_provider_info")
+        infos = (get_provider_info(), of_common_sql.get_provider_info())
+        known = {entry["integration-name"] for info in infos for entry in info["integrations"]}
+        for transfer in get_provider_info()["transfers"]:
+            assert import_module(transfer["python-module"])
+            assert {transfer["source-integration-name"], transfer["target-integration-name"]} <= known
+
     def test_the_connection_type_is_the_hooks(self) -> None:
         (connection_type,) = get_provider_info()["connection-types"]
         module, _, name = connection_type["hook-class-name"].rpartition(".")

@@ -92,6 +92,7 @@ class TestCost:
     def test_what_dags_import_loads_nothing_heavy_beyond_airflow_itself(self) -> None:
         modules = ["operators.campaign", "sensors.campaign", "triggers.campaign", "links.campaign", "hooks.instantly"]
         modules += ["notifications.campaign", "operators.lead", "operators.block_list", "operators.analytics"]
+        modules += ["transfers.sql_to_instantly"]
         steps = [f"import airflow_provider_instantly.{module}" for module in modules]
         airflows, *ours = loaded_by(AIRFLOWS_PART, *steps)
         for module, loaded in zip(modules, ours, strict=True):
@@ -177,6 +178,7 @@ class TestDirection:
             "api", "hooks", "launches", "waits", "leads", "analytics", "links", "triggers", "clock", "exceptions",
             "tasklog", "validation",
         },
+        "transfers": {"operators"},
         "sensors": {
             "api", "hooks", "waits", "links", "triggers", "clock", "exceptions", "tasklog", "validation",
         },

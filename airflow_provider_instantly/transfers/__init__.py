@@ -1,0 +1,1 @@
+"""Transfers from other systems to Instantly."""
