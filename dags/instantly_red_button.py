@@ -1,0 +1,43 @@
+"""The red button: pause every campaign of the workspace that may send, and fail if one still does. Run it by hand."""
+
+from __future__ import annotations
+
+from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignStatus
+from airflow_provider_instantly.hooks.instantly import InstantlyHook
+from airflow_provider_instantly.operators.campaign import PauseCampaignOperator
+
+# All others may send, also those with a status that this release does not know.
+NOT_SENDING = STOPPED_STATUSES | {CampaignStatus.DRAFT, CampaignStatus.PAUSED, CampaignStatus.COMPLETED}
+# Airflow maps a task at most 1,024 times (core.max_map_length). For more, press the button again.
+AT_ONCE = 1_000
+
+
+def sending() -> list[str]:
+    """The campaigns of the workspace that may send."""
+    with InstantlyHook() as hook:
+        return [campaign.id for campaign in hook.list_campaigns() if campaign.status not in NOT_SENDING]
+
+
+with DAG(dag_id="instantly_red_button", schedule=None, tags=["instantly"]):
+
+    @task(retries=2)
+    def find() -> list[str]:
+        """Which campaigns to pause."""
+        return sending()[:AT_ONCE]
+
+    # Each is for itself: what cannot be paused holds up no other.
+    paused = PauseCampaignOperator.partial(task_id="pause", retries=2).expand(campaign_id=find())
+
+    # Also where a pause has failed, and where there was nothing to pause.
+    @task(trigger_rule="all_done", retries=2)
+    def confirm() -> None:
+        """Read the whole workspace again: a campaign may have been launched meanwhile."""
+        if left := sending():
+            raise RuntimeError(
+                f"{len(left):,} campaigns may still send. Run this again, or pause them in Instantly: {left}"
+            )
+        print("No campaign of the workspace sends.")
+
+    paused >> confirm()
