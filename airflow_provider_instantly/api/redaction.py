@@ -73,6 +73,16 @@ def without_addresses(text: str) -> str:
     return _WORD.sub(lambda word: "(an address)" if _AT_SIGN.search(word[0]) else word[0], beginning)
 
 
+def masked_address(email: str) -> str:
+    """
+    Return an address as a person may recognise it, and no one can write to it: ``a…@example.com``.
+
+    :param email: the address.
+    """
+    local, _, domain = storable_text(email).rpartition("@")
+    return f"{local[:1]}…@{domain}"
+
+
 def storable_text(value: object) -> str:
     """
     Return a text of an answer as it may stand in an XCom, an event, a log or a database; empty if it is none.

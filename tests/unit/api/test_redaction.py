@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from airflow_provider_instantly.api.redaction import (
     EXCERPT_CHARS,
     STORED_CHARS,
+    masked_address,
     safe_text,
     storable_text,
     strike_key_out,
@@ -281,3 +282,18 @@ def test_nor_is_the_beginning_of_an_address_shown_where_a_text_is_cut(before: in
     shown = without_addresses(" " * before + "joe.doe@example.com")
     assert "joe"[:1] not in shown
     assert without_addresses("x" * 20_000) == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("ada@example.com", "a…@example.com"),
+        ("a@b@example.com", "a…@example.com"),
+        ("@example.com", "…@example.com"),
+        ("nothing", "…@nothing"),
+        ("", "…@"),
+        ("a\nb@example.com\x00", "a…@example.com"),
+    ],
+)
+def test_an_address_that_no_one_can_write_to(address: str, shown: str) -> None:
+    assert masked_address(address) == shown
