@@ -66,10 +66,11 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             _modules(
                 "airflow_provider_instantly.operators.analytics",
+                "airflow_provider_instantly.operators.block_list",
                 "airflow_provider_instantly.operators.campaign",
                 "airflow_provider_instantly.operators.check",
                 "airflow_provider_instantly.operators.lead",
-                "airflow_provider_instantly.operators.block_list",
+                "airflow_provider_instantly.operators.report",
             )
         ],
         "sensors": [_modules("airflow_provider_instantly.sensors.campaign")],
@@ -92,7 +93,10 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "asset-uris": [_ASSET_URIS],
         "dataset-uris": [_ASSET_URIS],  # Airflow 2
-        "extra-links": ["airflow_provider_instantly.links.campaign.CampaignLink"],
+        "extra-links": [
+            "airflow_provider_instantly.links.campaign.CampaignLink",
+            "airflow_provider_instantly.links.report.ReportLink",
+        ],
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import re
-from collections.abc import Collection, Sequence, Set, ValuesView
+from collections.abc import Collection, Mapping, Sequence, Set, ValuesView
 from datetime import date, datetime, timedelta
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeGuard
@@ -19,7 +19,7 @@ from airflow_provider_instantly.api.campaign import CampaignStatus, check_campai
 from airflow_provider_instantly.api.redaction import safe_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     class Resolvable(Protocol):
         """What Airflow makes a value of when the task runs: an `XComArg`, or a parameter of the DAG."""
@@ -303,6 +303,55 @@ def connection_id(name: str, value: object) -> str:
         return str(value)
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{name} must be the id of an Airflow connection, not {_shown(value)}.")
+    return value
+
+
+def storage_path(name: str, value: object) -> Any:
+    """
+    Return a place in object storage as Airflow can render and store it: a text, or an XCom as it is.
+
+    :param name: the parameter's name.
+    :param value: a path or URL, an ``ObjectStoragePath``, a template, an XCom.
+    :raises ValueError: if it is anything else, or blank.
+    """
+    if hasattr(value, "iter_references"):
+        return value
+    # Below Airflow 3, an `ObjectStoragePath` is no `PathLike`.
+    is_path = isinstance(value, str | PathLike) or hasattr(value, "storage_options")
+    if not is_path or not str(value).strip():
+        raise ValueError(f"{name} must be a path or URL such as s3://aws_default@bucket/reports, not {_shown(value)}.")
+    return str(value)
+
+
+def optional_web_address(name: str, value: object) -> str | None:
+    """
+    Return the address of a web page or folder, which may be left out.
+
+    :param name: the parameter's name.
+    :param value: the rendered text, or None; an empty text is none.
+    :raises ValueError: if it is no address that a browser opens.
+    """
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not value.startswith(("https://", "http://")):
+        raise ValueError(f"{name} must begin with https:// or http://, not {_shown(value)}.")
+    return value
+
+
+def results_by_moment(name: str, value: object) -> Mapping[str, object]:
+    """
+    Return what tasks returned, by what to call the moment.
+
+    :param name: the parameter's name.
+    :param value: the rendered dict, or None.
+    :raises ValueError: if it is anything else.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise ValueError(
+            f'{name} must be a dict such as {{"the launch": activate.output}}, not {type(value).__name__}.'
+        )
     return value
 
 

@@ -2,63 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import ClassVar
 
-from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
-
-if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseOperator, TaskInstanceKey
+from airflow_provider_instantly.links.stored import StoredLink
 
 
-def _database_xcom() -> Any:
-    try:
-        from airflow.sdk import BaseXCom
-    except ImportError:  # Airflow 2 reads links as all other XComs
-        return XCom
-    return BaseXCom
-
-
-#: XComs past a backend of the user's. Airflow >= 3 reads links there, and of a backend's value it would show the path.
-DatabaseXCom: Final = _database_xcom()
-
-
-class CampaignLink(BaseOperatorLink):
+class CampaignLink(StoredLink):
     """
     Opens the campaign in Instantly.
 
-    The button shows what lies under its XCom key, so a task calls `persist` as soon as it knows its campaign: the
-    link then works while the task is still running.
+    A task calls `persist` as soon as it knows its campaign: the link then works while the task is still running.
     """
 
     name = "Campaign in Instantly"
-    #: Under this key Airflow >= 3.0 reads the address.
-    XCOM_KEY: Final = "_link_CampaignLink"
-
-    @property
-    def xcom_key(self) -> str:
-        """Where Airflow >= 3.0 reads the address."""
-        return self.XCOM_KEY
-
-    @classmethod
-    def persist(cls, context: Any, url: str) -> None:
-        """
-        Make the button work from now on.
-
-        :param context: the task's context.
-        :param url: the campaign's page.
-        """
-        ti = context["ti"]
-        if XCom is DatabaseXCom:
-            ti.xcom_push(key=cls.XCOM_KEY, value=url)
-        else:
-            of = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
-            DatabaseXCom.set(cls.XCOM_KEY, url, **of)
-
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """
-        The address of the button, or an empty string where the task never knew its campaign.
-
-        :param operator: the task's operator.
-        :param ti_key: the task instance.
-        """
-        return DatabaseXCom.get_value(key=self.XCOM_KEY, ti_key=ti_key) or ""
+    XCOM_KEY: ClassVar[str] = "_link_CampaignLink"

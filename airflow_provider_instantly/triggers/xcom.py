@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.sdk import XCom
 
-from airflow_provider_instantly.links.campaign import DatabaseXCom
+from airflow_provider_instantly.links.stored import DatabaseXCom
 from airflow_provider_instantly.tasklog import awarn
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, BaseOperator, TaskGroup
+from airflow.providers.common.compat.sdk import DAG, BaseOperator, ObjectStoragePath, TaskGroup
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2.nativetypes import NativeEnvironment
@@ -599,3 +599,48 @@ class TestDays:
         assert validation.optional_day_early("since", "{{ ds }}") == "{{ ds }}"
         with pytest.raises(ValueError, match="since must be a day"):
             validation.optional_day("since", "{{ ds }}")
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ("s3://aws_default@bucket/reports", "s3://aws_default@bucket/reports"),
+        (PurePath("/reports"), "/reports"),
+        (ObjectStoragePath("memory://bucket/reports"), "memory://bucket/reports"),
+        ("{{ params.path }}", "{{ params.path }}"),
+    ],
+)
+def test_a_place_in_storage_is_kept_as_text(value: object, path: str) -> None:
+    assert validation.storage_path("it", value) == path
+
+
+@pytest.mark.parametrize("value", ["", " ", None, 7, ["a"]], ids=repr)
+def test_what_is_no_place_in_storage(value: object) -> None:
+    with pytest.raises(ValueError, match="it must be a path or URL"):
+        validation.storage_path("it", value)
+
+
+def test_a_place_in_storage_that_another_task_returns() -> None:
+    with DAG("d", schedule=None):
+        output = BaseOperator(task_id="t").output
+    assert validation.storage_path("it", output) is output
+
+
+@pytest.mark.parametrize(("value", "address"), [(None, None), ("", None), ("https://a/b", "https://a/b")])
+def test_a_web_address_may_be_left_out(value: object, address: str | None) -> None:
+    assert validation.optional_web_address("it", value) == address
+
+
+@pytest.mark.parametrize("value", ["javascript:alert(1)", "s3://bucket", "//host", 7], ids=str)
+def test_what_no_browser_should_open(value: object) -> None:
+    with pytest.raises(ValueError, match="it must begin with https:// or http://"):
+        validation.optional_web_address("it", value)
+
+
+def test_results_by_moment() -> None:
+    assert validation.results_by_moment("it", None) == {}
+    assert validation.results_by_moment("it", {"the launch": {"id": "x"}}) == {"the launch": {"id": "x"}}
+    others: list[object] = ["{'a': 1}", [1], {1: {}}]
+    for value in others:
+        with pytest.raises(ValueError, match="it must be a dict such as"):
+            validation.results_by_moment("it", value)

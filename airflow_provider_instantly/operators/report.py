@@ -1,0 +1,294 @@
+"""The operator that reports on campaigns: it reads their figures, and writes a page and pictures to object storage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+
+from airflow_provider_instantly import validation
+from airflow_provider_instantly.api.errors import (
+    CampaignNotFoundError,
+    InstantlyPaymentRequiredError,
+    InstantlyPermissionError,
+)
+from airflow_provider_instantly.links.report import ReportLink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+
+    from airflow_provider_instantly.api.account import Account
+    from airflow_provider_instantly.api.analytics import CampaignAnalytics
+    from airflow_provider_instantly.api.campaign import Campaign
+    from airflow_provider_instantly.hooks.instantly import InstantlyHook
+    from airflow_provider_instantly.reports.figures import CampaignFigures, Report
+
+#: A page of more campaigns is none that a person reads.
+MAX_CAMPAIGNS: Final = 200
+#: No campaign sends as many e-mails.
+MAX_SENT: Final = 10**9
+PAGE_NAME: Final = "report.html"
+
+
+class CampaignReportOperator(BaseOperator):
+    """
+    Writes a report on campaigns: one page, and a picture for each campaign that has sent.
+
+    It has how each campaign stood, from lead to reply, bounces and replies with their limits, variants, senders and the
+    next sending windows. It only reads Instantly. No address is in it: those of senders are masked. A retry and a
+    cleared task write the same files again.
+
+    It returns a dict: ``page`` and ``pictures`` (where they are), ``url`` (what the button opens), ``campaigns`` (their
+    ids) and ``not_read`` (sentences about what the key may not read).
+
+    Needs the extra ``report``.
+
+    :param campaign_id: one UUID or several; a template, an XCom; 200 campaigns at most. (templated)
+    :param path: the folder to write to: a path or URL, or an Airflow ``ObjectStoragePath``. What it has of these names
+        is replaced. (templated)
+    :param instantly_conn_id: the id of the Airflow connection. (templated)
+    :param title: the heading of the page. (templated)
+    :param since: only what was sent from the midnight, UTC, on at which this day begins (``YYYY-MM-DD``). (templated)
+    :param until: only what was sent before the midnight, UTC, at which this day begins. (templated)
+    :param results: what tasks of this run returned about the campaigns, by what to call that moment:
+        ``{"the launch": activate.output}``. (templated)
+    :param max_bounce_rate: the most of the e-mails that may bounce, from 0 to 1.
+    :param max_unsubscribe_rate: the most of the e-mails after which a lead may unsubscribe, from 0 to 1.
+    :param min_reply_rate: the least of the e-mails that should be answered, from 0 to 1.
+    :param min_sent: from so many e-mails on a rate is held against its limit as it is; below, by its interval.
+    :param confidence: how sure the interval of a rate is, from 0.5 to 0.9999.
+    :param public_url: the address at which a browser finds the folder. Without it, the button leads to ``path``.
+        (templated)
+
+    :raises ValueError: while the DAG is parsed, if a parameter can be of no use.
+    """
+
+    template_fields: Sequence[str] = (
+        "campaign_id",
+        "path",
+        "instantly_conn_id",
+        "title",
+        "since",
+        "until",
+        "results",
+        "public_url",
+    )
+    operator_extra_links = (ReportLink(),)
+    ui_color = "#dfeeff"
+
+    def __init__(
+        self,
+        *,
+        campaign_id: validation.CampaignIds,
+        path: str | ObjectStoragePath,
+        instantly_conn_id: str = "instantly_default",
+        title: str = "Campaign report",
+        since: validation.Day = None,
+        until: validation.Day = None,
+        results: Mapping[str, Any] | None = None,
+        max_bounce_rate: float | None = None,
+        max_unsubscribe_rate: float | None = None,
+        min_reply_rate: float | None = None,
+        min_sent: int = 100,
+        confidence: float = 0.99,
+        public_url: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        validation.check_campaign_ids_early("campaign_id", campaign_id, many=True)
+        self.campaign_id = validation.plain_campaign_ids(campaign_id)
+        self.path = validation.storage_path("path", path)
+        self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
+        self.title = title
+        self.since = validation.optional_day_early("since", since)
+        self.until = validation.optional_day_early("until", until)
+        self.results = results
+        self.max_bounce_rate = _share("max_bounce_rate", max_bounce_rate)
+        self.max_unsubscribe_rate = _share("max_unsubscribe_rate", max_unsubscribe_rate)
+        self.min_reply_rate = _share("min_reply_rate", min_reply_rate)
+        self.min_sent = validation.count("min_sent", min_sent, low=1, high=MAX_SENT)
+        self.confidence = validation.number("confidence", confidence, low=0.5, high=0.9999)
+        self.public_url = public_url
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """
+        Read, draw, write.
+
+        :param context: the task's context.
+        :raises AirflowFailException: if a rendered parameter is of no use, or the extra is not installed. Not retried.
+        :raises InstantlyError: if Instantly refused a request or could not be reached; nothing was written then.
+        """
+        from airflow_provider_instantly.hooks.instantly import InstantlyHook
+
+        try:
+            campaign_ids = validation.campaign_ids("campaign_id", self.campaign_id, many=True)
+            since = validation.optional_day("since", self.since)
+            until = validation.optional_day("until", self.until)
+            folder = validation.storage_path("path", self.path)
+            results = validation.results_by_moment("results", self.results)
+            public_url = validation.optional_web_address("public_url", self.public_url)
+        except ValueError as error:
+            raise AirflowFailException(str(error)) from error
+        if len(campaign_ids) > MAX_CAMPAIGNS:
+            raise AirflowFailException(
+                f"A report is about {MAX_CAMPAIGNS} campaigns at most, not {len(campaign_ids):,}. Nothing was read or "
+                "written. Map the task over parts of them."
+            )
+        _check_extra()
+        with InstantlyHook(self.instantly_conn_id) as hook:
+            reading = _Reading(hook, since, until, results)
+            campaigns = reading.campaigns(campaign_ids)
+        for sentence in reading.not_read:
+            self.log.warning("%s", sentence)
+        written = self._write(folder, self._report(campaigns, since, until))
+        url = f"{public_url.rstrip('/')}/{PAGE_NAME}" if public_url else written["page"]
+        ReportLink.persist(context, url)
+        return {**written, "url": url, "campaigns": campaign_ids, "not_read": reading.not_read}
+
+    def _report(self, campaigns: Sequence[CampaignFigures], since: str | None, until: str | None) -> Report:
+        from airflow_provider_instantly.analytics.limits import Limits
+        from airflow_provider_instantly.reports.figures import Report
+
+        limits = Limits(
+            max_bounce_rate=self.max_bounce_rate,
+            max_unsubscribe_rate=self.max_unsubscribe_rate,
+            min_reply_rate=self.min_reply_rate,
+            min_sent=self.min_sent,
+            confidence=self.confidence,
+        )
+        return Report.of(str(self.title), datetime.now(UTC), campaigns, limits, since, until)
+
+    def _write(self, path: str, report: Report) -> dict[str, Any]:
+        """Write the page last: when it is there, so is what it leads to."""
+        from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+        from airflow_provider_instantly.reports.charts import each_png
+        from airflow_provider_instantly.reports.page import page
+
+        drawn = page(report).encode()
+        folder = ObjectStoragePath(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        pictures = []
+        for name, content in each_png(report.campaigns, report.limits):
+            (folder / name).write_bytes(content)
+            pictures.append(str(folder / name))
+        place = folder / PAGE_NAME
+        place.write_bytes(drawn)
+        self.log.info("Wrote a report on %s campaigns to %s.", len(report.campaigns), place)
+        return {"page": str(place), "pictures": pictures}
+
+
+def _share(name: str, value: float | None) -> float | None:
+    return None if value is None else validation.number(name, value, low=0, high=1)
+
+
+def _check_extra() -> None:
+    """Before anything is read: what draws may not be there."""
+    from importlib.util import find_spec
+
+    if find_spec("matplotlib") is None:
+        raise AirflowFailException(
+            "A report needs matplotlib, which is not installed here. Nothing was read or written. "
+            "Install the extra: pip install 'airflow-provider-instantly[report]'."
+        )
+
+
+@dataclass
+class _Reading:
+    """
+    Reads what a report says.
+
+    :param hook: what reads.
+    :param since: from which day on figures count, or None.
+    :param until: up to which day figures count, or None.
+    :param results: what tasks returned, by the moment.
+    """
+
+    hook: InstantlyHook
+    since: str | None
+    until: str | None
+    results: Mapping[str, object]
+
+    def __post_init__(self) -> None:
+        #: What the key may not read: the report is made without it, and says so.
+        self.not_read: list[str] = []
+
+    def campaigns(self, campaign_ids: Sequence[str]) -> list[CampaignFigures]:
+        """Everything about these campaigns, in their order."""
+        found = dict(self._found(campaign_ids))
+        dates = {"start_date": self.since, "end_date": self.until}
+        totals = self.hook.get_campaign_analytics(list(found), **dates) if found else {}
+        accounts = self._accounts(found.values())
+        return [
+            _gone(campaign_id)
+            if campaign_id not in found
+            else self._campaign(found[campaign_id], totals.get(campaign_id), accounts)
+            for campaign_id in campaign_ids
+        ]
+
+    def _found(self, campaign_ids: Sequence[str]) -> Iterator[tuple[str, Campaign]]:
+        for campaign_id in campaign_ids:
+            try:
+                yield campaign_id, self.hook.get_campaign(campaign_id)
+            except CampaignNotFoundError:
+                self.not_read.append(f"The workspace has no campaign {campaign_id}.")
+
+    def _accounts(self, campaigns: Any) -> tuple[list[Account], dict[str, int]] | None:
+        """The accounts of the workspace and the scores of those that send, or None where the key may not read them."""
+        from airflow_provider_instantly.api.campaign_settings import CampaignSettings
+
+        named: set[str] = set()
+        tags: set[str] = set()
+        for campaign in campaigns:
+            named.update(email.lower() for email in campaign.sending_accounts)
+            tags.update(CampaignSettings.from_api(campaign.document).sender_tags)
+        if not named and not tags:
+            return [], {}
+        try:
+            accounts = list(self.hook.list_accounts())
+            senders = [each.email for each in accounts if each.email in named or each.tag_ids & tags]
+            return accounts, self.hook.get_warmup_scores(senders) if senders else {}
+        except (InstantlyPermissionError, InstantlyPaymentRequiredError) as error:
+            self.not_read.append(f"The senders could not be read: {error}")
+            return None
+
+    def _campaign(
+        self,
+        campaign: Campaign,
+        totals: CampaignAnalytics | None,
+        accounts: tuple[list[Account], dict[str, int]] | None,
+    ) -> CampaignFigures:
+        from airflow_provider_instantly.api.campaign_settings import CampaignSettings
+        from airflow_provider_instantly.reports.figures import (
+            CampaignFigures,
+            State,
+            name_of,
+            senders_of,
+            states_of,
+            windows_of,
+        )
+
+        dates = {"start_date": self.since, "end_date": self.until}
+        has_sent = totals is not None and bool(totals.sent)
+        tags = CampaignSettings.from_api(campaign.document).sender_tags
+        now = datetime.now(UTC)
+        return CampaignFigures(
+            id=campaign.id,
+            name=name_of(campaign),
+            states=(*states_of(self.results, campaign.id), State("now", campaign.status)),
+            totals=totals,
+            days=tuple(self.hook.get_daily_analytics(campaign.id, **dates)) if has_sent else (),
+            variants=tuple(self.hook.get_step_analytics(campaign.id, **dates)) if has_sent else (),
+            senders=None if accounts is None else senders_of(campaign, tags, *accounts),
+            windows=windows_of(campaign, now),
+        )
+
+
+def _gone(campaign_id: str) -> CampaignFigures:
+    from airflow_provider_instantly.reports.figures import CampaignFigures, State
+
+    return CampaignFigures(campaign_id, campaign_id, (State("now", None),), is_there=False)
