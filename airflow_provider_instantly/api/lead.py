@@ -6,8 +6,10 @@ A lead is a person. So nothing here shows an address in its ``repr``, and who lo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, Self
 
@@ -28,6 +30,44 @@ CORE_VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
         "personalization": "personalization",
     }
 )
+
+
+class WrittenLead(Mapping[str, Any]):
+    """
+    A lead that is to be sent, as the JSON text that goes into the request. It is read only if it is looked into.
+
+    :param text: a JSON object in ASCII. A person's: never log it.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = json.loads(self.text)
+        return fields
+
+    def __getitem__(self, name: str) -> Any:
+        return self._fields[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"
+
+
+def as_json(lead: Mapping[str, Any]) -> str:
+    """
+    The JSON text of a lead that is to be sent, in ASCII.
+
+    :param lead: a lead with the API's own names.
+    :raises ValueError: if it cannot be written as JSON.
+    """
+    return lead.text if isinstance(lead, WrittenLead) else json.dumps(dict(lead), allow_nan=False)
 
 
 class LeadStatus(OpenIntEnum):

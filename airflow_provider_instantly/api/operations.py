@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_instantly.api.errors import CampaignNotFoundError
+from airflow_provider_instantly.api.lead import as_json
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, Expected, Request, Resource
 
 if TYPE_CHECKING:
@@ -142,7 +143,8 @@ def add_leads(leads: Sequence[Mapping[str, Any]], place: Mapping[str, str], opti
         only_reads=False,
         scope="leads:create",
         resource=_place(place),
-        body={**place, **options, "leads": [dict(lead) for lead in leads]},
+        body={**place, **options},
+        written={"leads": f"[{', '.join(map(as_json, leads))}]"},
     )
 
 

@@ -86,6 +86,7 @@ class Request:
         anything but the resource is not believed.
     :param query: the query's pairs, not yet encoded.
     :param body: what is sent as JSON, or None. Only with a body there is a Content-Type.
+    :param written: parameters of the body that are written as JSON already, by their names.
     :raises ValueError: if the body cannot be written as JSON.
     """
 
@@ -100,12 +101,21 @@ class Request:
     query: tuple[tuple[str, str], ...] = ()
     #: Leads have addresses, so a body is in no ``repr``.
     body: Json | None = field(default=None, repr=False, hash=False)
+    #: Like the body, in no ``repr``.
+    written: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     #: The body as it is sent.
     content: bytes | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         if self.body is not None:
-            object.__setattr__(self, "content", json.dumps(self.body, allow_nan=False).encode())
+            object.__setattr__(self, "content", self._content(self.body).encode())
+
+    def _content(self, body: Json) -> str:
+        text = json.dumps(body, allow_nan=False)
+        if not self.written:
+            return text
+        parts = [text[1:-1]] if body else []
+        return f"{{{', '.join((*parts, *(f'{json.dumps(name)}: {value}' for name, value in self.written.items())))}}}"
 
     @property
     def headers(self) -> dict[str, str]:

@@ -6,9 +6,10 @@ Nothing is known here of what a row means; only how large its lead is once it is
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from airflow_provider_instantly.api.lead import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -116,4 +117,4 @@ def listed(numbers: list[int], limit: int = 20) -> str:
 
 def _size(row: LeadRow) -> int:
     # A comma and a blank follow. Non-ASCII characters are escaped, so a character is a byte.
-    return len(json.dumps(row.lead)) + 2
+    return len(as_json(row.lead)) + 2

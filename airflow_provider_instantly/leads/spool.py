@@ -10,6 +10,7 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self, cast
 
+from airflow_provider_instantly.api.lead import WrittenLead
 from airflow_provider_instantly.leads.rows import LeadRow, Reject
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Spool:
 
     def __iter__(self) -> Iterator[LeadRow]:
         for number, lead in self._open().execute("SELECT number, lead FROM good ORDER BY number"):
-            yield LeadRow(number, json.loads(lead))
+            yield LeadRow(number, WrittenLead(lead))
 
     def __len__(self) -> int:
         return self.counts.good

@@ -209,7 +209,7 @@ class World:
         self.ledger.append(sent)
         if fault is not None:
             sent.fault = fault.kind
-        body = request.body or {}
+        body = json.loads(request.content or b"{}")
         if operation == "add":
             status, document = self.add(sent, body, fault)
         elif fault is not None and fault.status not in (None, 200):

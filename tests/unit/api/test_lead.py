@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,8 @@ from airflow_provider_instantly.api.lead import (
     LeadStatus,
     Plan,
     VerificationStatus,
+    WrittenLead,
+    as_json,
 )
 from tests.samples import body_of
 from tests.unit.json_values import ANY_JSON
@@ -94,6 +97,24 @@ class TestLeadsAdded:
     def test_no_answer_breaks_it(self, value: Any) -> None:
         names = ("total_sent", "leads_uploaded", "duplicated_leads", "remaining_in_plan", "created_leads")
         LeadsAdded.from_api(dict.fromkeys(names, value))
+
+
+class TestWrittenLead:
+    TEXT: ClassVar[str] = '{"email":"ada@example.com","custom_variables":{"seats":3}}'
+
+    def test_it_is_what_is_written(self) -> None:
+        lead = WrittenLead(self.TEXT)
+        assert lead == {"email": "ada@example.com", "custom_variables": {"seats": 3}}
+        assert (lead["email"], list(lead), len(lead)) == ("ada@example.com", ["email", "custom_variables"], 2)
+        assert as_json(lead) is self.TEXT
+
+    def test_it_shows_no_one(self) -> None:
+        assert "ada" not in repr(WrittenLead(self.TEXT))
+
+    def test_other_leads_are_written(self) -> None:
+        assert as_json(MappingProxyType({"first_name": "Zoë"})) == '{"first_name": "Zo\\u00eb"}'
+        with pytest.raises(ValueError, match="JSON"):
+            as_json({"seats": float("nan")})
 
 
 class TestPlan:

@@ -124,6 +124,16 @@ class TestRequests:
         assert json.loads(request.content) == {"campaign": CAMPAIGN_ID, "names": ["é", None]}
         assert request.headers == {"Content-Type": "application/json"}
         assert made_up(body={}).content == b"{}"
+
+    @pytest.mark.parametrize("body", [{}, {"campaign": CAMPAIGN_ID}])
+    def test_what_is_written_already_is_sent_as_it_is(self, body: dict[str, Any]) -> None:
+        request = made_up(body=body, written={"leads": '[{"email":"a@example.com"}]', "others": "[ ]"})
+        sent = {**body, "leads": [{"email": "a@example.com"}], "others": []}
+        assert json.loads(request.content or b"") == sent
+        assert json.loads(request.with_parameters(limit=1).content or b"") == {**sent, "limit": 1}
+        assert "example" not in repr(request)
+
+    def test_without_a_body(self) -> None:
         assert made_up().content is None
         assert made_up().headers == {}
 
