@@ -55,6 +55,7 @@ class LaunchPlan:
     reactivate_stopped: bool = False
     resume_paused: bool = True
     check_before: bool = True
+    preflight: str = ""  # "", "allows", "refuses"
     stable_for: float = 0.0
     timeout: float = 300.0
     pause_on_kill: bool = False
@@ -321,3 +322,15 @@ _DEADLY_SCHEDULE: Final = st.builds(
     page_size=st.sampled_from([100, 1]),
 )
 SCHEDULES: Final = st.one_of(_ANY_SCHEDULE, _ANY_SCHEDULE, _DEADLY_SCHEDULE)
+
+
+def _checked(schedule: Schedule, preflight: str) -> Schedule:
+    """The same, with a check before each launch."""
+    tasks = (
+        replace(task, preflight=preflight, check_before=True) if isinstance(task, LaunchPlan) else task
+        for task in schedule.tasks
+    )
+    return replace(schedule, tasks=tuple(tasks))
+
+
+CHECKED_SCHEDULES: Final = st.builds(_checked, SCHEDULES, st.sampled_from(["allows", "allows", "refuses"]))

@@ -22,6 +22,7 @@ from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.exceptions import (
     CampaignStoppedError,
     CampaignWaitError,
+    CheckIncompleteError,
     LaunchNotConfirmedError,
     LaunchRefusedError,
     TaskKilledError,
@@ -53,6 +54,9 @@ ARRIVED: Final = (*RUNNING, COMPLETED)
 #: three reads after each; a read to confirm, and where it shows no launch yet three more; and the reason of a stop.
 #: Each of them five times, and an activation that is put off by the rate limit with a read before it.
 LAUNCH_BOUND: Final = 5 * (1 + 3 + 3 * (1 + 5 + 3) + 1 + 3 + 1)
+#: And of the checks of a launch: the campaign and six more before each read that decides, also after an activation that
+#: is put off or met a replaced key; and where a retry refuses, three reads. Each of them five times.
+CHECK_BOUND: Final = 5 * (6 * (1 + 6) + 3)
 #: Seconds after which a status that was there before an activation, and still is, counts as its outcome.
 PATIENCE_FOR_AN_EFFECT: Final = sum(READ_BACK_PAUSES)
 #: What a sentence says of the campaign, so that a reader knows what became of it.
@@ -160,6 +164,8 @@ def _why_not_permitted(
 ) -> str | None:
     plan = one.plan
     assert isinstance(plan, LaunchPlan)
+    if plan.preflight == "refuses":
+        return "a check had to refuse it"
     if any(isinstance(e, Kill) and e.task == one.task and e.number < activation.number for e in stage.ledger):
         return "it had been killed before"
     before = mine[: mine.index(activation)]
@@ -337,6 +343,7 @@ def _failure(stage: Stage, one: Try) -> Iterator[str]:
     ours: tuple[type[BaseException], ...] = (
         (
             LaunchRefusedError,
+            CheckIncompleteError,
             LaunchNotConfirmedError,
             TaskKilledError,
             CampaignStoppedError,
@@ -360,6 +367,8 @@ def _failure(stage: Stage, one: Try) -> Iterator[str]:
     reads = [e for e in mine if e.seen and e.operation in ("read", "list")]
     if isinstance(error, CampaignStoppedError) and not any(s in STOPPED for e in reads for s in e.seen.values()):
         yield "no read showed it stopped"
+    if message.startswith("The check of") and reads and any(s in RUNNING for s in reads[-1].seen.values()):
+        yield "a refusal by the check hides that the campaign runs"
     launched = [e for e in stage.ledger if isinstance(e, Activation) and e.exchange.task == one.task]
     claims_nothing = isinstance(error, LaunchRefusedError | InstantlyError) or "did not activate" in message
     if claims_nothing and launched:
@@ -386,7 +395,7 @@ def request_bound(stage: Stage, one: Try) -> int:
     plan = one.plan
     jumps = 86_400.0 if stage.clock.jumped else 0.0
     waits = isinstance(plan, WaitPlan) or bool(plan.wait)
-    launch = LAUNCH_BOUND if isinstance(plan, LaunchPlan) else 0
+    launch = _launch_bound(plan) if isinstance(plan, LaunchPlan) else 0
     if not waits:
         return launch
     campaigns = plan.campaigns if isinstance(plan, WaitPlan) else 1
@@ -397,12 +406,16 @@ def request_bound(stage: Stage, one: Try) -> int:
     return launch + int(reads * (campaigns + 2) + 2 * deaths * (campaigns + 2) + campaigns)
 
 
+def _launch_bound(plan: LaunchPlan) -> int:
+    return LAUNCH_BOUND + (CHECK_BOUND if plan.preflight else 0)
+
+
 def time_bound(one: Try) -> float:
     """Seconds that a try may take at most."""
     plan = one.plan
     # Each of the requests of a launch may be put off by what the server asks for, 300 s and a second, before it is
     # repeated; in the worst case all of them.
-    launch = LAUNCH_BOUND * 301.0 if isinstance(plan, LaunchPlan) else 0.0
+    launch = _launch_bound(plan) * 301.0 if isinstance(plan, LaunchPlan) else 0.0
     waits = isinstance(plan, WaitPlan) or bool(plan.wait)
     return launch + (plan.timeout + 30.0 + 4 * POLL if waits else 0.0)
 

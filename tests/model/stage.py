@@ -110,7 +110,7 @@ class Exchange:
 
     :param number: which request of the story it was.
     :param task: which task made it, and in which try.
-    :param operation: ``read``, ``list``, ``activate``, ``pause``, ``why``.
+    :param operation: ``read``, ``list``, ``activate``, ``pause``, ``why``, ``check``.
     :param campaign_id: the campaign that its path names, or None.
     :param at: when, on the service's clock.
     :param truth: for each campaign, its status when the request was sent, or None where it is deleted.
@@ -364,15 +364,19 @@ class Stage:
             exchange.status = reaction.status
             exchange.about_another = _is_about_another(reaction, exchange)
             exchange.seen = {} if exchange.about_another else _statuses_in(reaction, exchange)
-            exchange.answered = reaction.status == 200 and bool(exchange.seen or exchange.operation in ("why", "list"))
+            exchange.answered = reaction.status == 200 and bool(
+                exchange.seen or exchange.operation in ("why", "list", "check")
+            )
         self.service.call(lambda: self._note_effects(exchange))
         return self._dies_after
 
     def _exchange(self, request: Request) -> Exchange:
-        operation = "list" if request.path == "/campaigns" else request.path.rpartition("/")[2]
-        operation = {"activate": "activate", "pause": "pause", "list": "list", "sending-status": "why"}.get(
-            operation, "read"
-        )
+        names = {"activate": "activate", "pause": "pause", "sending-status": "why"}
+        operation = names.get(request.path.rpartition("/")[2], "read")
+        if request.path == "/campaigns":
+            operation = "list"
+        elif not request.path.startswith("/campaigns/"):
+            operation = "check"
         truth = {campaign_id: self.truth(campaign_id) for campaign_id in self.campaign_ids}
         unsettled = frozenset(c for c, at in self._settles_at.items() if self.clock.now() < at)
         return Exchange(self.number, self.task, operation, request.resource.id, self.clock.now(), truth, unsettled)
@@ -586,7 +590,7 @@ def _is_about_another(answer: Answer, exchange: Exchange) -> bool:
         document = json.loads(answer.body)
     except (ValueError, RecursionError):
         return False
-    if answer.status != 200 or exchange.operation in ("list", "why") or not isinstance(document, dict):
+    if answer.status != 200 or exchange.operation in ("list", "why", "check") or not isinstance(document, dict):
         return False
     named = document.get("id")
     return named not in (None, "") and str(named).lower() != exchange.campaign_id
@@ -608,7 +612,7 @@ def _statuses_in(answer: Answer, exchange: Exchange) -> dict[str, int]:
             continue
         if abs(status) < 2**63 and status == int(status):
             seen.setdefault(each["id"], int(status))
-    return {} if exchange.operation == "why" else seen
+    return {} if exchange.operation in ("why", "check") else seen
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

@@ -13,9 +13,10 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
 
 from tests.model.actors import Try, play
-from tests.model.fault_schedule import SCHEDULES, LaunchPlan, Schedule
+from tests.model.fault_schedule import CHECKED_SCHEDULES, SCHEDULES, LaunchPlan, Schedule
 from tests.model.promises import broken, describe
 from tests.model.stage import Activation, Stage
 
@@ -109,6 +110,12 @@ def test_the_promises_hold(schedule: Schedule) -> None:
     check(schedule)
 
 
+@settings(SETTINGS, max_examples=200)
+@given(CHECKED_SCHEDULES)
+def test_the_promises_hold_with_a_check_before_the_launch(schedule: Schedule) -> None:
+    check(schedule)
+
+
 def soak(*, seed_number: int, schedules: int) -> None:
     """
     Play other schedules, all of them, and keep the stories that break a promise.
@@ -119,7 +126,7 @@ def soak(*, seed_number: int, schedules: int) -> None:
 
     @seed(seed_number)
     @settings(SETTINGS, max_examples=schedules, derandomize=False)
-    @given(SCHEDULES)
+    @given(st.one_of(SCHEDULES, SCHEDULES, CHECKED_SCHEDULES))
     def play_one(schedule: Schedule) -> None:
         story = play_and_judge(schedule)
         if story:
