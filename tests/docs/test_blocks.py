@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_1_PLUS, AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator, PauseCampaignOperator
@@ -40,7 +40,11 @@ COMMANDS = [
 ]
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: What older Airflows do not have.
-SINCE = {"AssetWatcher": ("3.0", AIRFLOW_V_3_0_PLUS), "ExceptionRetryPolicy": ("3.3", AIRFLOW_V_3_3_PLUS)}
+SINCE = {
+    "AssetWatcher": ("3.0", AIRFLOW_V_3_0_PLUS),
+    "ApprovalOperator": ("3.1", AIRFLOW_V_3_1_PLUS),
+    "ExceptionRetryPolicy": ("3.3", AIRFLOW_V_3_3_PLUS),
+}
 
 
 def _for_this_airflow(text: str) -> str:
