@@ -297,6 +297,8 @@ def _others_may_have_been_quicker(stage: Stage, one: Try) -> bool:
     died = any(isinstance(e, Death) and e.task[0] == one.task[0] for e in stage.ledger)
     others = {"a person activates", "Instantly completes", "subsequences run"}
     changed = any(isinstance(e, Change) and e.kind in others for e in stage.ledger)
+    # Another task's activation may come to show only now.
+    changed = changed or any(isinstance(e, Activation) and e.exchange.task[0] != one.task[0] for e in stage.ledger)
     return (lost or died) and (changed or not one.plan.check_before)
 
 

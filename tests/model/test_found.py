@@ -224,3 +224,9 @@ def test_a_task_may_pause_what_a_worker_that_died_may_have_launched() -> None:
     """The judge blamed a retry for what is unknown: whether the worker that died had sent its activation."""
     plan = replace(PAUSES, check_before=False)
     check(Schedule(ACTIVE, None, (plan,), ((1, DIES_BEFORE), (3, KILLED)), remembers=True))
+
+
+def test_another_tasks_launch_that_shows_late_may_be_taken_for_ones_own() -> None:
+    """The judge held that against the task whose own activation was lost without effect. Nothing could tell."""
+    plans = (LaunchPlan(check_before=False), LaunchPlan())
+    check(Schedule(DRAFT, ((3.0, ACTIVE),), plans, ((3, NEVER_ARRIVED),), remembers=False))
