@@ -18,7 +18,17 @@ from datetime import UTC, datetime
 from benchmarks.report import Part, keep, publish
 from benchmarks.row import notes, table
 
-NAMES = ("import_time", "hook_calls", "dag_in_trigger", "thousand_waits", "workers", "fleet", "large_dag", "growth")
+NAMES = (
+    "import_time",
+    "hook_calls",
+    "lead_upload",
+    "dag_in_trigger",
+    "thousand_waits",
+    "workers",
+    "fleet",
+    "large_dag",
+    "growth",
+)
 MORE = ("dag_sizes",)
 
 

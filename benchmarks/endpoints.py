@@ -116,17 +116,21 @@ class DbtCloud:
 
 
 @contextmanager
-def endpoints() -> Iterator[Endpoints]:
-    """Run both services as processes of their own, for the time of a ``with`` block."""
+def endpoints(latency: float = LATENCY) -> Iterator[Endpoints]:
+    """
+    Run both services as processes of their own, for the time of a ``with`` block.
+
+    :param latency: seconds that every answer takes longer than this machine needs.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-endpoints-")))
         certificate, key = _make_certificate(folder)
-        sandbox = stack.enter_context(running_sandbox("--no-limits", "--latency", str(LATENCY)))
+        sandbox = stack.enter_context(running_sandbox("--no-limits", "--latency", str(latency)))
         front, dbt = free_port(), free_port()
         target = sandbox.url.rpartition(":")[2]
         tls = [str(certificate), str(key)]
         stack.enter_context(_running("benchmarks.tls_front", str(front), target, *tls, port=front))
-        stack.enter_context(_running("benchmarks.slow_dbt_cloud", str(dbt), str(LATENCY), *tls, port=dbt))
+        stack.enter_context(_running("benchmarks.slow_dbt_cloud", str(dbt), str(latency), *tls, port=dbt))
         yield Endpoints(sandbox, f"https://127.0.0.1:{front}", DbtCloud(dbt, certificate), certificate)
 
 

@@ -47,6 +47,7 @@ _COMPARED: Final = (
     "airflow-provider-instantly",
     "apache-airflow-providers-dbt-cloud",
     "apache-airflow-providers-http",
+    "dlt",
     "instantlyai",
     "aiohttp",
     "requests",
