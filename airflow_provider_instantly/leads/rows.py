@@ -38,6 +38,8 @@ MAX_LEAD: Final = 60_000
 #: Integers beyond are not kept exactly by many readers of JSON (RFC 8259, section 6).
 _EXACT: Final = 2**53 - 1
 _LONGEST_DECIMAL: Final = 100
+#: Kinds of rows that are remembered of an input whose rows differ.
+_KEPT_LAYOUTS: Final = 64
 _CORE_NAMES: Final = frozenset(CORE_VARIABLES.values())
 #: RFC 5321, section 4.5.3.1.1.
 _LONGEST_LOCAL_PART: Final = 64
@@ -97,6 +99,18 @@ class BrokenRow(NamedTuple):
         return f"BrokenRow(reason={self.reason!r})"
 
 
+class _Layout(NamedTuple):
+    """
+    What the columns of a row are.
+
+    :param fields: each field that the row has, its column, and what reads its value.
+    :param variables: the columns that are custom variables.
+    """
+
+    fields: Sequence[tuple[str, str, Callable[[object, str], Any]]]
+    variables: Sequence[str]
+
+
 @dataclass(frozen=True)
 class Columns:
     """
@@ -112,6 +126,8 @@ class Columns:
 
     fields: Mapping[str, str] = field(default_factory=dict)
     custom_variables: Sequence[str] | None = None
+    #: By a row's columns: most inputs have rows of one kind.
+    _layouts: dict[tuple[object, ...], _Layout] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.fields, Mapping) or not all(isinstance(name, str) for name in self.fields.values()):
@@ -147,16 +163,14 @@ class Columns:
     def _lead(self, row: Mapping[str, Any]) -> dict[str, Any]:
         lead: dict[str, Any] = {}
         size = 0
-        columns = self._columns(row)
-        if "email" not in columns:
-            raise _UnfitError("it has no column 'email'; say which column has the address: fields={'email': …}")
-        for name, column in columns.items():
-            value = _FIELD_READERS.get(name, _text)(row[column], column)
+        fields, variable_columns = self._layout(tuple(row))
+        for name, column, read in fields:
+            value = read(row[column], column)
             if value is not None:
                 lead[name] = value
                 size += len(name) + len(str(value))
         variables = {}
-        for column in self._variables(row, columns):
+        for column in variable_columns:
             value = _scalar(row[column], column)
             if value is not None:
                 variables[column] = value
@@ -167,21 +181,36 @@ class Columns:
             raise _UnfitError(f"it has {size:,} characters, and more than {MAX_LEAD:,} are no lead")
         return lead
 
-    def _columns(self, row: Mapping[str, Any]) -> Mapping[str, str]:
+    def _layout(self, present: tuple[object, ...]) -> _Layout:
+        """What the columns of a row are, or why it is no lead whatever their values are."""
+        known = self._layouts.get(present)
+        if known is not None:
+            return known
+        columns = self._columns(present)
+        if "email" not in columns:
+            raise _UnfitError("it has no column 'email'; say which column has the address: fields={'email': …}")
+        fields = [(name, column, _FIELD_READERS.get(name, _text)) for name, column in columns.items()]
+        layout = _Layout(fields, self._variables(present, columns))
+        if len(self._layouts) == _KEPT_LAYOUTS:
+            self._layouts.clear()
+        self._layouts[present] = layout
+        return layout
+
+    def _columns(self, present: tuple[object, ...]) -> Mapping[str, str]:
         """The column of each field that the row has."""
         for column in self.fields.values():
-            if column not in row:
+            if column not in present:
                 raise _UnfitError(f"it has no column {_shown(column)}")
-        return {name: self.fields.get(name, name) for name in FIELDS if self.fields.get(name, name) in row}
+        return {name: self.fields.get(name, name) for name in FIELDS if self.fields.get(name, name) in present}
 
-    def _variables(self, row: Mapping[str, Any], columns: Mapping[str, str]) -> Sequence[str]:
+    def _variables(self, present: tuple[object, ...], columns: Mapping[str, str]) -> Sequence[str]:
         if self.custom_variables is not None and self.custom_variables != ALL_OTHERS:
             for name in self.custom_variables:
-                if name not in row:
+                if name not in present:
                     raise _UnfitError(f"it has no column {_shown(name)}")
             return self.custom_variables
         used = set(columns.values())
-        others = [column for column in row if column not in used]
+        others = [column for column in present if column not in used]
         if others and self.custom_variables is None:
             raise _UnfitError(
                 f"its column {_shown(others[0])} is no field of a lead; name it in fields or in custom_variables"
@@ -189,7 +218,7 @@ class Columns:
         for column in others:
             if problem := _problem_of_name(column):
                 raise _UnfitError(f"its column {_shown(column)} {problem}")
-        return others
+        return [column for column in others if isinstance(column, str)]
 
 
 class _UnfitError(Exception):

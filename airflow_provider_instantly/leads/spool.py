@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: KiB of the file that are kept in memory, whatever its size.
 _CACHE: Final = 8_000
 
+_as_json: Final = json.JSONEncoder(separators=(",", ":")).encode
+
 _SCHEMA: Final = f"""
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
@@ -91,7 +93,7 @@ class Spool:
             found = columns.read(number, row)
             if isinstance(found, LeadRow):
                 lead = found.lead
-                values = (number, lead["email"], json.dumps(lead, separators=(",", ":")))
+                values = (number, lead["email"], _as_json(lead))
                 if file.execute("INSERT OR IGNORE INTO good VALUES (?, ?, ?)", values).rowcount:
                     continue
                 duplicates += 1

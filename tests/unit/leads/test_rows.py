@@ -279,3 +279,20 @@ class TestAnyRow:
 def test_the_validator_loads_when_it_is_used() -> None:
     code = "import sys, airflow_provider_instantly.leads.rows; sys.exit('email_validator' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from([*FIELDS[:3], "a", "b"]), st.sampled_from([ADA, "x", None, 3]))))
+def test_what_a_row_is_does_not_depend_on_the_rows_before_it(rows: list[dict[str, Any]]) -> None:
+    columns = Columns(custom_variables=ALL_OTHERS)
+    assert [columns.read(1, row) for row in rows] == [read_alone(row) for row in rows]
+
+
+def read_alone(row: dict[str, Any]) -> LeadRow | Reject:
+    return Columns(custom_variables=ALL_OTHERS).read(1, row)
+
+
+def test_rows_that_all_differ_take_no_more_memory() -> None:
+    columns = Columns(custom_variables=ALL_OTHERS)
+    for number in range(1_000):
+        assert isinstance(columns.read(number, {"email": ADA, f"x{number}": 1}), LeadRow)
+    assert len(columns._layouts) <= 64
