@@ -37,8 +37,7 @@ def judge_schedule(facts: Facts, _rules: CheckRules) -> Iterator[Finding]:
     schedule = facts.campaign.schedule
     problems = " ".join(safe_text(without_addresses(problem)) for problem in schedule.problems)
     if schedule.next_sending_window(facts.now) is None:
-        ended = schedule.end_date is not None and not problems
-        why = problems or ("Its end date has passed." if ended else "")
+        why = problems or ("Its end date has passed." if schedule.end_date is not None else "")
         yield Finding("schedule_never_opens", f"Its schedule never opens. {why}".rstrip())
         return
     if problems:

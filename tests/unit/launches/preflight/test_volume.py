@@ -95,6 +95,43 @@ class TestRoom:
         document = schedule(end_date="2026-07-02") | {"daily_max_leads": 1}
         assert found(facts(document, leads=leads(*[{}] * 4))).keys() == {"window_too_short"}
 
+    @pytest.mark.parametrize(
+        ("end", "waiting", "fits"),
+        [("2026-07-02", 6, True), ("2026-07-02", 7, False), ("2026-07-06", 10, True), ("2026-07-06", 11, False)],
+    )
+    def test_days_without_sending_do_not_count(self, end: str, waiting: int, fits: bool) -> None:
+        """Two leads a day, from Tuesday on: on three days until Thursday, on five until the next Monday."""
+        given = facts(schedule(end_date=end) | {"daily_limit": 2}, leads=leads(*[{}] * waiting))
+        assert found(given).keys() == (set() if fits else {"window_too_short"})
+
+    @pytest.mark.parametrize(("end", "is_counted"), [("2026-09-30", True), ("2026-10-01", False)])
+    def test_a_far_end_leaves_time_enough(self, end: str, is_counted: bool) -> None:
+        given = facts(schedule(end_date=end) | {"daily_limit": 1}, leads=leads(*[{}] * 99))
+        assert found(given).keys() == ({"window_too_short"} if is_counted else set())
+
+    @pytest.mark.parametrize(("gap", "limit", "fits"), [(60, 5, True), (60, 6, False), (241, 1, True), (241, 2, False)])
+    def test_a_window_past_midnight(self, gap: int, limit: int, fits: bool) -> None:
+        """Four hours."""
+        given = facts(schedule("19:00", "23:00") | {"email_gap": gap, "daily_limit": limit})
+        past_midnight = facts(schedule("22:00", "02:00") | {"email_gap": gap, "daily_limit": limit})
+        codes = set() if fits else {"window_too_short"}
+        assert found(given).keys() == codes
+        assert found(past_midnight).keys() == codes | {"night_only"}
+
+    def test_the_shortest_gap(self) -> None:
+        window = schedule("09:00", "09:10") | {"email_gap": 1}
+        assert found(facts(window | {"daily_limit": 11})) == {}
+        assert found(facts(window | {"daily_limit": 12})).keys() == {"window_too_short"}
+
+    def test_the_accounts_limits_where_the_campaign_has_none(self) -> None:
+        document = {"email_gap": 60, "daily_limit": None}
+        assert found(facts(document)).keys() == {"window_too_short"}
+        assert found(facts(document, senders=Senders(accounts({"daily_limit": None})))) == {}
+
+    def test_it_is_not_judged_where_senders_were_not_found(self) -> None:
+        senders = Senders(accounts({}), not_found=1)
+        assert found(facts({"email_gap": 60}, senders=senders)).keys() == {"senders_unread"}
+
     def test_it_is_not_judged_without_senders(self) -> None:
         assert found(facts({"email_gap": 60}, senders=Unread("No scope."))).keys() == {"senders_unread"}
 
