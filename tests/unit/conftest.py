@@ -101,6 +101,18 @@ def sandbox(sandbox_process: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
+def object_storages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Object storages that need no provider: one in memory, and one that is read over HTTP in blocks."""
+    import fsspec
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    def filesystem(place: ObjectStoragePath) -> object:
+        return fsspec.filesystem(place.protocol)
+
+    monkeypatch.setattr(ObjectStoragePath, "fs", property(filesystem))
+
+
+@pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses after errors are random between nothing and a second or more: here they are a twentieth of the most."""
     monkeypatch.setattr(random, "random", lambda: 0.05)

@@ -606,12 +606,16 @@ class TestDays:
     [
         ("s3://aws_default@bucket/reports", "s3://aws_default@bucket/reports"),
         (PurePath("/reports"), "/reports"),
-        (ObjectStoragePath("memory://bucket/reports"), "memory://bucket/reports"),
         ("{{ params.path }}", "{{ params.path }}"),
     ],
 )
 def test_a_place_in_storage_is_kept_as_text(value: object, path: str) -> None:
     assert validation.storage_path("it", value) == path
+
+
+def test_an_object_storage_path_is_kept_as_text() -> None:
+    place = ObjectStoragePath("s3://aws_default@bucket/reports")
+    assert validation.storage_path("it", place) == str(place) == "s3://aws_default@bucket/reports"
 
 
 @pytest.mark.parametrize("value", ["", " ", None, 7, ["a"]], ids=repr)
