@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
+from airflow.providers.common.compat.sdk import DAG
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
 
 from airflow_provider_instantly.notifications.campaign import PauseCampaignNotifier
@@ -49,7 +50,8 @@ def call(request: pytest.FixtureRequest) -> Callable[..., None]:
 
     def call(campaign_id: Any, *, context: dict[str, Any] | None = None, **given: Any) -> None:
         notifier = PauseCampaignNotifier(campaign_id=campaign_id, **given)
-        request.param(notifier, {} if context is None else context)
+        # Airflow 2.11 renders nothing without a DAG.
+        request.param(notifier, {"dag": DAG("a_dag", schedule=None), **(context or {})})
 
     return call
 
@@ -201,7 +203,7 @@ def test_one_notifier_serves_many_tasks_of_a_process(sandbox: SandboxClient) -> 
     notifier = PauseCampaignNotifier(campaign_id="{{ params.id }}")
 
     for campaign_id in ids:
-        notifier({"params": {"id": campaign_id}})
+        notifier({"dag": DAG("a_dag", schedule=None), "params": {"id": campaign_id}})
 
     assert [sandbox.campaign(campaign_id)["status"] for campaign_id in ids] == [PAUSED] * 2
     assert notifier.campaign_id == "{{ params.id }}"
