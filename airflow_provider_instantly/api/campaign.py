@@ -86,18 +86,19 @@ def is_campaign_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 
-def check_campaign_id(value: object, name: str = "campaign_id") -> str:
+def check_campaign_id(value: object, name: str = "campaign_id", noun: str = "campaign") -> str:
     """
-    Return the campaign's id in lower case, or say what is wrong with it.
+    Return the campaign's id in lower case, or say what is wrong with it. Other things have ids of the same form.
 
     :param value: what the user gave: a text, or a ``uuid.UUID``, as drivers of databases return.
     :param name: the parameter to name in the error.
-    :raises ValueError: if it is not the UUID of a campaign; nothing was requested then.
+    :param noun: what has the id, for the error.
+    :raises ValueError: if it is no such UUID; nothing was requested then.
     """
     text = str(value) if isinstance(value, UUID) else value.strip() if isinstance(value, str) else value
     if not is_campaign_id(text):
         raise ValueError(
-            f"{name} must be the UUID of a campaign, such as 019e18e2-a521-7bb9-9dd6-45f1bc69dcd0, "
+            f"{name} must be the UUID of a {noun}, such as 019e18e2-a521-7bb9-9dd6-45f1bc69dcd0, "
             f"not {safe_text(repr(value))}. Nothing was requested from Instantly."
         )
     return text.lower()

@@ -158,8 +158,8 @@ def check_place(campaign_id: str | None, list_id: str | None) -> dict[str, str]:
     :param list_id: the UUID of the list, or None.
     :raises ValueError: if an id is no UUID, or there is not exactly one.
     """
-    given = {"campaign_id": campaign_id, "list_id": list_id}
-    place = {name: check_campaign_id(value, name) for name, value in given.items() if value is not None}
+    given = {"campaign_id": (campaign_id, "campaign"), "list_id": (list_id, "list of leads")}
+    place = {name: check_campaign_id(value, name, noun) for name, (value, noun) in given.items() if value is not None}
     if len(place) != 1:
         raise ValueError("Name a campaign_id or a list_id, and not both. Nothing was requested from Instantly.")
     return place

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_instantly import validation
+from airflow_provider_instantly.api.campaign import check_campaign_id
 from airflow_provider_instantly.exceptions import RowsRejectedError, TooFewLeadsError
 from airflow_provider_instantly.leads.rows import Columns
 from airflow_provider_instantly.links.campaign import CampaignLink
@@ -114,9 +115,11 @@ class AddLeadsOperator(ReadsRows):
         super().__init__(rows=rows, path=path, **kwargs)
         if (campaign_id is None) == (list_id is None):
             raise ValueError("Name a campaign_id or a list_id, and not both.")
-        for name, value in (("campaign_id", campaign_id), ("list_id", list_id)):
-            if value is not None:
-                validation.check_campaign_ids_early(name, value, many=False)
+        if campaign_id is not None:
+            validation.check_campaign_ids_early("campaign_id", campaign_id, many=False)
+        for name, value, noun in (("list_id", list_id, "list of leads"), ("blocklist_id", blocklist_id, "block list")):
+            if value is not None and not is_rendered_later(value):
+                check_campaign_id(value, name, noun)
         self.campaign_id = validation.plain_campaign_ids(campaign_id)
         self.list_id = validation.plain_campaign_ids(list_id)
         if not is_rendered_later(fields) and not is_rendered_later(custom_variables):
@@ -126,7 +129,7 @@ class AddLeadsOperator(ReadsRows):
         self.if_running = validation.one_of("if_running", if_running, ("refuse", "add"))
         places = ("workspace", "campaign", "list")
         self.skip_if_in = None if skip_if_in is None else validation.one_of("skip_if_in", skip_if_in, places)
-        self.blocklist_id = blocklist_id
+        self.blocklist_id = validation.plain_campaign_ids(blocklist_id)
         self.verify = validation.flag("verify", verify)
         self.on_reject = validation.one_of("on_reject", on_reject, ("fail", "warn"))
         self.max_rejected = validation.amount("max_rejected", max_rejected)
@@ -180,13 +183,10 @@ class AddLeadsOperator(ReadsRows):
     # What is read
 
     def _place(self) -> dict[str, str]:
-        given = {"campaign_id": self.campaign_id, "list_id": self.list_id}
+        from airflow_provider_instantly.hooks.leads import check_place
+
         try:
-            return {
-                name: validation.campaign_ids(name, value, many=False)[0]
-                for name, value in given.items()
-                if value is not None
-            }
+            return check_place(self.campaign_id, self.list_id)
         except ValueError as error:
             raise AirflowFailException(str(error)) from error
 
@@ -210,7 +210,7 @@ class AddLeadsOperator(ReadsRows):
 
         options: dict[str, Any] = {}
         if self.blocklist_id:
-            options["blocklist_id"] = self.blocklist_id
+            options["blocklist_id"] = self._checked_blocklist_id(self.blocklist_id)
         if self.verify:
             options["verify_leads_on_import"] = True
         return Upload(
@@ -226,6 +226,12 @@ class AddLeadsOperator(ReadsRows):
             is_killed=lambda: self._is_killed,
             log=self.log,
         )
+
+    def _checked_blocklist_id(self, blocklist_id: object) -> str:
+        try:
+            return check_campaign_id(blocklist_id, "blocklist_id", "block list")
+        except ValueError as error:
+            raise AirflowFailException(str(error)) from error
 
     # What is said
 

@@ -302,7 +302,9 @@ def test_a_killed_task_sends_no_further_chunk(sandbox: SandboxClient, campaign_i
     assert adds(sandbox) == 0
 
 
-@pytest.mark.parametrize("given", [{"campaign_id": "{{ none }}"}, {"fields": "{{ none }}"}], ids=str)
+@pytest.mark.parametrize(
+    "given", [{"campaign_id": "{{ none }}"}, {"fields": "{{ none }}"}, {"blocklist_id": "{{ none }}"}], ids=str
+)
 def test_what_a_template_renders_to_is_checked(sandbox: SandboxClient, run_task: Any, given: dict[str, Any]) -> None:
     task = operator(rows=people(1), **given)
     for name in given:
@@ -316,6 +318,8 @@ WRONG = [
     ({"list_id": LIST_ID, "campaign_id": CAMPAIGN_ID}, "not both"),
     ({"campaign_id": None}, "not both"),
     ({"campaign_id": "no id"}, "campaign_id must be"),
+    ({"campaign_id": None, "list_id": "no id"}, "list_id must be the UUID of a list of leads"),
+    ({"blocklist_id": "no id"}, "blocklist_id must be the UUID of a block list"),
     ({"rows": None}, "rows or a path"),
     ({"path": "leads.csv"}, "rows or a path"),
     ({"rows": "leads.csv"}, "a file is named by path"),
