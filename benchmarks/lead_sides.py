@@ -65,7 +65,6 @@ def dlt(campaign_id: str) -> None:
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {key}"
 
-    @library.resource(name="people")
     def people() -> Iterator[list[dict[str, Any]]]:
         import psycopg2
         import psycopg2.extras
@@ -76,12 +75,14 @@ def dlt(campaign_id: str) -> None:
             while rows := cursor.fetchmany(CHUNK):
                 yield [dict(row) for row in rows]
 
-    @library.destination(batch_size=CHUNK, name="instantly", naming_convention="direct", max_parallel_load_jobs=1)
     def instantly(items: list[dict[str, Any]], _table: Any) -> None:
         session.post(f"{url}/api/v2/leads/add", json=_body(campaign_id, items)).raise_for_status()
 
-    folder = os.environ["AIRFLOW_HOME"]
-    library.pipeline("leads", pipelines_dir=folder, destination=instantly()).run(people())
+    destination = library.destination(
+        instantly, batch_size=CHUNK, name="instantly", naming_convention="direct", max_parallel_load_jobs=1
+    )
+    pipeline = library.pipeline("leads", pipelines_dir=os.environ["AIRFLOW_HOME"], destination=destination())
+    pipeline.run(library.resource(people, name="people"))
 
 
 def http(campaign_id: str) -> None:
