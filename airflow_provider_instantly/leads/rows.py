@@ -38,16 +38,17 @@ MAX_LEAD: Final = 60_000
 #: Integers beyond are not kept exactly by many readers of JSON (RFC 8259, section 6).
 _EXACT: Final = 2**53 - 1
 _LONGEST_DECIMAL: Final = 100
+#: Characters of a number or a boolean, at most.
+_LONGEST_NUMBER: Final = 32
 #: Kinds of rows that are remembered of an input whose rows differ.
 _KEPT_LAYOUTS: Final = 64
 _CORE_NAMES: Final = frozenset(CORE_VARIABLES.values())
 #: RFC 5321, section 4.5.3.1.1.
 _LONGEST_LOCAL_PART: Final = 64
 #: Addresses that are valid at a glance, in lower case: most of all there are. ``email-validator`` judges the others.
-_PLAIN_ADDRESS: Final = re.compile(
-    r"(?=.{1,254}\Z)(?=[^@]{1,64}@)[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*"
-    r"@(?:[a-z0-9](?:[a-z0-9]|-(?!-)){0,61}(?<!-)\.)+[a-z]{2,63}"
-)
+_PLAIN_ADDRESS: Final = re.compile(r"[a-z0-9_+-]++(?:\.[a-z0-9_+-]++)*+@(?:[a-z0-9]++(?:-[a-z0-9]++)*+\.)++[a-z]{2,63}")
+#: Characters of such an address, at most: no part of it is then too long.
+_LONGEST_PLAIN: Final = 64
 #: A name that no template of an e-mail could use.
 _BROKEN_NAME: Final = re.compile(r"[{}|\x00-\x1f]")
 
@@ -105,10 +106,12 @@ class _Layout(NamedTuple):
 
     :param fields: each field that the row has, its column, and what reads its value.
     :param variables: the columns that are custom variables.
+    :param names_size: the characters of all their names.
     """
 
     fields: Sequence[tuple[str, str, Callable[[object, str], Any]]]
     variables: Sequence[str]
+    names_size: int
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ class Columns:
         """
         if isinstance(row, BrokenRow):
             return Reject(number, *row)
-        if not isinstance(row, Mapping):
+        if type(row) is not dict and not isinstance(row, Mapping):
             reason = f"it is no mapping of columns to values, but of type {type(row).__name__}"
             return Reject(number, reason, {"row": row})
         try:
@@ -161,24 +164,22 @@ class Columns:
             return Reject(number, str(error), row)
 
     def _lead(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        layout = self._layout(tuple(row))
         lead: dict[str, Any] = {}
-        size = 0
-        fields, variable_columns = self._layout(tuple(row))
-        for name, column, read in fields:
+        for name, column, read in layout.fields:
             value = read(row[column], column)
             if value is not None:
                 lead[name] = value
-                size += len(name) + len(str(value))
-        variables = {}
-        for column in variable_columns:
+        variables: dict[str, Any] = {}
+        for column in layout.variables:
             value = _scalar(row[column], column)
             if value is not None:
                 variables[column] = value
-                size += len(column) + len(str(value))
+        size = layout.names_size + _size(lead) + _size(variables)
+        if size > MAX_LEAD and (size := _exact_size(lead) + _exact_size(variables)) > MAX_LEAD:
+            raise _UnfitError(f"it has {size:,} characters, and more than {MAX_LEAD:,} are no lead")
         if variables:
             lead["custom_variables"] = variables
-        if size > MAX_LEAD:
-            raise _UnfitError(f"it has {size:,} characters, and more than {MAX_LEAD:,} are no lead")
         return lead
 
     def _layout(self, present: tuple[object, ...]) -> _Layout:
@@ -190,7 +191,8 @@ class Columns:
         if "email" not in columns:
             raise _UnfitError("it has no column 'email'; say which column has the address: fields={'email': …}")
         fields = [(name, column, _FIELD_READERS.get(name, _text)) for name, column in columns.items()]
-        layout = _Layout(fields, self._variables(present, columns))
+        variables = self._variables(present, columns)
+        layout = _Layout(fields, variables, sum(map(len, (*columns, *variables))))
         if len(self._layouts) == _KEPT_LAYOUTS:
             self._layouts.clear()
         self._layouts[present] = layout
@@ -221,6 +223,16 @@ class Columns:
         return [column for column in others if isinstance(column, str)]
 
 
+def _size(values: Mapping[str, Any]) -> int:
+    """No fewer characters than the values have, at a glance."""
+    return sum([len(value) if type(value) is str else _LONGEST_NUMBER for value in values.values()])
+
+
+def _exact_size(values: Mapping[str, Any]) -> int:
+    """The characters of names and values."""
+    return sum(len(name) + len(str(value)) for name, value in values.items())
+
+
 class _UnfitError(Exception):
     """Why a row is no lead."""
 
@@ -235,7 +247,11 @@ def address(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"is no address but of type {type(value).__name__}")
     plain = value.strip().lower()
-    if _PLAIN_ADDRESS.fullmatch(plain) and not plain.endswith(_special_domains()):
+    if (
+        len(plain) <= _LONGEST_PLAIN
+        and _PLAIN_ADDRESS.fullmatch(plain)
+        and not (plain[plain.rindex(".") + 1 :] in _special_endings() and plain.endswith(_special_domains()))
+    ):
         return plain
     if not plain:
         raise ValueError("has no address")
@@ -261,6 +277,12 @@ def _special_domains() -> tuple[str, ...]:
     return tuple(f"{separator}{name}" for name in SPECIAL_USE_DOMAIN_NAMES for separator in ".@")
 
 
+@cache
+def _special_endings() -> frozenset[str]:
+    """What stands behind the last dot in these."""
+    return frozenset(name.lstrip(".@").rpartition(".")[2] for name in _special_domains())
+
+
 def _email(value: object, column: str) -> str:
     try:
         return address(value)
@@ -270,6 +292,8 @@ def _email(value: object, column: str) -> str:
 
 def _text(value: object, column: str) -> str | None:
     """A field's value. Numbers, such as those of telephones, become texts."""
+    if type(value) is str:
+        return _checked_text(value.strip(), column)
     value = _scalar(value, column)
     if isinstance(value, bool):
         raise _UnfitError(f"its column {_shown(column)} is of type bool, and has to be a text")

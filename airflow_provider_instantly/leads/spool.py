@@ -14,7 +14,7 @@ from airflow_provider_instantly.api.lead import WrittenLead
 from airflow_provider_instantly.leads.rows import LeadRow, Reject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     class ReadsRows(Protocol):
         """What makes a lead of a row, such as `Columns`."""
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
             """A lead, or why there is none."""
 
 
+#: Rows that are put into the file at once.
+_BATCH: Final = 250
 #: KiB of the file that are kept in memory, whatever its size.
 _CACHE: Final = 8_000
 
-_as_json: Final = json.JSONEncoder(separators=(",", ":")).encode
+#: In JSON, no text has a line break. So ``},`` and a line break stand between two leads only.
+_written_leads: Final = json.JSONEncoder(separators=(",\n", ":"), check_circular=False).encode
 
 _SCHEMA: Final = f"""
 PRAGMA journal_mode = OFF;
@@ -87,25 +90,42 @@ class Spool:
         :return: what was found; also in `counts`.
         :raises RuntimeError: outside of the ``with`` statement.
         """
-        file = self._open()
+        self._open()
         number = duplicates = rejected = 0
+        batch: list[tuple[LeadRow, object]] = []
         for number, row in enumerate(rows, 1):
             found = columns.read(number, row)
             if isinstance(found, LeadRow):
-                lead = found.lead
-                values = (number, lead["email"], _as_json(lead))
-                if file.execute("INSERT OR IGNORE INTO good VALUES (?, ?, ?)", values).rowcount:
-                    continue
-                duplicates += 1
-                if not rejects_duplicates:
-                    continue
-                reason = f"it has the same address as row {self._row_with(lead['email']):,}"
-                found = Reject(number, reason, cast("Mapping[str, Any]", row))
-            rejected += 1
-            self._keep(found)
-        good = number - rejected - (0 if rejects_duplicates else duplicates)
-        self.counts = Counts(number, good, rejected, duplicates)
+                batch.append((found, row))
+                if len(batch) == _BATCH:
+                    duplicates += self._add(batch, rejects_duplicates)
+                    batch.clear()
+            else:
+                rejected += 1
+                self._keep(found)
+        duplicates += self._add(batch, rejects_duplicates)
+        good = number - rejected - duplicates
+        self.counts = Counts(number, good, rejected + (duplicates if rejects_duplicates else 0), duplicates)
         return self.counts
+
+    def _add(self, batch: Sequence[tuple[LeadRow, object]], rejects_duplicates: bool) -> int:
+        """Add the rows whose address no earlier row has, and return how many others there are."""
+        if not batch:
+            return 0
+        file = self._open()
+        texts = _written_leads([found.lead for found, _ in batch])[2:-2].split("},\n{")
+        values = [
+            (found.number, found.lead["email"], f"{{{text}}}") for (found, _), text in zip(batch, texts, strict=True)
+        ]
+        added = file.executemany("INSERT OR IGNORE INTO good VALUES (?, ?, ?)", values).rowcount
+        if added < len(batch) and rejects_duplicates:
+            span = (batch[0][0].number, batch[-1][0].number)
+            there = {number for (number,) in file.execute("SELECT number FROM good WHERE number BETWEEN ? AND ?", span)}
+            for found, row in batch:
+                if found.number not in there:
+                    reason = f"it has the same address as row {self._row_with(found.lead['email']):,}"
+                    self._keep(Reject(found.number, reason, cast("Mapping[str, Any]", row)))
+        return len(batch) - added
 
     def __iter__(self) -> Iterator[LeadRow]:
         for number, lead in self._open().execute("SELECT number, lead FROM good ORDER BY number"):

@@ -52,6 +52,25 @@ class TestRows:
         assert [(reject.number, reject.row) for reject in rejects] == [(n, rows[n - 1]) for n in (2, 3, 4)]
         assert rejects[0].reason == rejects[2].reason == "it has the same address as row 1"
 
+    def test_addresses_of_rows_far_apart(self) -> None:
+        """Rows are put into the file some hundreds at once."""
+        rows = [{"email": f"a{number % 700}@example.com"} for number in range(1_500)]
+        counts, good, rejects = spooled(rows)
+        assert counts == Counts(rows=1_500, good=700, rejected=800, duplicates=800)
+        assert [row.number for row in good] == list(range(1, 701))
+        assert [reject.number for reject in rejects] == list(range(701, 1_501))
+        assert rejects[-1] == Reject(1_500, "it has the same address as row 100", rows[-1])
+
+    def test_a_text_stays_as_it_is_whatever_json_makes_of_it(self) -> None:
+        texts = ["},\n{", '"},\n{"', "\\", "\n", "Zoë 😀", "a\u2028b", "],["]
+        rows = [
+            {"email": f"a{n}@example.com", "first_name": f"x{text}x", "v": text + "x"} for n, text in enumerate(texts)
+        ]
+        _, good, _ = spooled(rows, custom_variables=["v"])
+        assert [(row.lead["first_name"], row.lead["custom_variables"]["v"]) for row in good] == [
+            (row["first_name"], row["v"].strip()) for row in rows
+        ]
+
     def test_no_rows(self) -> None:
         assert spooled([]) == (Counts(), [], [])
 
