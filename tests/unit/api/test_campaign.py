@@ -280,6 +280,13 @@ class TestCampaign:
     def test_a_title_cannot_forge_a_log_line(self, name: str, title: str) -> None:
         assert Campaign.from_api({"id": CAMPAIGN_ID, "name": name}).title == title
 
+    @pytest.mark.parametrize("part", ["schedule", "steps", "settings"])
+    def test_what_few_ask_for_is_parsed_once(self, part: str) -> None:
+        email = {"type": "email", "variants": [{"subject": "Hello", "body": "Hello"}]}
+        campaign = Campaign.from_api({"sequences": [{"steps": [email]}], "campaign_schedule": {}})
+        assert not callable(getattr(campaign, part))
+        assert getattr(campaign, part) is getattr(campaign, part)
+
     def test_the_schedule_is_parsed_once_and_from_anything(self) -> None:
         campaign = Campaign.from_api({"campaign_schedule": "every day"})
         assert campaign.schedule is campaign.schedule
