@@ -22,15 +22,18 @@ export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/*),true,false)
 EMPTY_TREE = $(shell git hash-object -t tree /dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo test soak check coverage mutants oldest lowest matrix bench thousand prism constraints clean
+.PHONY: help install demo demo-pipeline test soak check coverage mutants oldest lowest matrix bench thousand prism constraints clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
 
 install: .venv/.installed ## Install the provider, the newest Airflow and the tools into .venv
 
 demo: .venv/.installed ## Watch a real Airflow launch one campaign, and fail on an unhealthy one
 	@$(BIN)/python -m demo.launch
+
+demo-pipeline: .venv/.installed ## Watch people of a table become leads, and be launched, guarded and reported
+	@$(BIN)/python -m demo.pipeline
 
 test: .venv/.installed ## Run the unit and integration tests
 	@$(BIN)/python -m pytest $(IN_PARALLEL)

@@ -259,6 +259,19 @@ class LocalAirflow:
         """
         self.wait_for(lambda: self._knows(dag_id), timeout, lambda: f"Airflow does not know the DAG {dag_id!r}")
 
+    def switch_on(self, dag_id: str, *, timeout: float = RUN_TIMEOUT) -> str:
+        """
+        Let a DAG run by its schedule, and return the id of the run that it begins with at once.
+
+        :param dag_id: A DAG that is paused, and has not run yet.
+        :param timeout: Seconds until that run must have begun.
+        :raises LocalAirflowError: The DAG is unknown, or begins no run.
+        """
+        self.wait_until_known(dag_id)
+        self.api(f"/dags/{dag_id}", method="PATCH", json={"is_paused": False})
+        self.wait_for(lambda: bool(self.run_ids(dag_id)), timeout, lambda: f"{dag_id} did not begin by itself")
+        return self.run_ids(dag_id)[0]
+
     def run_ids(self, dag_id: str) -> list[str]:
         """Return the ids of a DAG's runs, the oldest first; for those that a schedule or an asset has started."""
         sql = "SELECT run_id FROM dag_run WHERE dag_id = :dag_id ORDER BY id"

@@ -73,10 +73,7 @@ def launched(workspace: SandboxClient, name: str, leads: list[str]) -> str:
 
 def switched_on(airflow: LocalAirflow, dag_id: str) -> tuple[str, str]:
     """Let a DAG run by its schedule, which it does at once: the id and the state of the run."""
-    airflow.wait_until_known(dag_id)
-    airflow.api(f"/dags/{dag_id}", method="PATCH", json={"is_paused": False})
-    airflow.wait_for(lambda: bool(airflow.run_ids(dag_id)), TIMEOUT, lambda: f"{dag_id} did not begin by itself")
-    run_id = airflow.run_ids(dag_id)[0]
+    run_id = airflow.switch_on(dag_id, timeout=TIMEOUT)
     return run_id, airflow.wait_for_run(dag_id, run_id, timeout=TIMEOUT)
 
 
