@@ -175,7 +175,7 @@ def test_commands_exist(line: str) -> None:
 
 
 def _targets() -> set[str]:
-    return {"", *re.findall(r"^([a-z]+):", text_of("Makefile"), re.MULTILINE)}
+    return {"", *re.findall(r"^([a-z-]+):", text_of("Makefile"), re.MULTILINE)}
 
 
 def _check_requirement(requirement: str) -> None:
