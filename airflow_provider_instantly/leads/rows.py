@@ -326,7 +326,8 @@ def _scalar(value: object, column: str) -> str | int | float | bool | None:
         return _checked_text(value.strip(), column)
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, Integral):
+    # Most integers are of this type, and to ask an abstract one takes ten times as long.
+    if type(value) is int or isinstance(value, Integral):
         number = int(value)
         return number if abs(number) <= _EXACT else _number(Decimal(number), column)
     if isinstance(value, Real | Decimal):
