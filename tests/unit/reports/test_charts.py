@@ -88,6 +88,11 @@ def test_rates_with_their_limits() -> None:
     assert "limit" not in charts(limits=Limits())["rates"].alt
 
 
+def test_no_axis_goes_beyond_all() -> None:
+    shares = [float(each) for each in re.findall(r"([0-9.]+) %", words(charts(sent_campaign(bounced=540))["rates"]))]
+    assert max(shares) == 100
+
+
 def test_without_any_rate_there_is_no_chart_of_rates() -> None:
     assert "rates" not in charts(sent_campaign(bounced=None, unsubscribed=None, replied=None))
 
