@@ -32,7 +32,16 @@ ROWS = [{"email": "ada@example.com", "n": 1}, {"email": "bob@example.com", "n": 
 class TestValues:
     @pytest.mark.parametrize(
         "values",
-        [ROWS, tuple(ROWS), iter(ROWS), [ROWS], [[ROWS[0]], [ROWS[1]]], json.dumps(ROWS), repr(ROWS), f" {ROWS} "],
+        [
+            ROWS,
+            tuple(ROWS),
+            pytest.param(iter(ROWS), id="an iterator"),
+            [ROWS],
+            [[ROWS[0]], [ROWS[1]]],
+            json.dumps(ROWS),
+            repr(ROWS),
+            f" {ROWS} ",
+        ],
         ids=str,
     )
     def test_rows(self, values: Any) -> None:

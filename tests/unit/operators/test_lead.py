@@ -341,7 +341,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("given", "said"), WRONG, ids=[str(given) for given, _ in WRONG])
+@pytest.mark.parametrize(("given", "said"), WRONG, ids=[str(given).partition(" at 0x")[0] for given, _ in WRONG])
 def test_what_can_be_of_no_use_is_refused_while_the_dag_is_parsed(given: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         AddLeadsOperator(**{"task_id": "add", "campaign_id": CAMPAIGN_ID, "rows": people(1), **given})
