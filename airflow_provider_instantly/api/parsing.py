@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Self
 
 #: Beyond these, a number fits neither Airflow's messages nor a database.
 _INTEGERS = range(-(2**63), 2**63)
+#: No character has a number of more digits. Python refuses to read numbers of some thousand.
+_DIGITS = re.compile(r"&#0*([0-9]{1,8})[0-9]*")
 
 
 class OpenIntEnum(IntEnum):
@@ -52,6 +56,15 @@ def flag(value: object) -> bool | None:
     :param value: what the answer's JSON has.
     """
     return value if isinstance(value, bool) else None
+
+
+def unescaped(markup: str) -> str:
+    """
+    Decode the character references of HTML, however many digits they have.
+
+    :param markup: a text with or without them.
+    """
+    return html.unescape(_DIGITS.sub(r"&#\1", markup) if "&#" in markup else markup)
 
 
 def moment(value: object) -> datetime | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import html
 import re
 from typing import Any, Final
 from urllib.parse import unquote
+
+from airflow_provider_instantly.api.parsing import unescaped
 
 EXCERPT_CHARS: Final = 200
 #: The most characters of one text that are kept of an answer. No address of an account is longer (RFC 5321: 254).
@@ -174,5 +175,5 @@ def _secrets_of(api_key: str) -> list[str]:
 def _decoded(text: str) -> str:
     """The text as it reads once JSON, HTML and URLs are decoded."""
     for _ in range(_DECODINGS):
-        text = unquote(html.unescape(_JAVASCRIPT_ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)))
+        text = unquote(unescaped(_JAVASCRIPT_ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)))
     return text.replace("\\", "")

@@ -7,13 +7,16 @@ What Instantly puts into an e-mail: variables, fallbacks, spintax and Liquid, fo
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from airflow_provider_instantly.api.parsing import unescaped
+
 #: No name of a variable is longer; what is longer was closed far too late.
 _MAX_NAME_CHARS: Final = 100
+#: So much of an expression is read. To read all of each would take hours where there are many within each other.
+_READ_CHARS: Final = 1_000
 
 _MARK = re.compile(r"\{\{|\}\}|\{%|%\}")
 _TAG = re.compile(r"-?\s*(\w+)\s*(\w*)")
@@ -90,7 +93,7 @@ def visible_text(markup: str) -> str:
 
     :param markup: the body of an e-mail, or its subject.
     """
-    return " ".join(html.unescape(_ELEMENT.sub(" ", without_code(markup))).split())
+    return " ".join(unescaped(_ELEMENT.sub(" ", without_code(markup))).split())
 
 
 def parse_template(markup: str) -> Template:
@@ -99,7 +102,7 @@ def parse_template(markup: str) -> Template:
 
     :param markup: the text as the campaign has it.
     """
-    text = html.unescape(without_code(markup))
+    text = unescaped(without_code(markup))
     reading = _Reading(text)
     for mark in _MARK.finditer(text):
         reading.take(mark[0], mark.start(), mark.end())
@@ -127,7 +130,7 @@ class _Reading:
             self.expressions.append(end)
         elif mark == "}}":
             if self.expressions:
-                self._expression(self.text[self.expressions.pop() : begin])
+                self._expression(self.expressions.pop(), begin)
             else:
                 self.faults.append("}} without {{")
         elif mark == "{%":
@@ -151,8 +154,8 @@ class _Reading:
             single_braces=tuple(dict.fromkeys(_SINGLE_BRACES.findall(self.text))),
         )
 
-    def _expression(self, content: str) -> None:
-        head, bar, rest = content.partition("|")
+    def _expression(self, begin: int, end: int) -> None:
+        head, bar, rest = self.text[begin : min(end, begin + _READ_CHARS)].partition("|")
         name, alternative = head.strip(), rest.strip()
         if not name:
             self.faults.append("{{ }} without a name")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
 import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from airflow_provider_instantly.api.parsing import unescaped
 from airflow_provider_instantly.api.redaction import safe_text, without_addresses
 from airflow_provider_instantly.api.template import parse_template, visible_text, without_code
 from airflow_provider_instantly.launches.preflight.finding import Finding, listed
@@ -44,7 +44,7 @@ def judge_emails(facts: Facts, _rules: CheckRules) -> Iterator[Finding]:
     emails = list(each_email(steps))
     if empty := [place for place, _, variant in emails if _is_empty(variant.body)]:
         yield Finding("empty_body", f"The body is empty in {listed(empty)}.")
-    if empty := [place for place, step, variant in emails if step == 1 and not visible_text(variant.subject)]:
+    if empty := [place for place, step, variant in emails if step == 1 and not _is_readable(variant.subject)]:
         yield Finding("empty_subject", f"The subject is empty in {listed(empty)}.")
     yield from _judge_texts(emails)
 
@@ -63,7 +63,12 @@ def each_email(steps: Iterable[Step]) -> Iterator[tuple[str, int, Variant]]:
 
 
 def _is_empty(body: str) -> bool:
-    return not visible_text(body) and "<img" not in body.lower()
+    return not _is_readable(body) and "<img" not in without_code(body).lower()
+
+
+def _is_readable(markup: str) -> bool:
+    """Whether a reader sees anything of it: some characters have no width."""
+    return any(character.isprintable() for character in visible_text(markup) if character != " ")
 
 
 def _judge_texts(emails: list[tuple[str, int, Variant]]) -> Iterator[Finding]:
@@ -72,7 +77,10 @@ def _judge_texts(emails: list[tuple[str, int, Variant]]) -> Iterator[Finding]:
     links: list[str] = []
     for place, _, variant in emails:
         for text in (variant.subject, variant.body):
-            placeholders += (f"“{word}” in {place}" for word in _PLACEHOLDER.findall(visible_text(text)))
+            placeholders += (
+                f"“{safe_text(word, limit=_SHOWN_CHARS)}” in {place}"
+                for word in _PLACEHOLDER.findall(visible_text(text))
+            )
             faults += (f"{safe_text(fault)} in {place}" for fault in parse_template(text).faults)
             links += (f"“{_shown(link)}” in {place}" for link in _links(text) if _is_malformed(link))
     for code, what, found in (
@@ -87,7 +95,7 @@ def _judge_texts(emails: list[tuple[str, int, Variant]]) -> Iterator[Finding]:
 def _links(text: str) -> Iterator[str]:
     markup = without_code(text)
     for match in _HREF.finditer(markup):
-        yield html.unescape(match[1] or match[2] or match[3] or "")
+        yield unescaped(match[1] or match[2] or match[3] or "")
     yield from (match[0].rstrip(".,;:!?)]") for match in _IN_TEXT.finditer(visible_text(markup)))
 
 

@@ -41,8 +41,9 @@ def judge_variables(facts: Facts, rules: CheckRules) -> Iterator[Finding]:
     by_fold = {_folded(name): name for name in sorted(known)}
     unknown = [name for name in uses.variables if name not in known and not _SENDERS.fullmatch(name)]
     wrong = [name for name in unknown if _folded(name) == _UNSUBSCRIBE]
-    spelt = [name for name in unknown if name not in wrong and _folded(name) in by_fold]
-    others = [name for name in unknown if name not in wrong and name not in spelt]
+    rest = [name for name in unknown if _folded(name) != _UNSUBSCRIBE]
+    spelt = [name for name in rest if _folded(name) in by_fold]
+    others = [name for name in rest if _folded(name) not in by_fold]
     if wrong:
         where = listed(uses.places(wrong))
         yield Finding("unsubscribe_braces", f"The link to unsubscribe stands in double braces in {where}.")

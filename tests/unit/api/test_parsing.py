@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_instantly.api.parsing import OpenIntEnum, flag, integer, moment
+from airflow_provider_instantly.api.parsing import OpenIntEnum, flag, integer, moment, unescaped
 from tests.unit.json_values import ANY_JSON
 
 
@@ -87,3 +88,23 @@ def test_every_timestamp_reads_back(value: datetime, offset: int) -> None:
     there = timedelta(hours=offset)
     if datetime.min.replace(tzinfo=UTC) + abs(there) < value < datetime.max.replace(tzinfo=UTC) - abs(there):
         assert moment(value.isoformat()) == value
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("a &amp; b", "a & b"),
+        ("&#64;&#x40;&#064", "@@@"),
+        (f"&#{'0' * 5_000}64;", "@"),
+        (f"&#{'9' * 5_000};&#{'9' * 5_000}", "\ufffd\ufffd"),
+        (f"&#{'0' * 5_000};", "\ufffd"),
+        ("&#1114112; &#1114111; &#; &", "\ufffd  &#; &"),
+    ],
+)
+def test_character_references(markup: str, text: str) -> None:
+    assert unescaped(markup) == text
+
+
+@given(markup=st.text(alphabet="&#;x0123456789ab", max_size=40))
+def test_character_references_are_decoded_as_python_does(markup: str) -> None:
+    assert unescaped(markup) == html.unescape(markup)

@@ -213,6 +213,11 @@ class TestDocuments:
         document = {"html": "<p>100&#37; &amp; %41 \\u0041 \0</p>", "name": "Käse %s", "long": "%41" * 5_000}
         assert struck(document) == document
 
+    def test_beside_a_number_of_a_character_with_any_number_of_digits(self) -> None:
+        decoded = {"message": f"{KEY} &#{'9' * 5_000};"}
+        strike_key_out(decoded, json.dumps(decoded).encode(), KEY)
+        assert KEY not in decoded["message"]
+
     def test_without_a_key_there_is_nothing_to_strike_out(self) -> None:
         assert struck({"name": "%41"}, key="") == {"name": "%41"}
 

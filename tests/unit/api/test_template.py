@@ -103,3 +103,18 @@ def test_a_long_text_is_read_once(piece: str) -> None:
     text = piece * (2_000_000 // len(piece))
     assert len(parse_template(text).faults) <= len(text)
     assert len(visible_text(text)) <= len(text)
+
+
+def test_expressions_within_each_other_are_read_once() -> None:
+    depth = 500_000
+    assert len(parse_template("{{" * depth + "}}" * depth).faults) == depth
+
+
+def test_a_long_fallback_is_one() -> None:
+    [variable] = parse_template("{{ firstName | " + "there " * 1_000 + "}}").variables
+    assert (variable.name, variable.has_fallback, variable.is_tight) == ("firstName", True, False)
+
+
+def test_a_number_of_a_character_may_have_any_number_of_digits() -> None:
+    assert visible_text(f"a&#{'9' * 5_000};&#{'0' * 5_000}98;c") == "a\ufffdbc"
+    assert parse_template(f"&#{'0' * 5_000}123;{{a}}}}").variables[0].name == "a"

@@ -27,13 +27,20 @@ def test_a_variant_that_is_switched_off_is_not_judged() -> None:
     assert found(facts({"sequences": [{"steps": [{"variants": variants}]}]})) == {}
 
 
-@pytest.mark.parametrize("body", ["", " ", "<p></p>", "<p>&nbsp;</p><br/>", "<!-- a -->", "<style>p{}</style>"])
+@pytest.mark.parametrize(
+    "body",
+    ["", " ", "<p></p>", "<p>&nbsp;</p><br/>", "<!-- a -->", "<style>p{}</style>", "<!-- <img> -->", "&#8203;\u2060"],
+)
 def test_an_empty_body(body: str) -> None:
     assert found(facts(emails("Hi", body)))["empty_body"] == "The body is empty in step 2."
 
 
 def test_a_body_of_an_image_is_not_empty() -> None:
     assert found(facts(emails('<img src="https://mail.example/a.png">'))) == {}
+
+
+def test_a_subject_of_characters_without_a_width_is_empty() -> None:
+    assert "empty_subject" in found(facts(emails("Hi", subject="\u200b")))
 
 
 def test_an_empty_subject_matters_in_the_first_step_only() -> None:
@@ -111,6 +118,15 @@ def test_good_links(link: str) -> None:
 )
 def test_links_in_the_text(text: str, is_good: bool) -> None:
     assert ("malformed_link" not in found(facts(emails(text)))) is is_good
+
+
+def test_a_placeholder_is_shown_in_part() -> None:
+    assert len(found(facts(emails("X" * 1_000_000)))["placeholder_text"]) < 200
+
+
+def test_a_number_of_a_character_may_have_any_number_of_digits() -> None:
+    endless = f"&#{'9' * 5_000};"
+    assert found(facts(emails(f'Hi {endless} <a href="{endless}">there</a>'))).keys() == {"malformed_link"}
 
 
 def test_a_link_is_shown_without_its_query() -> None:

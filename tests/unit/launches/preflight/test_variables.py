@@ -78,6 +78,13 @@ def test_custom_ones_like_core_ones(name: str) -> None:
     assert found(facts(leads=leads(payload))).keys() == {"custom_like_core"}
 
 
+def test_many_spellings_are_read_once() -> None:
+    """Each held against all others, they would take hours."""
+    names = [f"first{number:b}Name".replace("0", "_").replace("1", "-") for number in range(2**16)]
+    body = "".join(f"{{{{{name}}}}}" for name in names)
+    assert found(facts(emails(body))).keys() == {"variable_spelling"}
+
+
 class TestValues:
     BLANK: tuple[dict[str, Any], ...] = (
         {"payload": {"firstName": " "}},
