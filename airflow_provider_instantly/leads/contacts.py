@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from airflow_provider_instantly.leads.rows import BrokenRow, LeadRow, Reject, address
 
@@ -47,7 +48,22 @@ class Contacts:
             return row[self.column]
         if len(row) != 1:
             raise ValueError(f"has {len(row)} columns; say which one has the address or domain: column=…")
-        return next(iter(row.values()))
+        ((name, value),) = row.items()
+        if _is_contact(name):
+            # Else the first line of a file without a header would not be blocked, and nothing would say so.
+            raise ValueError(
+                "has a column named like an address or a domain, so its file may lack a header; if that is the "
+                "column's name, say so: column=…"
+            )
+        return value
+
+
+@lru_cache(maxsize=16)
+def _is_contact(name: object) -> bool:
+    try:
+        return bool(contact(name))
+    except ValueError:
+        return False
 
 
 def contact(value: object) -> str:

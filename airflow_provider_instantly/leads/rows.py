@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -346,8 +347,11 @@ def _number(value: Real | Decimal, column: str) -> str | float:
     if isinstance(value, Decimal):
         if value.is_finite() and -_LONGEST_DECIMAL < value.adjusted() < _LONGEST_DECIMAL:
             return format(value, "f")
-    elif isfinite(value):
-        return float(value)
+    else:
+        # A fraction may be too large for a float.
+        with suppress(OverflowError):
+            if isfinite(value):
+                return float(value)
     raise _UnfitError(f"its column {_shown(column)} is not a number that can be sent")
 
 

@@ -11,6 +11,7 @@ import gzip
 import io
 import itertools
 import json
+import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
 from importlib import import_module
@@ -97,6 +98,8 @@ def from_file(path: str | PathLike[str] | ObjectStoragePath) -> Iterator[object]
             yield from (_json_rows if bare.endswith(_JSON_SUFFIXES) else _csv_rows)(lines)
         except UnicodeDecodeError:
             raise InputError(f"The file is not in UTF-8. {_WHAT_NEXT}") from None
+        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+            raise InputError(f"The file is no whole gzip file: {error}. {_WHAT_NEXT}") from None
 
 
 def database(conn_id: str, hook_params: Mapping[str, Any] | None = None) -> ConnectsToDatabase:
@@ -182,12 +185,16 @@ def _json_rows(lines: IO[str]) -> Iterator[object]:
 
 def _csv_rows(lines: IO[str]) -> Iterator[object]:
     each_line = _short_lines(lines)
-    header = next(each_line, "")
-    if not header.strip():
+    # Lines before the header may be blank, as they may be between rows.
+    header = next((line for line in each_line if line.strip()), None)
+    if header is None:
         return
     cells = csv.reader(itertools.chain([header], each_line), delimiter=max(_DELIMITERS, key=header.count), strict=True)
     try:
         names = _checked_names(name.strip() for name in next(cells))
+        if any("@" in name for name in names):
+            # The first person would be taken for the names of columns, and not be a row.
+            raise InputError(f"The first line of the file has an address, and has to be a header. {_WHAT_NEXT}")
         for row in cells:
             if len(row) == len(names):
                 yield dict(zip(names, row, strict=True))
@@ -227,10 +234,10 @@ def _column_names(description: Sequence[Sequence[Any]] | None) -> list[str]:
 
 
 def _checked_names(names: Iterable[str]) -> list[str]:
-    found = list(names)
-    for place, name in enumerate(found):
-        if name in found[:place]:
+    places: dict[str, int] = {}
+    for place, name in enumerate(names, 1):
+        first = places.setdefault(name, place)
+        if first != place:
             # Without a header, a name is a person's value, so its place is shown.
-            first, second = found.index(name) + 1, place + 1
-            raise InputError(f"Columns {first} and {second} of the input have the same name. {_WHAT_NEXT}")
-    return found
+            raise InputError(f"Columns {first} and {place} of the input have the same name. {_WHAT_NEXT}")
+    return list(places)

@@ -137,7 +137,8 @@ class Spool:
     def rejects(self) -> Iterator[Reject]:
         """The rows that cannot be sent, and those that were given to `reject`, in their order."""
         for number, reason, row in self._open().execute("SELECT number, reason, row FROM rejects ORDER BY number"):
-            yield Reject(number, reason, json.loads(row))
+            # JSON has no NaN, and few readers of a file of rejects take one.
+            yield Reject(number, reason, json.loads(row, parse_constant=str))
 
     def reject(self, row: LeadRow, reason: str) -> None:
         """
@@ -163,8 +164,15 @@ class Spool:
 
 
 def _stored(row: Mapping[str, Any]) -> str:
-    """A row as JSON: what JSON does not have becomes a text."""
+    """A row as JSON: what JSON does not have becomes a text, and what cannot be one is named by its type."""
     try:
         return json.dumps(dict(row), default=str, skipkeys=True)
-    except (ValueError, RecursionError):  # it holds itself
-        return "{}"
+    except Exception:  # it holds itself, or has a value that raises what it likes
+        return json.dumps({str(name): _storable(value) for name, value in row.items()})
+
+
+def _storable(value: object) -> object:
+    try:
+        return json.loads(json.dumps(value, default=str, skipkeys=True))
+    except Exception:
+        return f"a value of type {type(value).__name__}"

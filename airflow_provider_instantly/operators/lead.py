@@ -299,8 +299,10 @@ class AddLeadsOperator(ReadsRows):
 
 
 def _of(amount: float, rows: int, rounded: Any) -> int:
-    """A count as it is, or a share of the rows."""
-    return amount if isinstance(amount, int) else int(rounded(amount * rows))
+    """A count as it is, or a share of the rows: of the number as it was written, since 0.55 * 100 is more than 55."""
+    from fractions import Fraction
+
+    return amount if isinstance(amount, int) else int(rounded(Fraction(str(amount)) * rows))
 
 
 def _sentence(summary: Mapping[str, Any], noun: str) -> str:

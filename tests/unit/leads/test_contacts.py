@@ -63,6 +63,7 @@ def test_no_text(given: Any) -> None:
         ("ada@example.com", "email"),
         ({"email": "ada@example.com"}, None),
         ({"id": 3, "email": "ada@example.com"}, "email"),
+        ({"optouts.email": "ada@example.com"}, "optouts.email"),
     ],
 )
 def test_where_it_stands(row: Any, column: str | None) -> None:
@@ -75,6 +76,8 @@ def test_where_it_stands(row: Any, column: str | None) -> None:
         ({"id": 3, "email": "ada@example.com"}, None, "2 columns"),
         ({}, None, "0 columns"),
         ({"mail": "ada@example.com"}, "email", "no column 'email'"),
+        ({"adas.example": "bob.example"}, None, "lack a header"),
+        ({"ada@example.com": "bob@example.com"}, None, "lack a header"),
         (BrokenRow("its line is no JSON", {"line": "ada"}), None, "its line is no JSON"),
     ],
 )

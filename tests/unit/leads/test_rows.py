@@ -150,6 +150,7 @@ class TestValues:
             (Decimal("sNaN"), "not a number"),
             (Decimal("1E+500000"), "not a number"),
             pytest.param(10**5000, "not a number", id="endless"),
+            pytest.param(Fraction(10**400, 3), "not a number", id="large fraction"),
             ("a\0b", "character"),
             ("a\ud800", "character"),
             ("x" * (MAX_TEXT + 1), "10,001 characters"),

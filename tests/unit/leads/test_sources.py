@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_instantly.exceptions import InputError
 from airflow_provider_instantly.leads.rows import BrokenRow, Columns, Reject
-from airflow_provider_instantly.leads.sources import MAX_LINE, from_file, from_sql, from_values
+from airflow_provider_instantly.leads.sources import MAX_LINE, _checked_names, from_file, from_sql, from_values
 from local_airflow.postgres import Postgres, server_binaries
 
 if TYPE_CHECKING:
@@ -106,6 +106,53 @@ class TestFiles:
     def test_empty(self, write: Callable[..., str], name: str) -> None:
         assert list(from_file(write(name, ""))) == []
         assert list(from_file(write(name, "\n"))) == []
+
+    @pytest.mark.parametrize("blank", ["\n", "\r\n", "  \n\n", "\ufeff\n"])
+    def test_lines_before_a_header_may_be_blank(self, write: Callable[..., str], blank: str) -> None:
+        assert list(from_file(write("a.csv", blank + CSV))) == TEXTS
+
+    @pytest.mark.parametrize("delimiter", [",", ";"])
+    def test_a_first_line_of_persons_is_no_header(self, write: Callable[..., str], delimiter: str) -> None:
+        lines = "".join(f"{delimiter.join((name, f'{name}@example.com'))}\n" for name in ("ada", "bob"))
+        with pytest.raises(InputError, match="first line of the file has an address") as caught:
+            list(from_file(write("a.csv", lines)))
+        assert "ada" not in str(caught.value)
+
+    def test_a_wide_header_is_read_at_once(self, write: Callable[..., str]) -> None:
+        """Each name is compared with no other: with all of them, this would take a minute."""
+        names = [f"{number:x}" for number in range(120_000)]
+        compared = 0
+
+        class Name(str):
+            __slots__ = ()
+
+            def __eq__(self, other: object) -> bool:
+                nonlocal compared
+                compared += 1
+                return str(self) == other
+
+            def __hash__(self) -> int:
+                return hash(str(self))
+
+        assert _checked_names(map(Name, names)) == names
+        assert compared < 10 * len(names)
+
+    @pytest.mark.parametrize("name", ["a.csv.gz", "a.jsonl.gz"])
+    @pytest.mark.parametrize("damage", ["cut", "bytes", "sum", "plain", "tail"])
+    def test_a_damaged_gzip_file_is_an_input_error(self, tmp_path: Path, name: str, damage: str) -> None:
+        rows = "".join(f'{{"email": "ada{number}@example.com"}}\n' for number in range(20_000))
+        packed = gzip.compress(rows.encode())
+        damaged = {
+            "cut": packed[: len(packed) // 2],
+            "bytes": packed[:1000] + b"\0" * 50 + packed[1050:],
+            "sum": packed[:-8] + bytes(8),
+            "plain": b"email\n",
+            "tail": packed + b"no gzip",
+        }
+        (tmp_path / name).write_bytes(damaged[damage])
+        with pytest.raises(InputError, match="Nothing was sent") as caught:
+            list(from_file(str(tmp_path / name)))
+        assert "ada" not in str(caught.value)
 
     def test_a_header_alone(self, write: Callable[..., str]) -> None:
         assert list(from_file(write("a.csv", "email,n\n"))) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import tracemalloc
 from pathlib import Path
@@ -78,7 +79,26 @@ class TestRows:
         circle: dict[str, Any] = {"email": None}
         circle["self"] = circle
         _, _, rejects = spooled([{"email": "x", "raw": b"y", ("a", "b"): 1}, [1], circle])
-        assert [reject.row for reject in rejects] == [{"email": "x", "raw": "b'y'"}, {"row": [1]}, {}]
+        assert [reject.row for reject in rejects] == [
+            {"email": "x", "raw": "b'y'"},
+            {"row": [1]},
+            {"email": None, "self": "a value of type dict"},
+        ]
+
+    def test_a_value_that_cannot_be_text_does_not_hide_its_row(self) -> None:
+        class Broken:
+            def __str__(self) -> str:
+                raise TypeError("ada@example.com")
+
+        _, _, rejects = spooled([{"email": "x", "n": 10**5000, "b": Broken(), "c": [Broken()]}])
+        [kept] = [reject.row for reject in rejects]
+        assert kept == {"email": "x", "n": "a value of type int", "b": "a value of type Broken", "c": kept["c"]}
+        assert kept["c"] == "a value of type list"
+
+    def test_a_reject_is_json_for_every_reader(self) -> None:
+        _, _, rejects = spooled([{"email": "x", "n": float("nan"), "m": [float("-inf")]}])
+        [kept] = [reject.row for reject in rejects]
+        assert json.loads(json.dumps(kept, allow_nan=False)) == {"email": "x", "n": "NaN", "m": ["-Infinity"]}
 
     def test_what_is_refused_later_is_a_reject_too(self) -> None:
         with Spool() as spool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from airflow_provider_instantly.exceptions import (
     UploadRefusedError,
 )
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
-from airflow_provider_instantly.operators.lead import AddLeadsOperator
+from airflow_provider_instantly.operators.lead import AddLeadsOperator, _of
 from tests.statuses import ACTIVE
 
 if TYPE_CHECKING:
@@ -242,6 +243,13 @@ def test_too_few_leads_fail_the_task(sandbox: SandboxClient, campaign_id: str, r
     assert isinstance(run.error, TooFewLeadsError)
     assert "3 of 6 rows are in campaign" in str(run.error)
     assert "and 4 have to be" in str(run.error)
+
+
+@pytest.mark.parametrize("share", [0.07, 0.14, 0.28, 0.29, 0.55, 0.57, 0.58])
+def test_a_share_is_the_number_as_it_is_written(share: float) -> None:
+    """0.55 * 100 is more than 55 in binary, and 0.29 * 100 is less than 29."""
+    assert _of(share, 100, math.ceil) == _of(share, 100, math.floor) == round(share * 100)
+    assert (_of(share, 10, math.floor), _of(share, 10, math.ceil)) == (int(share * 10), int(share * 10) + 1)
 
 
 def test_an_empty_input_is_too_few_where_one_is_wanted(sandbox: SandboxClient, campaign_id: str, run_task: Any) -> None:
