@@ -63,20 +63,25 @@ class Limits:
     min_sent: int = DEFAULT_MIN_SENT
     confidence: float = DEFAULT_CONFIDENCE
 
-    def judge(self, figures: CampaignAnalytics) -> list[Finding]:
+    def judge(self, figures: CampaignAnalytics, *, are_of_days: bool = True) -> list[Finding]:
         """
         Judge each limit that is set.
 
         :param figures: the campaign's figures, or `nothing_sent`.
+        :param are_of_days: whether they are of some days only, on which what was sent before may bounce.
         """
-        findings = [self._judge_rate(name, figures) for name in _COUNTED if getattr(self, name) is not None]
+        set_limits = [name for name in _COUNTED if getattr(self, name) is not None]
+        findings = [self._judge_rate(name, figures, are_of_days) for name in set_limits]
         return findings if self.min_contacted is None else [*findings, self._judge_contacted(figures)]
 
-    def _judge_rate(self, name: str, figures: CampaignAnalytics) -> Finding:
+    def _judge_rate(self, name: str, figures: CampaignAnalytics, are_of_days: bool) -> Finding:
         what = _COUNTED[name]
         limit: float = getattr(self, name)
         count: int | None = getattr(figures, what)
         sent = figures.sent
+        if sent == 0 and count and not are_of_days:
+            contradiction = f"Instantly's answer says that nothing was sent, and yet {count:,} {what}"
+            return Finding(name, Verdict.UNKNOWN, f"{contradiction}: {name} is not judged.")
         if not sent or count is None:
             return _unjudged(name, sent, what)
         is_upper = name.startswith("max")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_instantly.api.campaign import is_campaign_id
-from airflow_provider_instantly.api.parsing import integer
+from airflow_provider_instantly.api.parsing import count
 from airflow_provider_instantly.api.redaction import storable_text
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class CampaignAnalytics:
     """
-    The figures of one campaign; each is None where the answer does not have it.
+    The figures of one campaign; each is None where the answer does not have it, or has a number below zero.
 
     :param campaign_id: the campaign's UUID in lower case, or an empty string.
     :param name: its name, or an empty string.
@@ -55,13 +55,13 @@ class CampaignAnalytics:
         return cls(
             campaign_id=campaign_id.lower() if is_campaign_id(campaign_id) else "",
             name=storable_text(document.get("campaign_name")),
-            leads=integer(document.get("leads_count")),
-            contacted=integer(document.get("contacted_count")),
-            sent=integer(document.get("emails_sent_count")),
-            bounced=integer(document.get("bounced_count")),
-            replied=integer(document.get("reply_count")),
-            unsubscribed=integer(document.get("unsubscribed_count")),
-            completed=integer(document.get("completed_count")),
+            leads=count(document.get("leads_count")),
+            contacted=count(document.get("contacted_count")),
+            sent=count(document.get("emails_sent_count")),
+            bounced=count(document.get("bounced_count")),
+            replied=count(document.get("reply_count")),
+            unsubscribed=count(document.get("unsubscribed_count")),
+            completed=count(document.get("completed_count")),
         )
 
 
@@ -98,8 +98,8 @@ class PartAnalytics:
             date=storable_text(document.get("date")),
             step=storable_text(document.get("step")),
             variant=storable_text(document.get("variant")),
-            sent=integer(document.get("sent")),
-            replied=integer(document.get("replies")),
-            opened=integer(document.get("opened")),
-            clicked=integer(document.get("clicks")),
+            sent=count(document.get("sent")),
+            replied=count(document.get("replies")),
+            opened=count(document.get("opened")),
+            clicked=count(document.get("clicks")),
         )

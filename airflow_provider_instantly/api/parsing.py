@@ -49,6 +49,16 @@ def integer(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value in _INTEGERS else None
 
 
+def count(value: object) -> int | None:
+    """
+    Return how many there are, from JSON, or None: a number below zero is nonsense, and not a few.
+
+    :param value: what the answer's JSON has.
+    """
+    found = integer(value)
+    return None if found is None or found < 0 else found
+
+
 def flag(value: object) -> bool | None:
     """
     Return a boolean from JSON, or None: null is unknown, and not False.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.api.protocol import Conversation, Request
 
 #: Campaigns whose figures one request asks for: each id takes 41 characters of an address that may not be too long.
-_AT_ONCE: Final = 100
+AT_ONCE: Final = 100
 
 
 class AnalyticsCalls(Calls):
@@ -90,20 +90,23 @@ def _figures(
 ) -> Conversation[dict[str, CampaignAnalytics]]:
     ids = list(dict.fromkeys(check_campaign_id(campaign_id) for campaign_id in campaign_ids))
     found: dict[str, CampaignAnalytics] = {}
-    for begin in range(0, max(len(ids), 1), _AT_ONCE):
-        asked = ids[begin : begin + _AT_ONCE]
+    for begin in range(0, max(len(ids), 1), AT_ONCE):
+        asked = ids[begin : begin + AT_ONCE]
         request = operations.get_campaign_analytics(asked, start_date=start_date, end_date=end_date)
         for figures in map(CampaignAnalytics.from_api, (yield from ask_array(request))):
             if asked and figures.campaign_id not in asked:
-                raise _not_asked_for(figures, request)
+                raise _not_believed(
+                    f"figures of campaign {figures.campaign_id or 'without an id'}, which was not asked for", request
+                )
+            if found.get(figures.campaign_id, figures) != figures:
+                raise _not_believed(f"figures of campaign {figures.campaign_id} that contradict each other", request)
             found[figures.campaign_id] = figures
     return found
 
 
-def _not_asked_for(figures: CampaignAnalytics, request: Request) -> InstantlyUnexpectedAnswerError:
+def _not_believed(what: str, request: Request) -> InstantlyUnexpectedAnswerError:
     return InstantlyUnexpectedAnswerError(
-        f"Instantly answered with figures of campaign {figures.campaign_id or 'without an id'}, which was not asked "
-        "for, so nothing is concluded from them.",
+        f"Instantly answered with {what}, so nothing is concluded from them.",
         method=request.method,
         path=request.path,
         status=200,

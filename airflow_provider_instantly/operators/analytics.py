@@ -22,7 +22,7 @@ from airflow_provider_instantly.analytics.limits import (
     nothing_sent,
     rates,
 )
-from airflow_provider_instantly.api.errors import InstantlyError
+from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
 from airflow_provider_instantly.api.redaction import safe_text
 from airflow_provider_instantly.exceptions import LimitBreachedError, LimitNotJudgedError, PauseNotConfirmedError
 from airflow_provider_instantly.tasklog import write
@@ -173,10 +173,11 @@ class CampaignAnalyticsOperator(BaseOperator):
 
         campaign_ids, since, until = self._checked()
         with InstantlyHook(self.instantly_conn_id) as hook:
-            figures = hook.get_campaign_analytics(campaign_ids, start_date=since, end_date=until)
-            silent, failures = self._without_figures(hook, [each for each in campaign_ids if each not in figures])
-            found = {**figures, **silent}
-            judged = [self._judge(found[campaign_id]) for campaign_id in campaign_ids if campaign_id in found]
+            found, failures = self._read(hook, campaign_ids, since, until)
+            are_of_days = since is not None or until is not None
+            judged = [
+                self._judge(found[campaign_id], are_of_days) for campaign_id in campaign_ids if campaign_id in found
+            ]
             self._report(judged)
             breached = [each for each in judged if each.verdict is Verdict.BREACHED]
             paused = self._pause(hook, breached, failures) if self.on_breach == "pause" else []
@@ -212,29 +213,59 @@ class CampaignAnalyticsOperator(BaseOperator):
             )
         return campaign_ids, since, until
 
-    def _without_figures(
-        self, hook: InstantlyHook, campaign_ids: Sequence[str]
+    def _read(
+        self, hook: InstantlyHook, campaign_ids: Sequence[str], since: str | None, until: str | None
     ) -> tuple[dict[str, CampaignAnalytics], list[Exception]]:
+        """
+        Read the figures, a hundred campaigns at once. What cannot be read does not keep the others from being judged.
+
+        :raises InstantlyError: if nothing could be read.
+        """
+        from airflow_provider_instantly.hooks.analytics import AT_ONCE
+
+        found: dict[str, CampaignAnalytics] = {}
+        failures: list[Exception] = []
+        silent: list[str] = []
+        for begin in range(0, len(campaign_ids), AT_ONCE):
+            asked = campaign_ids[begin : begin + AT_ONCE]
+            try:
+                figures = hook.get_campaign_analytics(asked, start_date=since, end_date=until)
+            except InstantlyError as error:
+                _say_that_it_was_left(error)
+                failures.append(error)
+                if error.concerns_all:
+                    break
+                continue
+            found |= figures
+            silent += [campaign_id for campaign_id in asked if campaign_id not in figures]
+        if failures and not found and not silent:
+            raise failures[0]
+        write(self.log, warnings=[f"Figures could not be read: {error}" for error in failures])
+        return found | self._without_figures(hook, silent, failures), failures
+
+    def _without_figures(
+        self, hook: InstantlyHook, campaign_ids: Sequence[str], failures: list[Exception]
+    ) -> dict[str, CampaignAnalytics]:
         """
         Tell campaigns that have sent nothing from those that there are not: Instantly answers nothing about both.
 
         A guard of a campaign that does not exist would be content for ever.
         """
         if not campaign_ids:
-            return {}, []
+            return {}
         read = hook.read_campaigns(campaign_ids)
-        failures: list[Exception] = []
         silent: dict[str, CampaignAnalytics] = {}
         for campaign_id in campaign_ids:
             campaign = read[campaign_id]
             if isinstance(campaign, InstantlyError):
+                _say_that_it_was_left(campaign)
                 write(self.log, warnings=[f"There are no figures of campaign {campaign_id}: {campaign}"])
                 failures.append(campaign)
             else:
                 silent[campaign_id] = nothing_sent(campaign_id, campaign.name)
-        return silent, failures
+        return silent
 
-    def _judge(self, figures: CampaignAnalytics) -> _Judged:
+    def _judge(self, figures: CampaignAnalytics, are_of_days: bool) -> _Judged:
         limits = Limits(
             max_bounce_rate=self.max_bounce_rate,
             max_unsubscribe_rate=self.max_unsubscribe_rate,
@@ -243,7 +274,7 @@ class CampaignAnalyticsOperator(BaseOperator):
             min_sent=self.min_sent,
             confidence=self.confidence,
         )
-        return _Judged(figures, tuple(limits.judge(figures)))
+        return _Judged(figures, tuple(limits.judge(figures, are_of_days=are_of_days)))
 
     def _report(self, judged: Sequence[_Judged]) -> None:
         bad = [each for each in judged if each.verdict in (Verdict.BREACHED, Verdict.UNKNOWN)]
@@ -295,6 +326,11 @@ class CampaignAnalyticsOperator(BaseOperator):
                 "They were left as they are. Another try reads the figures again."
             )
         return None
+
+
+def _say_that_it_was_left(error: InstantlyError) -> None:
+    if isinstance(error, InstantlyRequestError):
+        error.outcome = "What could not be read was not judged, and was left as it is."
 
 
 def _share(name: str, value: object) -> float | None:

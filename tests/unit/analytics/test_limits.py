@@ -86,6 +86,14 @@ def test_contacted_is_no_rate_and_judged_at_once(contacted: int | None, verdict:
     assert only(Limits(min_contacted=10).judge(figures(1, contacted=contacted))).verdict is verdict
 
 
+@pytest.mark.parametrize(("are_of_days", "verdict"), [(True, OPEN), (False, UNKNOWN)])
+def test_what_bounces_was_sent_on_some_day(are_of_days: bool, verdict: Verdict) -> None:
+    limits = Limits(max_bounce_rate=0.05)
+    assert only(limits.judge(figures(0, bounced=3), are_of_days=are_of_days)).verdict is verdict
+    assert only(limits.judge(figures(0, bounced=0), are_of_days=are_of_days)).verdict is OPEN
+    assert only(limits.judge(nothing_sent(ID), are_of_days=are_of_days)).verdict is OPEN
+
+
 def test_nothing_sent_is_neither_good_nor_bad() -> None:
     limits = Limits(max_bounce_rate=0, max_unsubscribe_rate=0, min_reply_rate=1, min_contacted=1)
     findings = limits.judge(nothing_sent(ID, "Spring"))

@@ -25,6 +25,14 @@ def test_a_campaign() -> None:
     assert figures.replied is None
 
 
+def test_a_number_below_zero_is_no_figure() -> None:
+    names = ("leads_count", "contacted_count", "emails_sent_count", "bounced_count", "reply_count", "completed_count")
+    document = {"campaign_id": CAMPAIGN, **dict.fromkeys(names, -1), "unsubscribed_count": -2.0}
+    assert CampaignAnalytics.from_api(document) == CampaignAnalytics(CAMPAIGN)
+    parts = dict.fromkeys(("sent", "replies", "opened", "clicks"), -1)
+    assert PartAnalytics.from_api(parts) == PartAnalytics()
+
+
 def test_a_day_and_a_step() -> None:
     (day,) = map(PartAnalytics.from_api, body_of("daily_analytics"))
     assert (day.date, day.sent, day.replied) == ("2026-07-01", 5, 1)

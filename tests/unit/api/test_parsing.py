@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_instantly.api.parsing import OpenIntEnum, flag, integer, moment, unescaped
+from airflow_provider_instantly.api.parsing import OpenIntEnum, count, flag, integer, moment, unescaped
 from tests.unit.json_values import ANY_JSON
 
 
@@ -108,3 +108,10 @@ def test_character_references(markup: str, text: str) -> None:
 @given(markup=st.text(alphabet="&#;x0123456789ab", max_size=40))
 def test_character_references_are_decoded_as_python_does(markup: str) -> None:
     assert unescaped(markup) == html.unescape(markup)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"), [(0, 0), (7.0, 7), (-1, None), ("7", None), (math.nan, None), (True, None)]
+)
+def test_counts(value: Any, found: int | None) -> None:
+    assert count(value) == found

@@ -52,6 +52,20 @@ def test_figures_that_were_not_asked_for(ask: Callable[..., Any], sent: str, san
         ask("get_campaign_analytics", [other])
 
 
+def test_figures_that_contradict_each_other(ask: Callable[..., Any], sandbox: SandboxClient) -> None:
+    campaign = sandbox.add_campaign()
+    rows = [{"campaign_id": campaign, "emails_sent_count": 100, "bounced_count": count} for count in (50, 0)]
+    sandbox.add_fault("body", "*/campaigns/analytics", json=rows)
+    with pytest.raises(InstantlyUnexpectedAnswerError, match=f"{campaign} that contradict each other"):
+        ask("get_campaign_analytics", [campaign])
+
+
+def test_the_same_figures_twice(ask: Callable[..., Any], sandbox: SandboxClient) -> None:
+    campaign = sandbox.add_campaign()
+    sandbox.add_fault("body", "*/campaigns/analytics", json=[{"campaign_id": campaign, "emails_sent_count": 5}] * 2)
+    assert ask("get_campaign_analytics", [campaign])[campaign].sent == 5
+
+
 def test_by_day_and_by_step(ask: Callable[..., Any], sent: str) -> None:
     daily = ask("get_daily_analytics", sent)
     assert sum(day.sent for day in daily) == 2

@@ -15,6 +15,8 @@ from airflow_provider_instantly.api.errors import (
     CampaignNotFoundError,
     InstantlyAuthenticationError,
     InstantlyPermissionError,
+    InstantlyRequestError,
+    InstantlyServerError,
     InstantlyUnexpectedAnswerError,
 )
 from airflow_provider_instantly.exceptions import (
@@ -224,6 +226,68 @@ def test_what_the_answer_lacks_is_not_zero(
     assert (warned.error, warned.value["campaigns"][0]["verdict"]) == (None, "unknown")
     assert "warning" in task_log().lower()
     assert pauses(sandbox) == 0
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"sent": 100, "replied": -1}, {"sent": -100, "replied": 5}, {"sent": "100", "replied": 0},
+        {"sent": 100, "replied": "none"}, {"sent": 1e400, "replied": 0}, {"sent": 10**30, "replied": 0},
+    ],
+)  # fmt: skip
+def test_what_is_no_count_is_no_breach_and_no_calm(
+    sandbox: SandboxClient, run_task: Any, answer: Any, figures: Any
+) -> None:
+    campaign_id = sandbox.add_campaign(NAME, status=ACTIVE)
+    answer({campaign_id: {name: None if count == float("inf") else count for name, count in figures.items()}})
+
+    run = run_task(operator(campaign_id, min_reply_rate=0.01, on_breach="pause"))
+
+    assert type(run.error) is LimitNotJudgedError
+    assert sandbox.campaign(campaign_id)["status"] == ACTIVE
+
+
+@pytest.mark.parametrize(("since", "verdict"), [(None, "unknown"), ("2026-05-04", "open")])
+def test_what_bounces_was_sent_on_some_day(
+    sandbox: SandboxClient, run_task: Any, answer: Any, since: str | None, verdict: str
+) -> None:
+    campaign_id = sandbox.add_campaign(NAME, status=ACTIVE)
+    answer({campaign_id: {"sent": 0, "bounced": 50}})
+
+    run = run_task(operator(campaign_id, max_bounce_rate=0.05, since=since, on_breach="warn"))
+
+    assert run.value["campaigns"][0]["verdict"] == verdict
+
+
+def test_an_error_says_that_the_campaigns_were_left(sandbox: SandboxClient, run_task: Any) -> None:
+    campaign_id = sandbox.add_campaign(NAME, status=ACTIVE)
+    sandbox.add_fault("error", "*/campaigns/analytics", status=500, count=None)
+
+    run = run_task(operator([campaign_id, ID], max_bounce_rate=0.05, on_breach="pause"))
+
+    assert type(run.error) is InstantlyServerError
+    assert "was not judged, and was left as it is." in str(run.error)
+    assert "figures" not in run.ti.xcom
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_figures_that_cannot_be_read_do_not_keep_the_guard_from_the_others(
+    sandbox: SandboxClient, run_task: Any, task_log: Any, status: int
+) -> None:
+    ids = sandbox.add_campaigns(201, NAME, status=ACTIVE)
+    rows = [row(ids[0], sent=100, bounced=50)]
+    sandbox.add_fault("body", "*/campaigns/analytics", json=rows)
+    sandbox.add_fault("error", "*/campaigns/analytics", status=status, count=None)
+
+    run = run_task(operator(ids, max_bounce_rate=0.05, on_breach="pause"))
+
+    assert isinstance(run.error, InstantlyRequestError)
+    assert "was not judged, and was left as it is." in str(run.error)
+    assert str(run.error) in task_log()
+    assert run.ti.xcom["figures"]["paused"] == [ids[0]]
+    assert len(run.ti.xcom["figures"]["campaigns"]) == 100
+    # No one asks on where the way to Instantly is blocked; each attempt is a request.
+    assert len(sandbox.requests(path="*/campaigns/analytics")) == (3 if status == 403 else 6)
 
 
 # A breach
