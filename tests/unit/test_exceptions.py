@@ -23,5 +23,6 @@ def test_only_what_another_try_cannot_change_is_not_retried(kind: type[Exception
         exceptions.CampaignStoppedError,
         exceptions.UploadRefusedError,
         exceptions.RowsRejectedError,
+        exceptions.LimitBreachedError,
     }
     assert issubclass(kind, AirflowFailException) is (kind in not_retried)
