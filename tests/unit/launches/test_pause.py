@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -24,16 +25,23 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that would have been slept."""
+    """The seconds that would have been slept in this thread. Servers of other tests may sleep in theirs."""
     slept: list[float] = []
-    asleep = asyncio.sleep
+    asleep, aasleep, here = time.sleep, asyncio.sleep, threading.get_ident()
 
-    async def no_sleep(seconds: float, *more: Any) -> None:
-        slept.append(seconds)
-        await asleep(0)
+    def no_sleep(seconds: float) -> None:
+        if threading.get_ident() != here:
+            return asleep(seconds)
+        return slept.append(seconds)
 
-    monkeypatch.setattr(time, "sleep", slept.append)
-    monkeypatch.setattr(asyncio, "sleep", no_sleep)
+    async def no_asleep(seconds: float, *more: Any) -> None:
+        if threading.get_ident() == here:
+            slept.append(seconds)
+            seconds = 0
+        await aasleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", no_sleep)
+    monkeypatch.setattr(asyncio, "sleep", no_asleep)
     return slept
 
 
