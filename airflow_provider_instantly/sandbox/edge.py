@@ -43,7 +43,7 @@ class Edge:
         wire = sandbox.connections.wire(scope, receive, send)
         if received is None or wire is None:
             return
-        entry = self._entry(scope)
+        entry, clearances = self._entry(scope), sandbox.log.clearances
         scope[ENTRY] = entry
         fault = sandbox.faults.take(scope["method"], scope["path"])
         if fault is not None:
@@ -51,7 +51,7 @@ class Edge:
         before, after = _delays(fault)
         answer = await self._answer(scope, received, entry, fault) if await wire.pause(before) else None
         entry.status = None if answer is None else answer.status
-        sandbox.log.add(entry)
+        sandbox.log.add(entry, clearances)
         if answer is None or not await wire.pause(sandbox.settings.latency + after):
             await wire.reset()
         else:

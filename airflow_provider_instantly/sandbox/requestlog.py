@@ -62,9 +62,19 @@ class RequestLog:
         self._store = store
         self._keep = keep
         self._unwritten: list[Entry] = []
+        #: How often all requests were forgotten.
+        self.clearances = 0
 
-    def add(self, entry: Entry) -> None:
-        """Log a request, and commit what it changed."""
+    def add(self, entry: Entry, clearances: int) -> None:
+        """
+        Log a request, and commit what it changed. One that came before all were forgotten is forgotten, too.
+
+        :param entry: the request.
+        :param clearances: the log's `clearances` when it came.
+        """
+        if clearances != self.clearances:
+            self._store.commit()
+            return
         if not self._unwritten and entry.effect is None:
             asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.flush)
         self._unwritten.append(entry)
@@ -81,7 +91,8 @@ class RequestLog:
         self._store.commit()
 
     def clear(self) -> None:
-        """Forget all requests."""
+        """Forget all requests, those that are not answered yet included."""
+        self.clearances += 1
         self.flush()
         self._store.execute("DELETE FROM requests")
         self._store.commit()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_instantly.sandbox.auth import new_api_key
@@ -94,3 +96,16 @@ def test_an_endless_path_does_not_fill_the_log(sandbox: SandboxClient, api: Any)
 def test_the_control_api_is_not_logged(sandbox: SandboxClient) -> None:
     sandbox.health()
     assert sandbox.requests() == []
+
+
+def test_what_is_not_answered_yet_is_cleared_too(sandbox: SandboxClient, api: Any) -> None:
+    """A test that gave up on an answer left its request in the log of the next test."""
+    sandbox.add_fault("delay", delay=0.3, moment="before")
+    asking = threading.Thread(target=api.get, args=("/campaigns",))
+    asking.start()
+    while sandbox.faults():
+        time.sleep(0.01)
+    sandbox.clear_requests()
+    asking.join()
+    api.activate(sandbox.add_campaign())
+    assert [each["effect"] for each in sandbox.requests()] == ["activated"]
