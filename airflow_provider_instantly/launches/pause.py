@@ -75,6 +75,10 @@ class Paused:
     def outcome(self) -> str:
         """What became of it, as a line for the log."""
         stands = f"Campaign {self.campaign.title} is {self.campaign.status_label}"
+        if self.was_sent and not self.is_effective:
+            return (
+                f"A pause was sent, and meanwhile campaign {self.campaign.title} became {self.campaign.status_label}."
+            )
         if self.needs_attention:
             why = "Instantly stopped it, so it stays as it is. If it were paused, a person could resume it unprotected."
             return f"{stands}: {why}"
@@ -107,7 +111,7 @@ def pause(
     :raises PauseNotConfirmedError: if it is not known whether the pause took effect.
     :raises InstantlyError: if a request was refused or never sent; nothing was paused then.
     """
-    pausing = _Pausing(campaign_id, _DONE.union(spare), confirm, before_send)
+    pausing = _Pausing(campaign_id, frozenset(spare), confirm, before_send)
     change = pausing.change(
         hook.get_conn().endpoint.max_retries if hook.max_retries is None else hook.max_retries,
         send=partial(hook.pause_campaign, campaign_id, max_retries=0),
@@ -131,7 +135,7 @@ async def apause(
     before_send: Callable[[Campaign], Any] = lambda _: None,
 ) -> Paused:
     """Async twin of `pause`; ``before_send`` may be a coroutine function."""
-    pausing = _Pausing(campaign_id, _DONE.union(spare), confirm, before_send)
+    pausing = _Pausing(campaign_id, frozenset(spare), confirm, before_send)
     change = pausing.change(
         (await hook.aget_conn()).endpoint.max_retries if hook.max_retries is None else hook.max_retries,
         send=partial(hook.apause_campaign, campaign_id, max_retries=0),
@@ -151,14 +155,15 @@ class _Pausing:
     What a pause is, whichever calls it is made with.
 
     :param campaign_id: the campaign's UUID.
-    :param left_alone: the statuses in which it is not paused, and which prove a pause.
+    :param spare: the statuses in which it is not paused, beside those in which none ever is. They prove no pause: no
+        campaign that sends becomes a Draft again, so a read that says so is of an earlier moment.
     :param confirm: whether to read it after the answer.
     :param before_send: see `pause`.
     :param reads: the campaign as it was read each time before a pause was to be sent for the first time.
     """
 
     campaign_id: str
-    left_alone: frozenset[CampaignStatus]
+    spare: frozenset[CampaignStatus]
     confirm: bool
     before_send: Callable[[Campaign], Any]
     reads: list[Campaign] = field(default_factory=list)
@@ -171,7 +176,7 @@ class _Pausing:
             request=pause_campaign(self.campaign_id),
             is_needed=self._is_needed,
             before_send=self._before_send,
-            proof=lambda _, after: Effect.ABSENT if self._may_send(after) else Effect.SHOWN,
+            proof=lambda _, after: self._proof(after),
             max_retries=max_retries,
             read_pauses=_READ_BACK_PAUSES,
             confirm_pauses=_CONFIRM_PAUSES if self.confirm else (),
@@ -189,7 +194,7 @@ class _Pausing:
                 return Paused(found, campaign, was_sent=True)
             case Answered(answer, seen):
                 campaign = seen or answer
-                if self._may_send(campaign):
+                if campaign.status not in _DONE:
                     raise _without_effect(campaign)
                 return Paused(found, campaign, was_sent=True, was_answered=True)
             case Unconfirmed():
@@ -198,7 +203,12 @@ class _Pausing:
 
     def _may_send(self, campaign: Campaign) -> bool:
         """Whether it may send, or may soon: right after its activation it may be shown as it was before."""
-        return campaign.status not in self.left_alone
+        return campaign.status not in _DONE and campaign.status not in self.spare
+
+    def _proof(self, after: Campaign) -> Effect:
+        if after.status in _DONE:
+            return Effect.SHOWN
+        return Effect.ABSENT if self._may_send(after) else Effect.UNCLEAR
 
     def _is_needed(self, before: Campaign | None) -> bool:
         self.reads.extend([before] if before else [])

@@ -234,7 +234,22 @@ def test_a_lost_answer_is_read_back_and_the_pause_repeated_where_it_had_no_effec
 
 
 @pytest.mark.usefixtures("sandbox_time")
-@pytest.mark.parametrize(("status", "name"), [*STOPPED, (COMPLETED, "Completed"), (DRAFT, "Draft")])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_draft_after_a_lost_answer_proves_nothing(sandbox: SandboxClient, run_task: Any, moment: str) -> None:
+    """What sends becomes no Draft again: the read shows an earlier moment."""
+    campaign_id = sandbox.add_campaign(NAME, status=ACTIVE)
+    sandbox.add_fault("reset", path="*/pause", moment=moment)
+    sandbox.add_fault("fields", path=f"*/{campaign_id}", method="GET", skip=1, count=None, fields={"status": DRAFT})
+
+    run = run_task(operator(campaign_id))
+
+    assert type(run.error) is PauseNotConfirmedError
+    assert "and then it is Draft. It may or may not have been paused." in str(run.error)
+    assert len(sandbox.requests(path="*/pause")) == 1
+
+
+@pytest.mark.usefixtures("sandbox_time")
+@pytest.mark.parametrize(("status", "name"), [*STOPPED, (COMPLETED, "Completed")])
 def test_what_no_longer_sends_after_a_lost_answer_is_not_paused_again(
     sandbox: SandboxClient, run_task: Any, status: int, name: str
 ) -> None:
