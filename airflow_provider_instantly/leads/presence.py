@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.leads.rows import LeadRow
 
-#: Leads that a list may show beyond those that were asked for: more, and it does not heed what was asked.
-_STRANGERS: Final = 100
+#: Leads that a list may show beyond those that were asked for, each once: more, and it does not heed what was asked.
+_SURPLUS: Final = 100
 
 
 def present_in(hook: InstantlyHook, place: Mapping[str, str], rows: Sequence[LeadRow]) -> frozenset[int]:
@@ -24,7 +24,8 @@ def present_in(hook: InstantlyHook, place: Mapping[str, str], rows: Sequence[Lea
     :param hook: the hook.
     :param place: ``campaign_id`` or ``list_id``, and its UUID.
     :param rows: the rows; a hundred take one request, or two.
-    :raises InstantlyUnexpectedAnswerError: if leads are listed that were not asked for: the list proves nothing then.
+    :raises InstantlyUnexpectedAnswerError: if leads are listed that were not asked for, or the same ones without end: the
+        list proves nothing then.
     :raises InstantlyError: if a page could not be read.
     """
     found: set[int] = set()
@@ -36,19 +37,20 @@ def present_in(hook: InstantlyHook, place: Mapping[str, str], rows: Sequence[Lea
 
 def _found(hook: InstantlyHook, place: Mapping[str, str], wanted: dict[str, int]) -> set[int]:
     found: set[int] = set()
-    strangers = 0
+    surplus = 0
     for lead in hook.list_leads(**place, emails=list(wanted)):
         number = wanted.get(lead.email)
-        if number is not None:
-            found.add(number)
+        if number is None or number in found:
+            surplus += 1
         else:
-            strangers += 1
+            found.add(number)
         if len(found) == len(wanted):
             # The list often promises one page more, which is empty.
             break
-        if strangers >= _STRANGERS:
+        if surplus >= _SURPLUS:
             raise InstantlyUnexpectedAnswerError(
-                "Instantly listed leads that were not asked for, so nothing is concluded from the list.",
+                "Instantly listed leads that were not asked for, or the same ones again and again, so nothing is "
+                "concluded from the list.",
                 method="POST",
                 path="/leads/list",
                 status=200,

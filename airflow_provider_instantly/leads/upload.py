@@ -28,7 +28,7 @@ from airflow_provider_instantly.leads.chunks import chunk_of, cut, listed
 from airflow_provider_instantly.leads.guard import IfRunning, lacks_room, why_not
 from airflow_provider_instantly.leads.presence import present_in
 from airflow_provider_instantly.leads.progress import Progress
-from airflow_provider_instantly.leads.reconciliation import SKIPPED, needs_read, reconcile, said
+from airflow_provider_instantly.leads.reconciliation import SKIPPED, complaints_about, needs_read, reconcile, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -282,7 +282,8 @@ class _Run:
         sent, count = adding.missing, len(adding.missing)
         indexes = None
         if needs_read(answer, count):
-            present = adding.settled(at_least=(answer.uploaded or 0) + (answer.duplicated or 0))
+            adds_up = not complaints_about(answer, count)
+            present = adding.settled(expected=(answer.uploaded or 0) + (answer.duplicated or 0) if adds_up else count)
             indexes = [index for index, row in enumerate(sent) if row.number in present]
         result = reconcile(answer, count, indexes)
         for complaint in result.complaints:
@@ -387,18 +388,19 @@ class _Adding:
             read_pauses=READ_BACK_PAUSES,
         )
 
-    def settled(self, at_least: int | None = None) -> frozenset[int]:
+    def settled(self, expected: int | None = None) -> frozenset[int]:
         """
         Who is there, read until two reads agree.
 
-        :param at_least: how many of those that were sent have to be there, so that one read is enough.
+        :param expected: how many of those that were sent are there, by all that is known. So many are waited for instead:
+            a list may lag behind an answer, and who is called absent may be added elsewhere by a person.
         """
         seen: frozenset[int] | None = None
         for pause in (0.0, *READ_BACK_PAUSES):
             time.sleep(pause)
             found = self.upload.present(self.chunk.rows)
-            enough = at_least is not None and len(found - self.present) >= at_least
-            if enough or found == seen or len(found) == len(self.chunk):
+            is_enough = found == seen if expected is None else len(found - self.present) >= expected
+            if is_enough or len(found) == len(self.chunk):
                 return found
             seen = found
         return found

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import http.server
+import itertools
+import json
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -83,3 +88,44 @@ def test_a_list_that_does_not_heed_the_addresses_proves_nothing(sandbox: Sandbox
     sandbox.add_fault("body", "*/leads/list", json={"items": items})
     with pytest.raises(InstantlyUnexpectedAnswerError, match="not asked for"):
         present_in(hook, {"campaign_id": campaign_id}, rows(3))
+
+
+CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
+
+
+@contextmanager
+def served(pages: Iterator[dict[str, Any]]) -> Iterator[str]:
+    """A server that answers each request with the next page; its address."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            body = json.dumps(next(pages)).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_list_that_never_ends_is_not_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It shows the same person on each page, and each page has a cursor that no other had."""
+    lead = {"id": CAMPAIGN_ID, "email": "person1@example.com", "campaign": CAMPAIGN_ID}
+    asked = itertools.count()
+    pages = ({"items": [lead], "next_starting_after": f"cursor {next(asked)}"} for _ in itertools.repeat(None, 1000))
+    with served(pages) as url:
+        connection = {"conn_type": "instantly", "host": url, "password": "a-key"}
+        monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", json.dumps(connection))
+        with InstantlyHook() as hook, pytest.raises(InstantlyUnexpectedAnswerError, match="again and again") as caught:
+            present_in(hook, {"campaign_id": CAMPAIGN_ID}, rows(3))
+    assert next(asked) <= 110
+    assert "@" not in str(caught.value)

@@ -604,6 +604,30 @@ def test_a_200_that_added_no_one_is_no_success(sandbox: SandboxClient, campaign_
     assert set(upload.rejects.values()) == {"Instantly did not take it: not there, and the answer does not say why"}
 
 
+@pytest.mark.parametrize("reads", [1, 4])
+def test_a_list_that_lags_behind_an_answer_refuses_no_one(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, reads: int
+) -> None:
+    sandbox.add_fault("body", "*/leads/add", json={"status": "success"}, moment="after")
+    sandbox.add_fault("body", "*/leads/list", json={"items": []}, skip=1, count=reads)
+    tally = upload(some(3))
+    assert (tally.uploaded, tally.found, tally.refused) == (0, 3, 0)
+    assert upload.rejects == {}
+
+
+@pytest.mark.parametrize("reads", [1, 4])
+def test_as_many_are_waited_for_as_an_answer_counts(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, reads: int
+) -> None:
+    with InstantlyHook() as hook:
+        hook.block(["person2@example.com"])
+    sandbox.add_fault("fields", "*/leads/add", fields={"created_leads": []})
+    sandbox.add_fault("body", "*/leads/list", json={"items": []}, skip=1, count=reads)
+    tally = upload(some(3))
+    assert (tally.uploaded, tally.found, tally.refused) == (2, 0, 1)
+    assert upload.rejects == {2: "Instantly did not take it: in_blocklist"}
+
+
 def test_reasons_that_are_mixed_are_told_apart_by_a_read(
     sandbox: SandboxClient, campaign_id: str, upload: Uploading
 ) -> None:
