@@ -58,6 +58,10 @@ class RowsRejectedError(AirflowFailException):
     """More rows were rejected than allowed. All others were added, and a retry would not change that."""
 
 
+class RejectsNotWrittenError(AirflowException):
+    """The rows are done, but the file of rejects could not be written. Another try writes it, and adds no one twice."""
+
+
 class TooFewLeadsError(AirflowException):
     """After the upload, fewer leads are in the campaign or list than there have to be."""
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import random
 import time
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyRequestError
+from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyError, InstantlyRequestError
 from airflow_provider_instantly.api.retry import pause_before_retry
+from airflow_provider_instantly.api.sending import BEFORE_LEAVING
 from airflow_provider_instantly.exceptions import TaskKilledError
 from airflow_provider_instantly.leads.progress import Progress
 
@@ -30,6 +31,20 @@ CHUNK: Final = 1000
 MAX_SENDS: Final = 3
 
 
+class Taken(NamedTuple):
+    """
+    What Instantly says it took of all values.
+
+    :param refused: how many it says it did not take. If it did not always say, there may be more.
+    :param is_known: whether each answer said how many it did not take.
+    :param adds_up: whether each answer accounts for all values of its request, so that all others are blocked.
+    """
+
+    refused: int = 0
+    is_known: bool = True
+    adds_up: bool = True
+
+
 def block_all(
     hook: InstantlyHook,
     rows: Iterable[LeadRow],
@@ -37,7 +52,7 @@ def block_all(
     *,
     is_killed: Callable[[], bool],
     log: TaskLog,
-) -> int | None:
+) -> Taken:
     """
     Block what all rows have.
 
@@ -46,25 +61,45 @@ def block_all(
     :param total: how many they are.
     :param is_killed: whether the task is to end; asked before each request.
     :param log: the task's log.
-    :return: how many values Instantly did not take, or None if an answer did not say.
-    :raises TaskKilledError: if the task was killed between two requests.
+    :raises TaskKilledError: if the task was killed between two requests, or before one left.
     :raises InstantlyError: if a request was refused or could not be sent, or its answers were lost three times. Its
         message says how many rows are blocked.
     """
     remaining = iter(rows)
     progress = Progress(total, log)
-    refused: int | None = 0
-    while chunk := list(islice(remaining, CHUNK)):
+    taken = Taken()
+
+    def stop_if_killed() -> None:
         if is_killed():
             raise TaskKilledError(f"The task was killed. {_so_far(progress, total)}")
-        try:
+
+    token = BEFORE_LEAVING.set(stop_if_killed)
+    try:
+        while chunk := list(islice(remaining, CHUNK)):
+            stop_if_killed()
             blocked = _block(hook, [row.lead["email"] for row in chunk], log)
-        except InstantlyRequestError as error:
-            error.outcome = _so_far(progress, total)
-            raise
-        refused = None if refused is None or blocked.invalid is None else refused + blocked.invalid
-        progress.done(len(chunk))
-    return refused
+            taken = _with(taken, blocked, len(chunk), log)
+            progress.done(len(chunk))
+    except InstantlyRequestError as error:
+        error.outcome = _so_far(progress, total)
+        raise
+    except InstantlyError:
+        log.warning("%s", _so_far(progress, total))
+        raise
+    finally:
+        BEFORE_LEAVING.reset(token)
+    return taken
+
+
+def _with(taken: Taken, blocked: Blocked, sent: int, log: TaskLog) -> Taken:
+    """What is known with one more answer. What it counts is believed only as far as it can be true."""
+    valid, invalid = blocked.valid, blocked.invalid
+    if invalid is None or not 0 <= invalid <= sent:
+        return Taken(taken.refused, is_known=False, adds_up=False)
+    adds_up = valid is None or valid + invalid == sent
+    if not adds_up:
+        log.warning("Instantly counts %s valid values and %s invalid ones in a request of %s.", valid, invalid, sent)
+    return Taken(taken.refused + invalid, taken.is_known, taken.adds_up and adds_up)
 
 
 def _block(hook: InstantlyHook, values: list[str], log: TaskLog) -> Blocked:

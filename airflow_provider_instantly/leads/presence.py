@@ -24,8 +24,8 @@ def present_in(hook: InstantlyHook, place: Mapping[str, str], rows: Sequence[Lea
     :param hook: the hook.
     :param place: ``campaign_id`` or ``list_id``, and its UUID.
     :param rows: the rows; a hundred take one request, or two.
-    :raises InstantlyUnexpectedAnswerError: if leads are listed that were not asked for, or the same ones without end: the
-        list proves nothing then.
+    :raises InstantlyUnexpectedAnswerError: if leads are listed that were not asked for, or the same ones without end:
+        the list proves nothing then.
     :raises InstantlyError: if a page could not be read.
     """
     found: set[int] = set()

@@ -128,6 +128,10 @@ class Upload:
         except InstantlyRequestError as error:
             error.outcome = run.so_far
             raise
+        except InstantlyError:
+            # Such as a connection that could not be looked up for the next chunk: it knows of its own request only.
+            self.log.warning("%s", run.so_far)
+            raise
         return run.tally
 
     def dry_run(self, rows: Iterable[LeadRow], total: int) -> Tally:
@@ -392,8 +396,8 @@ class _Adding:
         """
         Who is there, read until two reads agree.
 
-        :param expected: how many of those that were sent are there, by all that is known. So many are waited for instead:
-            a list may lag behind an answer, and who is called absent may be added elsewhere by a person.
+        :param expected: how many of those that were sent are there, by all that is known. So many are waited for
+            instead: a list may lag behind an answer, and who is called absent may be added elsewhere by a person.
         """
         seen: frozenset[int] | None = None
         for pause in (0.0, *READ_BACK_PAUSES):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_instantly import validation
-from airflow_provider_instantly.exceptions import RowsRejectedError
-from airflow_provider_instantly.operators.rows import ReadsRows, path_as_kept
+from airflow_provider_instantly.exceptions import RejectsNotWrittenError, RowsRejectedError
+from airflow_provider_instantly.operators.rows import ReadsRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_instantly.leads.spool import Spool
+    from airflow_provider_instantly.leads.blocking import Taken
+    from airflow_provider_instantly.leads.spool import Counts
 
 
 class BlockContactsOperator(ReadsRows):
@@ -25,8 +26,9 @@ class BlockContactsOperator(ReadsRows):
     so a retry, a cleared task and a second run do no harm, and a request whose answer is lost is sent again.
 
     It returns a dict of counts: ``rows``, ``rejected`` (neither an address nor a domain), ``duplicates`` (among the
-    rows), ``blocked`` (on the list now, whether or not they were before; None if Instantly did not say) and ``refused``
-    (not taken by Instantly; None if it did not say). No address is in it, nor in the log or an error.
+    rows), ``blocked`` (on the list now, whether or not they were before; None if Instantly did not say, or what it
+    counts does not add up) and ``refused`` (not taken by Instantly; None if it did not say). No address is in it, nor
+    in the log or an error.
 
     :param rows: a list of addresses and domains, or of mappings; an XCom of one, or a mapped argument. Airflow does not
         show them anywhere. (templated)
@@ -81,11 +83,11 @@ class BlockContactsOperator(ReadsRows):
             sql_conn_id=sql_conn_id,
             parameters=parameters,
             sql_hook_params=sql_hook_params,
+            rejects_path=rejects_path,
             **kwargs,
         )
         self.column = column
         self.on_reject = validation.one_of("on_reject", on_reject, ("fail", "warn"))
-        self.rejects_path = path_as_kept(rejects_path)
         self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
         self._is_killed = False
 
@@ -96,6 +98,7 @@ class BlockContactsOperator(ReadsRows):
         :param context: the task's context.
         :raises InputError: if the input could not be read as rows. Nothing was sent.
         :raises RowsRejectedError: if there are values that could not be blocked; all others are. Not retried.
+        :raises RejectsNotWrittenError: if all is done but the file of the rejected rows.
         :raises TaskKilledError: if the task was killed between two requests.
         :raises InstantlyError: if Instantly refused a request or could not be reached.
         """
@@ -106,48 +109,52 @@ class BlockContactsOperator(ReadsRows):
 
         with Spool() as spool, InstantlyHook(self.instantly_conn_id) as hook:
             counts = spool.fill(self._input(), Contacts(self.column), rejects_duplicates=False)
-            self._report_rejects(spool)
-            refused = block_all(hook, spool, len(spool), is_killed=lambda: self._is_killed, log=self.log)
-        summary = {
+            unwritten = self._report_rejects(spool)
+            taken = block_all(hook, spool, len(spool), is_killed=lambda: self._is_killed, log=self.log)
+        if unwritten is not None:
+            raise RejectsNotWrittenError(
+                f"The file of rejects_path could not be written ({type(unwritten).__name__}). "
+                f"{_done(counts, taken)} {counts.rejected:,} rows have no address or domain. Another try blocks the "
+                "same again, which does no harm, and writes the file."
+            ) from unwritten
+        self._judge(counts, taken)
+        return {
             "rows": counts.rows,
             "rejected": counts.rejected,
             "duplicates": counts.duplicates,
-            "blocked": None if refused is None else counts.good - refused,
-            "refused": refused,
+            "blocked": counts.good - taken.refused if taken.adds_up else None,
+            "refused": taken.refused if taken.is_known else None,
         }
-        self._judge(summary, counts.good)
-        return summary
 
     def on_kill(self) -> None:
         """Send no further request. Airflow calls it on the worker, from its handler of SIGTERM."""
         self._is_killed = True
 
-    def _report_rejects(self, spool: Spool) -> None:
-        from airflow_provider_instantly.leads.rejects import log_rejects, write_rejects
-
-        log_rejects(self.log, spool.rejects())
-        if self.rejects_path is not None:
-            written = write_rejects(self.rejects_path, spool.rejects())
-            self.log.info("Wrote %s rejected rows to the file of rejects_path.", f"{written:,}")
-
-    def _judge(self, summary: Mapping[str, int | None], sent: int) -> None:
+    def _judge(self, counts: Counts, taken: Taken) -> None:
         """
         Say what became of the rows.
 
         :raises RowsRejectedError: if there are values that could not be blocked.
         """
-        rejected, refused = summary["rejected"] or 0, summary["refused"]
-        done = f"{sent - (refused or 0):,} addresses and domains of {summary['rows']:,} rows are on the block list."
-        if refused is None:
-            done = f"{sent:,} values of {summary['rows']:,} rows were sent; Instantly did not say whether it took them."
-        if not rejected and not refused:
-            self.log.info("%s", done)
+        done = _done(counts, taken)
+        if not counts.rejected and not taken.refused:
+            (self.log.info if taken.adds_up else self.log.warning)("%s", done)
             return
-        where = "" if self.rejects_path is None else " The file of rejects_path has them."
+        which = ", and does not say which" if taken.refused else ""
+        where = " The log has the numbers of the rows, and the reasons." if counts.rejected else ""
+        if counts.rejected and self.rejects_path is not None:
+            where += " The file of rejects_path has them."
         line = (
-            f"{rejected:,} rows have no address or domain, and Instantly did not take {refused or 0:,} values. {done} "
-            f"The log has the numbers of the rows, and the reasons.{where}"
+            f"{counts.rejected:,} rows have no address or domain, and Instantly did not take {taken.refused:,} "
+            f"values{which}. {done}{where}"
         )
         if self.on_reject == "fail":
             raise RowsRejectedError(f"{line} Fix these rows and run it again, which does no harm to the others.")
         self.log.warning("%s", line)
+
+
+def _done(counts: Counts, taken: Taken) -> str:
+    if taken.adds_up:
+        return f"{counts.good - taken.refused:,} addresses and domains of {counts.rows:,} rows are on the block list."
+    what = "took them" if not taken.refused else "took the others"
+    return f"{counts.good:,} values of {counts.rows:,} rows were sent; Instantly did not say whether it {what}."

@@ -13,10 +13,10 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.campaign import check_campaign_id
-from airflow_provider_instantly.exceptions import RowsRejectedError, TooFewLeadsError
+from airflow_provider_instantly.exceptions import RejectsNotWrittenError, RowsRejectedError, TooFewLeadsError
 from airflow_provider_instantly.leads.rows import Columns
 from airflow_provider_instantly.links.campaign import CampaignLink
-from airflow_provider_instantly.operators.rows import ReadsRows, is_rendered_later, path_as_kept
+from airflow_provider_instantly.operators.rows import ReadsRows, is_rendered_later
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -112,7 +112,7 @@ class AddLeadsOperator(ReadsRows):
         instantly_conn_id: str = "instantly_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(rows=rows, path=path, **kwargs)
+        super().__init__(rows=rows, path=path, rejects_path=rejects_path, **kwargs)
         if (campaign_id is None) == (list_id is None):
             raise ValueError("Name a campaign_id or a list_id, and not both.")
         if campaign_id is not None:
@@ -133,7 +133,6 @@ class AddLeadsOperator(ReadsRows):
         self.verify = validation.flag("verify", verify)
         self.on_reject = validation.one_of("on_reject", on_reject, ("fail", "warn"))
         self.max_rejected = validation.amount("max_rejected", max_rejected)
-        self.rejects_path = path_as_kept(rejects_path)
         self.min_present = None if min_present is None else validation.amount("min_present", min_present)
         self.chunk_size = validation.count("chunk_size", chunk_size, low=1, high=DEFAULT_CHUNK_SIZE)
         self.max_chunk_bytes = validation.count(
@@ -153,6 +152,7 @@ class AddLeadsOperator(ReadsRows):
         :raises UploadRefusedError: if leads must not be added, or no more of them. Not retried.
         :raises UploadNotConfirmedError: if it is not known of some rows whether they were added.
         :raises RowsRejectedError: if more rows were rejected than allowed; all others were added. Not retried.
+        :raises RejectsNotWrittenError: if all is done but the file of the rejected rows.
         :raises TooFewLeadsError: if fewer are there at the end than there have to be.
         :raises TaskKilledError: if the task was killed between two chunks.
         :raises InstantlyError: if Instantly refused a request or could not be reached.
@@ -170,9 +170,15 @@ class AddLeadsOperator(ReadsRows):
             try:
                 tally = (upload.dry_run if self.is_dry_run else upload.run)(spool, len(spool))
             finally:
-                self._write_rejects(spool)
+                unwritten = self._report_rejects(spool)
             summary = self._summary(spool, tally, url)
-            self.log.info("%s", _sentence(summary, upload.noun))
+            sentence = _sentence(summary, upload.noun)
+            self.log.info("%s", sentence)
+            if unwritten is not None:
+                raise RejectsNotWrittenError(
+                    f"The file of rejects_path could not be written ({type(unwritten).__name__}). {sentence} Another "
+                    "try reads who is there, sends only what is missing, and writes the file."
+                ) from unwritten
             self._judge(summary, upload.noun)
         return self._done(context, summary)
 
@@ -238,14 +244,6 @@ class AddLeadsOperator(ReadsRows):
     def _log_input(self, spool: Spool) -> None:
         counts = spool.counts
         self.log.info("The input has %s rows, of which %s can be sent.", f"{counts.rows:,}", f"{counts.good:,}")
-
-    def _write_rejects(self, spool: Spool) -> None:
-        from airflow_provider_instantly.leads.rejects import log_rejects, write_rejects
-
-        log_rejects(self.log, spool.rejects())
-        if self.rejects_path is not None:
-            written = write_rejects(self.rejects_path, spool.rejects())
-            self.log.info("Wrote %s rejected rows to the file of rejects_path.", f"{written:,}")
 
     def _summary(self, spool: Spool, tally: Tally, url: str | None) -> dict[str, Any]:
         counts = spool.counts

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from os import PathLike
 
+    from airflow_provider_instantly.leads.spool import Spool
+
 
 class HiddenRows:
     """
@@ -38,6 +40,7 @@ class ReadsRows(BaseOperator):
     :param sql_conn_id: the id of the database's Airflow connection.
     :param parameters: what the database's driver puts into the statement.
     :param sql_hook_params: arguments of the database's hook.
+    :param rejects_path: a file for the rejected rows, below any ``ObjectStoragePath``.
     :raises ValueError: while the DAG is parsed, if there is not exactly one source, or no run could use it.
     """
 
@@ -50,6 +53,7 @@ class ReadsRows(BaseOperator):
         sql_conn_id: str | None = None,
         parameters: Sequence[Any] | Mapping[str, Any] | None = None,
         sql_hook_params: Mapping[str, Any] | None = None,
+        rejects_path: str | PathLike[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -68,6 +72,7 @@ class ReadsRows(BaseOperator):
         self.sql_conn_id = None if sql_conn_id is None else validation.connection_id("sql_conn_id", sql_conn_id)
         self.parameters = parameters
         self.sql_hook_params = sql_hook_params
+        self.rejects_path = path_as_kept(rejects_path)
 
     @property
     def rows(self) -> Any:
@@ -87,6 +92,22 @@ class ReadsRows(BaseOperator):
         if self.sql is not None and self.sql_conn_id is not None:
             return from_sql(database(self.sql_conn_id, self.sql_hook_params), self.sql, self.parameters)
         return from_values(self._rows.rows if isinstance(self._rows, HiddenRows) else self._rows)
+
+    def _report_rejects(self, spool: Spool) -> Exception | None:
+        """Name the rejected rows in the log, and write them to the file; return why that failed, if it did."""
+        from airflow_provider_instantly.leads.rejects import log_rejects, write_rejects
+
+        log_rejects(self.log, spool.rejects())
+        if self.rejects_path is None:
+            return None
+        try:
+            written = write_rejects(self.rejects_path, spool.rejects())
+        except Exception as error:
+            # What became of the rows is worth more, and has its own error or is still to be said.
+            self.log.warning("The file of rejects_path could not be written: %s.", type(error).__name__)
+            return error
+        self.log.info("Wrote %s rejected rows to the file of rejects_path.", f"{written:,}")
+        return None
 
 
 def is_rendered_later(value: object) -> bool:

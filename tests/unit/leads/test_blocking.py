@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyPaymentRequiredError
 from airflow_provider_instantly.exceptions import TaskKilledError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
-from airflow_provider_instantly.leads.blocking import CHUNK, MAX_SENDS, block_all
+from airflow_provider_instantly.leads.blocking import CHUNK, MAX_SENDS, Taken, block_all
 from airflow_provider_instantly.leads.rows import LeadRow
 
 if TYPE_CHECKING:
@@ -29,6 +29,12 @@ def rows(count: int, first: int = 1) -> list[LeadRow]:
 
 
 def block(rows: list[LeadRow], is_killed: Callable[[], bool] = lambda: False) -> int | None:
+    """How many were not taken, where each answer accounts for all."""
+    taken = taken_of(rows, is_killed)
+    return taken.refused if taken.is_known and taken.adds_up else None
+
+
+def taken_of(rows: list[LeadRow], is_killed: Callable[[], bool] = lambda: False) -> Taken:
     with InstantlyHook() as hook:
         return block_all(hook, iter(rows), len(rows), is_killed=is_killed, log=LOG)
 
@@ -94,8 +100,48 @@ def test_what_instantly_does_not_take(sandbox: SandboxClient) -> None:
     assert block([*rows(2), LeadRow(3, {"email": "nonsense"})]) == 1
 
 
+NOT_KNOWN = Taken(0, is_known=False, adds_up=False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "taken"),
+    [
+        ({"valid_count": 2, "invalid_count": 1}, Taken(1)),
+        ({"invalid_count": 1}, Taken(1)),
+        ({"valid_count": 0, "invalid_count": 0}, Taken(0, adds_up=False)),
+        ({"valid_count": 0, "invalid_count": 1}, Taken(1, adds_up=False)),
+        ({"valid_count": 9, "invalid_count": 0}, Taken(0, adds_up=False)),
+        ({"valid_count": 3}, NOT_KNOWN),
+        ({"valid_count": 3, "invalid_count": "0"}, NOT_KNOWN),
+        ({"valid_count": 4, "invalid_count": -1}, NOT_KNOWN),
+        ({"valid_count": -1, "invalid_count": 4}, NOT_KNOWN),
+    ],
+    ids=str,
+)
+def test_counts_are_believed_as_far_as_they_can_be_true(
+    sandbox: SandboxClient, answer: dict[str, object], taken: Taken
+) -> None:
+    sandbox.add_fault("body", PATH, json=answer)
+    assert taken_of(rows(3)) == taken
+
+
+@pytest.mark.parametrize("skip", [0, 1])
+def test_an_answer_that_does_not_say_hides_no_refusal_of_another(sandbox: SandboxClient, skip: int) -> None:
+    sandbox.add_fault("body", PATH, json={"valid_count": CHUNK - 3, "invalid_count": 3}, skip=skip)
+    sandbox.add_fault("body", PATH, json={})
+    assert taken_of(rows(2 * CHUNK)) == Taken(3, is_known=False, adds_up=False)
+
+
+def test_a_task_that_is_killed_after_a_lost_answer_sends_nothing_again(sandbox: SandboxClient) -> None:
+    sandbox.add_fault("reset", PATH, moment="after", count=None)
+    answers: Iterator[bool] = iter([False, False])
+    with pytest.raises(TaskKilledError, match="0 of 3 values were blocked before"):
+        block(rows(3), is_killed=lambda: next(answers, True))
+    assert len(sandbox.requests(path=PATH)) == 1
+
+
 def test_a_killed_task_sends_no_further_request(sandbox: SandboxClient) -> None:
-    answers: Iterator[bool] = iter([False, True])
+    answers: Iterator[bool] = iter([False, False, True])
     with pytest.raises(TaskKilledError, match="1,000 of 3,000 values were blocked before"):
         block(rows(3 * CHUNK), is_killed=lambda: next(answers))
     assert len(sandbox.requests(path=PATH)) == 1

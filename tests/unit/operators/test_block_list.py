@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_instantly.api.errors import InstantlyPermissionError
-from airflow_provider_instantly.exceptions import InputError, RowsRejectedError, TaskKilledError
+from airflow_provider_instantly.exceptions import (
+    InputError,
+    RejectsNotWrittenError,
+    RowsRejectedError,
+    TaskKilledError,
+)
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.operators.block_list import BlockContactsOperator
 from tests.docs.documents import blocks, section, text_of
@@ -139,7 +144,35 @@ class TestRejects:
         sandbox.add_fault("body", PATH, json={"items": [], "valid_count": 0, "invalid_count": 1})
         run = run_task(operator(rows=["ada@example.com", "bob@example.com"]))
         assert isinstance(run.error, RowsRejectedError)
+        assert "did not take 1 values, and does not say which" in str(run.error)
+        assert "did not say whether it took the others" in str(run.error)
+
+    def test_what_one_answer_refuses_fails_whatever_another_does_not_say(
+        self, sandbox: SandboxClient, run_task: Any
+    ) -> None:
+        sandbox.add_fault("body", PATH, json={"valid_count": 999, "invalid_count": 1})
+        sandbox.add_fault("body", PATH, json={})
+        run = run_task(operator(rows=[f"ada{n}@example.com" for n in range(1001)]))
+        assert isinstance(run.error, RowsRejectedError)
         assert "did not take 1 values" in str(run.error)
+
+    def test_no_one_is_counted_as_blocked_whom_an_answer_does_not_count(
+        self, sandbox: SandboxClient, run_task: Any, task_log: Any
+    ) -> None:
+        sandbox.add_fault("body", PATH, json={"valid_count": 0, "invalid_count": 0})
+        run = run_task(operator(rows=["ada@example.com", "bob@example.com"]))
+        assert (run.value["blocked"], run.value["refused"]) == (None, 0)
+        assert "did not say whether it took them" in task_log()
+
+    def test_all_are_blocked_where_the_file_of_rejects_cannot_be_written(
+        self, sandbox: SandboxClient, run_task: Any, tmp_path: Path
+    ) -> None:
+        (tmp_path / "file").touch()
+        run = run_task(operator(rows=BAD, rejects_path=str(tmp_path / "file" / "rejects.jsonl")))
+        assert isinstance(run.error, RejectsNotWrittenError)
+        assert "2 addresses and domains of 4 rows are on the block list. 2 rows have no" in str(run.error)
+        assert "private" not in str(run.error)
+        assert is_blocked(sandbox, "ada.private@example.com", "ada@evil.example") == [True, True]
 
     def test_an_answer_that_does_not_say(self, sandbox: SandboxClient, run_task: Any, task_log: Any) -> None:
         sandbox.add_fault("body", PATH, json={"items": []})

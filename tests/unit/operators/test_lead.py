@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseO
 
 from airflow_provider_instantly.exceptions import (
     InputError,
+    RejectsNotWrittenError,
     RowsRejectedError,
     TaskKilledError,
     TooFewLeadsError,
@@ -222,6 +223,24 @@ def test_rejects_are_written_also_where_the_upload_fails(
     file = tmp_path / "rejects.jsonl"
     assert isinstance(run_task(operator(rows=bad_rows(), rejects_path=str(file))).error, UploadRefusedError)
     assert len(file.read_text().splitlines()) == 2
+
+
+def test_a_file_of_rejects_that_cannot_be_written_hides_nothing(
+    sandbox: SandboxClient, campaign_id: str, run_task: Any, task_log: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    path = str(tmp_path / "file" / "rejects.jsonl")
+    for rows in (people(3), [*people(3), {"email": "none"}]):
+        run = run_task(operator(rows=rows, rejects_path=path))
+        assert isinstance(run.error, RejectsNotWrittenError)
+        assert f"Of {len(rows)} rows, 3 are in campaign {CAMPAIGN_ID}" in str(run.error)
+        assert isinstance(run.error.__cause__, OSError)
+
+    sandbox.set_status(campaign_id, ACTIVE)
+    refused = run_task(operator(rows=people(4), rejects_path=path))
+    assert isinstance(refused.error, UploadRefusedError)
+    assert "This try added no one" in str(refused.error)
+    assert "The file of rejects_path could not be written: " in task_log()
 
 
 def test_only_some_rejected_rows_are_named(
