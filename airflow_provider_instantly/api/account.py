@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from airflow_provider_instantly.api.parsing import OpenIntEnum, flag, integer, moment
+from airflow_provider_instantly.api.parsing import OpenIntEnum, count, flag, integer, moment
 from airflow_provider_instantly.api.redaction import storable_text
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 #: What a domain has to publish so that its e-mails are believed.
 DOMAIN_CHECKS: Final = ("mx", "spf", "dkim", "dmarc")
+_BEST_SCORE: Final = 100
 
 
 class AccountStatus(OpenIntEnum):
@@ -89,8 +90,8 @@ class Account:
             status=None if status is None else AccountStatus(status),
             setup_pending=flag(document.get("setup_pending")),
             warmup_status=None if warmup is None else WarmupStatus(warmup),
-            warmup_score=integer(document.get("stat_warmup_score")),
-            daily_limit=integer(document.get("daily_limit")),
+            warmup_score=_score(document.get("stat_warmup_score")),
+            daily_limit=count(document.get("daily_limit")),
             created_at=moment(document.get("timestamp_created")),
             warmup_started_at=moment(document.get("timestamp_warmup_start")),
             tracking_domain=storable_text(document.get("tracking_domain_name")),
@@ -104,8 +105,8 @@ class Account:
 
     @property
     def domain(self) -> str:
-        """What stands behind the @ of its address."""
-        return self.email.rpartition("@")[2]
+        """What stands behind the @ of its address, or an empty string."""
+        return self.email.partition("@")[1] and self.email.rpartition("@")[2]
 
     @property
     def may_send(self) -> bool:
@@ -130,7 +131,8 @@ class DomainVitals:
 
 def domain_vitals(document: Mapping[str, Any]) -> dict[str, DomainVitals]:
     """
-    Parse the answer of ``POST /accounts/test/vitals``, by domain. A check that is not there is not failing.
+    Parse the answer of ``POST /accounts/test/vitals``, by domain. A check that is not there is not failing, and
+    a domain of which no check is there was not tested. What is said of one twice fails if one of the two does.
 
     :param document: the decoded JSON object.
     """
@@ -139,10 +141,15 @@ def domain_vitals(document: Mapping[str, Any]) -> dict[str, DomainVitals]:
         entries = document.get(name)
         for entry in entries if isinstance(entries, list) else ():
             domain = storable_text(entry.get("domain")).lower() if isinstance(entry, Mapping) else ""
-            if domain:
-                failing = tuple(check for check in DOMAIN_CHECKS if entry.get(check) is False)
+            if domain and _was_tested(entry):
+                before = found[domain].failing if domain in found else ()
+                failing = tuple(check for check in DOMAIN_CHECKS if check in before or entry.get(check) is False)
                 found[domain] = DomainVitals(domain, failing)
     return found
+
+
+def _was_tested(entry: Mapping[str, Any]) -> bool:
+    return entry.get("allPass") is True or any(flag(entry.get(check)) is not None for check in DOMAIN_CHECKS)
 
 
 def warmup_scores(document: Mapping[str, Any]) -> dict[str, int]:
@@ -157,5 +164,10 @@ def warmup_scores(document: Mapping[str, Any]) -> dict[str, int]:
     return {
         storable_text(email).lower(): score
         for email, entry in (figures.items() if isinstance(figures, Mapping) else ())
-        if isinstance(entry, Mapping) and (score := integer(entry.get("health_score"))) is not None
+        if isinstance(entry, Mapping) and (score := _score(entry.get("health_score"))) is not None
     }
+
+
+def _score(value: object) -> int | None:
+    found = count(value)
+    return found if found is not None and found <= _BEST_SCORE else None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeGuard
 from uuid import UUID
 
 from airflow_provider_instantly.api.parsing import OpenIntEnum, integer
-from airflow_provider_instantly.api.redaction import safe_text, storable_text
+from airflow_provider_instantly.api.redaction import safe_text, storable_text, without_addresses
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.api.campaign_settings import CampaignSettings
@@ -161,7 +161,12 @@ class Campaign:
     @property
     def title(self) -> str:
         """How a log line names it: its name, made safe, and its id."""
-        return f'"{safe_text(self.name)}" ({self.id})' if self.name else self.id
+        return f'"{safe_text(self.shown_name)}" ({self.id})' if self.name else self.id
+
+    @property
+    def shown_name(self) -> str:
+        """Its name as it may stand in a log or an XCom: without addresses, which are persons'."""
+        return without_addresses(self.name)
 
     @property
     def status_label(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from airflow_provider_instantly.api.parsing import flag, integer
+from airflow_provider_instantly.api.parsing import count, flag
 from airflow_provider_instantly.api.redaction import storable_text
 
 
@@ -48,9 +48,9 @@ class CampaignSettings:
         tags = document.get("email_tag_list")
         return cls(
             sender_tags=frozenset(filter(None, map(storable_text, tags))) if isinstance(tags, list) else frozenset(),
-            daily_limit=integer(document.get("daily_limit")),
-            daily_max_leads=integer(document.get("daily_max_leads")),
-            email_gap=integer(document.get("email_gap")),
+            daily_limit=count(document.get("daily_limit")),
+            daily_max_leads=count(document.get("daily_max_leads")),
+            email_gap=count(document.get("email_gap")),
             stop_on_reply=flag(document.get("stop_on_reply")),
             disable_bounce_protect=flag(document.get("disable_bounce_protect")),
             open_tracking=flag(document.get("open_tracking")),

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final, Self
 
 from airflow_provider_instantly.api.campaign import is_campaign_id
-from airflow_provider_instantly.api.parsing import OpenIntEnum, integer
+from airflow_provider_instantly.api.parsing import OpenIntEnum, count, integer
 from airflow_provider_instantly.api.redaction import storable_text
 
 #: The fields of a lead that Instantly knows, and the name of each among the variables of a campaign's e-mails.
@@ -272,7 +272,7 @@ class Plan:
         known = [plan for plan in plans if isinstance(plan, Mapping)]
 
         def first(name: str) -> int | None:
-            return next((value for plan in known if (value := integer(plan.get(name))) is not None), None)
+            return next((value for plan in known if (value := count(plan.get(name))) is not None), None)
 
         return cls(first("total_lead_limit"), first("current_lead_count"))
 

@@ -81,7 +81,7 @@ def masked_address(email: str) -> str:
     :param email: the address.
     """
     local, _, domain = storable_text(email).rpartition("@")
-    return f"{local[:1]}…@{domain}"
+    return f"{local[:1]}…@{without_addresses(domain)}"
 
 
 def storable_text(value: object) -> str:

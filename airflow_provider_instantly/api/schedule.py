@@ -31,7 +31,7 @@ from typing import Final, Self
 
 import pendulum
 
-from airflow_provider_instantly.api.redaction import storable_text
+from airflow_provider_instantly.api.redaction import storable_text, without_addresses
 
 # fmt: off
 #: The time zones that Instantly accepts. Source: the ``Campaign`` schema of the Instantly API V2.
@@ -71,6 +71,9 @@ _MAX_ZONE_CHARS: Final = 100
 _CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 # The API's own examples show a date with a time behind it, too. The day is the one that is written.
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([T ].*)?")
+
+_WHOLE = reprlib.Repr()
+_WHOLE.maxstring = 1_000
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -278,7 +281,8 @@ def _schedules(entries: object, problems: list[str]) -> Iterator[Schedule]:
 
 
 def _quoted(value: object) -> str:
-    text = reprlib.repr(value)
+    # Before it is cut: of an address without its at sign, no one would know that it is one.
+    text = reprlib.repr(without_addresses(value)) if isinstance(value, str) else without_addresses(_WHOLE.repr(value))
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

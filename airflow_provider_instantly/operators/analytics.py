@@ -23,7 +23,7 @@ from airflow_provider_instantly.analytics.limits import (
     rates,
 )
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
-from airflow_provider_instantly.api.redaction import safe_text
+from airflow_provider_instantly.api.redaction import safe_text, without_addresses
 from airflow_provider_instantly.exceptions import LimitBreachedError, LimitNotJudgedError, PauseNotConfirmedError
 from airflow_provider_instantly.tasklog import write
 
@@ -59,7 +59,11 @@ class _Judged:
 
     @property
     def title(self) -> str:
-        return f'"{safe_text(self.figures.name)}" ({self.id})' if self.figures.name else self.id
+        return f'"{safe_text(self.name)}" ({self.id})' if self.figures.name else self.id
+
+    @property
+    def name(self) -> str:
+        return without_addresses(self.figures.name)
 
     @property
     def verdict(self) -> Verdict | None:
@@ -78,9 +82,10 @@ class _Judged:
 
     def as_json(self) -> dict[str, Any]:
         figures = self.figures
-        names = ("name", "leads", "contacted", "sent", "bounced", "replied", "unsubscribed", "completed")
+        names = ("leads", "contacted", "sent", "bounced", "replied", "unsubscribed", "completed")
         return {
             "campaign_id": self.id,
+            "name": self.name,
             **{name: getattr(figures, name) for name in names},
             **rates(figures),
             "verdict": None if self.verdict is None else self.verdict.value,

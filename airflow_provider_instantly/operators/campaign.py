@@ -87,7 +87,7 @@ class _CampaignOperator(BaseOperator):
     def _summary(self, campaign: Campaign, url: str) -> dict[str, Any]:
         return {
             "id": campaign.id,
-            "name": campaign.name,
+            "name": campaign.shown_name,
             "status": None if campaign.status is None else int(campaign.status),
             "status_name": campaign.status_label,
             "url": url,

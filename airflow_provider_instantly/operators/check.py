@@ -97,7 +97,7 @@ class CheckCampaignOperator(_CampaignOperator):
             kind = CheckIncompleteError if report.may_pass else CheckFailedError
             raise kind(report.message(campaign.title, "The campaign was left as it is."))
         self.log.info("The check of campaign %s ended: %s.", campaign.title, report.verdict)
-        markdown = report.markdown(campaign.name or campaign.id, campaign.status_label, url)
+        markdown = report.markdown(campaign.shown_name or campaign.id, campaign.status_label, url)
         return self._done(context, {**self._summary(campaign, url), **report.as_dict(), "markdown": markdown})
 
     def _check(self, hook: InstantlyHook, campaign_id: str) -> tuple[Campaign, Report]:

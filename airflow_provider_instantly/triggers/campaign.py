@@ -537,7 +537,7 @@ class CampaignChangeTrigger(_PollingTrigger):
                 continue
             yield {
                 "campaign_id": campaign.id,
-                "name": campaign.name,
+                "name": campaign.shown_name,
                 "from_status": before,
                 "from_status_name": CampaignStatus(before).label,
                 "to_status": int(status),

@@ -195,6 +195,8 @@ class _Search:
                 if not self._tags.isdisjoint(account.tag_ids):
                     self._take(account)
                 is_hidden = is_hidden or not account.tag_ids
+        if pages.has_repeated_itself:
+            raise _NotBelievedError("Instantly listed the accounts with the campaign's tags again and again.")
         if is_hidden and not self.found:
             raise _NotBelievedError("Instantly listed accounts for the campaign's tags, and not which tags they have.")
 
@@ -262,7 +264,7 @@ def _vitals(
         answer = yield from reader.noted(ask(request))
         if isinstance(answer, Unread):
             return found, answer
-        found |= domain_vitals(answer)
+        found |= {domain: each for domain, each in domain_vitals(answer).items() if domain in by_domain}
     untested = len(by_domain.keys() - found.keys())
     return found, Unread(f"Instantly said nothing of {untested:,} of {len(by_domain):,}.") if untested else None
 

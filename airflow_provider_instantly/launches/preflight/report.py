@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 #: The verdict where nothing was found; else it is the level that matters most.
 PASSED: Final = "passed"
 
-_MARKUP = re.compile(r"([\\`*_\[\]<>#|~!])")
+_MARKUP = re.compile(r"([\\`*_\[\]<>#|~!&])")
+#: What Markdown makes a link of by itself. Between the two parts stands a character without a width then.
+_AUTOLINK = re.compile(r"(https?:|ftp:|www)(?=//|\.)", re.IGNORECASE)
+_JOINER: Final = "\u2060"
 _NOUNS: Final = {
     Level.ERROR: ("error", "errors"),
     Level.INCOMPLETE: ("part that could not be read", "parts that could not be read"),
@@ -129,4 +132,4 @@ def _counts(findings: Iterable[Finding]) -> str:
 
 def _plain(text: str) -> str:
     """A text that is no markup: what a campaign says must not draw in what a person approves."""
-    return _MARKUP.sub(r"\\\1", safe_text(text, limit=2_000))
+    return _MARKUP.sub(r"\\\1", _AUTOLINK.sub(rf"\1{_JOINER}", safe_text(text, limit=2_000)))

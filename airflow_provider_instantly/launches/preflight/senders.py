@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_instantly.api.account import WarmupStatus
+from airflow_provider_instantly.api.redaction import safe_text, without_addresses
 from airflow_provider_instantly.launches.preflight.facts import Unread
 from airflow_provider_instantly.launches.preflight.finding import Finding, counted, listed
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: What Instantly says of a tracking domain that works.
 _WORKING: Final = frozenset({"", "active"})
+#: No domain is longer (RFC 1035).
+_SHOWN_CHARS: Final = 253
 
 
 def judge_senders(facts: Facts, rules: CheckRules) -> Iterator[Finding]:
@@ -96,7 +99,7 @@ def _judge_domains(senders: Senders) -> Iterator[Finding]:
     failing = [vitals for vitals in senders.vitals.values() if vitals.failing]
     if failing:
         found = listed(
-            f"{each.domain} lacks {' and '.join(check.upper() for check in each.failing)}" for each in failing
+            f"{_shown(each.domain)} lacks {' and '.join(check.upper() for check in each.failing)}" for each in failing
         )
         yield Finding("domain_failing", f"Domains do not publish what they should: {found}.")
     if senders.untested is not None:
@@ -118,4 +121,8 @@ def _judge_tracking(facts: Facts, senders: Senders) -> Iterator[Finding]:
 
 
 def _domains(accounts: Iterable[Account]) -> Iterator[str]:
-    return (account.domain for account in accounts)
+    return (_shown(account.domain) for account in accounts)
+
+
+def _shown(domain: str) -> str:
+    return safe_text(without_addresses(domain), limit=_SHOWN_CHARS) or "no domain"

@@ -57,6 +57,38 @@ def test_vitals_by_domain() -> None:
     assert domain_vitals(passing) == {"good.example": DomainVitals("good.example")}
 
 
+def test_a_domain_of_which_nothing_is_said_was_not_tested() -> None:
+    silent: list[dict[str, Any]] = [{}, {"allPass": False}, {"mx": "false", "spf": None, "dkim": 0}]
+    for entry in silent:
+        assert domain_vitals({"failure_list": [{"domain": "a.example", **entry}]}) == {}
+
+
+@pytest.mark.parametrize("lists", [("success_list", "failure_list"), ("failure_list", "success_list")])
+def test_what_is_said_of_a_domain_twice(lists: tuple[str, str]) -> None:
+    first, second = lists
+    answer = {
+        first: [{"domain": "a.example", "mx": False}],
+        second: [{"domain": "A.example", "mx": True, "spf": False}],
+    }
+    assert domain_vitals(answer)["a.example"].failing == ("mx", "spf")
+
+
+@pytest.mark.parametrize(
+    ("score", "found"), [(0, 0), (100.0, 100), (101, None), (-1, None), (10**12, None), ("9", None)]
+)
+def test_a_score_is_from_0_to_100(score: Any, found: int | None) -> None:
+    assert Account.from_api({"stat_warmup_score": score}).warmup_score == found
+    assert warmup_scores({"aggregate_data": {"a@a.example": {"health_score": score}}}).get("a@a.example") == found
+
+
+@pytest.mark.parametrize(
+    ("email", "domain"),
+    [("ada@a.example", "a.example"), ("a@b@c.example", "c.example"), ("ada%40a.example", ""), ("", "")],
+)
+def test_the_domain_of_an_address(email: str, domain: str) -> None:
+    assert Account(email).domain == domain
+
+
 def test_scores_of_those_that_have_one() -> None:
     assert warmup_scores(body_of("warmup_of_an_unknown_account")) == {}
     figures = {"A@example.com": {"health_score": 92}, "b@example.com": {}, "c@example.com": None}

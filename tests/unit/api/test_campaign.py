@@ -269,6 +269,11 @@ class TestCampaign:
     def test_its_repr_has_no_document(self) -> None:
         assert "secret" not in repr(Campaign.from_api({"status": 1, "sequences": "secret"}))
 
+    def test_an_address_in_a_name_is_in_no_log(self) -> None:
+        campaign = Campaign.from_api({"id": CAMPAIGN_ID, "name": "For ada@example.com"})
+        assert (campaign.name, campaign.shown_name) == ("For ada@example.com", "For (an address)")
+        assert campaign.title == f'"For (an address)" ({CAMPAIGN_ID})'
+
     @pytest.mark.parametrize(
         ("name", "title"),
         [

@@ -297,6 +297,8 @@ def test_nor_is_the_beginning_of_an_address_shown_where_a_text_is_cut(before: in
         ("@example.com", "…@example.com"),
         ("nothing", "…@nothing"),
         ("", "…@"),
+        ("ada%40example.com", "…@(an address)"),
+        ("a@b&commat;example.com", "a…@(an address)"),
         ("a\nb@example.com\x00", "a…@example.com"),
     ],
 )

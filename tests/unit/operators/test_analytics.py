@@ -114,15 +114,16 @@ def test_of_many_in_their_order_and_each_once(sandbox: SandboxClient, run_task: 
     assert len(sandbox.requests()) == 1
 
 
-def test_no_address_is_in_what_it_returns_or_logs(
-    sandbox: SandboxClient, run_task: Any, answer: Any, task_log: Any
-) -> None:
-    campaign_id = sandbox.add_campaign(NAME, status=ACTIVE)
-    answer({campaign_id: {"sent": 4, "bounced": 4}})
+def test_no_address_is_in_what_it_returns_or_logs(sandbox: SandboxClient, run_task: Any, task_log: Any) -> None:
+    campaign_id = sandbox.add_campaign("For ada@example.com", status=ACTIVE)
+    rows = [{**row(campaign_id, sent=4, bounced=4), "campaign_name": "For ada@example.com"}]
+    sandbox.add_fault("body", "*/campaigns/analytics", json=rows, count=None)
 
     run = run_task(operator(campaign_id, max_bounce_rate=0.05, on_breach="pause"))
+    failed = run_task(operator(campaign_id, max_bounce_rate=0.05))
 
-    for text in (json.dumps(run.value), task_log()):
+    assert run.value["paused"] == [campaign_id]
+    for text in (json.dumps(run.value), json.dumps(failed.ti.xcom), str(failed.error), task_log()):
         assert "@" not in text
         assert sandbox.api_key not in text
 

@@ -156,6 +156,7 @@ def test_no_address_leaves_it(sandbox: SandboxClient, run_task: Any, task_log: A
         sandbox,
         address,
         "grace.hopper@mail.example",
+        name=f"For {address} (ada.lovelace%40mail.example)",
         email_list=[address, "grace.hopper@mail.example", "gone.sender@mail.example"],
         sequences=[{"steps": [{"variants": [{"subject": text, "body": text}]}]}],
         custom_variables={address: True},
@@ -163,6 +164,9 @@ def test_no_address_leaves_it(sandbox: SandboxClient, run_task: Any, task_log: A
         campaign_schedule={
             "schedules": [
                 {"name": address, "timing": address, "days": WEEKDAYS},
+                {"name": f"augusta.lovelace.{address}", "timing": {}, "days": WEEKDAYS},
+                {"timing": {"from": f"augusta.lovelace.{address}"}, "days": WEEKDAYS},
+                {"timing": {"from": [f"augusta.lovelace.{address}"]}, "days": WEEKDAYS},
                 {"timing": {"from": "22:00", "to": "23:00"}, "days": {"6": True}, "timezone": "America/Detroit"},
             ]
         },

@@ -291,6 +291,25 @@ class TestFailures:
         assert len(instantly.asked) == 2
         assert facts.leads == facts.senders == Unread("Timed out.")
 
+    def test_a_list_by_tags_that_repeats_itself_is_not_whole(self) -> None:
+        class Repeating(Instantly):
+            def _page(self, items: list[Any], asked: dict[str, Any]) -> Any:
+                return {**super()._page(items, asked), "next_starting_after": "1"}
+
+        senders = Repeating(accounts=named(3), tagged=set(named(3))).read().senders
+        assert isinstance(senders, Unread)
+        assert "again and again" in senders.reason
+
+    def test_what_is_said_of_other_domains_is_left_out(self) -> None:
+        class Talkative(Instantly):
+            def __call__(self, request: Request) -> Any:
+                answer = super().__call__(request)
+                stray = {"domain": "ada@other.example", "mx": False}
+                return {**answer, "failure_list": [stray]} if request.path.endswith("vitals") else answer
+
+        senders = Talkative(named(1), named(1)).senders()
+        assert [vitals.failing for vitals in senders.vitals.values()] == [()]
+
     def test_no_address_in_a_reason(self) -> None:
         facts = Instantly(fails=lambda r: InstantlyError("ada@mail.example") if "leads" in r.path else None).read()
         assert facts.leads == Unread("(an address)")

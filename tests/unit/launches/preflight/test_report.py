@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -82,6 +83,27 @@ def test_markdown() -> None:
         f"| **warning** `night_only` | It sends at night only. | {WARNING.what_to_do} |\n"
     )
     assert "Nothing was found" in Report.of([], CheckRules()).markdown("Spring", "Draft", "https://app.example")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://evil.example/login",
+        "HTTP://evil.example",
+        "ftp://evil.example",
+        "WWW.evil.example",
+        "(www.evil.example)",
+    ],
+)
+def test_what_a_campaign_says_is_no_link(text: str) -> None:
+    markdown = Report.of([Finding("malformed_link", text)], CheckRules()).markdown(text, "Draft", "https://app.example")
+    assert not re.search(r"(https?:|ftp:)//evil|www\.evil", markdown, re.IGNORECASE)
+    assert markdown.replace("\u2060", "").count(text) == 2
+
+
+def test_what_a_campaign_says_has_no_character_references() -> None:
+    markdown = Report.of([], CheckRules()).markdown("&#104;ttps://evil.example &lt;", "Draft", "https://app.example")
+    assert re.findall(r"(?<!\\)&", markdown) == []
 
 
 @given(text=st.text())

@@ -39,6 +39,14 @@ def test_all_or_some_cannot_send(change: dict[str, Any], state: str) -> None:
     assert of(change, {}) == {"unusable_senders": f"1 of 2 senders cannot send (on mail0.example). {state}: 1."}
 
 
+@pytest.mark.parametrize("email", ["ada%40a.example", "ada@ada%40a.example", "ada.lovelace", "ada&#64;a.example"])
+def test_an_account_with_an_odd_address_is_not_named(email: str) -> None:
+    vitals = {email: DomainVitals(email if "." in email.partition("@")[2] else f"x@{email}", ("mx",))}
+    sentences = of({"email": email, "status": -1}, {"email": email, "stat_warmup_score": 1}, vitals=vitals)
+    assert sentences.keys() == {"unusable_senders", "cold_senders", "domain_failing"}
+    assert "ada" not in " ".join(sentences.values())
+
+
 def test_those_that_are_gone() -> None:
     assert of(gone=2) == {"no_usable_sender": "2 of 2 senders cannot send. gone: 2."}
     assert of({}, gone=1).keys() == {"unusable_senders"}
