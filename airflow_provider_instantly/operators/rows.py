@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -9,7 +10,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_instantly import validation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from os import PathLike
 
     from airflow_provider_instantly.leads.spool import Spool
@@ -57,6 +58,9 @@ class ReadsRows(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if isinstance(rows, HiddenRows):
+            # Of a mapped task.
+            rows = rows.rows
         if sum(source is not None for source in (rows, path, sql)) != 1:
             raise ValueError("Name one source of rows, and one only: rows or a path, or sql where it is a parameter.")
         if (sql is None) != (sql_conn_id is None):
@@ -66,13 +70,22 @@ class ReadsRows(BaseOperator):
                 f"rows must be a list of mappings, an XCom or a template, not of type {type(rows).__name__}; a file is "
                 "named by path."
             )
-        self._rows = rows if rows is None or is_rendered_later(rows) else HiddenRows(rows)
+        self._rows = _hidden(rows)
         self.path = path_as_kept(path)
         self.sql = sql
         self.sql_conn_id = None if sql_conn_id is None else validation.connection_id("sql_conn_id", sql_conn_id)
         self.parameters = parameters
         self.sql_hook_params = sql_hook_params
         self.rejects_path = path_as_kept(rejects_path)
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        """
+        Begin a mapped task, as Airflow does. Rows that the DAG itself has are hidden, since Airflow stores the DAG.
+
+        :param kwargs: the parameters that all of the mapped tasks have.
+        """
+        return _Partial(super().partial(**_with_hidden_rows(kwargs)))
 
     @property
     def rows(self) -> Any:
@@ -108,6 +121,42 @@ class ReadsRows(BaseOperator):
             return error
         self.log.info("Wrote %s rejected rows to the file of rejects_path.", f"{written:,}")
         return None
+
+
+class _Partial:
+    """
+    What becomes a mapped task, once it is known what it is mapped over.
+
+    :param partial: Airflow's own.
+    """
+
+    def __init__(self, partial: Any) -> None:
+        self._partial = partial
+
+    def __repr__(self) -> str:
+        return repr(self._partial)
+
+    def expand(self, **mapped: Any) -> Any:
+        """As Airflow's own."""
+        rows = mapped.get("rows")
+        if validation.is_collection(rows):
+            mapped["rows"] = [_hidden(entry) for entry in rows]
+        return self._partial.expand(**mapped)
+
+    def expand_kwargs(self, kwargs: Any, **more: Any) -> Any:
+        """As Airflow's own."""
+        if validation.is_collection(kwargs):
+            kwargs = [_with_hidden_rows(each) if isinstance(each, Mapping) else each for each in kwargs]
+        return self._partial.expand_kwargs(kwargs, **more)
+
+
+def _with_hidden_rows(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _hidden(value) if name == "rows" else value for name, value in kwargs.items()}
+
+
+def _hidden(rows: Any) -> Any:
+    is_shown = rows is None or isinstance(rows, HiddenRows) or is_rendered_later(rows)
+    return rows if is_shown else HiddenRows(rows)
 
 
 def is_rendered_later(value: object) -> bool:

@@ -43,6 +43,15 @@ with DAG("add_leads_in_every_way", schedule=None, render_template_as_native_obj=
     AddLeadsOperator.partial(task_id="partial", rows=people(4), fields=ADD["fields"]).expand(
         campaign_id=["{campaign_id}"]
     )
+    AddLeadsOperator.partial(
+        task_id="partial_literal", rows=[{{"mail": "partial@{domain}"}}], fields=ADD["fields"]
+    ).expand(campaign_id=["{campaign_id}"])
+    AddLeadsOperator.partial(task_id="mapped_literal", **ADD).expand(
+        rows=[[{{"mail": f"mapped{{n}}@{domain}"}}] for n in range(3)]
+    )
+    AddLeadsOperator.partial(task_id="kwargs_literal", fields=ADD["fields"]).expand_kwargs(
+        [{{"campaign_id": "{campaign_id}", "rows": [{{"mail": f"kwargs{{n}}@{domain}"}}]}} for n in range(2)]
+    )
     AddLeadsOperator(task_id="template", rows="{{{{ ti.xcom_pull('people') }}}}", **ADD) << dag.get_task("people")
 """
 
@@ -60,7 +69,7 @@ def test_rows_come_in_every_way_and_are_kept_nowhere(
     run = runpy.run_path(str(file))["dag"].test()
 
     assert {ti.state for ti in run.get_task_instances()} == {"success"}
-    assert len(sandbox.leads(CAMPAIGN_ID)) == 1 + 2 + 4 + 2 + 2
+    assert len(sandbox.leads(CAMPAIGN_ID)) == 1 + 2 + 4 + 2 + 2 + 1 + 3 + 2
     assert tables_with(DOMAIN, airflow_database) <= ELSEWHERE
     assert DOMAIN not in task_log()
 

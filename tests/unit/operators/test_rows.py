@@ -59,6 +59,24 @@ def test_a_list_is_not_shown_nor_rendered() -> None:
     assert "example.com" not in json.dumps(serialization.to_dict(dag), default=str)
 
 
+def test_literal_rows_of_mapped_tasks_are_in_no_stored_dag() -> None:
+    with DAG("a_dag", schedule=None) as dag:
+        partial = Operator.partial(task_id="partial", rows=ROWS)
+        assert "example.com" not in repr(partial)
+        partial.expand(path=["a.jsonl"])
+        Operator.partial(task_id="expand").expand(rows=[ROWS, ROWS])
+        Operator.partial(task_id="expand_kwargs").expand_kwargs([{"rows": ROWS}, {"path": "a.jsonl"}])
+    objects: Any = import_module("airflow.serialization.serialized_objects")
+    serialization = getattr(objects, "DagSerialization", None) or objects.SerializedDAG
+    assert "example.com" not in json.dumps(serialization.to_dict(dag), default=str)
+
+
+def test_hidden_rows_are_rows() -> None:
+    assert Operator(task_id="a_task", rows=HiddenRows(ROWS)).execute({}) == ROWS
+    with pytest.raises(ValueError, match="rows must be a list"):
+        Operator(task_id="a_task", rows=HiddenRows("ada@example.com"))
+
+
 @pytest.mark.parametrize(
     "value", [ROWS, repr(ROWS), json.dumps(ROWS), tuple(ROWS)], ids=["list", "repr", "json", "tuple"]
 )
