@@ -342,9 +342,10 @@ class Stage:
         if fault is not None:
             exchange.fault = fault.kind
             self.injected[fault.kind] += 1
-            # A list whose entries are another campaign's says of that one what cannot be checked.
-            is_lie = fault.kind == ANOTHER and exchange.operation == "list"
-            given = None if fault.fault is None or is_lie else dict(fault.fault)
+            given = None if fault.fault is None else dict(fault.fault)
+            if given is not None and fault.kind == ANOTHER and exchange.campaign_id in (None, given["json"]["id"]):
+                # Of a list, or of that campaign itself, it says what cannot be checked.
+                given = None
             if fault.kind == "connection refused":
                 elsewhere = f"http://127.0.0.1:{_closed_port()}"
             elif fault.kind == "effect that comes late":

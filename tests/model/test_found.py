@@ -230,3 +230,11 @@ def test_another_tasks_launch_that_shows_late_may_be_taken_for_ones_own() -> Non
     """The judge held that against the task whose own activation was lost without effect. Nothing could tell."""
     plans = (LaunchPlan(check_before=False), LaunchPlan())
     check(Schedule(DRAFT, ((3.0, ACTIVE),), plans, ((3, NEVER_ARRIVED),), remembers=False))
+
+
+def test_a_document_of_the_campaign_itself_is_not_about_another() -> None:
+    """The fault told of a campaign that was waited for what was not true of it, and no one could have known."""
+    plan = WaitPlan(mode="deferred", campaigns=3, stable_for=120.0)
+    check(
+        Schedule(ACTIVE, None, (plan,), tuple((n, another_campaign(COMPLETED, which=1)) for n in range(2, 12)), True, 1)
+    )
