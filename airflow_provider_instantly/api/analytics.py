@@ -7,6 +7,7 @@ own. A campaign that never sent has no figures at all, which is not the same as 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,6 +17,8 @@ from airflow_provider_instantly.api.redaction import storable_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class PartAnalytics:
         :param document: the decoded JSON object.
         """
         return cls(
-            date=storable_text(document.get("date")),
+            date=_day(document.get("date")),
             step=storable_text(document.get("step")),
             variant=storable_text(document.get("variant")),
             sent=count(document.get("sent")),
@@ -103,3 +106,8 @@ class PartAnalytics:
             opened=count(document.get("opened")),
             clicked=count(document.get("clicks")),
         )
+
+
+def _day(value: object) -> str:
+    found = _DAY.match(value) if isinstance(value, str) else None
+    return "" if found is None else found[0]

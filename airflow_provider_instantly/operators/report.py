@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,17 +13,19 @@ from airflow_provider_instantly.api.errors import (
     CampaignNotFoundError,
     InstantlyPaymentRequiredError,
     InstantlyPermissionError,
+    InstantlyRequestError,
 )
 from airflow_provider_instantly.links.report import ReportLink
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_instantly.api.account import Account
     from airflow_provider_instantly.api.analytics import CampaignAnalytics
     from airflow_provider_instantly.api.campaign import Campaign
+    from airflow_provider_instantly.api.schedule import SendingWindow
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.reports.figures import CampaignFigures, Report
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 MAX_CAMPAIGNS: Final = 200
 #: No campaign sends as many e-mails.
 MAX_SENT: Final = 10**9
+#: No workspace has as many sending accounts; a list that goes on is none to wait for.
+MAX_ACCOUNTS: Final = 50_000
 PAGE_NAME: Final = "report.html"
 
 
@@ -141,7 +145,11 @@ class CampaignReportOperator(BaseOperator):
         _check_extra()
         with InstantlyHook(self.instantly_conn_id) as hook:
             reading = _Reading(hook, since, until, results)
-            campaigns = reading.campaigns(campaign_ids)
+            try:
+                campaigns = reading.campaigns(campaign_ids)
+            except InstantlyRequestError as error:
+                error.outcome = "No report was written, and the campaigns were left as they are."
+                raise
         for sentence in reading.not_read:
             self.log.warning("%s", sentence)
         written = self._write(folder, self._report(campaigns, since, until))
@@ -197,6 +205,21 @@ def _check_extra() -> None:
         )
 
 
+@dataclass(frozen=True)
+class _Found:
+    """
+    What is kept of a campaign.
+
+    :param campaign: the campaign without its document.
+    :param tags: ids of tags of which its senders may have one.
+    :param windows: when it may send next.
+    """
+
+    campaign: Campaign
+    tags: frozenset[str]
+    windows: tuple[SendingWindow, ...]
+
+
 @dataclass
 class _Reading:
     """
@@ -219,7 +242,7 @@ class _Reading:
 
     def campaigns(self, campaign_ids: Sequence[str]) -> list[CampaignFigures]:
         """Everything about these campaigns, in their order."""
-        found = dict(self._found(campaign_ids))
+        found = {each.campaign.id: each for each in self._found(campaign_ids)}
         dates = {"start_date": self.since, "end_date": self.until}
         totals = self.hook.get_campaign_analytics(list(found), **dates) if found else {}
         accounts = self._accounts(found.values())
@@ -230,52 +253,65 @@ class _Reading:
             for campaign_id in campaign_ids
         ]
 
-    def _found(self, campaign_ids: Sequence[str]) -> Iterator[tuple[str, Campaign]]:
+    def _found(self, campaign_ids: Sequence[str]) -> Iterator[_Found]:
+        from airflow_provider_instantly.reports.figures import windows_of
+
         for campaign_id in campaign_ids:
             try:
-                yield campaign_id, self.hook.get_campaign(campaign_id)
+                campaign = self.hook.get_campaign(campaign_id)
+                windows = windows_of(campaign, datetime.now(UTC))
+                # Without its document, which has all of its e-mails: two hundred of them are too large to keep.
+                yield _Found(replace(campaign, document={}), campaign.settings.sender_tags, windows)
             except CampaignNotFoundError:
                 self.not_read.append(f"The workspace has no campaign {campaign_id}.")
 
-    def _accounts(self, campaigns: Any) -> tuple[list[Account], dict[str, int]] | None:
-        """The accounts of the workspace and the scores of those that send, or None where the key may not read them."""
-        from airflow_provider_instantly.api.campaign_settings import CampaignSettings
-
+    def _accounts(self, campaigns: Iterable[_Found]) -> tuple[list[Account], dict[str, int]] | None:
+        """The accounts that send and their scores, or None where they cannot be read."""
         named: set[str] = set()
         tags: set[str] = set()
-        for campaign in campaigns:
-            named.update(email.lower() for email in campaign.sending_accounts)
-            tags.update(CampaignSettings.from_api(campaign.document).sender_tags)
+        for each in campaigns:
+            named.update(email.lower() for email in each.campaign.sending_accounts)
+            tags.update(each.tags)
         if not named and not tags:
             return [], {}
         try:
-            accounts = list(self.hook.list_accounts())
-            senders = [each.email for each in accounts if each.email in named or each.tag_ids & tags]
-            return accounts, self.hook.get_warmup_scores(senders) if senders else {}
+            accounts, problem = self._listed(named, tags)
+            if not problem:
+                senders = [account.email for account in accounts]
+                return accounts, self.hook.get_warmup_scores(senders) if senders else {}
         except (InstantlyPermissionError, InstantlyPaymentRequiredError) as error:
-            self.not_read.append(f"The senders could not be read: {error}")
-            return None
+            problem = str(error)
+        self.not_read.append(f"The senders could not be read: {problem}")
+        return None
+
+    def _listed(self, named: Collection[str], tags: Collection[str]) -> tuple[list[Account], str]:
+        """The accounts that are named or have one of the tags, and what keeps their list from being whole."""
+        from airflow_provider_instantly.api.account import Account
+        from airflow_provider_instantly.api.operations import list_accounts
+        from airflow_provider_instantly.api.protocol import Pages
+
+        found: dict[str, Account] = {}
+        pages, count = Pages(list_accounts()), 0
+        while pages.has_more and (tags or not found.keys() >= set(named)):
+            if count >= MAX_ACCOUNTS:
+                return [], f"their list does not end with {MAX_ACCOUNTS:,}."
+            for account in map(Account.from_api, self.hook.drive(pages.next_page())):
+                count += 1
+                if account.email in named or not account.tag_ids.isdisjoint(tags):
+                    found[account.email] = account
+        return list(found.values()), "their list repeats itself." if pages.has_repeated_itself else ""
 
     def _campaign(
         self,
-        campaign: Campaign,
+        found: _Found,
         totals: CampaignAnalytics | None,
         accounts: tuple[list[Account], dict[str, int]] | None,
     ) -> CampaignFigures:
-        from airflow_provider_instantly.api.campaign_settings import CampaignSettings
-        from airflow_provider_instantly.reports.figures import (
-            CampaignFigures,
-            State,
-            name_of,
-            senders_of,
-            states_of,
-            windows_of,
-        )
+        from airflow_provider_instantly.reports.figures import CampaignFigures, State, name_of, senders_of, states_of
 
         dates = {"start_date": self.since, "end_date": self.until}
         has_sent = totals is not None and bool(totals.sent)
-        tags = CampaignSettings.from_api(campaign.document).sender_tags
-        now = datetime.now(UTC)
+        campaign = found.campaign
         return CampaignFigures(
             id=campaign.id,
             name=name_of(campaign),
@@ -283,8 +319,8 @@ class _Reading:
             totals=totals,
             days=tuple(self.hook.get_daily_analytics(campaign.id, **dates)) if has_sent else (),
             variants=tuple(self.hook.get_step_analytics(campaign.id, **dates)) if has_sent else (),
-            senders=None if accounts is None else senders_of(campaign, tags, *accounts),
-            windows=windows_of(campaign, now),
+            senders=None if accounts is None else senders_of(campaign, found.tags, *accounts),
+            windows=found.windows,
         )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_instantly.analytics.limits import Verdict
-from airflow_provider_instantly.api.redaction import without_addresses
+from airflow_provider_instantly.api.redaction import safe_text, without_addresses
 from airflow_provider_instantly.reports.figures import rate_of
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ _DPI: Final = 144
 #: So many days, the latest, and so many variants, the first, are drawn.
 _DAYS: Final = 60
 _VARIANTS: Final = 10
+#: So many variants, the first, are in the table.
+_LISTED: Final = 100
+#: What Instantly calls a step or a variant is a number.
+_SHOWN_CHARS: Final = 20
 
 
 @dataclass(frozen=True)
@@ -223,7 +227,9 @@ def _rates(judged: Sequence[Judged]) -> Chart | None:
 
 
 def _days(parts: Sequence[PartAnalytics]) -> Chart | None:
-    days = sorted((each for each in parts if each.date and each.sent is not None), key=lambda each: each.date)[-_DAYS:]
+    days = sorted(
+        (each for each in dict.fromkeys(parts) if each.date and each.sent is not None), key=lambda each: each.date
+    )[-_DAYS:]
     if not days:
         return None
 
@@ -246,7 +252,9 @@ def _days(parts: Sequence[PartAnalytics]) -> Chart | None:
 
 
 def _variants(parts: Sequence[PartAnalytics], confidence: float) -> Chart | None:
-    found = sorted(parts, key=lambda each: (_number(each.step), _number(each.variant), each.step, each.variant))
+    found = sorted(
+        dict.fromkeys(parts), key=lambda each: (_number(each.step), _number(each.variant), each.step, each.variant)
+    )
     rates = [(part, rate) for part in found if (rate := rate_of(part.replied, part.sent, confidence)) is not None]
     if not rates:
         return None
@@ -260,6 +268,7 @@ def _variants(parts: Sequence[PartAnalytics], confidence: float) -> Chart | None
         _finish_rates(axes, labels, [rate for _, rate in drawn], [], palette)
 
     rows = tuple((name, f"{rate.of:,}", rate_text(rate)) for name, (_, rate) in zip(names, rates, strict=True))
+    rows = rows[:_LISTED] + ((f"And {len(rows) - _LISTED:,} more", "", ""),) * (len(rows) > _LISTED)
     said = "; ".join(f"{name}: {share} of {sent}" for name, sent, share in rows[:_VARIANTS])
     left_out = f" The first {_VARIANTS} of {len(rates)}." if len(rates) > _VARIANTS else ""
     alt = f"Replies by step and variant: {said}.{left_out}"
@@ -274,8 +283,12 @@ def variant_name(part: PartAnalytics) -> str:
     :param part: its figures.
     """
     step, variant = _number(part.step), _number(part.variant)
-    letter = chr(ord("A") + variant) if 0 <= variant < 26 else f"variant {without_addresses(part.variant) or '?'}"
-    return f"Step {step + 1 if step >= 0 else without_addresses(part.step) or '?'} {letter}"
+    letter = chr(ord("A") + variant) if 0 <= variant < 26 else f"variant {_shown(part.variant)}"
+    return f"Step {step + 1 if step >= 0 else _shown(part.step)} {letter}"
+
+
+def _shown(text: str) -> str:
+    return safe_text(without_addresses(text), limit=_SHOWN_CHARS) or "?"
 
 
 def _number(text: str) -> int:

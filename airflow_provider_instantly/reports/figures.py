@@ -154,6 +154,11 @@ class CampaignFigures:
         """Whether any e-mail left. A campaign that never sent has no rates, which is not the same as good ones."""
         return self.totals is not None and bool(self.totals.sent)
 
+    @property
+    def is_sent_known(self) -> bool:
+        """Whether it is known how many e-mails left. Instantly has no figures at all of a campaign that never sent."""
+        return self.totals is None or self.totals.sent is not None
+
     def judged(self, limits: Limits) -> tuple[Judged, ...]:
         """
         Its rates beside their limits; none where it never sent.

@@ -78,10 +78,11 @@ def _overview(report: Report) -> str:
 
 def _overview_row(campaign: CampaignFigures, limits: Limits) -> str:
     judged = campaign.judged(limits)
-    sent = f"{campaign.totals.sent:,}" if campaign.totals and campaign.totals.sent else "none"
+    nothing = "none" if campaign.is_sent_known else "not known"
+    sent = f"{campaign.totals.sent:,}" if campaign.totals and campaign.totals.sent else nothing
     rates = {each.name: _judged(each) for each in judged}
     cells = [("Status", _pill_of(campaign.states[-1:])), ("E-mails", sent)]
-    cells += [(name, rates.get(name, "none")) for name in ("Bounces", "Unsubscribed", "Replies")]
+    cells += [(name, rates.get(name, nothing)) for name in ("Bounces", "Unsubscribed", "Replies")]
     shown = "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in cells)
     name = f'<a href="#c-{escape(campaign.id)}">{escape(campaign.name)}</a>'
     return f'<tr><th scope="row">{name}</th>{shown}</tr>'
@@ -115,7 +116,8 @@ def _body(campaign: CampaignFigures, limits: Limits, key: str) -> str:
     charts = [_chart(chart, f"{key}-{chart.name}") for chart in charts_of(campaign, limits)]
     lists = [_senders(campaign.senders), _windows(campaign.windows)]
     picture = f'<p class="soft"><a href="{escape(campaign.id)}.png">These charts as a picture</a></p>' if charts else ""
-    nothing = "" if campaign.has_sent else '<p class="soft">Nothing was sent, so there are no rates.</p>'
+    why = "Nothing was sent" if campaign.is_sent_known else "Instantly does not say how many e-mails were sent"
+    nothing = "" if campaign.has_sent else f'<p class="soft">{why}, so there are no rates.</p>'
     return f"""{nothing}<div class="grid">
 {chr(10).join([*charts, *lists])}
 </div>

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 
 from airflow_provider_instantly.api.analytics import CampaignAnalytics, PartAnalytics
@@ -38,6 +39,14 @@ def test_a_day_and_a_step() -> None:
     assert (day.date, day.sent, day.replied) == ("2026-07-01", 5, 1)
     (step,) = map(PartAnalytics.from_api, body_of("step_analytics"))
     assert (step.step, step.variant, step.sent) == ("0", "0", 5)
+
+
+@pytest.mark.parametrize(
+    ("date", "day"),
+    [("2026-07-01", "2026-07-01"), ("2026-07-01T00:00:00Z", "2026-07-01"), ("ada@example.com", ""), (20260701, "")],
+)
+def test_a_day_is_a_day(date: Any, day: str) -> None:
+    assert PartAnalytics.from_api({"date": date}).date == day
 
 
 @given(value=ANY_JSON)

@@ -173,6 +173,7 @@ def test_there_is_no_button_before_there_is_a_page(
     run = run_task(operator(campaign_id, folder))
 
     assert isinstance(run.error, InstantlyServerError)
+    assert "No report was written, and the campaigns were left as they are." in str(run.error)
     assert ReportLink.XCOM_KEY not in run.ti.xcom
     assert not folder.exists()
 
@@ -207,6 +208,46 @@ def test_senders_that_the_key_may_not_read(
     page = (folder / "report.html").read_text("utf-8")
     assert "They could not be read." in page
     assert "25.0 %" in page
+
+
+def test_a_list_of_accounts_that_does_not_end_is_not_waited_for(
+    sandbox: SandboxClient, run_task: Any, campaign_id: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_instantly.operators.report.MAX_ACCOUNTS", 100)
+    sandbox.add_accounts(*(f"a{number}@other.example.com" for number in range(300)))
+    gone = sandbox.add_campaign("Of nobody", fields={"email_list": ["gone@mail.example.com"]})
+
+    run = run_task(operator([campaign_id, gone], folder))
+
+    assert run.value["not_read"] == ["The senders could not be read: their list does not end with 100."]
+    assert len(sandbox.requests(path="*/accounts")) == 1
+    page = (folder / "report.html").read_text("utf-8")
+    assert "They could not be read." in page
+    assert "There is no such account" not in page
+
+
+def test_a_list_of_accounts_that_repeats_itself_is_not_whole(
+    sandbox: SandboxClient, run_task: Any, campaign_id: str, folder: Path
+) -> None:
+    page = {"items": [{"email": "a@other.example.com", "status": 1}], "next_starting_after": "again"}
+    sandbox.add_fault("body", "*/accounts", json=page, count=None)
+
+    run = run_task(operator(campaign_id, folder))
+
+    assert run.value["not_read"] == ["The senders could not be read: their list repeats itself."]
+    assert len(sandbox.requests(path="*/accounts")) == 2
+
+
+def test_no_more_accounts_are_listed_once_all_are_found(sandbox: SandboxClient, run_task: Any, folder: Path) -> None:
+    sandbox.add_accounts(*(f"z{number}@other.example.com" for number in range(300)))
+    named = [f"z{number}@other.example.com" for number in (0, 299)]
+    campaigns = [sandbox.add_campaign(fields={"email_list": [email]}) for email in named]
+
+    runs = [run_task(operator(campaign, folder)) for campaign in campaigns]
+
+    assert [run.value["not_read"] for run in runs] == [[], []]
+    # The one is on the first page, and the other on the last.
+    assert len(sandbox.requests(path="*/accounts")) in (4, 5)
 
 
 @pytest.mark.parametrize(

@@ -203,3 +203,37 @@ def _luminance(colour: str) -> float:
 @pytest.mark.parametrize(("name", "least"), [("ink", 4.5), ("soft", 4.5), ("main", 3), ("good", 3), ("bad", 3)])
 def test_colours_are_told_apart_from_white(name: str, least: float) -> None:
     assert 1.05 / (_luminance(getattr(ON_WHITE, name)) + 0.05) >= least
+
+
+def test_rows_that_came_twice_are_drawn_once() -> None:
+    campaign = sent_campaign()
+    twice = replace(campaign, days=campaign.days * 2, variants=campaign.variants * 2)
+    assert {name: chart.rows for name, chart in charts(twice).items()} == {
+        name: chart.rows for name, chart in charts(campaign).items()
+    }
+
+
+def test_very_many_variants_make_no_endless_table() -> None:
+    variants = tuple(part(step=str(number), variant="0") for number in range(1_000))
+    rows = charts(replace(sent_campaign(), variants=variants))["variants"].rows
+    assert len(rows) == 101
+    assert rows[-1] == ("And 900 more", "", "")
+
+
+def test_the_name_of_a_step_is_short() -> None:
+    assert len(variant_name(part(step="x" * 500, variant="y" * 500))) < 80
+
+
+@pytest.mark.parametrize("most", [2**63 - 1, 10**9])
+def test_huge_numbers_are_drawn(most: int) -> None:
+    names = ("leads", "contacted", "sent", "bounced", "replied", "unsubscribed", "completed")
+    campaign = sent_campaign("Spring", **dict.fromkeys(names, most))
+    huge = replace(
+        campaign,
+        days=(part("2026-05-03", sent=most, replied=most),),
+        variants=(part(step="0", variant="0", sent=most, replied=most),),
+    )
+    assert len(charts(huge)) == 4
+    assert all(words(chart) for chart in charts(huge).values())
+    [(_, picture)] = each_png([huge], LIMITS)
+    assert picture.startswith(b"\x89PNG")

@@ -92,6 +92,13 @@ def test_nothing_sent_is_not_nothing_bounced(outline: Outline) -> None:
     assert "0.0 %" not in text
 
 
+def test_what_is_not_known_is_not_nothing() -> None:
+    shown = Outline(page(report(sent_campaign(sent=None, bounced=50)))).text
+    assert "Nothing was sent" not in shown
+    assert "none" not in shown
+    assert "Instantly does not say how many e-mails were sent, so there are no rates." in shown
+
+
 def test_verdicts_are_words(outline: Outline) -> None:
     assert "2.6 % (1.3 to 5.1 %) breached" in outline.text
     assert re.search(r"5\.7 % \([^)]*\) kept", outline.text)
