@@ -279,7 +279,8 @@ class Plan:
     @property
     def room(self) -> int | None:
         """How many more leads it stores, or None where that is not known."""
-        if self.lead_limit is None or self.lead_count is None:
+        if self.lead_limit is None or self.lead_count is None or self.lead_limit < 0 or self.lead_count < 0:
+            # Less than none is no number of leads; many a service says so that there is no limit.
             return None
         return max(0, self.lead_limit - self.lead_count)
 

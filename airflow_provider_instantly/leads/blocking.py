@@ -11,7 +11,7 @@ import time
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyError, InstantlyRequestError
+from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyRequestError
 from airflow_provider_instantly.api.retry import pause_before_retry
 from airflow_provider_instantly.api.sending import BEFORE_LEAVING
 from airflow_provider_instantly.exceptions import TaskKilledError
@@ -83,7 +83,10 @@ def block_all(
     except InstantlyRequestError as error:
         error.outcome = _so_far(progress, total)
         raise
-    except InstantlyError:
+    except TaskKilledError:
+        raise
+    except BaseException:
+        # Such as Airflow's timeout, or a connection that could not be looked up: they know nothing of the values.
         log.warning("%s", _so_far(progress, total))
         raise
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_instantly.api.errors import InstantlyUnexpectedAnswerError
+from airflow_provider_instantly.api.errors import InstantlyBadRequestError, InstantlyUnexpectedAnswerError
 from airflow_provider_instantly.api.protocol import PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -31,8 +31,20 @@ def present_in(hook: InstantlyHook, place: Mapping[str, str], rows: Sequence[Lea
     found: set[int] = set()
     for begin in range(0, len(rows), PAGE_SIZE):
         wanted = {str(row.lead["email"]).lower(): row.number for row in rows[begin : begin + PAGE_SIZE]}
-        found |= _found(hook, place, wanted)
+        found |= _found_in_parts(hook, place, wanted)
     return frozenset(found)
+
+
+def _found_in_parts(hook: InstantlyHook, place: Mapping[str, str], wanted: dict[str, int]) -> set[int]:
+    """What is found, in smaller requests where one is too large: something before Instantly may limit their size."""
+    try:
+        return _found(hook, place, wanted)
+    except InstantlyBadRequestError as error:
+        if error.status != 413 or len(wanted) == 1:
+            raise
+    entries, middle = list(wanted.items()), len(wanted) // 2
+    first, second = dict(entries[:middle]), dict(entries[middle:])
+    return _found_in_parts(hook, place, first) | _found_in_parts(hook, place, second)
 
 
 def _found(hook: InstantlyHook, place: Mapping[str, str], wanted: dict[str, int]) -> set[int]:

@@ -178,9 +178,26 @@ def _json_rows(lines: IO[str]) -> Iterator[object]:
         if not line.strip():
             continue
         try:
-            yield json.loads(line)
+            yield _json_of(line)
+        except _DoubleNameError:
+            yield BrokenRow("its line has two values of one name", {"line": line.rstrip()})
         except (ValueError, RecursionError):
             yield BrokenRow("its line is no JSON", {"line": line.rstrip()})
+
+
+class _DoubleNameError(ValueError):
+    """An object has two values of one name, so it is not known which is meant."""
+
+
+def _with_each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _DoubleNameError
+    return found
+
+
+#: Made once: to make it takes as long as to read a line.
+_json_of: Final = json.JSONDecoder(object_pairs_hook=_with_each_name_once).decode
 
 
 def _csv_rows(lines: IO[str]) -> Iterator[object]:

@@ -16,7 +16,7 @@ from airflow_provider_instantly.leads.rows import LeadRow, Reject
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    class ReadsRows(Protocol):
+    class ReadsColumns(Protocol):
         """What makes a lead of a row, such as `Columns`."""
 
         def read(self, number: int, row: object) -> LeadRow | Reject:
@@ -80,7 +80,7 @@ class Spool:
             self._file.close()
             self._file = None
 
-    def fill(self, rows: Iterable[object], columns: ReadsRows, *, rejects_duplicates: bool = True) -> Counts:
+    def fill(self, rows: Iterable[object], columns: ReadsColumns, *, rejects_duplicates: bool = True) -> Counts:
         """
         Read an input to its end, and keep each row as what it is: a lead, or a reject with its reason.
 

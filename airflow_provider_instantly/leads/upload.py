@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from airflow_provider_instantly.api.change import Answered, Change, Effect, Shown, Unconfirmed, Unneeded, carry_out
@@ -128,8 +129,10 @@ class Upload:
         except InstantlyRequestError as error:
             error.outcome = run.so_far
             raise
-        except InstantlyError:
-            # Such as a connection that could not be looked up for the next chunk: it knows of its own request only.
+        except (UploadRefusedError, UploadNotConfirmedError, TaskKilledError):
+            raise
+        except BaseException:
+            # Such as Airflow's timeout, or a connection that could not be looked up: they know nothing of the rows.
             self.log.warning("%s", run.so_far)
             raise
         return run.tally
@@ -228,13 +231,11 @@ class _Run:
         self.progress = Progress(total, upload.log)
 
     def add(self, rows: Iterable[LeadRow]) -> None:
-        """Add the rows, chunk by chunk."""
-        is_first = True
+        """Add the rows, which are read more than once, chunk by chunk."""
+        if not self.reads_first:
+            # If one of the first is there, this is not the first run.
+            self.reads_first = bool(self.upload.present(list(islice(rows, PAGE_SIZE))))
         for chunk in cut(rows, self.upload.chunk_size, self.upload.max_chunk_bytes):
-            if is_first and not self.reads_first:
-                # If the first ones are there, this is not the first run.
-                self.reads_first = bool(self.upload.present(chunk.rows[:PAGE_SIZE]))
-            is_first = False
             waiting = [chunk]
             while waiting:
                 each = waiting.pop()

@@ -108,7 +108,7 @@ class BlockContactsOperator(ReadsRows):
         from airflow_provider_instantly.leads.spool import Spool
 
         with Spool() as spool, InstantlyHook(self.instantly_conn_id) as hook:
-            counts = spool.fill(self._input(), Contacts(self.column), rejects_duplicates=False)
+            counts = self._read_into(spool, Contacts(self.column), rejects_duplicates=False)
             unwritten = self._report_rejects(spool)
             taken = block_all(hook, spool, len(spool), is_killed=lambda: self._is_killed, log=self.log)
         if unwritten is not None:

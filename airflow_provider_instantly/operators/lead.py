@@ -164,7 +164,7 @@ class AddLeadsOperator(ReadsRows):
         columns = self._columns()
         with Spool() as spool, InstantlyHook(self.instantly_conn_id) as hook:
             url = self._link(context, hook)
-            spool.fill(self._input(), columns)
+            self._read_into(spool, columns)
             self._log_input(spool)
             upload = self._upload(context, hook, place, spool)
             try:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from os import PathLike
 
-    from airflow_provider_instantly.leads.spool import Spool
+    from airflow_provider_instantly.leads.spool import Counts, ReadsColumns, Spool
 
 
 class HiddenRows:
@@ -105,6 +105,14 @@ class ReadsRows(BaseOperator):
         if self.sql is not None and self.sql_conn_id is not None:
             return from_sql(database(self.sql_conn_id, self.sql_hook_params), self.sql, self.parameters)
         return from_values(self._rows.rows if isinstance(self._rows, HiddenRows) else self._rows)
+
+    def _read_into(self, spool: Spool, columns: ReadsColumns, *, rejects_duplicates: bool = True) -> Counts:
+        """Read the whole input. What keeps it from that is raised as it is, and the log says that nothing was sent."""
+        try:
+            return spool.fill(self._input(), columns, rejects_duplicates=rejects_duplicates)
+        except BaseException:
+            self.log.warning("The input was not read to its end, so nothing of it was sent to Instantly.")
+            raise
 
     def _report_rejects(self, spool: Spool) -> Exception | None:
         """Name the rejected rows in the log, and write them to the file; return why that failed, if it did."""

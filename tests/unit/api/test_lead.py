@@ -118,6 +118,10 @@ class TestWrittenLead:
 
 
 class TestPlan:
+    @pytest.mark.parametrize("plan", [Plan(-1, 764), Plan(1000, -1), Plan(-(2**63), 0), Plan(None, 3)], ids=str)
+    def test_less_than_none_is_no_number_of_leads(self, plan: Plan) -> None:
+        assert plan.room is None
+
     def test_room(self) -> None:
         assert Plan.from_api(body_of("plan_with_room")) == Plan(1000, 764)
         assert Plan(1000, 764).room == 236

@@ -140,6 +140,19 @@ def test_a_task_that_is_killed_after_a_lost_answer_sends_nothing_again(sandbox: 
     assert len(sandbox.requests(path=PATH)) == 1
 
 
+def test_what_ends_a_task_from_outside_hides_no_outcome(
+    sandbox: SandboxClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    def is_killed() -> bool:
+        if sandbox.requests(path=PATH):
+            raise KeyboardInterrupt
+        return False
+
+    with pytest.raises(KeyboardInterrupt):
+        block(rows(CHUNK + 1), is_killed=is_killed)
+    assert "1,000 of 1,001 values were blocked before" in caplog.text
+
+
 def test_a_killed_task_sends_no_further_request(sandbox: SandboxClient) -> None:
     answers: Iterator[bool] = iter([False, False, True])
     with pytest.raises(TaskKilledError, match="1,000 of 3,000 values were blocked before"):

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_instantly.api.errors import InstantlyServerError, InstantlyUnexpectedAnswerError
+from airflow_provider_instantly.api.errors import (
+    InstantlyBadRequestError,
+    InstantlyServerError,
+    InstantlyUnexpectedAnswerError,
+)
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.leads.presence import present_in
 from airflow_provider_instantly.leads.rows import LeadRow
@@ -59,6 +63,21 @@ def test_all_of_a_hundred_take_one_request(sandbox: SandboxClient, hook: Instant
     assert len(present_in(hook, {"campaign_id": campaign_id}, rows(200))) == 200
 
     assert len(sandbox.requests(path="*/leads/list")) == 2
+
+
+def test_a_request_that_is_too_large_is_halved(sandbox: SandboxClient, hook: InstantlyHook) -> None:
+    campaign_id = sandbox.add_campaign()
+    put(hook, campaign_id, rows(30))
+    sandbox.set(max_body_bytes=500)
+    assert present_in(hook, {"campaign_id": campaign_id}, rows(100)) == set(range(1, 31))
+
+
+def test_an_address_that_is_too_large_is_an_error(sandbox: SandboxClient, hook: InstantlyHook) -> None:
+    campaign_id = sandbox.add_campaign()
+    sandbox.set(max_body_bytes=10)
+    with pytest.raises(InstantlyBadRequestError) as caught:
+        present_in(hook, {"campaign_id": campaign_id}, rows(2))
+    assert caught.value.status == 413
 
 
 def test_none_of_none_takes_no_request(sandbox: SandboxClient, hook: InstantlyHook) -> None:

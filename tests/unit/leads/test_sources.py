@@ -165,6 +165,13 @@ class TestFiles:
         assert isinstance(third, Reject)
         assert third.row == {"row": [1]}
 
+    @pytest.mark.parametrize(
+        "line", ['{"email": "ada@example.com", "email": "bob@example.com"}', '{"a": {"b": 1, "b": 1}}']
+    )
+    def test_a_line_with_two_values_of_one_name_is_no_row(self, write: Callable[..., str], line: str) -> None:
+        [row] = from_file(write("a.jsonl", f"{line}\n"))
+        assert row == BrokenRow("its line has two values of one name", {"line": line})
+
     @pytest.mark.parametrize("line", ["bob@example.com", "bob@example.com,2,3"])
     def test_cells_that_are_shifted_are_not_sent(self, write: Callable[..., str], line: str) -> None:
         rows = list(from_file(write("a.csv", f"email,n\nada@example.com,1\n{line}\nc@example.com,3\n")))

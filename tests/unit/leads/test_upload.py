@@ -150,6 +150,40 @@ def test_from_a_duplicate_on_who_is_there_is_read_first(
     assert asked(sandbox)[-3:] == ["list", "campaign", "add"] or asked(sandbox)[-4:-2] == ["list", "list"]
 
 
+def test_the_first_hundred_rows_are_read_whatever_the_size_of_a_chunk(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    put(sandbox, campaign_id, rows(95))
+    tally = upload(some(120), chunk_size=10)
+    assert (tally.uploaded, tally.already_there) == (119, 1)
+    # Once for the first hundred, and then for each chunk.
+    assert asked(sandbox).count("list") >= 1 + 12
+    assert [request["status"] for request in sandbox.requests(path="*/leads/add")] == [200] * 12
+
+
+@pytest.mark.parametrize("error", [TimeoutError("of Airflow"), KeyboardInterrupt()], ids=repr)
+def test_what_ends_a_task_from_outside_hides_no_outcome(
+    sandbox: SandboxClient,
+    campaign_id: str,
+    upload: Uploading,
+    caplog: pytest.LogCaptureFixture,
+    error: BaseException,
+) -> None:
+    asked_so_far = 0
+
+    def is_killed() -> bool:
+        nonlocal asked_so_far
+        asked_so_far += 1
+        if there(sandbox, campaign_id):
+            raise error
+        return False
+
+    upload.is_killed = is_killed
+    with pytest.raises(type(error)):
+        upload(some(30), chunk_size=10)
+    assert f"Of 30 rows, 10 are certainly in campaign {campaign_id}: 10 were added by this try" in caplog.text
+
+
 @pytest.mark.parametrize("flag", ["workspace", "campaign"])
 def test_who_is_elsewhere_is_left_out_where_asked_so(
     sandbox: SandboxClient, campaign_id: str, upload: Uploading, flag: str

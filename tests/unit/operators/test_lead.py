@@ -298,6 +298,17 @@ def test_nothing_is_asked_before_all_rows_are_read(sandbox: SandboxClient, campa
     assert sandbox.requests() == []
 
 
+@pytest.mark.parametrize("name", ["missing.csv", "a/folder.csv"])
+def test_an_input_that_cannot_be_opened_says_that_nothing_was_sent(
+    sandbox: SandboxClient, campaign_id: str, run_task: Any, task_log: Any, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "a" / "folder.csv").mkdir(parents=True)
+    run = run_task(operator(path=str(tmp_path / name)))
+    assert isinstance(run.error, OSError)
+    assert "nothing of it was sent to Instantly" in task_log()
+    assert sandbox.requests() == []
+
+
 def test_a_dry_run_sends_nothing(sandbox: SandboxClient, campaign_id: str, run_task: Any, task_log: Any) -> None:
     with InstantlyHook() as hook:
         hook.add_leads([people(1)[0]], campaign_id=CAMPAIGN_ID)
