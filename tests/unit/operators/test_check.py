@@ -141,7 +141,7 @@ def test_it_tells_assets_which_campaign_it_was(sandbox: SandboxClient, run_task:
     class Event:
         extra: Any = None
 
-    outlet = Asset(uri="instantly://campaigns", name="campaigns")
+    outlet = Asset("instantly://campaigns")
     events = {outlet: Event()}
     campaign_id = prepare(sandbox, SENDER)
     run_task(operator(campaign_id, outlets=[outlet]), outlet_events=events)
