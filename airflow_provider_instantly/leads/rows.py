@@ -41,11 +41,14 @@ _EXACT: Final = 2**53 - 1
 _LONGEST_DECIMAL: Final = 100
 #: Characters of a number or a boolean, at most.
 _LONGEST_NUMBER: Final = 32
-#: Kinds of rows that are remembered of an input whose rows differ.
+#: Kinds of rows that are remembered of an input whose rows differ, and the columns that such a row has at most.
 _KEPT_LAYOUTS: Final = 64
+_KEPT_COLUMNS: Final = 1_000
 _CORE_NAMES: Final = frozenset(CORE_VARIABLES.values())
 #: RFC 5321, section 4.5.3.1.1.
 _LONGEST_LOCAL_PART: Final = 64
+#: Characters of an address before its domain is in ASCII (RFC 5321: 254, then). Longer ones would take long to judge.
+_LONGEST_ADDRESS: Final = 1_000
 #: Addresses that are valid at a glance, in lower case: most of all there are. ``email-validator`` judges the others.
 _PLAIN_ADDRESS: Final = re.compile(r"[a-z0-9_+-]++(?:\.[a-z0-9_+-]++)*+@(?:[a-z0-9]++(?:-[a-z0-9]++)*+\.)++[a-z]{2,63}")
 #: Characters of such an address, at most: no part of it is then too long.
@@ -196,7 +199,8 @@ class Columns:
         layout = _Layout(fields, variables, sum(map(len, (*columns, *variables))))
         if len(self._layouts) == _KEPT_LAYOUTS:
             self._layouts.clear()
-        self._layouts[present] = layout
+        if len(present) <= _KEPT_COLUMNS and sum(len(name) for name in present if isinstance(name, str)) <= MAX_LEAD:
+            self._layouts[present] = layout
         return layout
 
     def _columns(self, present: tuple[object, ...]) -> Mapping[str, str]:
@@ -256,6 +260,8 @@ def address(value: object) -> str:
         return plain
     if not plain:
         raise ValueError("has no address")
+    if len(plain) > _LONGEST_ADDRESS:
+        raise ValueError("has no valid address: it is too long")
     from email_validator import EmailNotValidError, validate_email
 
     try:

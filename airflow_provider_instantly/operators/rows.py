@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_instantly import validation
+from airflow_provider_instantly.exceptions import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,6 +71,8 @@ class ReadsRows(BaseOperator):
                 f"rows must be a list of mappings, an XCom or a template, not of type {type(rows).__name__}; a file is "
                 "named by path."
             )
+        if _is_the_same_file(path, rejects_path):
+            raise ValueError("rejects_path names the input itself, which would be overwritten.")
         self._rows = _hidden(rows)
         self.path = path_as_kept(path)
         self.sql = sql
@@ -109,6 +112,8 @@ class ReadsRows(BaseOperator):
     def _read_into(self, spool: Spool, columns: ReadsColumns, *, rejects_duplicates: bool = True) -> Counts:
         """Read the whole input. What keeps it from that is raised as it is, and the log says that nothing was sent."""
         try:
+            if _is_the_same_file(self.path, self.rejects_path):
+                raise InputError("rejects_path names the input itself, which would be overwritten.")
             return spool.fill(self._input(), columns, rejects_duplicates=rejects_duplicates)
         except BaseException:
             self.log.warning("The input was not read to its end, so nothing of it was sent to Instantly.")
@@ -129,6 +134,10 @@ class ReadsRows(BaseOperator):
             return error
         self.log.info("Wrote %s rejected rows to the file of rejects_path.", f"{written:,}")
         return None
+
+
+def _is_the_same_file(path: object, rejects_path: object) -> bool:
+    return path is not None and rejects_path is not None and str(path) == str(rejects_path)
 
 
 class _Partial:

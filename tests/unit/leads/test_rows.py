@@ -297,3 +297,18 @@ def test_rows_that_all_differ_take_no_more_memory() -> None:
     for number in range(1_000):
         assert isinstance(columns.read(number, {"email": ADA, f"x{number}": 1}), LeadRow)
     assert len(columns._layouts) <= 64
+
+
+def test_rows_of_many_columns_are_not_remembered() -> None:
+    columns = Columns(custom_variables=["x"])
+    for row in ({f"c{n}": 1 for n in range(1_000)}, {"c" * 60_000: 1}):
+        assert isinstance(columns.read(1, {"email": ADA, "x": 1, **row}), LeadRow)
+    assert not columns._layouts
+
+
+@pytest.mark.parametrize("text", ["a." * 500 + "@example.com", "\u00e4" * 1_000 + ".example", " a" * 501, "a" * 1_001])
+def test_what_is_too_long_is_not_judged(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The validator takes seconds for a megabyte of blanks."""
+    monkeypatch.setitem(sys.modules, "email_validator", None)
+    with pytest.raises(ValueError, match="too long"):
+        address(text)

@@ -298,6 +298,18 @@ def test_nothing_is_asked_before_all_rows_are_read(sandbox: SandboxClient, campa
     assert sandbox.requests() == []
 
 
+def test_rejects_do_not_overwrite_the_input(
+    sandbox: SandboxClient, campaign_id: str, run_task: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "leads.jsonl"
+    file.write_text('{"email": "none"}\n')
+    task = operator(path=str(file), rejects_path="{{ file }}")
+    task.render_template_fields({"file": file})  # type: ignore[typeddict-unknown-key]
+    assert isinstance(run_task(task).error, InputError)
+    assert file.read_text() == '{"email": "none"}\n'
+    assert sandbox.requests() == []
+
+
 @pytest.mark.parametrize("name", ["missing.csv", "a/folder.csv"])
 def test_an_input_that_cannot_be_opened_says_that_nothing_was_sent(
     sandbox: SandboxClient, campaign_id: str, run_task: Any, task_log: Any, tmp_path: Path, name: str

@@ -105,6 +105,13 @@ def test_what_is_no_list_is_refused_while_the_dag_is_parsed(rows: Any) -> None:
     assert "ada" not in str(caught.value)
 
 
+@pytest.mark.parametrize("path", ["a.jsonl", Path("a.jsonl"), "{{ folder }}/a.jsonl"])
+def test_rejects_do_not_overwrite_the_input(path: Any, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="would be overwritten"):
+        Operator(task_id="a_task", path=path, rejects_path=path)
+    assert Operator(task_id="a_task", path=path, rejects_path="rejects.jsonl").path == str(path)
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
