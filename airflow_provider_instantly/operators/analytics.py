@@ -328,7 +328,7 @@ class CampaignAnalyticsOperator(BaseOperator):
             return LimitNotJudgedError(
                 f"{len(unknown):,} of {len(judged):,} campaigns could not be judged. "
                 f"{_described(unknown, Verdict.UNKNOWN)} "
-                "They were left as they are. Another try reads the figures again."
+                f"{_became_of(unknown)} Another try reads the figures again."
             )
         return None
 
@@ -345,6 +345,13 @@ def _share(name: str, value: object) -> float | None:
 def _described(campaigns: Sequence[_Judged], verdict: Verdict) -> str:
     described = [f"Campaign {each.title}: {each.reasons(verdict)}" for each in campaigns[:_DESCRIBED]]
     return " ".join([*described, *_more(campaigns)])
+
+
+def _became_of(unknown: Sequence[_Judged]) -> str:
+    """What a guard that pauses did with campaigns of which not every limit could be judged."""
+    if any(each.verdict is Verdict.BREACHED for each in unknown):
+        return "What breaches another limit was to be paused, and the log says what became of it. The rest was left."
+    return "They were left as they are."
 
 
 def _more(campaigns: Sequence[_Judged]) -> list[str]:

@@ -291,6 +291,21 @@ def test_figures_that_cannot_be_read_do_not_keep_the_guard_from_the_others(
     assert len(sandbox.requests(path="*/campaigns/analytics")) == (3 if status == 403 else 6)
 
 
+def test_what_breaches_one_limit_and_lacks_the_figure_of_another(
+    sandbox: SandboxClient, run_task: Any, answer: Any
+) -> None:
+    campaign_id = sandbox.add_campaign(NAME, status=ACTIVE)
+    answer({campaign_id: {"sent": 100, "bounced": 20, "unsubscribed": None}})
+
+    run = run_task(operator(campaign_id, max_bounce_rate=0.05, max_unsubscribe_rate=0.01, on_breach="pause"))
+
+    assert type(run.error) is LimitNotJudgedError
+    assert "What breaches another limit was to be paused" in str(run.error)
+    assert "left as they are" not in str(run.error)
+    assert run.ti.xcom["figures"]["paused"] == [campaign_id]
+    assert pauses(sandbox) == 1
+
+
 # A breach
 
 
