@@ -38,9 +38,10 @@ demo-pipeline: .venv/.installed ## Watch people of a table become leads, and be 
 test: .venv/.installed ## Run the unit and integration tests
 	@$(BIN)/python -m pytest $(IN_PARALLEL)
 
-soak: .venv/.installed ## Play 10,000 fault schedules of launches and 10,000 of uploads, others each time, fuzz the parsers of answers, and run the slow tests
+soak: .venv/.installed ## Play 10,000 fault schedules each of launches, uploads and guards, others each time, fuzz the parsers of answers, and run the slow tests
 	@$(BIN)/python tests/model/soak.py --schedules $(or $(SCHEDULES),10000)
 	@$(BIN)/python tests/model/soak.py --stories uploads --schedules $(or $(SCHEDULES),10000)
+	@$(BIN)/python tests/model/soak.py --stories guards --schedules $(or $(SCHEDULES),10000)
 	@$(BIN)/python -m pytest tests/integration -m slow
 	@SOAK=1 $(BIN)/python -m pytest tests/model/test_answers.py
 	@if $(UV) pip install --quiet --only-binary :all: --python .venv atheris; \

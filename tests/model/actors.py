@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -25,7 +26,9 @@ from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from airflow_provider_instantly.triggers import xcom
-from tests.model.fault_schedule import KILL, LaunchPlan, WaitPlan
+from tests.model.fault_schedule import BESIDE, KILL, LaunchPlan, Plan, WaitPlan
+from tests.model.guards_schedule import BrakePlan, GuardPlan, PausePlan
+from tests.model.guards_tasks import brake, guard_task
 from tests.model.stage import ProcessDied, Runaway, VirtualLoop
 from tests.shared_streams import events_of
 
@@ -45,6 +48,8 @@ POLL: float = 30.0
 #: Seconds after which Airflow tries a failed task again.
 RETRY_DELAY = 60.0
 BACKSTOP = 600.0
+#: Tasks that run in the middle of others are numbered from here on.
+BESIDE_FROM = 100
 
 
 class StoppedByHand(BaseException):
@@ -65,10 +70,11 @@ class Try:
     :param began: the moment on the service's clock.
     :param ended: the moment on the service's clock.
     :param handed_over: what Airflow kept of it: trigger arguments, events, XComs.
+    :param said: which of the story's log lines came while it ran, from and to.
     """
 
     task: tuple[int, int]
-    plan: LaunchPlan | WaitPlan
+    plan: Any
     began: float
     cleared: bool = False
     value: Any = None
@@ -76,6 +82,7 @@ class Try:
     escaped: BaseException | None = None
     ended: float = 0.0
     handed_over: list[Any] = field(default_factory=list)
+    said: tuple[int, int] = (0, 0)
 
     @property
     def succeeded(self) -> bool:
@@ -171,8 +178,10 @@ def play(stage: Stage) -> list[Try]:
             mock.patch.object(ownership, "_astate", _astate),
             mock.patch.object(ownership, "XCom", SimpleNamespace(aget_one=None)),
         ):
+            stage.run_beside = lambda which: _run_beside(stage, which, tries)
             for position, plan in enumerate(stage.schedule.tasks):
-                tries += _run_task(stage, position, plan)
+                if _is_due(stage, plan, tries):
+                    tries += _run_task(stage, position, plan)
     finally:
         root.setLevel(level)
         root.handlers = handlers
@@ -183,7 +192,39 @@ async def _astate(ti: TaskInstance) -> str:
     return ti.state
 
 
-def _run_task(stage: Stage, position: int, plan: LaunchPlan | WaitPlan) -> list[Try]:
+def _is_due(stage: Stage, plan: Plan, tries: list[Try]) -> bool:
+    """Whether Airflow runs a task, or calls a callback, after what came before it."""
+    has_failed = any(not each.succeeded for each in _last_tries(tries))
+    if isinstance(plan, BrakePlan):
+        return has_failed or not plan.only_after_failure
+    return not has_failed or not stage.schedule.is_chain or isinstance(plan, GuardPlan | PausePlan)
+
+
+def _last_tries(tries: list[Try]) -> list[Try]:
+    """The last try of each task that is part of the DAG."""
+    last = {each.task[0]: each for each in tries if each.task[0] < BESIDE_FROM}
+    return list(last.values())
+
+
+def _run_beside(stage: Stage, which: int, tries: list[Try]) -> None:
+    """Run another task to its end while a request is about to leave, as a second worker would."""
+    plan = stage.schedule.beside[which % len(stage.schedule.beside)]
+    kept = (stage.task, stage.on_kill, stage.on_death, stage.on_kill_of_trigger, stage.in_flight)
+    stage.on_death = stage.on_kill_of_trigger = None
+    position = BESIDE_FROM + stage.injected[BESIDE]
+
+    def run() -> None:
+        tries.extend(_run_task(stage, position, plan))
+
+    # A thread of its own, as a process has no part in the event loop of another one.
+    worker = threading.Thread(target=run, name="another task")
+    worker.start()
+    worker.join()
+    stage.task, stage.on_kill, stage.on_death, stage.on_kill_of_trigger, stage.in_flight = kept
+
+
+def _run_task(stage: Stage, position: int, plan: Plan) -> list[Try]:
+    stage.clock.elapsed += getattr(plan, "after", 0.0)
     store = StateStore() if stage.schedule.remembers else None
     tries: list[Try] = []
     retries, clears, cleared = plan.retries, plan.clears, False
@@ -191,7 +232,9 @@ def _run_task(stage: Stage, position: int, plan: LaunchPlan | WaitPlan) -> list[
         stage.task = (position, len(tries) + 1)
         one = Try(stage.task, plan, stage.clock.now(), cleared)
         tries.append(one)
+        first_line = len(stage.said)
         _Actor(stage, one, store).run()
+        one.said = (first_line, len(stage.said))
         one.ended = stage.clock.now()
         cleared = False
         if not one.is_final and retries:
@@ -209,11 +252,14 @@ class _Actor:
         self.stage = stage
         self.one = one
         self.ti = TaskInstance(one.task[1], one.handed_over)
-        self.context: dict[str, Any] = {"ti": self.ti, "task_instance": self.ti}
+        self.context: Any = {"ti": self.ti, "task_instance": self.ti}
         if store is not None:
             self.context["task_state_store"] = store
 
     def run(self) -> None:
+        if isinstance(self.one.plan, BrakePlan):
+            self._brake(self.one.plan)
+            return
         step: Any = lambda task: task.execute(self.context)  # noqa: E731 - it is replaced at each turn
         if isinstance(self.one.plan, WaitPlan) and self.one.plan.mode == "from_trigger":
             step = self._start_in_triggerer()
@@ -232,10 +278,25 @@ class _Actor:
                 self.one.error = error
                 step = None
 
+    def _brake(self, plan: BrakePlan) -> None:
+        notifier = brake(self.stage, plan)
+        object.__setattr__(notifier, "_log", TaskLog(self.stage.said))
+        self.stage.on_kill = lambda: None
+        try:
+            if plan.in_triggerer:
+                _in_triggerer(self.stage, notifier.async_notify(self.context))
+            else:
+                notifier(self.context)
+        except (ProcessDied, Exception) as error:
+            self.one.error = error
+
     def _task(self) -> Any:
         """A new operator, as a new worker would make it."""
         plan = self.one.plan
-        task = launch_task(self.stage, plan) if isinstance(plan, LaunchPlan) else wait_task(self.stage, plan)
+        if isinstance(plan, LaunchPlan):
+            task: Any = launch_task(self.stage, plan)
+        else:
+            task = wait_task(self.stage, plan) if isinstance(plan, WaitPlan) else guard_task(self.stage, plan)
         for name in ("_log", "_cached_logger"):
             object.__setattr__(task, name, TaskLog(self.stage.said))
         self.stage.on_kill = task.on_kill
@@ -365,6 +426,27 @@ def _first_event(stage: Stage, kept: str, ti: Any, airflow_limit: datetime | Non
     finally:
         stage.on_death = stage.on_kill_of_trigger = None
         _close(loop)
+
+
+def _in_triggerer(stage: Stage, callback: Any) -> None:
+    """Let a triggerer run a callback. If it dies, nobody calls it again."""
+    loop = VirtualLoop(stage)
+    stage.in_flight = 0
+    try:
+        loop.run_until_complete(_until_end_or_death(stage, callback))
+    finally:
+        stage.on_death = None
+        _close(loop)
+
+
+async def _until_end_or_death(stage: Stage, callback: Any) -> None:
+    died: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    stage.on_death = lambda: None if died.done() else died.set_result(None)
+    running = asyncio.ensure_future(callback)
+    await asyncio.wait([running, died], return_when=asyncio.FIRST_COMPLETED)
+    if died.done():
+        raise ProcessDied
+    running.result()
 
 
 async def _until_event_or_death(stage: Stage, trigger: Any, *, shared: bool) -> Any:

@@ -8,7 +8,7 @@ A schedule says which tasks run, and what happens just before, or instead of, th
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from hypothesis import strategies as st
@@ -45,6 +45,16 @@ class Event:
     kind: str
     value: float = 0
     campaign: int = 0
+
+
+class Plan(Protocol):
+    """A task, and how often it is tried and cleared."""
+
+    @property
+    def retries(self) -> int: ...
+
+    @property
+    def clears(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -90,14 +100,18 @@ class Schedule:
     :param happens: what happens before the n-th request, counted from 1.
     :param remembers: whether Airflow keeps task state, as it does from 3.3.
     :param page_size: how many campaigns a page of the list has; with one, three campaigns make a long list.
+    :param beside: what can run in the middle of another task; an event's value says which of them.
+    :param is_chain: whether a task that fails keeps the next ones from running, except brakes, guards and pauses.
     """
 
     status: int
     script: tuple[tuple[float, int], ...] | None
-    tasks: tuple[LaunchPlan | WaitPlan, ...]
+    tasks: tuple[Plan, ...]
     happens: tuple[tuple[int, Fault | Event], ...]
     remembers: bool
     page_size: int = 100
+    beside: tuple[Plan, ...] = ()
+    is_chain: bool = False
 
 
 def _sandbox(kind: str, fault: str, *, waits: bool = False, **more: Any) -> Fault:
@@ -115,6 +129,8 @@ _WRONG_FIELDS = st.dictionaries(
 )
 #: Airflow tells a task to end: with SIGTERM on its worker, by cancelling its trigger in the triggerer.
 KILL: Final = "task is killed"
+#: Another task begins, and ends, before the n-th request: as a second worker would do it at that moment.
+BESIDE: Final = "another task runs"
 #: The story's other campaigns: a cache or a proxy may hand out their documents.
 OTHERS: Final = tuple(str(UUID(int=0xC0FFEE + n)) for n in (1, 2))
 ANOTHER: Final = "document of another campaign"

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 #: What the default target, Active, is reached in.
 ARRIVED: Final = (*RUNNING, COMPLETED)
+#: What Instantly answers to a request that it did not carry out.
+REFUSALS: Final = (400, 401, 402, 403, 404, 429)
 #: Requests of one launch at most: a read, and after a try that may have launched it three more; three activations with
 #: three reads after each; a read to confirm, and where it shows no launch yet three more; and the reason of a stop.
 #: Each of them five times, and an activation that is put off by the rate limit with a read before it.
@@ -74,7 +76,17 @@ def broken(stage: Stage, tries: list[Try]) -> list[str]:
     :param stage: its world, with its ledger.
     :param tries: the tries of its tasks.
     """
-    checks = (_activations, _pauses, _other_campaigns, _ends, _bounds, _secrets)
+    return [*broken_launches(stage, tries), *(f"secrets: {wrong}" for wrong in secrets(stage, tries))]
+
+
+def broken_launches(stage: Stage, tries: list[Try]) -> list[str]:
+    """
+    What is wrong with launches and waits.
+
+    :param stage: their world, with its ledger.
+    :param tries: the tries of these tasks.
+    """
+    checks = (_activations, _pauses, _other_campaigns, _ends, _bounds)
     return [f"{check.__name__.strip('_')}: {wrong}" for check in checks for wrong in check(stage, tries)]
 
 
@@ -235,8 +247,8 @@ def _is_known(stage: Stage, exchange: Exchange, one: Try, activation: Exchange) 
 
 def _may_have_activated(exchange: Exchange) -> bool:
     """Whether an activation was sent whose answer was lost."""
-    refused = exchange.status is not None and exchange.status in (400, 401, 402, 403, 404, 429)
-    return exchange.operation == "activate" and exchange.fault not in NOT_SENT and not refused
+    is_sent = exchange.operation == "activate" and exchange.fault not in NOT_SENT
+    return is_sent and exchange.status not in REFUSALS
 
 
 # The end of a task
@@ -425,14 +437,26 @@ def time_bound(one: Try) -> float:
 # Secrets
 
 
-def _secrets(stage: Stage, tries: list[Try]) -> Iterator[str]:
+def secrets(stage: Stage, tries: list[Try]) -> Iterator[str]:
+    """
+    Where the key is to be found.
+
+    :param stage: the story's world.
+    :param tries: the tries of its tasks.
+    """
     encoded = base64.b64encode(SECRET.encode()).decode().rstrip("=")
-    for where, text in _all_texts(stage, tries):
+    for where, text in all_texts(stage, tries):
         if API_KEY.rstrip("=") in text or SECRET in text or encoded in text:
             yield f"the key is in {where}: {text[:200]}"
 
 
-def _all_texts(stage: Stage, tries: list[Try]) -> Iterator[tuple[str, str]]:
+def all_texts(stage: Stage, tries: list[Try]) -> Iterator[tuple[str, str]]:
+    """
+    All that was logged, handed over, returned and raised, each with a word for where.
+
+    :param stage: the story's world.
+    :param tries: the tries of its tasks.
+    """
     yield "a log", "\n".join(stage.said)
     for one in tries:
         yield "what was handed over", json.dumps(one.handed_over)

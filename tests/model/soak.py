@@ -23,12 +23,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.model import test_fault_schedules, test_uploads
+    from tests.model import test_fault_schedules, test_guards, test_uploads
 
-    Figures = test_fault_schedules.Figures | test_uploads.Figures
+    Figures = test_fault_schedules.Figures | test_guards.Figures | test_uploads.Figures
 
 #: What can be played, and the module that plays it.
-STORIES = {"launches": "tests.model.test_fault_schedules", "uploads": "tests.model.test_uploads"}
+STORIES = {
+    "launches": "tests.model.test_fault_schedules",
+    "uploads": "tests.model.test_uploads",
+    "guards": "tests.model.test_guards",
+}
 #: Schedules that one process plays before it hands in its figures.
 BATCH = 250
 

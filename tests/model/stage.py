@@ -42,7 +42,7 @@ from airflow_provider_instantly.sandbox.state import open_sandbox
 from airflow_provider_instantly.triggers import poller
 from airflow_provider_instantly.waits import reader
 from airflow_provider_instantly.waits.reader import Reader
-from tests.model.fault_schedule import ANOTHER, KILL, Event, Fault
+from tests.model.fault_schedule import ANOTHER, BESIDE, KILL, Event, Fault
 from tests.statuses import COMPLETED, PAUSED, RUNNING
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Exchange:
 
     :param number: which request of the story it was.
     :param task: which task made it, and in which try.
-    :param operation: ``read``, ``list``, ``activate``, ``pause``, ``why``, ``check``.
+    :param operation: ``read``, ``list``, ``activate``, ``pause``, ``why``, ``check``, ``figures``, ``add``.
     :param campaign_id: the campaign that its path names, or None.
     :param at: when, on the service's clock.
     :param truth: for each campaign, its status when the request was sent, or None where it is deleted.
@@ -251,6 +251,10 @@ class Stage:
     :param schedule: what is to happen.
     """
 
+    #: What the key may do, and what the ledger notes of a request.
+    scopes: ClassVar[tuple[str, ...]] = SCOPES
+    exchange_kind: ClassVar[type[Exchange]] = Exchange
+
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
         self.clock = VirtualClock()
@@ -264,6 +268,8 @@ class Stage:
         self.on_death: Callable[[], None] | None = None
         self.on_kill: Callable[[], None] = lambda: None
         self.on_kill_of_trigger: Callable[[], None] | None = None
+        self.run_beside: Callable[[int], None] = lambda _: None
+        self._begun_beside: set[int] = set()
         self._killed_at: set[int] = set()
         self.waits = any(isinstance(w, Fault) and w.waits for _, w in schedule.happens)
         self._late: list[tuple[int, Exchange]] = []
@@ -280,7 +286,7 @@ class Stage:
         sandbox.faults.remove(None)
         sandbox.log.clear()
         sandbox.workspaces.save(Workspace(DEFAULT_WORKSPACE, "Sandbox", paid=True, created_at=0.0))
-        self._give_key(SCOPES)
+        self._give_key(self.scopes)
         for holder in (sandbox, sandbox.campaigns):
             setattr(holder, "clock" if holder is sandbox else "_clock", self.clock)
         script = None if schedule.script is None else parse_script([list(step) for step in schedule.script])
@@ -308,18 +314,29 @@ class Stage:
 
     def before(self, request: Request) -> tuple[Exchange, bool, str | None]:
         """Let happen what is planned before this request; say whether the process dies, and where to send it."""
+        self._let_others_run()
         self.number += 1
         if self.number > RUNAWAY:
             raise Runaway(f"{self.number} requests")
         self.clock.elapsed += ROUND_TRIP
         return self.service.call(lambda: self._before(request))
 
+    def _let_others_run(self) -> None:
+        """Run other tasks that are due now, in the middle of this one."""
+        number = self.number + 1
+        due = [e for n, e in self.schedule.happens if n == number and isinstance(e, Event) and e.kind == BESIDE]
+        if not due or number in self._begun_beside:
+            return
+        self._begun_beside.add(number)
+        self.injected[BESIDE] += 1
+        self.run_beside(int(due[0].value))
+
     def _before(self, request: Request) -> tuple[Exchange, bool, str | None]:
         sandbox = self.service.sandbox
         sandbox.faults.remove(None)
         dies, fault, self._dies_after = False, None, False
         for number, what in self.schedule.happens:
-            if number != self.number or (isinstance(what, Event) and what.kind == KILL):
+            if number != self.number or (isinstance(what, Event) and what.kind in (KILL, BESIDE)):
                 continue
             if isinstance(what, Fault):
                 fault = what
@@ -380,7 +397,8 @@ class Stage:
             operation = "check"
         truth = {campaign_id: self.truth(campaign_id) for campaign_id in self.campaign_ids}
         unsettled = frozenset(c for c, at in self._settles_at.items() if self.clock.now() < at)
-        return Exchange(self.number, self.task, operation, request.resource.id, self.clock.now(), truth, unsettled)
+        made = (self.number, self.task, operation, request.resource.id, self.clock.now(), truth, unsettled)
+        return self.exchange_kind(*made)
 
     def truth(self, campaign_id: str) -> int | None:
         try:
@@ -439,7 +457,7 @@ class Stage:
             case "key revoked":
                 sandbox.keys.revoke(KEY_NAME)
             case "key valid again":
-                self._give_key(SCOPES)
+                self._give_key(self.scopes)
                 sandbox.workspaces.save(Workspace(DEFAULT_WORKSPACE, "Sandbox", paid=True, created_at=0.0))
             case "key may only read":
                 self._give_key(("campaigns:read",))

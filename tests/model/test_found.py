@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from tests.model.fault_schedule import KILL, Event, Fault, LaunchPlan, Schedule, WaitPlan, another_campaign
+from tests.model.guards_schedule import GuardedSchedule, GuardPlan, figures_fault, shown_figures
 from tests.model.test_fault_schedules import check
+from tests.model.test_guards import check as check_guards
 from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, SUSPENDED, UNKNOWN
 
 DIES_BEFORE = Event("process dies before the request")
@@ -238,3 +240,25 @@ def test_a_document_of_the_campaign_itself_is_not_about_another() -> None:
     check(
         Schedule(ACTIVE, None, (plan,), tuple((n, another_campaign(COMPLETED, which=1)) for n in range(2, 12)), True, 1)
     )
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"emails_sent_count": -1, "bounced_count": 3, "unsubscribed_count": 3},
+        {"emails_sent_count": 1000, "bounced_count": -1, "unsubscribed_count": -1},
+    ],
+    ids=["sent", "bounced"],
+)
+def test_figures_below_zero_are_not_known(figures: dict[str, Any]) -> None:
+    """The guard ended with a ValueError of Python's own, or was content."""
+    plan = GuardPlan(max_unsubscribe_rate=0.05, retries=0)
+    false = figures_fault("figures of another kind", shown_figures(0, **figures))
+    check_guards(GuardedSchedule(ACTIVE, AT_ONCE, (plan,), ((1, false),), remembers=True))
+
+
+def test_what_is_paused_was_not_left_as_it_is() -> None:
+    """Of a campaign that breached one limit, and lacked the figure of another, the error said that it was left."""
+    plan = GuardPlan(max_unsubscribe_rate=0.05, retries=0)
+    false = figures_fault("figures of another kind", shown_figures(0, emails_sent_count=100, bounced_count=20))
+    check_guards(GuardedSchedule(ACTIVE, AT_ONCE, (plan,), ((1, false),), remembers=True))
