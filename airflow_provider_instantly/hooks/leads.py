@@ -180,9 +180,10 @@ def _belonging(item: Json, place: Mapping[str, str]) -> Lead:
     found = {"campaign_id": lead.campaign_id, "list_id": lead.list_id}
     for name, wanted in place.items():
         if found[name] != wanted:
+            which = f"lead {lead.id}" if lead.id else "a lead"
             raise InstantlyUnexpectedAnswerError(
-                f"Instantly listed lead {lead.id}, which is not in the {name.removesuffix('_id')} {wanted} that was "
-                "asked for, so nothing is concluded from the list.",
+                f"Instantly listed {which}, which is not in the {name.removesuffix('_id')} {wanted} that was asked "
+                "for, so nothing is concluded from the list.",
                 method="POST",
                 path="/leads/list",
                 status=200,

@@ -51,6 +51,8 @@ def _found(hook: InstantlyHook, place: Mapping[str, str], wanted: dict[str, int]
     found: set[int] = set()
     surplus = 0
     for lead in hook.list_leads(**place, emails=list(wanted)):
+        if not lead.email:
+            raise _proves_nothing("Instantly listed a lead without an address")
         number = wanted.get(lead.email)
         if number is None or number in found:
             surplus += 1
@@ -60,11 +62,11 @@ def _found(hook: InstantlyHook, place: Mapping[str, str], wanted: dict[str, int]
             # The list often promises one page more, which is empty.
             break
         if surplus >= _SURPLUS:
-            raise InstantlyUnexpectedAnswerError(
-                "Instantly listed leads that were not asked for, or the same ones again and again, so nothing is "
-                "concluded from the list.",
-                method="POST",
-                path="/leads/list",
-                status=200,
-            )
+            raise _proves_nothing("Instantly listed leads that were not asked for, or the same ones again and again")
     return found
+
+
+def _proves_nothing(what: str) -> InstantlyUnexpectedAnswerError:
+    return InstantlyUnexpectedAnswerError(
+        f"{what}, so nothing is concluded from the list.", method="POST", path="/leads/list", status=200
+    )

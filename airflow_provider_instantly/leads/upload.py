@@ -250,9 +250,10 @@ class _Run:
     def so_far(self) -> str:
         """What became of the rows, in a sentence."""
         tally = self.tally
+        found = f" for certain, and {tally.found:,} by it or before it" if tally.found else ""
         return (
             f"Of {self.total:,} rows, {tally.present:,} are certainly in {self.upload.noun}: {tally.uploaded:,} were "
-            f"added by this try. Another try reads who is there, and sends only what is missing."
+            f"added by this try{found}. Another try reads who is there, and sends only what is missing."
         )
 
     def _add_chunk(self, chunk: Chunk) -> Sequence[Chunk]:

@@ -109,6 +109,15 @@ def test_a_list_that_does_not_heed_the_addresses_proves_nothing(sandbox: Sandbox
         present_in(hook, {"campaign_id": campaign_id}, rows(3))
 
 
+@pytest.mark.parametrize("email", [None, "", 3, ["person1@example.com"]], ids=str)
+def test_a_lead_without_an_address_may_be_anyone(sandbox: SandboxClient, hook: InstantlyHook, email: object) -> None:
+    campaign_id = sandbox.add_campaign()
+    items = [{"id": campaign_id, "email": email, "campaign": campaign_id}]
+    sandbox.add_fault("body", "*/leads/list", json={"items": items})
+    with pytest.raises(InstantlyUnexpectedAnswerError, match="without an address"):
+        present_in(hook, {"campaign_id": campaign_id}, rows(3))
+
+
 CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 
 

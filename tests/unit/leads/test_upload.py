@@ -302,6 +302,16 @@ def test_a_402_in_the_middle_is_counted_truly(
     assert "10 were added by this try" in str(raised.value)
 
 
+def test_who_may_have_been_added_by_this_try_is_not_said_not_to_be(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    sandbox.add_fault("error", "*/leads/add", status=402, moment="after", skip=1)
+    with pytest.raises(InstantlyPaymentRequiredError) as raised:
+        upload(some(20), chunk_size=10)
+    assert "20 are certainly in" in str(raised.value)
+    assert "10 were added by this try for certain, and 10 by it or before it." in str(raised.value)
+
+
 def test_a_402_that_hides_who_is_there_says_so(sandbox: SandboxClient, campaign_id: str, upload: Uploading) -> None:
     sandbox.add_fault("error", "*/leads/add", status=402)
     sandbox.add_fault("error", "*/leads/list", status=402, skip=1)
