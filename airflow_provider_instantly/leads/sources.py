@@ -11,6 +11,7 @@ import gzip
 import io
 import itertools
 import json
+import re
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
@@ -46,6 +47,8 @@ FETCH: Final = 1_000
 _JSON_SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
 _CSV_SUFFIXES: Final = (".csv", ".tsv", ".txt")
 _DELIMITERS: Final = ",;\t|"
+#: What no name of a column has: one may well be ``E-mail @ work``.
+_AN_ADDRESS: Final = re.compile(r"[^\s@]@[^\s@]")
 _WHAT_NEXT: Final = "Nothing was sent to Instantly from this input."
 #: Drivers that read a whole result at once, unless their streaming cursor is asked for.
 _STREAMING_CURSORS: Final = ("MySQLdb", "pymysql")
@@ -209,7 +212,7 @@ def _csv_rows(lines: IO[str]) -> Iterator[object]:
     cells = csv.reader(itertools.chain([header], each_line), delimiter=max(_DELIMITERS, key=header.count), strict=True)
     try:
         names = _checked_names(name.strip() for name in next(cells))
-        if any("@" in name for name in names):
+        if any(_AN_ADDRESS.search(name) for name in names):
             # The first person would be taken for the names of columns, and not be a row.
             raise InputError(f"The first line of the file has an address, and has to be a header. {_WHAT_NEXT}")
         for row in cells:

@@ -118,6 +118,11 @@ class TestFiles:
             list(from_file(write("a.csv", lines)))
         assert "ada" not in str(caught.value)
 
+    def test_a_name_with_an_at_sign_is_a_name(self, write: Callable[..., str]) -> None:
+        assert list(from_file(write("a.csv", "E-mail @ work,@\nada@example.com,1\n"))) == [
+            {"E-mail @ work": "ada@example.com", "@": "1"}
+        ]
+
     def test_a_wide_header_is_read_at_once(self, write: Callable[..., str]) -> None:
         """Each name is compared with no other: with all of them, this would take a minute."""
         names = [f"{number:x}" for number in range(120_000)]
