@@ -34,7 +34,9 @@ _ESCAPES: Final = (b"%", b"&#", b"\\u00", b"\\x")
 _SEARCHED_CHARS: Final = 16_384
 #: What may stand around an address. Each run of other characters that has an at sign in any form is taken for one.
 _WORD = re.compile(r"[^\s\"'`<>()\[\]{},:=/|]+")
-_AT_SIGN = re.compile(r"@|%(?:25)*40|&(?:amp;)*(?:#0*64|#x0*40|commat)|\\u0040|\\x40|\uff20", re.IGNORECASE)
+_AT_SIGN = re.compile(
+    r"@|%(?:25)*(?:u00)?40|&(?:amp;)*(?:#0*64|#x0*40|commat)|\\u0040|\\x40|[\uff20\ufe6b]", re.IGNORECASE
+)
 
 _ESCAPED = re.compile(r"[%\\\0]|&#")
 _JAVASCRIPT_ESCAPE = re.compile(r"\\+(?:u00|x)([0-9a-fA-F]{2})")

@@ -264,7 +264,22 @@ class TestStoredTexts:
 
 
 @pytest.mark.parametrize(
-    "at", ["@", "%40", "%2540", "&#64;", "&#x40;", "&amp;#064;", "&commat;", "\\u0040", "\\x40", "\uff20"]
+    "at",
+    [
+        "@",
+        "%40",
+        "%2540",
+        "&#64;",
+        "&#x40;",
+        "&amp;#064;",
+        "&commat;",
+        "\\u0040",
+        "\\x40",
+        "\uff20",
+        "\ufe6b",
+        "%u0040",
+        "%25u0040",
+    ],
 )
 @pytest.mark.parametrize(
     "around", ['{{"email":"{}","id":7}}', "<p>{}</p>", "mailto:{}", "no: {} is none", "a={}&b=1", "{}"]
