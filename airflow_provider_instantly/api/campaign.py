@@ -222,8 +222,8 @@ class SendingStatus:
 
     @property
     def reason(self) -> str:
-        """The best explanation there is, or an empty string."""
-        return safe_text(self.message or (self.status or "").replace("_", " "))
+        """The best explanation there is, without addresses, or an empty string."""
+        return safe_text(without_addresses(self.message or (self.status or "").replace("_", " ")))
 
 
 def _accounts(value: object) -> tuple[str, ...]:

@@ -411,8 +411,9 @@ def _complaint(request: Request, document: object, api_key: str = "") -> str:
                 "Nothing is concluded from it; a proxy may have answered in Instantly's place."
             )
     if request.identity and (other := _another(request, document)) is not None:
+        shown = safe_text(without_addresses(str(other)), api_key)
         return (
-            f"The answer is about the {noun} {safe_text(str(other), api_key)}, not about {request.resource.id}, which "
+            f"The answer is about the {noun} {shown}, not about {request.resource.id}, which "
             "was asked for, so nothing is concluded from it. A cache or a proxy may have mixed up answers."
         )
     return ""

@@ -236,7 +236,7 @@ class CampaignAnalyticsOperator(BaseOperator):
             try:
                 figures = hook.get_campaign_analytics(asked, start_date=since, end_date=until)
             except InstantlyError as error:
-                _say_that_it_was_left(error)
+                _say_what_was_left(error, asked)
                 failures.append(error)
                 if error.concerns_all:
                     break
@@ -263,7 +263,7 @@ class CampaignAnalyticsOperator(BaseOperator):
         for campaign_id in campaign_ids:
             campaign = read[campaign_id]
             if isinstance(campaign, InstantlyError):
-                _say_that_it_was_left(campaign)
+                _say_what_was_left(campaign, [campaign_id])
                 write(self.log, warnings=[f"There are no figures of campaign {campaign_id}: {campaign}"])
                 failures.append(campaign)
             else:
@@ -333,9 +333,13 @@ class CampaignAnalyticsOperator(BaseOperator):
         return None
 
 
-def _say_that_it_was_left(error: InstantlyError) -> None:
+def _say_what_was_left(error: InstantlyError, campaign_ids: Sequence[str]) -> None:
     if isinstance(error, InstantlyRequestError):
-        error.outcome = "What could not be read was not judged, and was left as it is."
+        error.outcome = (
+            f"Campaign {campaign_ids[0]} was not judged, and was left as it is."
+            if len(campaign_ids) == 1
+            else f"{len(campaign_ids):,} campaigns were not judged, and were left as they are."
+        )
 
 
 def _share(name: str, value: object) -> float | None:

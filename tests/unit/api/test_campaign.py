@@ -335,6 +335,10 @@ class TestSendingStatus:
     def test_no_json_object_is_too_strange(self, document: dict[str, Any]) -> None:
         assert SendingStatus.from_api(document).reason.isprintable()
 
+    def test_a_reason_names_no_account(self) -> None:
+        status = SendingStatus("account_error", "The account ada@example.com cannot send.")
+        assert status.reason == "The account (an address) cannot send."
+
     @pytest.mark.parametrize(
         ("status", "message", "reason"),
         [

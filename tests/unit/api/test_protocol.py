@@ -266,6 +266,12 @@ class TestAnswersAboutAnother:
         sent, _, outcome = converse(READ, [other, other, answer()], max_retries=4)
         assert (sent, outcome) == (3, json.loads(GOOD_BODY))
 
+    @pytest.mark.parametrize("named", ["ada@example.com", {"ada@example.com": ["ada%40example.com"]}])
+    def test_what_it_names_is_shown_without_addresses(self, named: Any) -> None:
+        error = error_of(READ, answer(200, json.dumps({"id": named, "status": 1}).encode()))
+        assert "(an address)" in error.message
+        assert "ada" not in str(error)
+
     @pytest.mark.parametrize("named", [KEY, f"x\n{KEY}", "x\r\n\x1b[31my" * 500])
     def test_what_it_names_is_made_safe(self, named: str) -> None:
         error = error_of(READ, answer(200, json.dumps({"id": named, "status": 1}).encode()))

@@ -264,11 +264,13 @@ def test_an_error_says_that_the_campaigns_were_left(sandbox: SandboxClient, run_
     campaign_id = sandbox.add_campaign(NAME, status=ACTIVE)
     sandbox.add_fault("error", "*/campaigns/analytics", status=500, count=None)
 
-    run = run_task(operator([campaign_id, ID], max_bounce_rate=0.05, on_breach="pause"))
+    two = run_task(operator([campaign_id, ID], max_bounce_rate=0.05, on_breach="pause"))
+    one = run_task(operator(campaign_id, max_bounce_rate=0.05, on_breach="pause"))
 
-    assert type(run.error) is InstantlyServerError
-    assert "was not judged, and was left as it is." in str(run.error)
-    assert "figures" not in run.ti.xcom
+    assert type(two.error) is type(one.error) is InstantlyServerError
+    assert "2 campaigns were not judged, and were left as they are." in str(two.error)
+    assert f"Campaign {campaign_id} was not judged, and was left as it is." in str(one.error)
+    assert "figures" not in two.ti.xcom | one.ti.xcom
 
 
 @pytest.mark.parametrize("status", [403, 429])
@@ -283,7 +285,7 @@ def test_figures_that_cannot_be_read_do_not_keep_the_guard_from_the_others(
     run = run_task(operator(ids, max_bounce_rate=0.05, on_breach="pause"))
 
     assert isinstance(run.error, InstantlyRequestError)
-    assert "was not judged, and was left as it is." in str(run.error)
+    assert "100 campaigns were not judged, and were left as they are." in str(run.error)
     assert str(run.error) in task_log()
     assert run.ti.xcom["figures"]["paused"] == [ids[0]]
     assert len(run.ti.xcom["figures"]["campaigns"]) == 100
