@@ -119,8 +119,9 @@ def _plan_after_a_launch(stands: str, status: CampaignStatus, rules: LaunchRules
     if status is CampaignStatus.PAUSED:
         return LaunchPlan(
             LaunchAction.REFUSE,
-            f"{stands}, although this task activated it, or tried to: a person, a guard or pause_on_kill may have paused it "
-            "since. A retry does not overrule that, so it was not resumed. Resume it in Instantly, or start a new run.",
+            f"{stands}, although this task activated it, or tried to: a person, a guard or pause_on_kill may have "
+            "paused it since. A retry does not overrule that, so it was not resumed. Resume it in Instantly, or start "
+            "a new run.",
         )
     if status in STOPPED_STATUSES:
         launched = "launched it, and" if prior is PriorOutcome.LAUNCHED else "tried to activate it; it may be that"
