@@ -24,7 +24,12 @@ from airflow_provider_instantly.analytics.limits import (
 )
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
 from airflow_provider_instantly.api.redaction import safe_text, without_addresses
-from airflow_provider_instantly.exceptions import LimitBreachedError, LimitNotJudgedError, PauseNotConfirmedError
+from airflow_provider_instantly.exceptions import (
+    LimitBreachedError,
+    LimitNotJudgedError,
+    PauseNotConfirmedError,
+    TaskKilledError,
+)
 from airflow_provider_instantly.tasklog import write
 
 if TYPE_CHECKING:
@@ -302,6 +307,9 @@ class CampaignAnalyticsOperator(BaseOperator):
                 write(self.log, warnings=[str(error)])
                 failures.append(error)
                 continue
+            except TaskKilledError as error:
+                failures.insert(0, error)
+                break
             (self.log.warning if found.needs_attention else self.log.info)("%s", found.outcome)
             paused += [each.id] if found.is_effective else []
         return paused

@@ -453,6 +453,7 @@ def test_a_task_that_is_killed_pauses_no_more(
     assert type(run.error) is TaskKilledError
     assert second in str(run.error)
     assert [sandbox.campaign(campaign_id)["status"] for campaign_id in (first, second)] == [PAUSED, ACTIVE]
+    assert (run.ti.xcom["figures"]["breached"], run.ti.xcom["figures"]["paused"]) == ([first, second], [first])
 
 
 def test_very_many_breaches_make_no_endless_message(
