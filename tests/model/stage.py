@@ -680,7 +680,7 @@ class _Impatient(selectors.DefaultSelector):
             self._stage.clock.elapsed += passed if ready else max(passed, timeout or 0.0)
             return ready
         if timeout is None:
-            ready = super().select(2)
+            ready = super().select(PATIENCE)
             if not ready:
                 raise Runaway("the event loop waits for nothing")
             return ready
