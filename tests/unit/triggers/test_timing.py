@@ -305,6 +305,14 @@ class TestPauses:
         assert timing.timed_out(START + 19.9) == set()
         assert timing.timed_out(START + 20.0) == {watcher}
 
+    def test_what_was_due_before_is_worked_out_again(self) -> None:
+        timing = Timing()
+        join(timing, 10.0, seconds=20.0)
+        poll(timing, START)
+        assert next_moment(timing) == 10.0
+        timing.after_answers([error(30.0)], START, 0.0)
+        assert next_moment(timing) == 20.0
+
     def test_one_that_ends_as_a_wait_does_leaves_it_its_last_poll(self) -> None:
         timing = Timing()
         watcher = join(timing, 10.0, seconds=20.0)
