@@ -204,6 +204,6 @@ def test_every_document_is_reached_from_the_readme() -> None:
     reached, seen = {ROOT / "README.md"}, set[Path]()
     while document := next(iter(reached - seen), None):
         seen.add(document)
-        links = re.findall(r"\]\(([\w/.]+\.md)", document.read_text("utf-8"))
+        links = re.findall(r"\]\(([\w/.-]+\.md)", document.read_text("utf-8"))
         reached |= {(document.parent / link).resolve() for link in links}
     assert set(DOCUMENTS) <= reached
