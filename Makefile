@@ -13,6 +13,8 @@ IN_PARALLEL := --numprocesses 2
 NOT_WITH_OLD_TOOLS := --ignore tests/contract/test_contract_schemathesis.py
 
 UV := build/tools/bin/uv
+# Each environment is made again when one of these changes; the second has the version.
+PROJECT := pyproject.toml airflow_provider_instantly/__init__.py
 BIN := .venv/bin
 BIN_2 := .venv-2.11/bin
 BIN_LOWEST := .venv-lowest/bin
@@ -22,7 +24,7 @@ export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/*),true,false)
 EMPTY_TREE = $(shell git hash-object -t tree /dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-pipeline test soak check coverage mutants oldest lowest matrix bench thousand prism constraints clean
+.PHONY: help install demo demo-pipeline test soak dist check release coverage mutants oldest lowest matrix bench thousand prism constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -48,15 +50,20 @@ soak: .venv/.installed ## Play 10,000 fault schedules each of launches, uploads 
 	then $(BIN)/python tests/model/fuzz_answers.py -atheris_runs=1000000; \
 	else echo "There is no atheris for this Python, so hypothesis alone has fuzzed the parsers."; fi
 
-check: .venv/.installed ## Check style, types, and what is published
+dist: .venv/.installed ## Build what is published into build/dist
+	rm -rf build/dist
+	$(UV) build --quiet --no-build-isolation --python $(BIN)/python --out-dir build/dist
+	$(BIN)/twine check --strict build/dist/*
+
+check: dist ## Check style, types, and what is published
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	git diff --check $(EMPTY_TREE) HEAD
-	rm -rf build/dist
-	$(UV) build --quiet --no-build-isolation --python $(BIN)/python --out-dir build/dist
-	$(BIN)/twine check --strict build/dist/*
 	$(BIN)/python -m pytest --quiet tests/packaging
+
+release: check ## Check all that, and say what keeps build/dist from being a release
+	@$(BIN)/python -m tests.packaging.release
 
 say_airflow = echo "== Airflow $$($(1)/python -c 'from importlib.metadata import version; print(version("apache-airflow"))')"
 
@@ -97,28 +104,28 @@ constraints: $(UV) ## Choose all versions in constraints/ again
 clean: ## Remove everything that was installed or built
 	rm -rf build dist .venv .venv-2.11 .venv-lowest .venv-bench .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
-.venv/.installed: pyproject.toml constraints/airflow-$(AIRFLOW).txt $(UV)
+.venv/.installed: $(PROJECT) constraints/airflow-$(AIRFLOW).txt $(UV)
 	@echo "Installing Airflow $(AIRFLOW) into .venv"
 	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv
 	@$(UV) pip install --quiet --python .venv --compile-bytecode --editable '.[report,sandbox,sql]' --group dev \
 		--constraints constraints/airflow-$(AIRFLOW).txt --build-constraints constraints/airflow-$(AIRFLOW).txt
 	@touch $@
 
-.venv-2.11/.installed: pyproject.toml constraints/airflow-$(AIRFLOW_2).txt $(UV)
+.venv-2.11/.installed: $(PROJECT) constraints/airflow-$(AIRFLOW_2).txt $(UV)
 	@echo "Installing Airflow $(AIRFLOW_2) into .venv-2.11"
 	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv-2.11
 	@$(UV) pip install --quiet --python .venv-2.11 --compile-bytecode --editable '.[report,sandbox,sql]' --group test \
 		--constraints constraints/airflow-$(AIRFLOW_2).txt --build-constraints constraints/airflow-$(AIRFLOW_2).txt
 	@touch $@
 
-.venv-lowest/.installed: pyproject.toml constraints/lowest.txt $(UV)
+.venv-lowest/.installed: $(PROJECT) constraints/lowest.txt $(UV)
 	@echo "Installing the lowest versions that pyproject.toml allows into .venv-lowest"
 	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv-lowest
 	@$(UV) pip install --quiet --python .venv-lowest --compile-bytecode --editable '.[report,sandbox,sql]' --group test \
 		--resolution lowest-direct --constraints constraints/lowest.txt --build-constraints constraints/airflow-$(AIRFLOW_2).txt
 	@touch $@
 
-.venv-bench/.installed: pyproject.toml constraints/airflow-$(AIRFLOW).txt $(UV)
+.venv-bench/.installed: $(PROJECT) constraints/airflow-$(AIRFLOW).txt $(UV)
 	@echo "Installing Airflow $(AIRFLOW) and what is compared into .venv-bench"
 	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv-bench
 	@$(UV) pip install --quiet --python .venv-bench --compile-bytecode --editable '.[report,sandbox,sql]' --group bench \

@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import tarfile
-import zipfile
-from email import message_from_bytes
 from typing import TYPE_CHECKING
 
 import pytest
 from packaging.requirements import Requirement
 
+from airflow_provider_instantly import __version__
+from tests.packaging.distributions import build, files_of_wheel, metadata
 from tests.packaging.project import ROOT, project, tracked_files
+from tests.packaging.release import repository
 
 if TYPE_CHECKING:
-    from email.message import Message
     from pathlib import Path
 
 PACKAGE = "airflow_provider_instantly/"
 #: Beside the package: the texts, the examples that they show, and what builds it.
-BESIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "dags/", "docs/", "pyproject.toml")
+BESIDE = (
+    "CHANGELOG.md",
+    "CODE_OF_CONDUCT.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "README.md",
+    "RELEASING.md",
+    "SECURITY.md",
+    "dags/",
+    "docs/",
+    "hatch_build.py",
+    "pyproject.toml",
+)
 MADE_BY_HATCH = {".gitignore", "PKG-INFO"}
 
 pytest.importorskip("hatchling", reason="Only the environment that `make install` makes can build")
-
-
-def build(source: Path, target: Path) -> Path:
-    """Build a wheel and an sdist with the backend that pyproject.toml names, and return where they are."""
-    subprocess.run([sys.executable, "-m", "hatchling", "build", "-d", str(target)], cwd=source, check=True)
-    return target
 
 
 @pytest.fixture(scope="module")
@@ -53,17 +57,6 @@ def unpacked(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         archive.extractall(target, filter="data")
     [top] = target.iterdir()
     return top
-
-
-def files_of_wheel(folder: Path) -> dict[str, bytes]:
-    [wheel] = folder.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def metadata(wheel: dict[str, bytes]) -> Message:
-    [document] = [content for name, content in wheel.items() if name.endswith(".dist-info/METADATA")]
-    return message_from_bytes(document)
 
 
 def test_the_wheel_holds_the_whole_package_and_nothing_else(wheel: dict[str, bytes]) -> None:
@@ -99,24 +92,19 @@ def test_no_link_leads_out_of_the_sdist(unpacked: Path) -> None:
 def test_the_metadata_say_what_pyproject_says(wheel: dict[str, bytes]) -> None:
     found, meant = metadata(wheel), project()
     assert found["Name"] == meant["name"] == "airflow-provider-instantly"
-    assert found["Version"] == meant["version"]
+    assert found["Version"] == __version__
     assert found["License-Expression"] == "Apache-2.0"
     assert found.get_all("License-File") == ["LICENSE"]
     description = found.get_payload(decode=True)
     assert isinstance(description, bytes)
     assert found["Description-Content-Type"] == "text/markdown"
-    assert description.decode().strip() == (ROOT / "README.md").read_text("utf-8").strip()
+    if not repository(ROOT):
+        assert description.decode().strip() == (ROOT / "README.md").read_text("utf-8").strip()
     assert found["Requires-Python"] == meant["requires-python"]
     assert not any(classifier.startswith("License ::") for classifier in found.get_all("Classifier", []))
     assert found.get_all("Provides-Extra") == list(meant["optional-dependencies"])
     required = {Requirement(each) for each in found.get_all("Requires-Dist", []) if "extra ==" not in each}
     assert required == {Requirement(each) for each in meant["dependencies"]}
-
-
-def test_the_version_is_written_once_as_airflow_and_pip_see_it() -> None:
-    from airflow_provider_instantly import __version__
-
-    assert __version__ == project()["version"]
 
 
 def test_airflow_finds_the_provider(wheel: dict[str, bytes]) -> None:

@@ -69,7 +69,6 @@ class TestForTheCode:
     def test_its_name_is_the_distributions(self) -> None:
         project = tomllib.loads(PROJECT.read_text("utf-8"))["project"]
         assert get_provider_info()["package-name"] == project["name"] == NAME
-        assert project["version"] == __version__
         assert project["entry-points"]["apache_airflow_provider"] == {
             "provider_info": "airflow_provider_instantly.get_provider_info:get_provider_info"
         }
