@@ -96,11 +96,11 @@ def check_base_url(url: str | None, *, insecure_hosts: Iterable[str] = ()) -> st
     text = (url or "").strip()
     if not text:
         return DEFAULT_BASE_URL
-    parts = _split(text if "://" in text else f"https://{text}", "The host")
+    parts = _split(text if "://" in text else f"https://{text}", "The Base URL")
     host = (parts.hostname or "").lower()
     if parts.scheme == "http" and not _is_loopback(host) and host not in {h.lower() for h in insecure_hosts}:
         raise InstantlyConfigurationError(
-            f"The host of the Instantly connection uses http:// for {host!r}, which would send the API key in the "
+            f"The Base URL of the Instantly connection uses http:// for {host!r}, which would send the API key in the "
             "clear. Use https://, or list the name under allow_insecure_hosts in the connection's extra."
         )
     path = parts.path.rstrip("/").removesuffix(API_ROOT).rstrip("/")
@@ -133,12 +133,12 @@ def check_api_key(key: str | None) -> str:
     text = (key or "").strip()
     if not text:
         raise InstantlyConfigurationError(
-            "The Instantly connection has no API key. Put an API V2 key into the connection's password."
+            "The Instantly connection has no API key. Put an API V2 key into its field API key."
         )
     if not _BEARER_TOKEN.fullmatch(text):
         raise InstantlyConfigurationError(
             f"The API key of the Instantly connection {_what_no_key_has(text)}. Nothing was sent. "
-            "Copy the API V2 key again into the connection's password, the key alone: letters, digits, + and /, "
+            "Copy the API V2 key again into the field API key, the key alone: letters, digits, + and /, "
             "mostly with == at its end."
         )
     return text
@@ -207,7 +207,7 @@ def _split(url: str, name: str) -> SplitResult:
     if parts.scheme not in {"http", "https"} or not has_host or not plain:
         # The value is not quoted: people paste credentials into URLs.
         raise InstantlyConfigurationError(
-            f"{name} of the Instantly connection is not a base URL. Leave it empty for the real service, "
+            f"{name} of the Instantly connection is no URL of a service. Leave it empty for Instantly's own, "
             f"or write it like {DEFAULT_BASE_URL}, without a user name, a query or a fragment."
         )
     return parts

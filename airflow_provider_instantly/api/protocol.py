@@ -379,7 +379,7 @@ def read_answer(request: Request, answer: Answer, *, api_key: str = "", now: dat
         too_large = AnswerTooLargeError if is_good else InstantlyUnexpectedAnswerError
         raise too_large(
             f"The answer is larger than {MAX_ANSWER_BYTES // 1024**2} MB, so it was not read to its end. "
-            "Check that the connection's host is Instantly's.",
+            "Check that the connection's Base URL is Instantly's.",
             **coordinates,
         )
     if is_good:
@@ -393,7 +393,7 @@ def _complaint(request: Request, document: object, api_key: str = "") -> str:
     if not isinstance(document, list if expects is Expected.ARRAY else dict):
         kind = Expected.ARRAY if expects is Expected.ARRAY else Expected.OBJECT
         return (
-            f"The answer is not {kind.value}. Check that the connection's host is Instantly's; "
+            f"The answer is not {kind.value}. Check that the connection's Base URL is Instantly's; "
             "a proxy may have answered in its place."
         )
     if isinstance(document, list):
@@ -437,7 +437,7 @@ def _error_of_status(
     if status == 401:
         return InstantlyAuthenticationError(
             "Instantly does not accept the API key: it is wrong, revoked, or a key of API V1. Put a valid API V2 key "
-            "into the connection's password.",
+            "into the connection's field API key.",
             **coordinates,
         )
     if status == 402:
@@ -453,7 +453,7 @@ def _error_of_status(
         )
     if status in resource.missing:
         return resource.not_found(
-            f"Instantly knows no {resource.noun} at this path. Check the connection's host."
+            f"Instantly knows no {resource.noun} at this path. Check the connection's Base URL."
             if resource.id is None
             else f"There is no {resource.noun} {resource.id} in the workspace of this API key. "
             "Check the id, the key and workspace_id.",
@@ -473,7 +473,7 @@ def _error_of_status(
         return InstantlyBadRequestError("Instantly refused the request as it was made.", **coordinates)
     return InstantlyUnexpectedAnswerError(
         "Instantly's API answers neither with redirects nor with such a status; it was not followed. "
-        "Check that the connection's host is the API's own address.",
+        "Check that the connection's Base URL is the API's own address.",
         **coordinates,
     )
 

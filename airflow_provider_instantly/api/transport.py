@@ -187,7 +187,7 @@ def _what_went_wrong(
     if isinstance(error, UnreadableAnswerError):
         wrapped = InstantlyUnexpectedAnswerError(
             "The answer is packed in a way that was not asked for, so it cannot be read. Check that the connection's "
-            "host is Instantly's; a proxy may have answered in its place.",
+            "Base URL is Instantly's; a proxy may have answered in its place.",
             method=request.method,
             path=request.path,
             status=error.status,

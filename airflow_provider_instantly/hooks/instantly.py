@@ -57,7 +57,7 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
     Talks to the Instantly API V2 with the key of an Airflow connection.
 
     The connection (type ``instantly``) has the API key as its password and, where it is not the real service, the
-    base URL as its host. Its extra takes ``workspace_id``, ``timeout`` (seconds), ``max_retries``,
+    Base URL as its host. Its extra takes ``workspace_id``, ``timeout`` (seconds), ``max_retries``,
     ``allow_insecure_hosts`` (a list, or names separated by commas) and ``app_url``.
 
     Every call exists twice: ``get_campaign`` for tasks and ``aget_campaign`` for an event loop, and so on. Close the
@@ -404,7 +404,7 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
     def _not_found(self) -> InstantlyConfigurationError:
         return InstantlyConfigurationError(
             f"There is no Airflow connection {self.instantly_conn_id!r} (Airflow 3 says the same where it could not "
-            "look it up just now). Add one of type instantly, with an Instantly API V2 key as its password."
+            "look it up just now). Add one of type instantly, with an Instantly API V2 key in its field API key."
         )
 
     def _not_looked_up(self, error: Exception) -> ConnectionLookupError:

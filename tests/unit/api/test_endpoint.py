@@ -162,11 +162,11 @@ class TestBaseUrl:
         ],
     )
     def test_what_is_no_base_url_is_refused_without_being_quoted(self, url: str) -> None:
-        with pytest.raises(InstantlyConfigurationError, match="is not a base URL") as caught:
+        with pytest.raises(InstantlyConfigurationError, match="is no URL of a service") as caught:
             check_base_url(url)
         assert KEY not in str(caught.value)
         assert "evil" not in str(caught.value)
-        assert str(caught.value).startswith("The host of the Instantly connection")
+        assert str(caught.value).startswith("The Base URL of the Instantly connection")
         assert caught.value.__cause__ is None
 
     @unhurried
@@ -238,7 +238,7 @@ class TestApiKey:
 
     @pytest.mark.parametrize("key", [None, "", "   ", "\n"])
     def test_no_key_is_one_sentence_that_says_what_to_set(self, key: str | None) -> None:
-        with pytest.raises(InstantlyConfigurationError, match=r"has no API key\. .*connection's password"):
+        with pytest.raises(InstantlyConfigurationError, match=r"has no API key\. .*field API key"):
             check_api_key(key)
 
     @pytest.mark.parametrize("bad", [" ", "\n", "\r\nX-Evil: 1", "\x00", "\x7f", "é", "\u200b", "\ud83d"])
@@ -277,7 +277,7 @@ class TestApiKey:
         with pytest.raises(InstantlyConfigurationError, match="Nothing was sent") as caught:
             check_api_key(pasted.replace("{}", KEY))
         assert str(caught.value).startswith(f"The API key of the Instantly connection {says}")
-        assert "Copy the API V2 key again into the connection's password" in str(caught.value)
+        assert "Copy the API V2 key again into the field API key" in str(caught.value)
         assert KEY.rstrip("=") not in str(caught.value)
 
     @pytest.mark.parametrize("key", [KEY, KEY.rstrip("="), "a", "A-Za_z0.9~+/", "bearerof==", "x" * 2000])

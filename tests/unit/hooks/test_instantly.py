@@ -686,21 +686,21 @@ class TestConnectionErrors:
             ),
             (
                 {"password": ""},
-                r"^The Instantly connection has no API key\. Put an API V2 key into the connection's pass",
+                r"^The Instantly connection has no API key\. Put an API V2 key into its field API key\.",
             ),
             ({"password": "  "}, r"^The Instantly connection has no API key"),
             ({"password": f"{KEY} {KEY}"}, r"^The API key of the Instantly connection has a space"),
-            ({"host": "http://api.instantly.ai"}, r"^The host of the Instantly connection uses http://"),
-            ({"host": f"https://{KEY}@api.instantly.ai"}, r"^The host of the Instantly connection is not a base URL"),
-            ({"host": "ftp://api.instantly.ai"}, r"^The host of the Instantly connection is not a base URL"),
-            ({"host": "api.instantly.ai", "schema": "v2"}, r"^The host of the Instantly connection is not a base URL"),
+            ({"host": "http://api.instantly.ai"}, r"^The Base URL of the Instantly connection uses http://"),
+            ({"host": f"https://{KEY}@api.instantly.ai"}, r"^The Base URL of the Instantly connection is no URL"),
+            ({"host": "ftp://api.instantly.ai"}, r"^The Base URL of the Instantly connection is no URL"),
+            ({"host": "api.instantly.ai", "schema": "v2"}, r"^The Base URL of the Instantly connection is no URL"),
             (
                 {"host": "https://api.instantly.ai:99", "port": 8},
-                r"^The host of the Instantly connection is not a base",
+                r"^The Base URL of the Instantly connection is no URL",
             ),
             (
                 {"host": "https://api.instantly.ai", "port": 99999},
-                r"^The host of the Instantly connection is not a base",
+                r"^The Base URL of the Instantly connection is no URL",
             ),
             (
                 {"extra": {"timeout": "soon"}},
