@@ -43,6 +43,17 @@ class Environment:
     proxy: str | None = field(repr=False)
     proxy_variable: str = ""
 
+    @property
+    def host(self) -> str:
+        """The host of the address, with the port where it names one."""
+        return urlsplit(self.url).netloc.rpartition("@")[2]
+
+    @property
+    def proxy_host(self) -> str:
+        """The proxy's host, for messages; empty where it may be a part of a login with a slash in it."""
+        parts = urlsplit(self.proxy or "")
+        return "" if "@" in f"{parts.path}{parts.query}{parts.fragment}" else parts.hostname or ""
+
     def ssl_context(self) -> ssl.SSLContext | None:
         """
         A context that trusts what `requests` would trust, or None where the address is not encrypted.

@@ -9,6 +9,7 @@ Redirects are never followed, so the key goes nowhere but to the endpoint.
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 import ssl
 import time
@@ -209,16 +210,56 @@ def _what_went_wrong(
 _BROKE_LATER = "The connection to Instantly broke before a whole answer came."
 
 
+#: What follows from a certificate that is not trusted, and from a service that does not speak TLS.
+_IF_UNTRUSTED = (
+    " Where a proxy signs what passes through it, let REQUESTS_CA_BUNDLE name a file that holds the proxy's "
+    "certificate authority."
+)
+_IF_WITHOUT_TLS = (
+    " A Base URL without a scheme means https://. If the service speaks no TLS, write http:// in front of it."
+)
+#: How libraries call the error of a name that is not known: that of the socket, and that of aiohttp with aiodns.
+_UNKNOWN_NAMES = ("gaierror", "ClientConnectorDNSError")
+
+
 def _where_it_broke(causes: list[BaseException], environment: Environment) -> str:
-    message = "Instantly could not be reached: no connection was made, and nothing was sent."
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        return (
-            f"{message} Its certificate is not trusted here. Where a proxy signs what passes through it, let "
-            "REQUESTS_CA_BUNDLE name a file that holds the proxy's certificate authority."
-        )
+    """Which host could not be reached, on which way, and why; of the proxy no more than its host."""
+    way = ""
     if environment.proxy is not None:
-        return f"{message} The way leads through the proxy that {environment.proxy_variable} names."
-    return message
+        host = f" ({environment.proxy_host})" if environment.proxy_host else ""
+        way = f" through the proxy that {environment.proxy_variable} names{host}"
+    why, advice = _why_it_broke(causes, "the host" if environment.proxy is None else "the proxy")
+    return f"{environment.host} could not be reached{way}: {why}, so nothing was sent.{advice}"
+
+
+def _why_it_broke(causes: list[BaseException], peer: str) -> tuple[str, str]:
+    """
+    Why there was no connection, as a clause, and what to do where that follows.
+
+    :param causes: the error and what it was made of.
+    :param peer: how a sentence calls what the connection was to be made to.
+    """
+
+    def has(kind: type[BaseException]) -> bool:
+        return any(isinstance(cause, kind) for cause in causes)
+
+    if has(ssl.SSLCertVerificationError):
+        return "its certificate is not trusted here, or is another host's", _IF_UNTRUSTED
+    if has(ssl.SSLError):
+        return "the TLS handshake failed", _IF_WITHOUT_TLS
+    if refusal := next(filter(None, map(_refusal_of_proxy, causes)), None):
+        return f"the proxy answered HTTP {refusal}", ""
+    if any(type(cause).__name__ in _UNKNOWN_NAMES for cause in causes):
+        return f"{peer}'s name is not known here", ""
+    if has(ConnectionRefusedError):
+        return f"{peer} refused the connection", ""
+    if has(TimeoutError):
+        return f"{peer} did not answer in time", ""
+    if has(ConnectionError):
+        return f"{peer} closed the connection", ""
+    if any(getattr(cause, "errno", None) in (errno.ENETUNREACH, errno.EHOSTUNREACH) for cause in causes):
+        return "no network leads there", ""
+    return "the connection failed", ""
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -98,6 +98,27 @@ class TestProxies:
         monkeypatch.setattr("airflow_provider_instantly.api.environment.find_spec", lambda name: name == "socks")
         assert environment_of(DEFAULT_BASE_URL, takes_socks=True).proxy == "socks5://me:word@h:1"
 
+    @pytest.mark.parametrize(
+        ("proxy", "host"),
+        [
+            (PROXY, "proxy.example"),
+            ("proxy.example:3128", "proxy.example"),
+            ("http://[::1]:3128", "::1"),
+            ("http://me:12/wo@proxy.example:3128", ""),
+            ("http://token?wo@proxy.example:3128", ""),
+        ],
+    )
+    def test_of_one_messages_have_the_host_and_nothing_of_a_login(
+        self, monkeypatch: pytest.MonkeyPatch, proxy: str, host: str
+    ) -> None:
+        monkeypatch.setenv("https_proxy", proxy)
+        environment = environment_of("https://127.0.0.1:8443/gateway", takes_socks=True)
+        assert (environment.host, environment.proxy_host) == ("127.0.0.1:8443", host)
+
+    def test_where_there_is_none_it_has_no_host(self) -> None:
+        environment = environment_of(DEFAULT_BASE_URL, takes_socks=True)
+        assert (environment.host, environment.proxy_host) == ("api.instantly.ai", "")
+
     def test_a_wrong_login_is_to_be_set_where_the_proxy_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTPS_PROXY", PROXY)
         message = str(wrong_login(environment_of(DEFAULT_BASE_URL, takes_socks=True)))

@@ -14,10 +14,11 @@ import json
 import os
 import socket
 import ssl
+import threading
 import time
 import traceback
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -513,6 +514,7 @@ class TestTime:
             outcome = speak.ask(endpoint_of(f"http://127.0.0.1:{port}", timeout=TIMEOUT), ACTIVATE)
         assert type(outcome) is InstantlyConnectionError
         assert outcome.never_sent
+        assert "could not be reached: the host did not answer in time, so nothing was sent." in outcome.message
 
     def test_one_that_never_shakes_hands(self, speak: Speaker, raw_server: Any) -> None:
         began = time.monotonic()
@@ -533,10 +535,20 @@ class TestNothingSent:
         assert "nothing was sent" in outcome.message
         assert (outcome.method, outcome.path) == ("POST", ACTIVATE.path)
 
+    def test_it_names_the_host_that_refused(self, speak: Speaker) -> None:
+        port = _free_port()
+        outcome = speak.ask(endpoint_of(f"http://127.0.0.1:{port}/gateway"), ACTIVATE)
+        assert outcome.message.startswith(
+            f"127.0.0.1:{port} could not be reached: the host refused the connection, so nothing was sent. ("
+        )
+
     def test_a_name_that_does_not_resolve(self, speak: Speaker) -> None:
         outcome = speak.ask(endpoint_of("https://no-such-host.invalid"), ACTIVATE)
         assert type(outcome) is InstantlyConnectionError
         assert outcome.never_sent
+        assert outcome.message.startswith(
+            "no-such-host.invalid could not be reached: the host's name is not known here, so nothing was sent."
+        )
 
     @pytest.mark.parametrize("host", ["a" * 70 + ".example", "a..example"])
     def test_a_name_that_is_none(self, speak: Speaker, host: str) -> None:
@@ -808,13 +820,27 @@ class TestProxies:
         outcome = speak.ask(endpoint_of("https://instantly.invalid"), ACTIVATE)
         assert type(outcome) is InstantlyConnectionError
         assert outcome.never_sent
-        assert "the proxy that https_proxy names" in outcome.message
+        assert outcome.message.startswith(
+            "instantly.invalid could not be reached through the proxy that https_proxy names (127.0.0.1): the proxy "
+            "answered HTTP 502, so nothing was sent."
+        )
 
     def test_one_that_refuses_was_sent_nothing(self, speak: Speaker, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{_free_port()}")
+        monkeypatch.setenv("http_proxy", f"http://me:word@127.0.0.1:{_free_port()}")
         outcome = speak.ask(endpoint_of("http://instantly.invalid"), ACTIVATE)
         assert type(outcome) is InstantlyConnectionError
         assert outcome.never_sent
+        assert outcome.message.startswith(
+            "instantly.invalid could not be reached through the proxy that http_proxy names (127.0.0.1): the proxy "
+            "refused the connection, so nothing was sent."
+        )
+        assert "word" not in str(outcome)
+
+    def test_one_whose_name_is_not_known(self, speak: Speaker, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("http_proxy", "http://no-such-proxy.invalid:3128")
+        outcome = speak.ask(endpoint_of("http://instantly.invalid"), ACTIVATE)
+        assert type(outcome) is InstantlyConnectionError
+        assert "names (no-such-proxy.invalid): the proxy's name is not known here, so nothing" in outcome.message
 
     @pytest.mark.parametrize("proxy", ["http://me:word@[bad", "http://me:word@h:99999", "http://"])
     def test_a_malformed_one_is_an_error_that_quotes_nothing(
@@ -889,7 +915,18 @@ class TestTls:
         outcome = speak.ask(endpoint_of(tls_server), ACTIVATE)
         assert type(outcome) is InstantlyConnectionError
         assert outcome.never_sent
+        assert "could not be reached: its certificate is not trusted here" in outcome.message
+        assert "REQUESTS_CA_BUNDLE" in outcome.message
         assert tls_server.received == []
+
+    def test_a_service_that_speaks_none_gets_a_hint_to_the_scheme(self, speak: Speaker) -> None:
+        """So it is with the sandbox where the Base URL is written without http://."""
+        with _plain_listener() as port:
+            outcome = speak.ask(endpoint_of(f"https://127.0.0.1:{port}"))
+        assert type(outcome) is InstantlyConnectionError
+        assert outcome.never_sent
+        assert "could not be reached: the TLS handshake failed, so nothing was sent." in outcome.message
+        assert "A Base URL without a scheme means https://." in outcome.message
 
     @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
     def test_a_company_may_have_certificates_of_its_own(
@@ -1013,3 +1050,27 @@ def _full_listener() -> Iterator[int]:
     finally:
         for each in (*waiting, listener):
             each.close()
+
+
+@contextmanager
+def _plain_listener() -> Iterator[int]:
+    """A port at which a service without TLS answers whatever it is sent."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65_536)
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    try:
+        yield int(listener.getsockname()[1])
+    finally:
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
