@@ -386,6 +386,7 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
             raise self._not_found() from error
         except Exception as error:
             raise self._not_looked_up(error) from None
+        self._check_type(connection)
         _check_extra(connection)
         return self._endpoint(connection, connection.extra_dejson)
 
@@ -398,6 +399,7 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
             raise self._not_found() from error
         except Exception as error:
             raise self._not_looked_up(error) from None
+        self._check_type(connection)
         _check_extra(connection)
         return self._endpoint(connection, await get_async_extra_dejson(connection))
 
@@ -413,6 +415,14 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
             f"The Airflow connection {self.instantly_conn_id!r} could not be looked up ({type(error).__name__}). "
             "Look at the secrets backend and the database of this Airflow."
         )
+
+    def _check_type(self, connection: Connection) -> None:
+        """What another service's connection has as its password is no API key, and goes nowhere."""
+        if connection.conn_type and connection.conn_type != self.conn_type:
+            raise InstantlyConfigurationError(
+                f"The Airflow connection {self.instantly_conn_id!r} is of type {safe_text(connection.conn_type)}, not "
+                "instantly. Nothing was sent. Change its type, or name another connection in instantly_conn_id."
+            )
 
     def _endpoint(self, connection: Connection, extra: Mapping[str, Any]) -> Endpoint:
         insecure = extra.get("allow_insecure_hosts") or ()

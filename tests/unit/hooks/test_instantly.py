@@ -708,6 +708,11 @@ class TestConnectionErrors:
             ),
             ({"extra": {"timeout": 0}}, r"^timeout in the extra"),
             (
+                {"conn_type": "http"},
+                r"^The Airflow connection 'instantly_default' is of type http, not instantly\. Nothing was sent\. Ch",
+            ),
+            ({"conn_type": "smtp", "extra": "no JSON"}, r"'instantly_default' is of type smtp, not instantly\."),
+            (
                 {"extra": {"max_retries": -1}},
                 r"^max_retries in the extra of the Instantly connection must be a number fr",
             ),
@@ -761,6 +766,10 @@ class TestConnectionErrors:
         with pytest.raises((InstantlyConfigurationError, ConnectionLookupError), match="instantly_default") as caught:
             ask("get_campaign", UNKNOWN_ID)
         _assert_free_of_key(caught.value)
+
+    def test_a_connection_that_names_no_type_may_be_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(CONN, json.dumps({"password": KEY}))
+        assert _endpoint().api_key == KEY
 
     def test_a_look_up_that_fails_may_pass_and_tells_no_secrets(
         self, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
