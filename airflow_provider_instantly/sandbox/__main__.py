@@ -67,11 +67,13 @@ def _prepare(sandbox: Sandbox, given: argparse.Namespace) -> None:
     """Put in place what the command line asks for."""
     from airflow_provider_instantly.sandbox.auth import DEFAULT_WORKSPACE, Key, check_scopes, new_api_key
     from airflow_provider_instantly.sandbox.campaigns import NewCampaign
-    from airflow_provider_instantly.sandbox.samples import add_samples
+    from airflow_provider_instantly.sandbox.samples import SAMPLES, add_samples
     from airflow_provider_instantly.sandbox.scripts import parse_script_text
 
     if given.seed_samples:
         add_samples(sandbox)
+        for sample in SAMPLES:
+            print(f"Campaign {sample.id}: {sample.name}")
     for text in given.campaign:
         name, _, steps = text.rpartition("=") if "=" in text else (text, "", "")
         script = parse_script_text(steps) if steps else None

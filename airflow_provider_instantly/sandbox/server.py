@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import json
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -174,7 +175,7 @@ def _listen(place: Place) -> socket.socket:
 
 
 def _announce(sandbox: Sandbox, place: Place, host: str, port: int) -> None:
-    """Say where the sandbox is: a line for people, and a file for programs."""
+    """Say where the sandbox is: two lines for people, and a file for programs."""
     if not ipaddress.ip_address(host).is_loopback:
         print(
             f"WARNING: the sandbox listens on {host}, and its control API takes no key: "
@@ -183,12 +184,20 @@ def _announce(sandbox: Sandbox, place: Place, host: str, port: int) -> None:
             flush=True,
         )
     url = _url(host, port)
-    print(f"Instantly sandbox: {url}  API key: {sandbox.api_key}", flush=True)
+    print(f"Instantly sandbox: {url}  API key: {sandbox.api_key}")
+    print(f"For Airflow: {_connection_command(url, port, sandbox.api_key)}", flush=True)
     if place.ready_file is not None:
         ready = {"url": url, "port": port, "api_key": sandbox.api_key, "pid": os.getpid()}
         unfinished = place.ready_file.with_name(place.ready_file.name + ".part")
         unfinished.write_text(json.dumps(ready), "utf-8")
         unfinished.replace(place.ready_file)
+
+
+def _connection_command(url: str, port: int, api_key: str) -> str:
+    """What makes a connection to it. The port stands in its own field, since Airflow 3.3.2 tests none without one."""
+    words = ["airflow", "connections", "add", "instantly_default", "--conn-type", "instantly"]
+    words += ["--conn-host", url.removesuffix(f":{port}"), "--conn-port", str(port), "--conn-password", api_key]
+    return shlex.join(words)
 
 
 def _url(host: str, port: int) -> str:

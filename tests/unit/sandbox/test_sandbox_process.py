@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import signal
 import socket
 import sqlite3
@@ -73,8 +74,34 @@ def test_it_says_where_it_is_and_ends_cleanly(tmp_path: Path, number: signal.Sig
         process.send_signal(number)
         out, err = process.communicate(timeout=10)
     assert process.returncode == 0
-    assert out == f"Instantly sandbox: {sandbox.url}  API key: {sandbox.api_key}\n"
+    where, command = out.splitlines()
+    assert where == f"Instantly sandbox: {sandbox.url}  API key: {sandbox.api_key}"
+    assert command.startswith("For Airflow: airflow connections add instantly_default ")
     assert err == ""
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_the_command_that_it_prints_makes_a_connection_to_it(tmp_path: Path, host: str) -> None:
+    if ":" in host:
+        needs_ipv6()
+    with started(tmp_path, "--host", host) as (process, sandbox):
+        process.terminate()
+        out, _ = process.communicate(timeout=10)
+    words = shlex.split(out.partition("For Airflow: ")[2])
+    assert words[:4] == ["airflow", "connections", "add", "instantly_default"]
+    given = dict(zip(words[4::2], words[5::2], strict=True))
+    assert given["--conn-type"] == "instantly"
+    assert f"{given['--conn-host']}:{given['--conn-port']}" == sandbox.url
+    assert given["--conn-password"] == sandbox.api_key
+
+
+def test_it_prints_the_ids_of_its_campaigns(tmp_path: Path) -> None:
+    with started(tmp_path, "--seed-samples", "--campaign", "One=active@1") as (process, sandbox):
+        campaigns = {f"Campaign {each['id']}: {each['name']}" for each in sandbox.campaigns()}
+        process.terminate()
+        out, _ = process.communicate(timeout=10)
+    assert len(campaigns) == 3
+    assert campaigns <= set(out.splitlines())
 
 
 def test_it_ends_cleanly_with_answers_under_way(tmp_path: Path) -> None:
