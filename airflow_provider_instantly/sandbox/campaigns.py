@@ -176,8 +176,6 @@ class Campaigns:
         workspace: str | None,
         where: Filter,
         starting_after: str | None = None,
-        *,
-        newest_first: bool = False,
     ) -> Iterator[Campaign]:
         """
         Read campaigns in the order of the API's lists: by id, descending (as recorded live).
@@ -185,7 +183,6 @@ class Campaigns:
         :param workspace: the workspace, or None for all.
         :param where: which of them.
         :param starting_after: the cursor: only those behind it.
-        :param newest_first: in the order of creation instead, for people.
         """
         conditions, values = ["1"], []
         for condition, value in (
@@ -198,15 +195,30 @@ class Campaigns:
                 conditions.append(condition)
                 values.append(value)
         now = self._clock.now()
-        order = "rowid" if newest_first else "id"
         rows = self._store.execute(
-            f"SELECT * FROM campaigns WHERE {' AND '.join(conditions)} ORDER BY {order} DESC",  # noqa: S608
+            f"SELECT * FROM campaigns WHERE {' AND '.join(conditions)} ORDER BY id DESC",  # noqa: S608
             values,
         )
         for row in rows:
             campaign = self._read_row(row, now)
             if _matches(campaign, where):
                 yield campaign
+
+    def page(self, search: str | None, limit: int, offset: int) -> tuple[list[Campaign], int]:
+        """
+        A page of the campaigns of all workspaces, the newest first, as people leaf through them.
+
+        :param search: a part of the name, in any case, or None for all.
+        :param limit: how many a page holds.
+        :param offset: how many lie before it.
+        :return: the page, and how many campaigns there are on all pages.
+        """
+        wanted = {"search": (search or "").casefold(), "limit": limit, "offset": offset}
+        found = "FROM campaigns WHERE :search = '' OR instr(casefold(name), :search)"
+        now = self._clock.now()
+        rows = self._store.execute(f"SELECT * {found} ORDER BY rowid DESC LIMIT :limit OFFSET :offset", wanted)
+        page = [self._read_row(row, now) for row in rows]
+        return page, int(self._store.execute(f"SELECT COUNT(*) {found}", wanted).fetchone()[0])
 
     def activate(self, campaign_id: str, workspace: str, actor: str) -> Campaign:
         """

@@ -35,6 +35,7 @@ from airflow_provider_instantly.sandbox.scripts import (
     Step,
     load_script,
     parse_script,
+    position_at,
     status_name,
 )
 from airflow_provider_instantly.sandbox.settings import Settings
@@ -469,9 +470,13 @@ def _sandbox_routes(sandbox: Sandbox) -> APIRouter:
         return {}
 
     @router.get("/overview")
-    async def overview(limit: Annotated[int, Query(ge=1, le=1000)] = 50, search: str | None = None) -> dict[str, Any]:
+    async def overview(
+        limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+        offset: Annotated[int, Query(ge=0, lt=2**63)] = 0,
+        search: str | None = None,
+    ) -> dict[str, Any]:
         """All that the page shows, in one answer."""
-        found = sandbox.campaigns.read(None, Filter(search=search), newest_first=True)
+        campaigns, found = sandbox.campaigns.page(search, limit, offset)
         totals = sandbox.campaigns.totals()
         return {
             "now": sandbox.clock.now(),
@@ -481,7 +486,8 @@ def _sandbox_routes(sandbox: Sandbox) -> APIRouter:
                 {"status": status, "name": status_name(status), "count": count}
                 for status, count in sorted(totals.items(), key=str)
             ],
-            "campaigns": [_seen(sandbox, campaign) for campaign in islice(found, limit)],
+            "campaigns": [_seen(sandbox, campaign) for campaign in campaigns],
+            "found": found,
             "faults": [fault.model_dump(by_alias=True) for fault in sandbox.faults.waiting()],
             "requests": sandbox.log.latest(30),
             "settings": sandbox.settings.model_dump(),
@@ -525,6 +531,7 @@ def _new_campaigns(given: CampaignsInput) -> Iterator[NewCampaign]:
 def _seen(sandbox: Sandbox, campaign: Campaign) -> dict[str, Any]:
     """A campaign as the control API shows it."""
     row, standing = campaign.row, campaign.standing
+    position = position_at(row["script"], row["started_at"], sandbox.clock.now())
     return {
         "id": campaign.id,
         "name": row["name"],
@@ -534,5 +541,6 @@ def _seen(sandbox: Sandbox, campaign: Campaign) -> dict[str, Any]:
         "not_sending_status": standing.not_sending_status,
         "script": None if row["script"] is None else [step.model_dump() for step in load_script(row["script"])],
         "started_at": row["started_at"],
+        "position": None if position is None else position._asdict(),
         "activations": sandbox.campaigns.activations_of(campaign.id),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -144,10 +145,38 @@ def standing_at(base: Standing, script: str | None, started_at: float | None, no
     """
     if script is None or started_at is None:
         return base
-    elapsed = now - started_at
-    due = None
-    for step in load_script(script):
-        if step.after > elapsed:
-            break
-        due = step
-    return base if due is None else Standing(due.status, due.not_sending_status)
+    steps = load_script(script)
+    done = _done(steps, now - started_at)
+    return Standing(steps[done - 1].status, steps[done - 1].not_sending_status) if done else base
+
+
+class Position(NamedTuple):
+    """
+    Where in its script a campaign is.
+
+    :param done: how many of its steps have come.
+    :param next_in: seconds until the next one, or None after the last.
+    """
+
+    done: int
+    next_in: float | None
+
+
+def position_at(script: str | None, started_at: float | None, now: float) -> Position | None:
+    """
+    Where in its script a campaign is now; None if no script runs.
+
+    :param script: its script in stored form, or None.
+    :param started_at: when the script was started, in seconds since the epoch, or None if it does not run.
+    :param now: the present, in seconds since the epoch.
+    """
+    if script is None or started_at is None:
+        return None
+    steps = load_script(script)
+    done = _done(steps, now - started_at)
+    return Position(done, steps[done].after - (now - started_at) if done < len(steps) else None)
+
+
+def _done(steps: Script, elapsed: float) -> int:
+    """How many steps have come so many seconds after the start."""
+    return bisect_right(steps, elapsed, key=lambda step: step.after)

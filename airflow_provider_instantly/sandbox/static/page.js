@@ -5,6 +5,10 @@
 const at = (id) => document.getElementById(id);
 const LOOKS = { 1: "good", 4: "good", 2: "wait", 3: "done", "-1": "bad", "-2": "bad", "-99": "bad" };
 const REASONS = { 1: "outside its schedule", 2: "waiting for leads", 3: "daily limit reached", 4: "accounts at their limit", 99: "error" };
+/** Campaigns on a page. */
+const PAGE = 25;
+/** Milliseconds until a sandbox that does not answer counts as one that cannot be reached. */
+const PATIENCE = 10000;
 const FAULTS = [
   ["429, without Retry-After", { kind: "error", status: 429 }],
   ["429, Retry-After: 5", { kind: "error", status: 429, retry_after: 5 }],
@@ -39,7 +43,12 @@ function say(message) {
 
 async function ask(method, path, body) {
   const options = { method, headers: body ? { "Content-Type": "application/json" } : {}, body: body && JSON.stringify(body) };
-  const answer = await fetch("/_sandbox" + path, options);
+  let answer;
+  try {
+    answer = await fetch("/_sandbox" + path, { ...options, signal: AbortSignal.timeout(PATIENCE) });
+  } catch {
+    throw new Error(`The sandbox at ${location.origin} cannot be reached.`);
+  }
   const document_ = await answer.json();
   if (!answer.ok) {
     const detail = document_.detail;
@@ -70,15 +79,39 @@ function pill(status, name) {
   return make("span", "pill " + (LOOKS[status] ?? ""), name);
 }
 
-function scriptText(script) {
-  if (!script) return "Active at once";
-  const when = (after) => (after === 0 ? "at once" : `after ${after} s`);
-  return script.map((step) => `${statuses[step.status] ?? step.status} ${when(step.after)}`).join(", ");
+function named(step) {
+  return statuses[step.status] ?? String(step.status);
+}
+
+function scriptSteps(script, done) {
+  // The step that holds is marked; `done` is how many have come, or null if the script does not run.
+  if (!script) return make("div", "", "Active at once");
+  const when = (after) => (after === 0 ? "at once" : `after ${after}\u00a0s`);
+  return make("ol", "steps", ...script.map((step, index) => {
+    const item = make("li", done !== null && index < done - 1 ? "past" : "", `${named(step)} ${when(step.after)}`);
+    if (index + 1 === done) item.setAttribute("aria-current", "step");
+    return item;
+  }));
+}
+
+function whereInScript({ script, position, activations }) {
+  if (!script) return "";
+  if (position === null) return activations ? "Not running: an activation starts it again" : "Starts with its activation";
+  const { done, next_in: left } = position;
+  if (done === script.length) return "At its end";
+  return `${done ? `Step ${done} of ${script.length}, ` : ""}${named(script[done])} in ${duration(left)}`;
+}
+
+function duration(seconds) {
+  const [count, unit] = seconds >= 7200 ? [seconds / 3600, "h"] : seconds >= 120 ? [seconds / 60, "min"] : [seconds, "s"];
+  return `${Math.ceil(count)}\u00a0${unit}`;
 }
 
 const shown = new Map();
 let statuses = {};
 let defaultScript = null;
+let page = 0;
+let lastSeen = null;
 
 function campaignRow(campaign) {
   const path = "/campaigns/" + campaign.id;
@@ -95,10 +128,14 @@ function campaignRow(campaign) {
     button("Bounce Protect", "", () => act("POST", path + "/bounce-protect"), `Trip bounce protection of ${campaign.name}`),
     button("Fault", "", () => aim(campaign.id), `Inject a fault for ${campaign.name}`),
     button("Delete", "danger", () => confirm(`Delete “${campaign.name}”?`) && remove(campaign.id), `Delete ${campaign.name}`));
+  const id = make("span", "id", campaign.id);
+  const where = make("div", "where");
+  where.dataset.where = campaign.id;
   return make("tr", "",
-    make("td", "", make("div", "name", campaign.name), make("div", "id", campaign.id)),
+    make("td", "", make("div", "name", campaign.name),
+      make("div", "copied", id, button("Copy", "quiet", (event) => copy(id, event.currentTarget), `Copy the id of ${campaign.name}`))),
     status,
-    make("td", "script", scriptText(campaign.script ?? defaultScript)),
+    make("td", "script", scriptSteps(campaign.script ?? defaultScript, campaign.done), where),
     make("td", "number", String(campaign.activations)),
     make("td", "", actions));
 }
@@ -147,32 +184,84 @@ function fill(id, rows) {
   if (focused) [...node.querySelectorAll("button")].find((each) => each.getAttribute("aria-label") === focused)?.focus();
 }
 
-async function show() {
+function put(node, text) {
+  // A screen reader reads out what is set, also if it was the same before.
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function connected(error) {
   const state = at("state");
+  state.className = error ? "state lost" : "state live";
+  state.textContent = error ? "No answer" : "Live";
+  at("main").classList.toggle("stale", Boolean(error));
+  at("lost").hidden = !error;
+  if (!error) return;
+  const since = lastSeen === null ? "" : `What stands below is from ${lastSeen.toLocaleTimeString([], { hour12: false })}. `;
+  put(at("lost-what"), error.message);
+  put(at("lost-since"), since + "If it was stopped, start it again: this page goes on by itself.");
+}
+
+async function show() {
+  const search = at("search").value.trim();
+  const asked = page;
   let seen;
   try {
-    const search = at("search").value.trim();
-    seen = await ask("GET", "/overview" + (search ? "?search=" + encodeURIComponent(search) : ""));
-  } catch {
-    state.className = "state lost";
-    state.textContent = "No answer";
+    seen = await ask("GET", "/overview?" + new URLSearchParams({ limit: PAGE, offset: asked * PAGE, search }));
+  } catch (error) {
+    connected(error);
     return;
   }
-  state.className = "state live";
-  state.textContent = "Live";
+  connected(null);
+  // An answer to what was asked before the last key or click would show what is no longer wanted.
+  if (asked !== page || search !== at("search").value.trim()) return;
+  if (asked && asked * PAGE >= seen.found) return turnTo(Math.ceil(seen.found / PAGE) - 1);
+  lastSeen = new Date();
   statuses = seen.statuses;
   defaultScript = seen.settings.default_script;
   at("url").textContent = location.origin;
+  at("port").textContent = location.port || { "http:": "80", "https:": "443" }[location.protocol];
   at("key").textContent = seen.api_key;
   fill("totals", { data: seen.totals, make: (each) => make("li", "", pill(each.status, `${each.count.toLocaleString("en")} ${each.name}`)) });
-  fill("campaigns", { data: seen.campaigns, make: campaignRow });
+  // The time until a script's next step changes with each answer; the row does not.
+  fill("campaigns", { data: seen.campaigns.map(({ position, ...campaign }) => ({ ...campaign, done: position && position.done })), make: campaignRow });
+  const wheres = new Map(seen.campaigns.map((each) => [each.id, whereInScript({ ...each, script: each.script ?? defaultScript })]));
+  for (const node of document.querySelectorAll("[data-where]")) put(node, wheres.get(node.dataset.where) ?? "");
   fill("faults", { data: seen.faults, make: faultItem });
   fill("requests", { data: seen.requests, make: requestRow });
   for (const each of ["campaigns", "faults", "requests"]) at("no-" + each).hidden = seen[each].length > 0;
-  const total = seen.totals.reduce((sum, each) => sum + each.count, 0);
-  at("more-campaigns").hidden = at("search").value.trim() !== "" || total <= seen.campaigns.length;
-  at("more-campaigns").textContent = `The first ${seen.campaigns.length} of ${total.toLocaleString("en")} campaigns. Search to find others.`;
+  at("pages").hidden = seen.found <= PAGE;
+  put(at("shown-campaigns"), `${asked * PAGE + 1} to ${asked * PAGE + seen.campaigns.length} of ${seen.found.toLocaleString("en")}`);
+  at("previous-page").disabled = asked === 0;
+  at("next-page").disabled = (asked + 1) * PAGE >= seen.found;
   await showPicture();
+}
+
+function turnTo(number) {
+  page = Math.max(0, number);
+  return show();
+}
+
+async function poll() {
+  // One at a time: a sandbox that hangs is not asked again before that is known.
+  if (document.hidden || poll.runs) return;
+  poll.runs = true;
+  try {
+    await show();
+  } finally {
+    poll.runs = false;
+  }
+}
+
+async function copy(source, pressed) {
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+  } catch {
+    getSelection().selectAllChildren(source);
+    say("The browser did not let the page copy. The text is selected: copy it with the keyboard.");
+    return;
+  }
+  pressed.textContent = "Copied";
+  setTimeout(() => { pressed.textContent = "Copy"; }, 1500);
 }
 
 function parseScript(text) {
@@ -206,16 +295,7 @@ at("fault").addEventListener("submit", (event) => {
 });
 
 for (const node of document.querySelectorAll("[data-copy]")) {
-  node.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(at(node.dataset.copy).textContent);
-    } catch {
-      say("The browser did not let the page copy. Select the text and copy it.");
-      return;
-    }
-    node.textContent = "Copied";
-    setTimeout(() => { node.textContent = "Copy"; }, 1500);
-  });
+  node.addEventListener("click", () => copy(at(node.dataset.copy), node));
 }
 
 at("kinds").append(...FAULTS.map(([text], index) => {
@@ -225,6 +305,8 @@ at("kinds").append(...FAULTS.map(([text], index) => {
 }));
 at("close-picture").addEventListener("click", closePicture);
 at("clear").addEventListener("click", () => act("DELETE", "/requests"));
-at("search").addEventListener("input", show);
-setInterval(() => document.hidden || show(), 1000);
-show();
+at("search").addEventListener("input", () => turnTo(0));
+at("previous-page").addEventListener("click", () => turnTo(page - 1));
+at("next-page").addEventListener("click", () => turnTo(page + 1));
+setInterval(poll, 1000);
+poll();

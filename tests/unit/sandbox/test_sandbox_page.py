@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -72,6 +72,53 @@ def test_the_overview_has_all_that_the_page_shows(sandbox: SandboxClient) -> Non
     assert seen["faults"][0]["kind"] == "reset"
     found = requests.get(f"{sandbox.url}/_sandbox/overview", params={"search": "<img"}, timeout=10).json()
     assert [each["name"] for each in found["campaigns"]] == [name]
+    assert found["found"] == 1
+
+
+def overview(sandbox: SandboxClient, **query: str | int) -> dict[str, Any]:
+    answer = requests.get(f"{sandbox.url}/_sandbox/overview", params=query, timeout=10)
+    assert answer.status_code == 200, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def test_many_campaigns_are_paged(sandbox: SandboxClient) -> None:
+    sandbox.add_campaigns(300, "Bulk")
+    sandbox.add_campaigns(3, "STRAẞE")
+    pages = [overview(sandbox, limit=25, offset=offset) for offset in range(0, 325, 25)]
+    assert [len(page["campaigns"]) for page in pages] == [25] * 12 + [3]
+    assert {page["found"] for page in pages} == {303}
+    names = [each["name"] for page in pages for each in page["campaigns"]]
+    assert names == [f"STRAẞE {n}" for n in (3, 2, 1)] + [f"Bulk {n}" for n in range(300, 0, -1)]
+    second = overview(sandbox, search="strasse", limit=2, offset=2)
+    assert ([each["name"] for each in second["campaigns"]], second["found"]) == (["STRAẞE 1"], 3)
+    beyond = overview(sandbox, limit=25, offset=325)
+    assert (beyond["campaigns"], beyond["found"]) == ([], 303)
+
+
+def test_it_tells_where_in_its_script_each_campaign_is(sandbox: SandboxClient, api: Any) -> None:
+    def position() -> dict[str, Any] | None:
+        (seen,) = overview(sandbox)["campaigns"]
+        found: dict[str, Any] | None = seen["position"]
+        return found
+
+    # The clock runs on between two answers, so the times lie hours apart.
+    campaign = sandbox.add_campaign(script=[(3600, "active"), (36_000, "bounce_protect")])
+    assert position() is None
+    api.activate(campaign)
+    before = position()
+    assert before is not None
+    assert before["done"] == 0
+    assert 1800 < before["next_in"] <= 3600
+    sandbox.advance_clock(7200)
+    between = position()
+    assert between is not None
+    assert between["done"] == 1
+    assert 25_000 < between["next_in"] <= 28_800
+    sandbox.advance_clock(36_000)
+    assert position() == {"done": 2, "next_in": None}
+    sandbox.pause(campaign)
+    assert position() is None
 
 
 @pytest.mark.parametrize("kind", range(15))

@@ -12,6 +12,7 @@ from airflow_provider_instantly.sandbox.scripts import (
     parse_script,
     parse_script_text,
     parse_status,
+    position_at,
     standing_at,
     status_name,
 )
@@ -43,6 +44,21 @@ def test_a_step_may_carry_a_reason() -> None:
     script = dump_script(parse_script([[0, "active", 2], {"after": 5, "status": -1, "not_sending_status": 99}]))
     assert standing_at(DRAFT, script, 0.0, 1.0) == Standing(1, 2)
     assert standing_at(DRAFT, script, 0.0, 5.0) == Standing(-1, 99)
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "expected"),
+    [(-1, (0, 3)), (0, (0, 2)), (1.5, (0, 0.5)), (2, (1, 8)), (9, (1, 1)), (10, (2, None)), (1_000_000, (2, None))],
+)
+def test_where_in_its_script_a_campaign_is(elapsed: float, expected: tuple[int, float | None]) -> None:
+    script = dump_script(parse_script_text("active@2,bounce_protect@10"))
+    assert position_at(script, 100.0, 100.0 + elapsed) == expected
+
+
+def test_a_campaign_whose_script_does_not_run_is_nowhere_in_it() -> None:
+    script = dump_script(parse_script_text("active@0"))
+    assert position_at(script, None, 100.0) is None
+    assert position_at(None, 100.0, 100.0) is None
 
 
 @given(
