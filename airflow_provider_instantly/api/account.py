@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from airflow_provider_instantly.api.parsing import OpenIntEnum, count, flag, integer, moment
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
 #: What a domain has to publish so that its e-mails are believed.
 DOMAIN_CHECKS: Final = ("mx", "spf", "dkim", "dmarc")
+#: From which warm-up score and after how many days Instantly itself takes an account for warm.
+WARM_SCORE: Final = 80
+WARM_DAYS: Final = 14
 _BEST_SCORE: Final = 100
 
 
@@ -114,6 +119,63 @@ class Account:
         if self.setup_pending or self.status is None:
             return False
         return self.status is AccountStatus.ACTIVE or not self.status.is_known
+
+
+class WarmthSign(StrEnum):
+    """What shows whether an account is warm."""
+
+    SCORE = "score"
+    WARM_UP = "warm-up"
+    AGE = "age"
+
+
+@dataclass(frozen=True)
+class Warmth:
+    """
+    Whether an account is warm. It is where nothing shows that it is cold, and nothing is unknown.
+
+    :param cold: what shows that it is cold.
+    :param unknown: of what nothing is known.
+    :param score: its warm-up score from 0 to 100, or None.
+    """
+
+    cold: tuple[WarmthSign, ...] = ()
+    unknown: tuple[WarmthSign, ...] = ()
+    score: int | None = None
+
+
+def warmth_of(
+    account: Account,
+    scores: Mapping[str, int] | None,
+    now: datetime,
+    *,
+    min_score: int = WARM_SCORE,
+    min_days: float = WARM_DAYS,
+) -> Warmth:
+    """
+    Judge whether an account is warm.
+
+    :param account: the account.
+    :param scores: the warm-up scores, by address, of accounts that show none themselves. One that is missing there is
+        cold. None where they were not read.
+    :param now: the time; aware.
+    :param min_score: with a lower score, from 0 to 100, it is cold.
+    :param min_days: with fewer days since its warm-up began, or since Instantly knows it, it is cold.
+    """
+    score, status = account.warmup_score, account.warmup_status
+    if score is None and scores is not None:
+        score = scores.get(account.email)
+    since = account.warmup_started_at or account.created_at
+    is_warm = {
+        WarmthSign.SCORE: None if score is None and scores is None else score is not None and score >= min_score,
+        WarmthSign.WARM_UP: None if status is None or not status.is_known else status is WarmupStatus.ACTIVE,
+        WarmthSign.AGE: None if since is None else now - since >= timedelta(days=min_days),
+    }
+    return Warmth(
+        cold=tuple(sign for sign, answer in is_warm.items() if answer is False),
+        unknown=tuple(sign for sign, answer in is_warm.items() if answer is None),
+        score=score,
+    )
 
 
 @dataclass(frozen=True)

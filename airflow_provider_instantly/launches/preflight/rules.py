@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from airflow_provider_instantly.api.account import WARM_DAYS, WARM_SCORE
 from airflow_provider_instantly.launches.preflight.finding import Level
 
 
@@ -24,8 +25,8 @@ class CheckRules:
 
     ignore: frozenset[str] = frozenset()
     fail_on: frozenset[Level] = frozenset({Level.ERROR, Level.INCOMPLETE})
-    min_warmup_score: int = 80
-    min_warmup_days: int = 14
+    min_warmup_score: int = WARM_SCORE
+    min_warmup_days: int = WARM_DAYS
     max_missing_share: float = 0.05
     max_unverified_share: float = 0.0
     max_daily_per_account: int = 30

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_instantly.api.account import WarmupStatus
+from airflow_provider_instantly.api.account import WarmthSign, warmth_of
 from airflow_provider_instantly.api.redaction import safe_text, without_addresses
 from airflow_provider_instantly.launches.preflight.facts import Unread
 from airflow_provider_instantly.launches.preflight.finding import Finding, counted, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from airflow_provider_instantly.api.account import Account
     from airflow_provider_instantly.launches.preflight.facts import Facts, Senders
@@ -20,6 +19,12 @@ if TYPE_CHECKING:
 
 #: What Instantly says of a tracking domain that works.
 _WORKING: Final = frozenset({"", "active"})
+#: What an account lacks of which it is not known whether it is warm.
+_SIGNS: Final[Mapping[WarmthSign, str]] = {
+    WarmthSign.SCORE: "a score",
+    WarmthSign.WARM_UP: "a status of the warm-up that is known",
+    WarmthSign.AGE: "a date",
+}
 #: No domain is longer (RFC 1035).
 _SHOWN_CHARS: Final = 253
 
@@ -71,28 +76,28 @@ def _state(account: Account) -> str:
 
 
 def _judge_warmth(facts: Facts, senders: Senders, rules: CheckRules) -> Iterator[Finding]:
-    scores = {} if isinstance(senders.scores, Unread) else senders.scores
-    reasons: dict[str, list[Account]] = {}
-    unknown = 0
-    for account in senders.usable:
-        score = scores.get(account.email) if account.warmup_score is None else account.warmup_score
-        if score is None and isinstance(senders.scores, Unread):
-            unknown += 1
-        elif score is None or score < rules.min_warmup_score:
-            reasons.setdefault(f"a warm-up score below {rules.min_warmup_score}, or none", []).append(account)
-        if (status := account.warmup_status) is not None and status.is_known and status is not WarmupStatus.ACTIVE:
-            reasons.setdefault("their warm-up off or banned", []).append(account)
-        since = account.warmup_started_at or account.created_at
-        if since is not None and facts.now - since < timedelta(days=rules.min_warmup_days):
-            reasons.setdefault(f"been there for less than {rules.min_warmup_days} days", []).append(account)
-    if isinstance(senders.scores, Unread) and unknown:
-        what = counted(unknown, len(senders.usable), "sender")
-        yield Finding("warm_up_unread", f"The warm-up of {what} could not be read. {senders.scores.reason}")
-    if reasons:
-        cold = {account.email: account for accounts in reasons.values() for account in accounts}.values()
-        details = "; ".join(f"{len(accounts):,} have {reason}" for reason, accounts in reasons.items())
-        what = counted(len(cold), len(senders.usable), "sender")
-        yield Finding("cold_senders", f"{what} are cold (on {listed(_domains(cold))}): {details}.")
+    scores = None if isinstance(senders.scores, Unread) else senders.scores
+    score, days = rules.min_warmup_score, rules.min_warmup_days
+    found = [
+        (account, warmth_of(account, scores, facts.now, min_score=score, min_days=days)) for account in senders.usable
+    ]
+    if unknown := [warmth for _, warmth in found if warmth.unknown]:
+        what = counted(len(unknown), len(found), "sender")
+        signs = Counter(sign for warmth in unknown for sign in warmth.unknown)
+        details = "; ".join(f"without {_SIGNS[sign]}: {number:,}" for sign, number in signs.items())
+        why = f" {senders.scores.reason}" if isinstance(senders.scores, Unread) and WarmthSign.SCORE in signs else ""
+        yield Finding("warm_up_unread", f"The warm-up of {what} is not known ({details}).{why}")
+    if cold := [(account, warmth) for account, warmth in found if warmth.cold]:
+        what = counted(len(cold), len(found), "sender")
+        signs = Counter(sign for _, warmth in cold for sign in warmth.cold)
+        reasons = {
+            WarmthSign.SCORE: f"a warm-up score below {score}, or none",
+            WarmthSign.WARM_UP: "their warm-up off or banned",
+            WarmthSign.AGE: f"been there for less than {days} days",
+        }
+        details = "; ".join(f"{signs[sign]:,} have {reason}" for sign, reason in reasons.items() if signs[sign])
+        where = listed(_domains(account for account, _ in cold))
+        yield Finding("cold_senders", f"{what} are cold (on {where}): {details}.")
 
 
 def _judge_domains(senders: Senders) -> Iterator[Finding]:

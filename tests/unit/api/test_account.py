@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,8 +13,11 @@ from airflow_provider_instantly.api.account import (
     Account,
     AccountStatus,
     DomainVitals,
+    Warmth,
+    WarmthSign,
     WarmupStatus,
     domain_vitals,
+    warmth_of,
     warmup_scores,
 )
 from tests.samples import body_of
@@ -44,6 +48,53 @@ def test_one_in_error() -> None:
 )
 def test_which_may_send(document: dict[str, Any], may: bool) -> None:
     assert Account.from_api(document).may_send is may
+
+
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+WARM = Account(
+    "a@a.example",
+    warmup_status=WarmupStatus.ACTIVE,
+    warmup_score=80,
+    warmup_started_at=NOW - timedelta(days=14),
+    created_at=NOW - timedelta(days=30),
+)
+SCORE, WARM_UP, AGE = WarmthSign
+
+
+@pytest.mark.parametrize(
+    ("changes", "scores", "cold", "unknown"),
+    [
+        ({}, None, (), ()),
+        ({"warmup_score": 79}, {}, (SCORE,), ()),
+        ({"warmup_score": 79}, {"a@a.example": 99}, (SCORE,), ()),
+        ({"warmup_score": None}, {"a@a.example": 80}, (), ()),
+        ({"warmup_score": None}, {"a@a.example": 79}, (SCORE,), ()),
+        ({"warmup_score": None}, {"b@a.example": 99}, (SCORE,), ()),
+        ({"warmup_score": None}, None, (), (SCORE,)),
+        ({"warmup_status": WarmupStatus.PAUSED}, None, (WARM_UP,), ()),
+        ({"warmup_status": WarmupStatus.BANNED}, None, (WARM_UP,), ()),
+        ({"warmup_status": WarmupStatus(9)}, None, (), (WARM_UP,)),
+        ({"warmup_status": None}, None, (), (WARM_UP,)),
+        ({"warmup_started_at": NOW - timedelta(days=13, hours=23)}, None, (AGE,), ()),
+        ({"warmup_started_at": None}, None, (), ()),
+        ({"warmup_started_at": None, "created_at": NOW}, None, (AGE,), ()),
+        ({"warmup_started_at": None, "created_at": None}, None, (), (AGE,)),
+    ],
+)
+def test_whether_one_is_warm(
+    changes: dict[str, Any],
+    scores: dict[str, int] | None,
+    cold: tuple[WarmthSign, ...],
+    unknown: tuple[WarmthSign, ...],
+) -> None:
+    warmth = warmth_of(replace(WARM, **changes), scores, NOW)
+    assert (warmth.cold, warmth.unknown) == (cold, unknown)
+
+
+def test_what_is_asked_of_a_warm_one() -> None:
+    young = replace(WARM, warmup_score=60, warmup_started_at=NOW - timedelta(days=3))
+    assert warmth_of(young, {}, NOW) == Warmth((SCORE, AGE), (), 60)
+    assert warmth_of(young, {}, NOW, min_score=60, min_days=3) == Warmth(score=60)
 
 
 def test_tags_are_read_where_they_are() -> None:

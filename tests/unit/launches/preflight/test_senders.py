@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_instantly.api.account import DomainVitals
+from airflow_provider_instantly.api.account import Account, DomainVitals
 from airflow_provider_instantly.launches.preflight.facts import Senders, Unread
 from tests.unit.launches.preflight.ready import NOW, accounts, facts, found
 
@@ -84,14 +84,39 @@ def test_cold_ones(change: dict[str, Any]) -> None:
     "change",
     [
         {"stat_warmup_score": 80},
-        {"warmup_status": None},
-        {"warmup_status": 9},
         {"timestamp_warmup_start": (NOW - timedelta(days=14)).isoformat()},
-        {"timestamp_warmup_start": None},
+        {"timestamp_warmup_start": None, "timestamp_created": (NOW - timedelta(days=14)).isoformat()},
     ],
 )
-def test_warm_ones_and_what_is_not_known(change: dict[str, Any]) -> None:
+def test_warm_ones(change: dict[str, Any]) -> None:
     assert of(change) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "lacks"),
+    [
+        ({"warmup_status": None}, "a status of the warm-up that is known"),
+        ({"warmup_status": 9}, "a status of the warm-up that is known"),
+        ({"timestamp_warmup_start": None}, "a date"),
+        ({"timestamp_warmup_start": "soon", "timestamp_created": 7}, "a date"),
+    ],
+)
+def test_what_is_not_known_to_be_warm_is_no_pass(change: dict[str, Any], lacks: str) -> None:
+    """Nor is it called cold."""
+    assert of({}, change) == {"warm_up_unread": f"The warm-up of 1 of 2 senders is not known (without {lacks}: 1)."}
+
+
+def test_one_that_is_cold_and_of_which_not_all_is_known() -> None:
+    sentences = of({"stat_warmup_score": 10, "warmup_status": None}, {"stat_warmup_score": 20})
+    assert sentences.keys() == {"cold_senders", "warm_up_unread"}
+    assert sentences["cold_senders"].endswith(": 2 have a warm-up score below 80, or none.")
+
+
+def test_accounts_as_instantly_shows_them() -> None:
+    """It leaves out what is null: the limit, the tracking domain, the beginning of the warm-up (seen live)."""
+    shown = {"timestamp_created": "2026-06-01T08:00:00.000Z", "warmup_status": 1, "stat_warmup_score": 94}
+    account = Account.from_api({"email": "ada@mail.example", "status": 1, "setup_pending": False, **shown})
+    assert found(facts(senders=Senders((account,)))) == {}
 
 
 def test_thresholds() -> None:
@@ -102,7 +127,7 @@ def test_thresholds() -> None:
 def test_scores_that_were_asked_for() -> None:
     assert of({"stat_warmup_score": None}, scores={"a0@mail0.example": 90}) == {}
     unread = of({"stat_warmup_score": None}, scores=Unread("No scope."))
-    assert unread == {"warm_up_unread": "The warm-up of 1 of 1 sender could not be read. No scope."}
+    assert unread == {"warm_up_unread": "The warm-up of 1 of 1 sender is not known (without a score: 1). No scope."}
     assert of({}, scores=Unread("No scope.")) == {}
 
 
