@@ -120,6 +120,11 @@ class Account:
             return False
         return self.status is AccountStatus.ACTIVE or not self.status.is_known
 
+    @property
+    def is_known_to_send(self) -> bool:
+        """Whether it is known to be Active and set up: nothing of it is left out or of a later release."""
+        return self.status is AccountStatus.ACTIVE and self.setup_pending is False
+
 
 class WarmthSign(StrEnum):
     """What shows whether an account is warm."""
@@ -150,7 +155,7 @@ def warmth_of(
     now: datetime,
     *,
     min_score: int = WARM_SCORE,
-    min_days: float = WARM_DAYS,
+    min_days: int = WARM_DAYS,
 ) -> Warmth:
     """
     Judge whether an account is warm.

@@ -44,17 +44,29 @@ def judge_senders(facts: Facts, rules: CheckRules) -> Iterator[Finding]:
         tagged = ", and no account has one of its tags" if facts.campaign.settings.sender_tags else " and no tag"
         yield Finding("no_sender", f"It has no sender: it names no account{tagged}.")
         return
-    if senders.not_found:
-        yield Finding(
-            "senders_unread",
-            f"{counted(senders.not_found, senders.count, 'sender')} could not be found with the requests that a check "
-            "may make (extra_requests).",
-        )
+    if unknown := " ".join(_unknown(senders)):
+        yield Finding("senders_unread", unknown)
     yield from _judge_use(senders)
     if senders.usable:
         yield from _judge_warmth(facts, senders, rules)
         yield from _judge_domains(senders)
         yield from _judge_tracking(facts, senders)
+
+
+def _unknown(senders: Senders) -> Iterator[str]:
+    """Of which of them it is not known whether they can send."""
+    if senders.not_found:
+        what = counted(senders.not_found, senders.count, "sender")
+        yield f"{what} could not be found with the requests that a check may make (extra_requests)."
+    if doubtful := [account for account in senders.usable if not account.is_known_to_send]:
+        states = Counter(map(_doubt, doubtful))
+        details = "; ".join(f"{state}: {number:,}" for state, number in states.items())
+        what = counted(len(doubtful), senders.count, "sender")
+        yield f"Whether {what} can send is not known (on {listed(_domains(doubtful))}). {details}."
+
+
+def _doubt(account: Account) -> str:
+    return "set-up not known" if account.setup_pending is None else _state(account)
 
 
 def _judge_use(senders: Senders) -> Iterator[Finding]:

@@ -37,17 +37,19 @@ def test_one_in_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "may"),
+    ("document", "may", "is_known"),
     [
-        ({"status": 1}, True),
-        ({"status": 1, "setup_pending": True}, False),
-        ({"status": 2}, False),
-        ({"status": 77}, True),
-        ({}, False),
+        ({"status": 1, "setup_pending": False}, True, True),
+        ({"status": 1}, True, False),
+        ({"status": 1, "setup_pending": True}, False, False),
+        ({"status": 2, "setup_pending": False}, False, False),
+        ({"status": 77, "setup_pending": False}, True, False),
+        ({}, False, False),
     ],
 )
-def test_which_may_send(document: dict[str, Any], may: bool) -> None:
-    assert Account.from_api(document).may_send is may
+def test_which_may_send(document: dict[str, Any], may: bool, is_known: bool) -> None:
+    account = Account.from_api(document)
+    assert (account.may_send, account.is_known_to_send) == (may, is_known)
 
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)

@@ -52,8 +52,16 @@ def test_those_that_are_gone() -> None:
     assert of({}, gone=1).keys() == {"unusable_senders"}
 
 
-def test_a_status_of_tomorrow_does_not_speak_against_an_account() -> None:
-    assert of({"status": 9}) == {}
+@pytest.mark.parametrize(
+    ("change", "doubt"), [({"status": 9}, "UNKNOWN(9)"), ({"setup_pending": None}, "set-up not known")]
+)
+def test_what_nobody_knows_does_not_speak_against_an_account_and_is_no_pass(change: dict[str, Any], doubt: str) -> None:
+    assert of({}, change) == {
+        "senders_unread": f"Whether 1 of 2 senders can send is not known (on mail1.example). {doubt}: 1."
+    }
+    sentence = of({}, change, not_found=2)["senders_unread"]
+    assert sentence.startswith("2 of 4 senders could not be found with the requests")
+    assert sentence.endswith(f"Whether 1 of 4 senders can send is not known (on mail1.example). {doubt}: 1.")
 
 
 def test_those_that_were_not_found() -> None:
