@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.launches.preflight.rules import CheckRules
 
 #: What Instantly says of a tracking domain that works.
-_WORKING: Final = frozenset({"", "active"})
+_WORKING: Final = "active"
 #: What an account lacks of which it is not known whether it is warm.
 _SIGNS: Final[Mapping[WarmthSign, str]] = {
     WarmthSign.SCORE: "a score",
@@ -129,12 +129,15 @@ def _judge_tracking(facts: Facts, senders: Senders) -> Iterator[Finding]:
     lacking = [
         account
         for account in senders.usable
-        if not account.tracking_domain or account.tracking_domain_status.lower() not in _WORKING
+        if not account.tracking_domain or account.tracking_domain_status.lower() != _WORKING
     ]
     if lacking:
         what = counted(len(lacking), len(senders.usable), "sender")
         where = listed(_domains(lacking))
-        yield Finding("no_tracking_domain", f"It tracks, and {what} have no working tracking domain (on {where}).")
+        silent = sum(bool(account.tracking_domain) and not account.tracking_domain_status for account in lacking)
+        unsaid = f" Of {silent:,} of these, Instantly does not say whether theirs works." if silent else ""
+        found = f"It tracks, and {what} have no tracking domain that is known to work (on {where}).{unsaid}"
+        yield Finding("no_tracking_domain", found)
 
 
 def _domains(accounts: Iterable[Account]) -> Iterator[str]:

@@ -154,12 +154,22 @@ def test_domains() -> None:
         ({}, False),
         ({"tracking_domain_name": "t.example", "tracking_domain_status": "pending"}, False),
         ({"tracking_domain_name": "t.example", "tracking_domain_status": "active"}, True),
-        ({"tracking_domain_name": "t.example"}, True),
+        ({"tracking_domain_name": "t.example", "tracking_domain_status": "Active"}, True),
+        ({"tracking_domain_name": "t.example"}, False),
     ],
 )
 def test_tracking(tracking: str, change: dict[str, Any], works: bool) -> None:
     assert of(change, document={tracking: True}).keys() == (set() if works else {"no_tracking_domain"})
     assert of(change, document={tracking: False}) == {}
+
+
+def test_a_tracking_domain_of_which_nothing_is_said_is_no_pass() -> None:
+    """Its status may be null. That is a warning, as a domain that does not work is."""
+    silent, pending = ({"tracking_domain_name": "t.example", "tracking_domain_status": s} for s in (None, "pending"))
+    assert of({}, silent, pending, document={"open_tracking": True}) == {
+        "no_tracking_domain": "It tracks, and 3 of 3 senders have no tracking domain that is known to work (on "
+        "mail0.example, mail1.example, mail2.example). Of 1 of these, Instantly does not say whether theirs works."
+    }
 
 
 def test_they_are_named_by_their_domains_alone() -> None:
