@@ -81,6 +81,7 @@ CODES: Final[Mapping[str, tuple[Level, str]]] = MappingProxyType(
         "limit_zero": (_W, "Set a limit above 0. To stop an account, pause it: a limit of 0 does not."),
         "limit_above_accounts": (_W, "Lower the campaign's daily limit, or add accounts."),
         "limit_above_advice": (_W, "Lower the daily limit, or add accounts."),
+        "limit_unknown": (_W, "Set a daily limit for the campaign and for each account."),
         "stop_on_reply_off": (_W, "Switch stop on reply on, unless leads that replied should get more e-mails."),
         "bounce_protection_off": (_W, "Switch bounce protection on."),
     }

@@ -77,6 +77,17 @@ def judge_limits(facts: Facts, rules: CheckRules) -> Iterator[Finding]:
         too_much.append(f"{counted(high, len(limits), 'sender')} may send more than {most:,} a day")
     if too_much:
         yield Finding("limit_above_advice", f"That is much for an account: {' and '.join(too_much)}.")
+    yield from _judge_unknown_limits(daily, limits, most)
+
+
+def _judge_unknown_limits(daily: int | None, limits: list[int | None], most: int) -> Iterator[Finding]:
+    """Live, many accounts show no limit. Such a one is taken for one that keeps to the advice, if that is enough."""
+    known = [limit for limit in limits if limit is not None]
+    silent = len(limits) - len(known)
+    if silent and (daily is None or sum(known) + most * silent < daily <= most * len(limits)):
+        what = counted(silent, len(limits), "sender")
+        whether = "how much they may send a day" if daily is None else f"whether they may send {daily:,} a day together"
+        yield Finding("limit_unknown", f"Instantly does not say the daily limit of {what}, so it is open {whether}.")
 
 
 def judge_switches(facts: Facts, _rules: CheckRules) -> Iterator[Finding]:

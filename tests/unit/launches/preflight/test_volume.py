@@ -126,7 +126,8 @@ class TestRoom:
     def test_the_accounts_limits_where_the_campaign_has_none(self) -> None:
         document = {"email_gap": 60, "daily_limit": None}
         assert found(facts(document)).keys() == {"window_too_short"}
-        assert found(facts(document, senders=Senders(accounts({"daily_limit": None})))) == {}
+        silent = Senders(accounts({"daily_limit": None}))
+        assert found(facts(document, senders=silent)).keys() == {"limit_unknown"}
 
     def test_it_is_not_judged_where_senders_were_not_found(self) -> None:
         senders = Senders(accounts({}), not_found=1)
@@ -158,6 +159,35 @@ class TestLimits:
         assert found(facts({"daily_limit": 31}, senders=senders)).keys() == {"limit_above_advice"}
         assert found(facts(senders=Senders(accounts({"daily_limit": 31})))).keys() == {"limit_above_advice"}
         assert found(facts(senders=Senders(accounts({"daily_limit": 31}))), max_daily_per_account=31) == {}
+
+    @pytest.mark.parametrize(
+        ("daily", "limits", "is_open"),
+        [
+            (30, [None], False),
+            (40, [10, None], False),
+            (41, [10, None], True),
+            (60, [None, None], False),
+            (60, [30, 30], False),
+            (60, [60, None], False),
+            (None, [None], True),
+            (None, [30, None], True),
+            (None, [30], False),
+        ],
+    )
+    def test_limits_that_are_not_said(self, daily: int | None, limits: list[int | None], is_open: bool) -> None:
+        """Live accounts often show none. Then the advice is taken for it, and what exceeds that is open."""
+        senders = Senders(accounts(*({"daily_limit": limit} for limit in limits)))
+        assert ("limit_unknown" in found(facts({"daily_limit": daily}, senders=senders))) is is_open
+
+    def test_what_is_said_of_limits_that_are_not(self) -> None:
+        senders = Senders(accounts({"daily_limit": 10}, {"daily_limit": None}))
+        of = "Instantly does not say the daily limit of 1 of 2 senders, so it is open"
+        assert found(facts({"daily_limit": 41}, senders=senders)) == {
+            "limit_unknown": f"{of} whether they may send 41 a day together."
+        }
+        assert found(facts({"daily_limit": None}, senders=senders)) == {
+            "limit_unknown": f"{of} how much they may send a day."
+        }
 
     def test_none_is_no_limit(self) -> None:
         assert found(facts({"daily_limit": None, "daily_max_leads": None})) == {}
