@@ -12,6 +12,7 @@ from airflow_provider_instantly.api.parsing import OpenIntEnum, count, flag, int
 from airflow_provider_instantly.api.redaction import storable_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
 #: What a domain has to publish so that its e-mails are believed.
@@ -190,33 +191,46 @@ class DomainVitals:
 
     :param domain: the domain, in lower case.
     :param failing: which of ``mx``, ``spf``, ``dkim``, ``dmarc`` it lacks.
+    :param unknown: of which of these nothing is said.
     """
 
     domain: str
     failing: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 def domain_vitals(document: Mapping[str, Any]) -> dict[str, DomainVitals]:
     """
-    Parse the answer of ``POST /accounts/test/vitals``, by domain. A check that is not there is not failing, and
-    a domain of which no check is there was not tested. What is said of one twice fails if one of the two does.
+    Parse the answer of ``POST /accounts/test/vitals``, by domain. A check that is not there is unknown, and not
+    failing. What is said of a domain twice fails if one of the two does.
 
     :param document: the decoded JSON object.
     """
-    found: dict[str, DomainVitals] = {}
+    said: dict[str, dict[str, bool]] = {}
     for name in ("success_list", "failure_list"):
         entries = document.get(name)
         for entry in entries if isinstance(entries, list) else ():
             domain = storable_text(entry.get("domain")).lower() if isinstance(entry, Mapping) else ""
-            if domain and _was_tested(entry):
-                before = found[domain].failing if domain in found else ()
-                failing = tuple(check for check in DOMAIN_CHECKS if check in before or entry.get(check) is False)
-                found[domain] = DomainVitals(domain, failing)
-    return found
+            if domain:
+                before = said.setdefault(domain, {})
+                before.update({check: before.get(check, True) and passes for check, passes in _checks(entry)})
+    return {
+        domain: DomainVitals(
+            domain,
+            failing=tuple(check for check in DOMAIN_CHECKS if checks.get(check) is False),
+            unknown=tuple(check for check in DOMAIN_CHECKS if check not in checks),
+        )
+        for domain, checks in said.items()
+        if checks
+    }
 
 
-def _was_tested(entry: Mapping[str, Any]) -> bool:
-    return entry.get("allPass") is True or any(flag(entry.get(check)) is not None for check in DOMAIN_CHECKS)
+def _checks(entry: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """The checks of which something is said, and whether each passes."""
+    for check in DOMAIN_CHECKS:
+        passes = flag(entry.get(check))
+        if passes is not None or entry.get("allPass") is True:
+            yield check, passes is not False
 
 
 def warmup_scores(document: Mapping[str, Any]) -> dict[str, int]:

@@ -265,8 +265,9 @@ def _vitals(
         if isinstance(answer, Unread):
             return found, answer
         found |= {domain: each for domain, each in domain_vitals(answer).items() if domain in by_domain}
-    untested = len(by_domain.keys() - found.keys())
-    return found, Unread(f"Instantly said nothing of {untested:,} of {len(by_domain):,}.") if untested else None
+    untested = sum(domain not in found or bool(found[domain].unknown) for domain in by_domain)
+    said = f"Of {untested:,} of {len(by_domain):,}, Instantly did not say the outcome of each check."
+    return found, Unread(said) if untested else None
 
 
 def _in_pages(emails: Sequence[str], request: Callable[[Sequence[str]], Request]) -> Iterator[Request]:

@@ -116,6 +116,11 @@ def test_a_domain_of_which_nothing_is_said_was_not_tested() -> None:
         assert domain_vitals({"failure_list": [{"domain": "a.example", **entry}]}) == {}
 
 
+def test_checks_of_which_nothing_is_said_are_unknown() -> None:
+    answer = {"success_list": [{"domain": "a.example", "allPass": False, "mx": True, "dkim": False, "spf": "true"}]}
+    assert domain_vitals(answer) == {"a.example": DomainVitals("a.example", ("dkim",), ("spf", "dmarc"))}
+
+
 @pytest.mark.parametrize("lists", [("success_list", "failure_list"), ("failure_list", "success_list")])
 def test_what_is_said_of_a_domain_twice(lists: tuple[str, str]) -> None:
     first, second = lists
@@ -123,7 +128,7 @@ def test_what_is_said_of_a_domain_twice(lists: tuple[str, str]) -> None:
         first: [{"domain": "a.example", "mx": False}],
         second: [{"domain": "A.example", "mx": True, "spf": False}],
     }
-    assert domain_vitals(answer)["a.example"].failing == ("mx", "spf")
+    assert domain_vitals(answer)["a.example"] == DomainVitals("a.example", ("mx", "spf"), ("dkim", "dmarc"))
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ class Instantly:
                 return {"aggregate_data": {email: {"health_score": 91} for email in emails}}
             case "/accounts/test/vitals":
                 domains = {email.rpartition("@")[2] for email in request.parameter("accounts")}
-                return {"success_list": [{"domain": domain, "mx": True} for domain in domains]}
+                return {"success_list": [{"domain": domain, "allPass": True} for domain in domains]}
             case "/workspace-billing/plan-details":
                 return {"subscriptions": {"outreach": {"total_lead_limit": 10, "current_lead_count": 1}}}
             case other:
@@ -209,18 +209,19 @@ class TestSenders:
         assert instantly.senders().vitals.keys() == {f"mail{number}.example" for number in range(4)}
         assert len(instantly.asked[-1].parameter("accounts")) == 4
 
-    def test_domains_that_the_answer_leaves_out(self) -> None:
+    @pytest.mark.parametrize("said", [{}, {"allPass": False}, {"mx": True}, {"mx": True, "spf": True, "dkim": False}])
+    def test_domains_of_which_the_answer_leaves_checks_out(self, said: dict[str, Any]) -> None:
         instantly = Instantly(named(2, domains=2), named(2, domains=2))
 
         def answer(request: Request) -> Any:
             found = instantly(request)
             if request.path == "/accounts/test/vitals":
-                del found["success_list"][0]
+                found["success_list"][0] = {"domain": found["success_list"][0]["domain"], **said}
             return found
 
         facts = drive(read_facts(instantly.campaign, CheckRules(), NOW), answer)
         assert isinstance(facts.senders, Senders)
-        assert facts.senders.untested == Unread("Instantly said nothing of 1 of 2.")
+        assert facts.senders.untested == Unread("Of 1 of 2, Instantly did not say the outcome of each check.")
 
 
 class TestLeads:
