@@ -39,6 +39,7 @@ CODES: Final[Mapping[str, tuple[Level, str]]] = MappingProxyType(
         "no_such_campaign": (_E, "Check the campaign's id, and the workspace of the connection's API key."),
         "campaign_stopped": (_E, "Fix the cause in Instantly, and resume the campaign there."),
         "campaign_running": (_E, "Nothing is left to launch. Check that it is the campaign that you mean."),
+        "status_unread": (_I, "Look at the campaign in Instantly. If it may be launched, allow this code in ignore."),
         # What its e-mails say
         "no_step": (_E, "Write the campaign's e-mails in Instantly."),
         "no_variant": (_E, "Switch a variant of the step on, or delete the step."),
@@ -90,7 +91,7 @@ CODES: Final[Mapping[str, tuple[Level, str]]] = MappingProxyType(
 #: Without a campaign there is nothing to check, so it is never allowed.
 NEVER_IGNORED: Final = frozenset({"no_such_campaign"})
 #: How the campaign stands, which a launch decides for itself.
-STANDING_CODES: Final = frozenset({"campaign_stopped", "campaign_running"})
+STANDING_CODES: Final = frozenset({"campaign_stopped", "campaign_running", "status_unread"})
 
 
 @dataclass(frozen=True)

@@ -25,3 +25,5 @@ def judge_standing(facts: Facts, _rules: CheckRules) -> Iterator[Finding]:
         yield Finding("campaign_stopped", f"It is {campaign.status_label}: Instantly stopped it.")
     elif campaign.status in RUNNING_STATUSES:
         yield Finding("campaign_running", f"It is {campaign.status_label} already.")
+    elif campaign.status is None or not campaign.status.is_known:
+        yield Finding("status_unread", f"It is {campaign.status_label}, so it is not known whether it may be launched.")

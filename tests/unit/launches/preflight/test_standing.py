@@ -8,9 +8,15 @@ from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, SUBSEQUENC
 from tests.unit.launches.preflight.ready import facts, found
 
 
-@pytest.mark.parametrize("status", [DRAFT, PAUSED, COMPLETED, UNKNOWN, None])
-def test_what_may_be_launched(status: int | None) -> None:
+@pytest.mark.parametrize("status", [DRAFT, PAUSED, COMPLETED])
+def test_what_may_be_launched(status: int) -> None:
     assert found(facts({"status": status})) == {}
+
+
+@pytest.mark.parametrize(("status", "label"), [(UNKNOWN, "UNKNOWN(7)"), (None, "without a status")])
+def test_what_stands_in_a_way_that_nobody_knows(status: int | None, label: str) -> None:
+    sentence = f"It is {label}, so it is not known whether it may be launched."
+    assert found(facts({"status": status})) == {"status_unread": sentence}
 
 
 @pytest.mark.parametrize("status", [UNHEALTHY, BOUNCED, SUSPENDED])
