@@ -319,7 +319,7 @@ class _Reading:
             totals=totals,
             days=tuple(self.hook.get_daily_analytics(campaign.id, **dates)) if has_sent else (),
             variants=tuple(self.hook.get_step_analytics(campaign.id, **dates)) if has_sent else (),
-            senders=None if accounts is None else senders_of(campaign, found.tags, *accounts),
+            senders=None if accounts is None else senders_of(campaign, found.tags, *accounts, datetime.now(UTC)),
             windows=found.windows,
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
 from airflow_provider_instantly.analytics.limits import Limits, Verdict, interval
-from airflow_provider_instantly.api.account import WarmupStatus
+from airflow_provider_instantly.api.account import WARM_DAYS, WARM_SCORE, WarmthSign, warmth_of
 from airflow_provider_instantly.api.campaign import CampaignStatus
 from airflow_provider_instantly.api.parsing import integer
 from airflow_provider_instantly.api.redaction import masked_address, safe_text, without_addresses
@@ -16,13 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from airflow_provider_instantly.api.account import Account
+    from airflow_provider_instantly.api.account import Account, Warmth
     from airflow_provider_instantly.api.analytics import CampaignAnalytics, PartAnalytics
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.api.schedule import SendingWindow
 
-#: Below this warm-up score Instantly itself calls an account cold.
-WARM_SCORE: Final = 80
 #: How many windows are shown.
 _WINDOWS: Final = 3
 _NAME_CHARS: Final = 120
@@ -112,8 +110,8 @@ class Sender:
     A sending account.
 
     :param name: its address, masked.
-    :param level: ``good``, ``warning`` or ``bad``.
-    :param notes: what is wrong with it.
+    :param level: ``good``, ``unknown``, ``warning`` or ``bad``.
+    :param notes: what is wrong with it, or not known.
     :param score: its warm-up score from 0 to 100, or None.
     """
 
@@ -253,7 +251,7 @@ def _documents(result: object) -> Iterator[Mapping[str, object]]:
 
 
 def senders_of(
-    campaign: Campaign, tags: frozenset[str], accounts: Sequence[Account], scores: Mapping[str, int]
+    campaign: Campaign, tags: frozenset[str], accounts: Sequence[Account], scores: Mapping[str, int], now: datetime
 ) -> tuple[Sender, ...]:
     """
     The senders of a campaign, the worst first.
@@ -261,22 +259,25 @@ def senders_of(
     :param campaign: the campaign.
     :param tags: ids of tags of which its senders may have one.
     :param accounts: the accounts of the workspace.
-    :param scores: their warm-up scores by address.
+    :param scores: the warm-up scores, by address, of accounts that show none themselves.
+    :param now: when they were read; aware.
     """
     known = {account.email: account for account in accounts}
     named = [email.lower() for email in campaign.sending_accounts]
     tagged = [account.email for account in accounts if account.tag_ids & tags]
-    senders = [_sender(email, known.get(email), scores.get(email)) for email in dict.fromkeys([*named, *tagged])]
-    return tuple(sorted(senders, key=lambda sender: ("bad", "warning", "good").index(sender.level)))
+    senders = [_sender(email, known.get(email), scores, now) for email in dict.fromkeys([*named, *tagged])]
+    return tuple(sorted(senders, key=lambda sender: ("bad", "warning", "unknown", "good").index(sender.level)))
 
 
-def _sender(email: str, account: Account | None, score: int | None) -> Sender:
+def _sender(email: str, account: Account | None, scores: Mapping[str, int], now: datetime) -> Sender:
     name = masked_address(email)
     if account is None:
         return Sender(name, "bad", ("There is no such account in the workspace.",))
-    broken = tuple(_what_stops(account))
-    cold = tuple(_what_is_cold(account, score))
-    return Sender(name, "bad" if broken else "warning" if cold else "good", broken + cold, score)
+    warmth = warmth_of(account, scores, now)
+    broken, cold = tuple(_what_stops(account)), tuple(_what_is_cold(account, warmth))
+    unknown = tuple(_what_is_unknown(account, warmth))
+    level = "bad" if broken else "warning" if cold else "unknown" if unknown else "good"
+    return Sender(name, level, broken + cold + unknown, warmth.score)
 
 
 def _what_stops(account: Account) -> Iterator[str]:
@@ -288,13 +289,22 @@ def _what_stops(account: Account) -> Iterator[str]:
         yield f"It is in the status {account.status.label}."
 
 
-def _what_is_cold(account: Account, score: int | None) -> Iterator[str]:
-    if account.warmup_status is not None and account.warmup_status is not WarmupStatus.ACTIVE:
+def _what_is_cold(account: Account, warmth: Warmth) -> Iterator[str]:
+    if WarmthSign.WARM_UP in warmth.cold and account.warmup_status is not None:
         yield f"Its warm-up is in the status {account.warmup_status.label}."
-    if score is None:
-        yield "It has no warm-up score."
-    elif score < WARM_SCORE:
-        yield f"Its warm-up score is below {WARM_SCORE}."
+    if WarmthSign.SCORE in warmth.cold:
+        yield "It has no warm-up score." if warmth.score is None else f"Its warm-up score is below {WARM_SCORE}."
+    if WarmthSign.AGE in warmth.cold:
+        yield f"It has been there for less than {WARM_DAYS} days."
+
+
+def _what_is_unknown(account: Account, warmth: Warmth) -> Iterator[str]:
+    if account.may_send and not account.is_known_to_send:
+        yield "Whether it can send is not known."
+    if WarmthSign.WARM_UP in warmth.unknown:
+        yield "How its warm-up stands is not known."
+    if WarmthSign.AGE in warmth.unknown:
+        yield "Since when it has been there is not known."
 
 
 def windows_of(campaign: Campaign, now: datetime) -> tuple[SendingWindow, ...]:

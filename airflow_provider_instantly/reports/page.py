@@ -171,7 +171,7 @@ def _senders(senders: Sequence[Sender] | None) -> str:
 
 
 def _sender(sender: Sender) -> str:
-    word = {"good": "good", "warning": "cold", "bad": "cannot send"}[sender.level]
+    word = {"good": "good", "unknown": "not known", "warning": "cold", "bad": "cannot send"}[sender.level]
     score = "" if sender.score is None else f" Warm-up score {sender.score}."
     notes = escape(" ".join(sender.notes) + score).strip()
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from airflow_provider_instantly.analytics.limits import Limits, Verdict, interval
 from airflow_provider_instantly.api.account import Account
 from airflow_provider_instantly.api.campaign import Campaign
+from airflow_provider_instantly.launches.preflight.facts import Facts, Senders
+from airflow_provider_instantly.launches.preflight.rules import CheckRules
+from airflow_provider_instantly.launches.preflight.senders import judge_senders
 from airflow_provider_instantly.reports.figures import (
     Rate,
     Report,
@@ -121,7 +125,8 @@ def test_a_campaign_s_name(name: str, shown: str) -> None:
 
 
 def account(email: str, **fields: Any) -> Account:
-    healthy = {"status": 1, "setup_pending": False, "warmup_status": 1}
+    created = (NOW - timedelta(days=14)).isoformat()
+    healthy = {"status": 1, "setup_pending": False, "warmup_status": 1, "timestamp_created": created}
     return Account.from_api({"email": email, **healthy, **fields})
 
 
@@ -132,10 +137,15 @@ def account(email: str, **fields: Any) -> Account:
         (account("s@example.com"), 79, "warning", "below 80"),
         (account("s@example.com"), None, "warning", "no warm-up score"),
         (account("s@example.com", warmup_status=-1), 95, "warning", "Banned"),
-        (account("s@example.com", warmup_status=None), 95, "good", ""),
+        (account("s@example.com", warmup_status=None), 95, "unknown", "How its warm-up stands is not known"),
+        (account("s@example.com", warmup_status=9), 95, "unknown", "How its warm-up stands is not known"),
+        (account("s@example.com", stat_warmup_score=79), 95, "warning", "below 80"),
+        (account("s@example.com", timestamp_warmup_start=NOW.isoformat()), 95, "warning", "less than 14 days"),
+        (account("s@example.com", timestamp_created=None), 95, "unknown", "Since when"),
         (account("s@example.com", status=-1), 95, "bad", "Connection Error"),
         (account("s@example.com", status=None), 95, "bad", "does not say"),
-        (account("s@example.com", status=77), 95, "good", ""),
+        (account("s@example.com", status=77), 95, "unknown", "Whether it can send"),
+        (account("s@example.com", setup_pending=None), 95, "unknown", "Whether it can send"),
         (account("s@example.com", setup_pending=True), 95, "bad", "set-up is not done"),
         (None, None, "bad", "no such account"),
     ],
@@ -143,7 +153,7 @@ def account(email: str, **fields: Any) -> Account:
 def test_how_a_sender_stands(found: Account | None, score: int | None, level: str, note: str) -> None:
     campaign = Campaign.from_api({"email_list": ["S@example.com"]}, SENT_ID)
     accounts, scores = [found] if found else [], {} if score is None else {"s@example.com": score}
-    (sender,) = senders_of(campaign, frozenset(), accounts, scores)
+    (sender,) = senders_of(campaign, frozenset(), accounts, scores, NOW)
     assert (sender.name, sender.level) == ("s…@example.com", level)
     assert note in " ".join(sender.notes)
     assert bool(sender.notes) is (level != "good")
@@ -155,11 +165,49 @@ def test_the_worst_senders_come_first_and_tagged_ones_count() -> None:
         account("good@example.com"),
         account("bad@example.com", status=-1),
         account("tagged@example.com", tags=[{"id": "a-tag"}]),
+        account("unknown@example.com", tags=[{"id": "a-tag"}], warmup_status=9),
         account("other@example.com"),
     ]
-    scores = {"good@example.com": 100, "bad@example.com": 100}
-    found = senders_of(campaign, frozenset({"a-tag"}), accounts, scores)
-    assert [(sender.name[0], sender.level) for sender in found] == [("b", "bad"), ("t", "warning"), ("g", "good")]
+    scores = dict.fromkeys(("good@example.com", "bad@example.com", "unknown@example.com"), 100)
+    found = senders_of(campaign, frozenset({"a-tag"}), accounts, scores, NOW)
+    assert [(sender.name[0], sender.level) for sender in found] == [
+        ("b", "bad"), ("t", "warning"), ("u", "unknown"), ("g", "good"),
+    ]  # fmt: skip
+
+
+ODD: list[dict[str, Any]] = [
+    {},
+    {"status": 77},
+    {"status": -1},
+    {"setup_pending": None},
+    {"warmup_status": 0},
+    {"warmup_status": 9},
+    {"warmup_status": None},
+    {"stat_warmup_score": 79},
+    {"stat_warmup_score": 80},
+    {"stat_warmup_score": None},
+    {"timestamp_created": None},
+    {"timestamp_created": NOW.isoformat()},
+    {"timestamp_warmup_start": NOW.isoformat()},
+]
+
+
+@pytest.mark.parametrize("scores", [{}, {"s@example.com": 95}, {"s@example.com": 5}])
+@pytest.mark.parametrize("fields", ODD)
+def test_a_report_and_a_check_agree_on_each_account(fields: dict[str, Any], scores: dict[str, int]) -> None:
+    one = account("s@example.com", **fields)
+    campaign = Campaign.from_api({"email_list": ["s@example.com"]}, SENT_ID)
+    (shown,) = senders_of(campaign, frozenset(), [one], scores, NOW)
+    facts = Facts(campaign, NOW, senders=Senders((one,), scores=scores))
+    codes = {finding.code for finding in judge_senders(facts, CheckRules())}
+    assert {
+        "good": set(),
+        "unknown": codes & {"senders_unread", "warm_up_unread"},
+        "warning": codes & {"cold_senders", "senders_unread", "warm_up_unread"},
+        "bad": {"no_usable_sender"},
+    }[shown.level] == codes
+    assert ("cold_senders" in codes) is (shown.level == "warning")
+    assert bool(codes) is (shown.level != "good")
 
 
 def test_the_next_windows_follow_each_other() -> None:

@@ -124,6 +124,14 @@ def test_senders_that_could_not_be_read_are_not_said_to_be_none() -> None:
     assert "no sending account" not in text
 
 
+@pytest.mark.parametrize(
+    ("level", "word"), [("good", "good"), ("unknown", "not known"), ("warning", "cold"), ("bad", "cannot send")]
+)
+def test_how_a_sender_stands_in_a_word(level: str, word: str) -> None:
+    markup = page(report(replace(draft(), senders=(Sender("s…@example.com", level, ("A note.",)),))))
+    assert f'<span class="pill {level}">{word}</span>' in markup
+
+
 def test_many_senders_are_counted() -> None:
     many = tuple(Sender(f"{number}…@example.com", "good") for number in range(40))
     text = Outline(page(report(replace(draft(), senders=many)))).text
