@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_provider_instantly import validation
-from airflow_provider_instantly.api.errors import (
-    CampaignNotFoundError,
-    InstantlyPaymentRequiredError,
-    InstantlyPermissionError,
-    InstantlyRequestError,
-)
+from airflow_provider_instantly.api.errors import InstantlyRequestError
 from airflow_provider_instantly.links.report import ReportLink
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
-    from airflow_provider_instantly.api.account import Account
-    from airflow_provider_instantly.api.analytics import CampaignAnalytics
-    from airflow_provider_instantly.api.campaign import Campaign
-    from airflow_provider_instantly.api.schedule import SendingWindow
-    from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.reports.figures import CampaignFigures, Report
 
 #: A page of more campaigns is none that a person reads.
 MAX_CAMPAIGNS: Final = 200
 #: No campaign sends as many e-mails.
 MAX_SENT: Final = 10**9
-#: No workspace has as many sending accounts; a list that goes on is none to wait for.
-MAX_ACCOUNTS: Final = 50_000
 PAGE_NAME: Final = "report.html"
 
 
@@ -127,6 +114,7 @@ class CampaignReportOperator(BaseOperator):
         :raises InstantlyError: if Instantly refused a request or could not be reached; nothing was written then.
         """
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
+        from airflow_provider_instantly.reports.reading import Reading
 
         try:
             campaign_ids = validation.campaign_ids("campaign_id", self.campaign_id, many=True)
@@ -144,7 +132,7 @@ class CampaignReportOperator(BaseOperator):
             )
         _check_extra()
         with InstantlyHook(self.instantly_conn_id) as hook:
-            reading = _Reading(hook, since, until, results)
+            reading = Reading(hook, since, until, results)
             try:
                 campaigns = reading.campaigns(campaign_ids)
             except InstantlyRequestError as error:
@@ -203,128 +191,3 @@ def _check_extra() -> None:
             "A report needs matplotlib, which is not installed here. Nothing was read or written. "
             "Install the extra: pip install 'airflow-provider-instantly[report]'."
         )
-
-
-@dataclass(frozen=True)
-class _Found:
-    """
-    What is kept of a campaign.
-
-    :param campaign: the campaign without its document.
-    :param tags: ids of tags of which its senders may have one.
-    :param windows: when it may send next.
-    """
-
-    campaign: Campaign
-    tags: frozenset[str]
-    windows: tuple[SendingWindow, ...]
-
-
-@dataclass
-class _Reading:
-    """
-    Reads what a report says.
-
-    :param hook: what reads.
-    :param since: from which day on figures count, or None.
-    :param until: up to which day figures count, or None.
-    :param results: what tasks returned, by the moment.
-    """
-
-    hook: InstantlyHook
-    since: str | None
-    until: str | None
-    results: Mapping[str, object]
-
-    def __post_init__(self) -> None:
-        #: What the key may not read: the report is made without it, and says so.
-        self.not_read: list[str] = []
-
-    def campaigns(self, campaign_ids: Sequence[str]) -> list[CampaignFigures]:
-        """Everything about these campaigns, in their order."""
-        found = {each.campaign.id: each for each in self._found(campaign_ids)}
-        dates = {"start_date": self.since, "end_date": self.until}
-        totals = self.hook.get_campaign_analytics(list(found), **dates) if found else {}
-        accounts = self._accounts(found.values())
-        return [
-            _gone(campaign_id)
-            if campaign_id not in found
-            else self._campaign(found[campaign_id], totals.get(campaign_id), accounts)
-            for campaign_id in campaign_ids
-        ]
-
-    def _found(self, campaign_ids: Sequence[str]) -> Iterator[_Found]:
-        from airflow_provider_instantly.reports.figures import windows_of
-
-        for campaign_id in campaign_ids:
-            try:
-                campaign = self.hook.get_campaign(campaign_id)
-                windows = windows_of(campaign, datetime.now(UTC))
-                # Without its document, which has all of its e-mails: two hundred of them are too large to keep.
-                yield _Found(replace(campaign, document={}), campaign.settings.sender_tags, windows)
-            except CampaignNotFoundError:
-                self.not_read.append(f"The workspace has no campaign {campaign_id}.")
-
-    def _accounts(self, campaigns: Iterable[_Found]) -> tuple[list[Account], dict[str, int]] | None:
-        """The accounts that send and their scores, or None where they cannot be read."""
-        named: set[str] = set()
-        tags: set[str] = set()
-        for each in campaigns:
-            named.update(email.lower() for email in each.campaign.sending_accounts)
-            tags.update(each.tags)
-        if not named and not tags:
-            return [], {}
-        try:
-            accounts, problem = self._listed(named, tags)
-            if not problem:
-                senders = [account.email for account in accounts]
-                return accounts, self.hook.get_warmup_scores(senders) if senders else {}
-        except (InstantlyPermissionError, InstantlyPaymentRequiredError) as error:
-            problem = str(error)
-        self.not_read.append(f"The senders could not be read: {problem}")
-        return None
-
-    def _listed(self, named: Collection[str], tags: Collection[str]) -> tuple[list[Account], str]:
-        """The accounts that are named or have one of the tags, and what keeps their list from being whole."""
-        from airflow_provider_instantly.api.account import Account
-        from airflow_provider_instantly.api.operations import list_accounts
-        from airflow_provider_instantly.api.protocol import Pages
-
-        found: dict[str, Account] = {}
-        pages, count = Pages(list_accounts()), 0
-        while pages.has_more and (tags or not found.keys() >= set(named)):
-            if count >= MAX_ACCOUNTS:
-                return [], f"their list does not end with {MAX_ACCOUNTS:,}."
-            for account in map(Account.from_api, self.hook.drive(pages.next_page())):
-                count += 1
-                if account.email in named or not account.tag_ids.isdisjoint(tags):
-                    found[account.email] = account
-        return list(found.values()), "their list repeats itself." if pages.has_repeated_itself else ""
-
-    def _campaign(
-        self,
-        found: _Found,
-        totals: CampaignAnalytics | None,
-        accounts: tuple[list[Account], dict[str, int]] | None,
-    ) -> CampaignFigures:
-        from airflow_provider_instantly.reports.figures import CampaignFigures, State, name_of, senders_of, states_of
-
-        dates = {"start_date": self.since, "end_date": self.until}
-        has_sent = totals is not None and bool(totals.sent)
-        campaign = found.campaign
-        return CampaignFigures(
-            id=campaign.id,
-            name=name_of(campaign),
-            states=(*states_of(self.results, campaign.id), State("now", campaign.status)),
-            totals=totals,
-            days=tuple(self.hook.get_daily_analytics(campaign.id, **dates)) if has_sent else (),
-            variants=tuple(self.hook.get_step_analytics(campaign.id, **dates)) if has_sent else (),
-            senders=None if accounts is None else senders_of(campaign, found.tags, *accounts, datetime.now(UTC)),
-            windows=found.windows,
-        )
-
-
-def _gone(campaign_id: str) -> CampaignFigures:
-    from airflow_provider_instantly.reports.figures import CampaignFigures, State
-
-    return CampaignFigures(campaign_id, campaign_id, (State("now", None),), is_there=False)

@@ -177,7 +177,7 @@ class TestDirection:
         "analytics": {"api"},
         "assets": {"api"},
         "links": set(),
-        "reports": {"api", "analytics"},
+        "reports": {"api", "analytics", "hooks"},
         "hooks": {"api", "get_provider_info"},
         "launches": {"api", "hooks", "clock", "exceptions", "tasklog"},
         "waits": {"api", "hooks", "clock", "exceptions", "tasklog", "validation"},

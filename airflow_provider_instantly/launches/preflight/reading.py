@@ -1,9 +1,4 @@
-"""
-What a check reads, as one conversation: no more requests than it is allowed, and what fails is noted, not raised.
-
-The workspace of an agency has thousands of sending accounts and no call that reads a given hundred of them. So those
-with a tag are listed by it, and the others are looked for in the workspace's list, or by their domains.
-"""
+"""What a check reads, as one conversation: within the requests that it may make; what fails is noted, not raised."""
 
 from __future__ import annotations
 
@@ -11,18 +6,19 @@ from math import ceil
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from airflow_provider_instantly.api import operations
-from airflow_provider_instantly.api.account import Account, domain_vitals, warmup_scores
+from airflow_provider_instantly.api.account import domain_vitals, warmup_scores
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
 from airflow_provider_instantly.api.lead import Lead, Plan
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages, ask
 from airflow_provider_instantly.api.redaction import safe_text, without_addresses
+from airflow_provider_instantly.api.senders import NoRequestLeftError, SenderSearch
 from airflow_provider_instantly.launches.preflight.facts import Facts, LeadSample, Senders, Unread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from airflow_provider_instantly.api.account import DomainVitals
+    from airflow_provider_instantly.api.account import Account, DomainVitals
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.api.protocol import Conversation, Reply, Request
     from airflow_provider_instantly.launches.preflight.rules import CheckRules
@@ -33,10 +29,6 @@ _REASON_CHARS: Final = 300
 #: Requests that are kept for what is read after the accounts: their domains.
 _KEPT_FOR_DOMAINS: Final = 1
 _NONE_LEFT: Final = "A check may make no more requests (extra_requests)."
-
-
-class _NoRequestLeftError(InstantlyError):
-    """The check has made all the requests that it may make."""
 
 
 class _NotBelievedError(InstantlyError):
@@ -68,14 +60,23 @@ class _Reader:
 
     def __init__(self, extra: int, senders: int) -> None:
         self._extra = extra
-        self.senders = senders
+        self._senders = senders
         self._made = 0
         self._blocked: InstantlyError | None = None
 
     @property
     def left(self) -> int:
         """How many requests may still be made."""
-        return self._extra + ceil(self.senders / PAGE_SIZE) - self._made
+        return self._extra + ceil(self._senders / PAGE_SIZE) - self._made
+
+    def left_to_search(self, search: SenderSearch) -> int:
+        """
+        How many requests may still be made to find senders, each hundred of which allows one more.
+
+        :param search: knows how many there are.
+        """
+        self._senders = max(self._senders, search.count)
+        return self.left - _KEPT_FOR_DOMAINS
 
     def within(self, steps: Conversation[T]) -> Conversation[T]:
         """Pass requests on as long as there are any left."""
@@ -88,7 +89,7 @@ class _Reader:
             if self._blocked is not None:
                 reply = self._blocked
             elif self.left <= 0:
-                reply = _NoRequestLeftError(_NONE_LEFT)
+                reply = NoRequestLeftError(_NONE_LEFT)
             else:
                 self._made += 1
                 reply = yield request
@@ -140,11 +141,16 @@ def _first_page(campaign_id: str, filter: str | None) -> Conversation[tuple[Lead
 
 
 def _senders(reader: _Reader, campaign: Campaign) -> Conversation[Senders | Unread]:
-    search = _Search(reader, campaign)
+    search = SenderSearch(
+        campaign.sending_accounts, campaign.settings.sender_tags, reader.left_to_search, is_hurried=True
+    )
     try:
-        yield from search.run()
+        yield from reader.within(search.run())
+    except NoRequestLeftError:
+        return Unread(_NONE_LEFT)
     except InstantlyError as error:
         return _unread(error)
+    reader.left_to_search(search)
     usable = [account for account in search.found.values() if account.may_send]
     scores = yield from _scores(reader, usable)
     vitals, untested = yield from _vitals(reader, usable)
@@ -156,88 +162,6 @@ def _senders(reader: _Reader, campaign: Campaign) -> Conversation[Senders | Unre
         vitals=vitals,
         untested=untested,
     )
-
-
-class _Search:
-    """
-    The search for the accounts that send for a campaign.
-
-    :param reader: counts the requests.
-    :param campaign: names its accounts, and the tags of more.
-    """
-
-    def __init__(self, reader: _Reader, campaign: Campaign) -> None:
-        self._reader = reader
-        self._tags = campaign.settings.sender_tags
-        #: Those that it names and that were not found yet.
-        self.missing = {address.lower() for address in campaign.sending_accounts}
-        self.found: dict[str, Account] = {}
-        self.gone: set[str] = set()
-
-    def run(self) -> Conversation[None]:
-        """Search until all are found, or no request is left for it."""
-        if self._tags:
-            yield from self._tagged()
-        if self.missing:
-            yield from self._named()
-
-    @property
-    def _may_go_on(self) -> bool:
-        return self._reader.left > _KEPT_FOR_DOMAINS
-
-    def _tagged(self) -> Conversation[None]:
-        pages = Pages(operations.list_accounts(tag_ids=sorted(self._tags)))
-        is_hidden = False
-        while pages.has_more:
-            if not self._may_go_on:
-                raise _NoRequestLeftError(_NONE_LEFT)
-            for account in (yield from self._page(pages)):
-                if not self._tags.isdisjoint(account.tag_ids):
-                    self._take(account)
-                is_hidden = is_hidden or not account.tag_ids
-        if pages.has_repeated_itself:
-            raise _NotBelievedError("Instantly listed the accounts with the campaign's tags again and again.")
-        if is_hidden and not self.found:
-            raise _NotBelievedError("Instantly listed accounts for the campaign's tags, and not which tags they have.")
-
-    def _named(self) -> Conversation[None]:
-        pages = Pages(operations.list_accounts())
-        while pages.has_more and self.missing and self._may_go_on:
-            accounts = yield from self._page(pages)
-            for account in accounts:
-                if account.email in self.missing:
-                    self._take(account)
-            domains = {address.rpartition("@")[2] for address in self.missing}
-            if len(accounts) >= pages.size and 0 < len(domains) <= self._reader.left - _KEPT_FOR_DOMAINS:
-                yield from self._by_domain(sorted(domains))
-                return
-        if not pages.has_more and not pages.has_repeated_itself:
-            self._give_up(self.missing)
-
-    def _by_domain(self, domains: Iterable[str]) -> Conversation[None]:
-        """That an account is gone is believed only where the same search shows another one."""
-        for domain in domains:
-            pages, was_shown = Pages(operations.list_accounts(search=domain)), False
-            wanted = {address for address in self.missing if address.rpartition("@")[2] == domain}
-            while pages.has_more and not wanted.isdisjoint(self.missing) and self._may_go_on:
-                for account in (yield from self._page(pages)):
-                    was_shown = was_shown or account.domain == domain
-                    if account.email in self.missing:
-                        self._take(account)
-            if was_shown and not pages.has_more and not pages.has_repeated_itself:
-                self._give_up(wanted & self.missing)
-
-    def _page(self, pages: Pages) -> Conversation[list[Account]]:
-        return list(map(Account.from_api, (yield from self._reader.within(pages.next_page()))))
-
-    def _take(self, account: Account) -> None:
-        self.found[account.email] = account
-        self.missing.discard(account.email)
-        self._reader.senders = max(self._reader.senders, len(self.found) + len(self.missing))
-
-    def _give_up(self, addresses: Iterable[str]) -> None:
-        self.gone |= set(addresses)
-        self.missing -= self.gone
 
 
 def _scores(reader: _Reader, accounts: Sequence[Account]) -> Conversation[dict[str, int] | Unread]:

@@ -73,9 +73,21 @@ def test_a_page_and_a_picture(sandbox: SandboxClient, run_task: Any, campaign_id
     for said in (NAME, "25.0 %", "Completed", "s…@mail.example.com", "Next sending windows", "Step 1 A"):
         assert said in page
     assert (folder / f"{campaign_id}.png").read_bytes().startswith(b"\x89PNG")
-    assert {request["method"] for request in sandbox.requests()} <= {"GET", "POST"}
-    posted = {request["path"] for request in sandbox.requests(method="POST")}
-    assert posted == {"/api/v2/accounts/warmup-analytics"}
+    assert {request["method"] for request in sandbox.requests()} == {"GET"}
+
+
+def test_scores_are_asked_for_of_senders_that_show_none(
+    sandbox: SandboxClient, run_task: Any, campaign_id: str, folder: Path
+) -> None:
+    sandbox.add_accounts(SENDERS[0], fields={"stat_warmup_score": None})
+
+    run_task(operator(campaign_id, folder))
+
+    [request] = sandbox.requests(method="POST")
+    assert request["path"] == "/api/v2/accounts/warmup-analytics"
+    page = (folder / "report.html").read_text("utf-8")
+    assert "1 of 2 without a finding." in page
+    assert "Warm-up score 100." in page
 
 
 def test_it_returns_what_the_manual_shows(run_task: Any, campaign_id: str, folder: Path) -> None:
@@ -213,7 +225,7 @@ def test_senders_that_the_key_may_not_read(
 def test_a_list_of_accounts_that_does_not_end_is_not_waited_for(
     sandbox: SandboxClient, run_task: Any, campaign_id: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_instantly.operators.report.MAX_ACCOUNTS", 100)
+    monkeypatch.setattr("airflow_provider_instantly.reports.reading.MAX_ACCOUNTS", 100)
     sandbox.add_accounts(*(f"a{number}@other.example.com" for number in range(300)))
     gone = sandbox.add_campaign("Of nobody", fields={"email_list": ["gone@mail.example.com"]})
 
