@@ -107,15 +107,17 @@ def check_base_url(url: str | None, *, insecure_hosts: Iterable[str] = ()) -> st
     return f"{parts.scheme}://{parts.netloc.lower().rstrip(':')}{path}"
 
 
-def check_app_url(url: object) -> str:
+def check_app_url(url: object, base_url: str = DEFAULT_BASE_URL) -> str:
     """
     Return the web application's address in its one form, or say what is wrong with it.
 
-    :param url: ``app_url`` of the connection's extra; empty means Instantly's own.
+    :param url: ``app_url`` of the connection's extra; empty means Instantly's own, or, where the service is on this
+        machine, that service: the sandbox has a page for each campaign at the same address.
+    :param base_url: where the requests go, as `check_base_url` returned it.
     :raises InstantlyConfigurationError: if a browser could not open it.
     """
     if url is None or url == "":
-        return DEFAULT_APP_URL
+        return base_url if _is_loopback(urlsplit(base_url).hostname or "") else DEFAULT_APP_URL
     if not isinstance(url, str):
         raise InstantlyConfigurationError("app_url in the extra of the Instantly connection must be a URL.")
     parts = _split(url.strip(), "app_url in the extra")

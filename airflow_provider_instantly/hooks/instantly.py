@@ -431,8 +431,9 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
             raise InstantlyConfigurationError(
                 "allow_insecure_hosts in the extra of the Instantly connection must be a list of host names."
             )
+        base_url = check_base_url(_written_host(connection), insecure_hosts=[name.strip() for name in names])
         return Endpoint(
-            base_url=check_base_url(_written_host(connection), insecure_hosts=[name.strip() for name in names]),
+            base_url=base_url,
             api_key=check_api_key(connection.password),
             workspace_id=check_workspace_id(extra.get("workspace_id")),
             timeout=check_number("timeout", extra.get("timeout"), default=DEFAULT_TIMEOUT, low=0.1, high=MAX_TIMEOUT),
@@ -446,7 +447,7 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
                 )
             ),
             user_agent=_user_agent(),
-            app_url=check_app_url(extra.get("app_url")),
+            app_url=check_app_url(extra.get("app_url"), base_url),
         )
 
 

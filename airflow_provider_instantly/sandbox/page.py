@@ -25,6 +25,8 @@ _HEADERS = {
 }
 _FILES = {
     "/": ("page.html", "text/html"),
+    # Where Instantly's own web application has the page of a campaign.
+    "/app/campaign/{campaign_id}/analytics": ("page.html", "text/html"),
     "/_sandbox/page.css": ("page.css", "text/css"),
     "/_sandbox/page.js": ("page.js", "text/javascript"),
     "/_sandbox/picture.js": ("picture.js", "text/javascript"),

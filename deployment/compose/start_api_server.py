@@ -27,7 +27,7 @@ SANDBOX_CONNECTION = {
         "conn_type": "instantly",
         "host": "http://sandbox:8989",
         "password": DEFAULT_API_KEY,
-        "extra": json.dumps({"allow_insecure_hosts": "sandbox"}),
+        "extra": json.dumps({"allow_insecure_hosts": "sandbox", "app_url": "http://127.0.0.1:8989"}),
     }
 }
 

@@ -35,8 +35,8 @@ def reschedules(airflow: LocalAirflow, dag_id: str, run_id: str) -> int:
     return int(number)
 
 
-def page_of(campaign_id: str) -> str:
-    return f"https://app.instantly.ai/app/campaign/{campaign_id}/analytics"
+def page_of(sandbox: SandboxClient, campaign_id: str) -> str:
+    return f"{sandbox.url}/app/campaign/{campaign_id}/analytics"
 
 
 @pytest.mark.every_version
@@ -59,7 +59,7 @@ def test_every_mode_waits_for_a_campaign_that_a_person_launches(airflow: LocalAi
     sandbox.activate(campaign_id)
 
     assert airflow.wait_for_run(dag_id, run_id, timeout=TIMEOUT) == "success"
-    assert links == {page_of(campaign_id)}
+    assert links == {page_of(sandbox, campaign_id)}
     values = [airflow.xcom(dag_id, run_id, mode) for mode in MODES]
     assert values == [values[0]] * 4
     assert (values[0]["campaign_id"], values[0]["status_name"]) == (campaign_id, "Active")
@@ -120,7 +120,7 @@ def test_a_launch_that_holds_succeeds_in_the_triggerer(
     value = airflow.xcom(deferred.dag_id, run_id, "launch")
     assert set(value) == {"id", "name", "status", "status_name", "launched", "url", "next_sending_window"}
     assert (value["id"], value["status"], value["launched"]) == (deferred.healthy, 1, True)
-    assert value["url"] == link_of(airflow, deferred.dag_id, run_id, "launch") == page_of(deferred.healthy)
+    assert value["url"] == link_of(airflow, deferred.dag_id, run_id, "launch") == page_of(sandbox, deferred.healthy)
     assert sandbox.activations(deferred.healthy) == 1
 
 

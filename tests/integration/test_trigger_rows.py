@@ -113,7 +113,7 @@ def test_a_link_opens_the_campaign_while_its_task_runs_and_afterwards(
     sandbox.set_status(campaign, "active")
     assert airflow.wait_for_run(dag_id, run) == "success"
 
-    assert [during, link(airflow, dag_id, run)] == [f"https://app.instantly.ai/app/campaign/{campaign}/analytics"] * 2
+    assert [during, link(airflow, dag_id, run)] == [f"{sandbox.url}/app/campaign/{campaign}/analytics"] * 2
     [[stored]] = airflow.query(
         "SELECT value FROM xcom WHERE run_id = :run AND dag_id = :dag AND key = 'return_value'", run=run, dag=dag_id
     )

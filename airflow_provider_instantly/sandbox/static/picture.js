@@ -170,3 +170,11 @@ function closePicture() {
   at("picture").hidden = true;
   opener?.focus();
 }
+
+document.addEventListener("DOMContentLoaded", async () => {
+  // A link to a campaign's page in Instantly leads here, too. By now page.js is loaded.
+  const [, id] = location.pathname.match(/^\/app\/campaign\/([0-9a-f-]{36})\/analytics$/i) ?? [];
+  if (!id) return;
+  await show();
+  await openPicture(id.toLowerCase());
+});

@@ -191,6 +191,12 @@ class TestAppUrl:
     @pytest.mark.parametrize("url", [None, ""])
     def test_empty_means_instantlys_own(self, url: object) -> None:
         assert check_app_url(url) == DEFAULT_APP_URL == "https://app.instantly.ai"
+        assert check_app_url(url, "https://proxy.agency.example/instantly") == DEFAULT_APP_URL
+
+    @pytest.mark.parametrize("base_url", ["http://127.0.0.1:8989", "http://localhost", "http://[::1]:8989"])
+    def test_a_sandbox_has_its_own(self, base_url: str) -> None:
+        assert check_app_url("", base_url) == base_url
+        assert check_app_url("https://mail.agency.example", base_url) == "https://mail.agency.example"
 
     @pytest.mark.parametrize(
         ("url", "meant"),

@@ -117,7 +117,9 @@ def test_the_sandbox_is_reached_by_the_name_of_its_service() -> None:
     connection = start_api_server.SANDBOX_CONNECTION["instantly_default"]
 
     assert connection["host"] == "http://sandbox:8989"
-    assert json.loads(connection["extra"]) == {"allow_insecure_hosts": "sandbox"}
+    # Its page is opened by a browser on the host.
+    assert json.loads(connection["extra"]) == {"allow_insecure_hosts": "sandbox", "app_url": "http://127.0.0.1:8989"}
+    assert "127.0.0.1:8989:8989" in SERVICES["sandbox"]["ports"]
     assert {"--host=0.0.0.0", "--port=8989", "--allowed-host=sandbox", "--seed-samples"} <= set(
         SERVICES["sandbox"]["entrypoint"]
     )

@@ -648,6 +648,12 @@ class TestConnections:
             f"https://app.instantly.ai/app/campaign/{UNKNOWN_ID}/analytics"
         )
 
+    def test_the_page_of_a_campaign_of_a_sandbox_is_the_sandboxs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(CONN, _json(host="http://127.0.0.1", port=8989))
+        assert InstantlyHook().campaign_page(UNKNOWN_ID) == (
+            f"http://127.0.0.1:8989/app/campaign/{UNKNOWN_ID}/analytics"
+        )
+
     @pytest.mark.parametrize("empty", ["", None])
     def test_fields_that_the_form_leaves_empty(self, monkeypatch: pytest.MonkeyPatch, empty: Any) -> None:
         names = ["workspace_id", "timeout", "max_retries", "allow_insecure_hosts", "app_url"]

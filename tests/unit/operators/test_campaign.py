@@ -216,7 +216,7 @@ def test_returns_what_the_next_task_may_want_to_know(sandbox: SandboxClient, run
         "status": 1,
         "status_name": "Active",
         "launched": True,
-        "url": f"https://app.instantly.ai/app/campaign/{campaign_id}/analytics",
+        "url": f"{sandbox.url}/app/campaign/{campaign_id}/analytics",
     }
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT09:00:00-0[45]:00", window["opens"])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT17:00:00-0[45]:00", window["closes"])

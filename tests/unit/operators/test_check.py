@@ -32,7 +32,7 @@ def test_a_campaign_that_is_ready(sandbox: SandboxClient, run_task: Any, task_lo
     run = run_task(operator(campaign_id))
 
     assert run.error is None
-    url = f"https://app.instantly.ai/app/campaign/{campaign_id}/analytics"
+    url = f"{sandbox.url}/app/campaign/{campaign_id}/analytics"
     assert run.value == {
         "id": campaign_id,
         "name": "Spring",

@@ -76,7 +76,7 @@ def test_it_adds_the_rows_and_counts(sandbox: SandboxClient, campaign_id: str, r
     assert run.value == {
         "campaign_id": CAMPAIGN_ID,
         "list_id": None,
-        "url": f"https://app.instantly.ai/app/campaign/{CAMPAIGN_ID}/analytics",
+        "url": f"{sandbox.url}/app/campaign/{CAMPAIGN_ID}/analytics",
         "dry_run": False,
         "rows": 25,
         "rejected": 0,

@@ -38,6 +38,15 @@ def test_the_page_may_load_nothing_from_elsewhere(sandbox: SandboxClient) -> Non
         assert set(found) <= {"http://redirected.invalid/"}, name
 
 
+def test_the_page_of_a_campaign_in_instantly_is_here_the_same_page(sandbox: SandboxClient) -> None:
+    """Where links of tasks lead: the script opens the campaign that the address names."""
+    campaign_id = sandbox.add_campaign("Spring")
+    page = requests.get(f"{sandbox.url}/app/campaign/{campaign_id}/analytics", timeout=10)
+    assert page.status_code == 200
+    assert page.text == requests.get(sandbox.url, timeout=10).text
+    assert page.headers["content-security-policy"]
+
+
 def test_what_clients_send_is_shown_as_text_only() -> None:
     script = "".join((STATIC / name).read_text("utf-8") for name in SCRIPTS)
     for way_in in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "srcdoc"):

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 OTHER_ID = "7d1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5f"
 NAME = "Spring"
-LINK = f"https://app.instantly.ai/app/campaign/{CAMPAIGN_ID}/analytics"
 MODES: Mapping[str, dict[str, Any]] = {
     "poke": {"mode": "poke"},
     "reschedule": {"mode": "reschedule"},
@@ -852,7 +851,7 @@ def test_the_link_works_from_the_first_moment(
 
     run = run_task(sensor(**mode), ti)
 
-    assert run.ti.xcom == {"_link_CampaignLink": LINK}
+    assert run.ti.xcom == {"_link_CampaignLink": f"{sandbox.url}/app/campaign/{CAMPAIGN_ID}/analytics"}
     assert requests_before[0] == 0
 
 
