@@ -486,13 +486,26 @@ class CampaignChangeTrigger(_PollingTrigger):
                     # Another triggerer may run the same watcher for a while, and may have fired for it already.
                     known |= await watermark.load() or {}
                 events = [] if known is None else [e for e in self._changes(known, seen) if self._wants(e)]
+                pages = await self._pages(events)
                 before = known or {}
                 changed = {c.id: int(c.status) for c in seen if c.status is not None and before.get(c.id) != c.status}
                 known = {**before, **changed}
                 # Before the events: a crash in between must not fire twice for one change.
                 await watermark.save(known, changed)
                 for event in events:
-                    yield _fired(event)
+                    yield _fired({**event, "url": pages.get(event["campaign_id"])})
+
+    async def _pages(self, events: Iterable[dict[str, Any]]) -> dict[str, str]:
+        """The page of each campaign, for the people who read of its change; none where the connection is gone."""
+        campaign_ids = {event["campaign_id"] for event in events}
+        if not campaign_ids:
+            return {}
+        async with shared_hook(self.instantly_conn_id) as hook:
+            try:
+                endpoint = (await hook.aget_conn()).endpoint
+            except InstantlyError:
+                return {}
+        return {campaign_id: endpoint.campaign_page(campaign_id) for campaign_id in campaign_ids}
 
     @property
     def _reads_list(self) -> bool:
@@ -542,6 +555,7 @@ class CampaignChangeTrigger(_PollingTrigger):
                 "from_status_name": CampaignStatus(before).label,
                 "to_status": int(status),
                 "to_status_name": status.label,
+                "instantly_conn_id": self.instantly_conn_id,
             }
 
     @property

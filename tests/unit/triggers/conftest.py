@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
+from airflow_provider_instantly.api.endpoint import Endpoint
 from airflow_provider_instantly.api.errors import CampaignNotFoundError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.triggers import campaign, poller
@@ -138,6 +139,8 @@ def _is_shown(status: str, query: dict[str, str]) -> bool:
 
 class HookInVirtualTime(InstantlyHook):
     """The real hook, its transport replaced."""
+
+    endpoint = Endpoint("https://api.instantly.ai", "a key")
 
     def __init__(self, instantly: InstantlyInVirtualTime) -> None:
         super().__init__(max_retries=0)

@@ -126,6 +126,8 @@ def test_the_first_poll_is_silent_and_each_change_fires_once(virtually: Any) -> 
         "from_status_name": "Active",
         "to_status": BOUNCED,
         "to_status_name": "Bounce Protect",
+        "instantly_conn_id": "instantly_default",
+        "url": f"https://app.instantly.ai/app/campaign/{ids[0]}/analytics",
     }
     json.dumps(watched.fired)
 
@@ -396,6 +398,12 @@ async def test_a_connection_that_is_missing_is_warned_of(warned: list[str], sand
     [line] = warned
     assert cid in line
     assert "no_such_connection" in line
+
+
+async def test_where_the_connection_is_gone_a_change_has_no_page() -> None:
+    trigger = CampaignChangeTrigger("no_such_connection")
+    assert await trigger._pages([]) == {}
+    assert await trigger._pages([{"campaign_id": "5a3d0e5e-0001-4000-8000-000000000001"}]) == {}
 
 
 # What is remembered
