@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.errors import InstantlyError
+from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.exceptions import LaunchRefusedError, PauseNotConfirmedError, TaskKilledError
 from airflow_provider_instantly.launches import ownership
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
 #: Seconds.
 DEFAULT_TIMEOUT: Final = 3600.0
 DEFAULT_POLL_INTERVAL: Final = 60.0
+
+#: What a task returns and its asset events say, too, so that who follows them need not read the campaign first.
+_ANNOUNCED: Final = ("name", "status", "status_name", "url", "launched", "next_sending_window", "paused", "verdict")
 
 
 class _CampaignOperator(BaseOperator):
@@ -94,12 +98,9 @@ class _CampaignOperator(BaseOperator):
         }
 
     def _done(self, context: Context, summary: dict[str, Any]) -> dict[str, Any]:
-        """Tell the schedules that follow this task's assets which campaign it was, and how it stands."""
-        for outlet in self.outlets:
-            if hasattr(outlet, "uri"):
-                context["outlet_events"][outlet].extra = {
-                    key: summary[key] for key in ("id", "status", "status_name") if key in summary
-                }
+        """Tell the DAGs that follow this task's assets which campaign it was, and how it stands."""
+        said: dict[str, Any] = {key: summary[key] for key in _ANNOUNCED if key in summary}
+        announce(context, self.outlets, self.instantly_conn_id, [{"campaign_id": summary["id"], **said}])
         return summary
 
 

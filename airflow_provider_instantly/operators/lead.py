@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.campaign import check_campaign_id
+from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.exceptions import RejectsNotWrittenError, RowsRejectedError, TooFewLeadsError
 from airflow_provider_instantly.leads.rows import Columns
 from airflow_provider_instantly.links.campaign import CampaignLink
@@ -32,6 +33,8 @@ DEFAULT_CHUNK_SIZE: Final = 1000
 #: Bytes of a request. Instantly documents no limit; most proxies let a body of a megabyte pass.
 DEFAULT_CHUNK_BYTES: Final = 500_000
 _LARGEST_CHUNK_BYTES: Final = 10_000_000
+#: What a task returns and its asset events say, too.
+_ANNOUNCED: Final = ("campaign_id", "list_id", "url", "dry_run", "present", "uploaded")
 
 
 class AddLeadsOperator(ReadsRows):
@@ -289,10 +292,8 @@ class AddLeadsOperator(ReadsRows):
             )
 
     def _done(self, context: Context, summary: dict[str, Any]) -> dict[str, Any]:
-        """Tell the schedules that follow this task's assets which campaign it was, and how many leads are there."""
-        for outlet in self.outlets:
-            if hasattr(outlet, "uri"):
-                context["outlet_events"][outlet].extra = {"id": summary["campaign_id"], "present": summary["present"]}
+        """Tell the DAGs that follow this task's assets which campaign or list it was, and how many leads are there."""
+        announce(context, self.outlets, self.instantly_conn_id, [{key: summary[key] for key in _ANNOUNCED}])
         return summary
 
 

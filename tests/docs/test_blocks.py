@@ -42,6 +42,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: What older Airflows do not have.
 SINCE = {
     "AssetWatcher": ("3.0", AIRFLOW_V_3_0_PLUS),
+    "changes_asset": ("3.0", AIRFLOW_V_3_0_PLUS),
     "ApprovalOperator": ("3.1", AIRFLOW_V_3_1_PLUS),
     "ExceptionRetryPolicy": ("3.3", AIRFLOW_V_3_3_PLUS),
 }

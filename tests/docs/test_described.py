@@ -31,6 +31,7 @@ AIRFLOWS = {
     "get_ui_field_behaviour": "the connection form below Airflow 3.2",
     "get_connection_form_widgets": "the connection form below Airflow 3.2",
     "sanitize_uri": "each asset with the scheme instantly",
+    "announce": "by tasks of this package, for their outlets",
 }
 
 
@@ -142,12 +143,13 @@ class TestHook:
         assert [p.name for p in _parameters(InstantlyHook) if p.name not in row] == []
 
     def test_every_method_that_only_airflow_calls_is_one(self) -> None:
-        assert AIRFLOWS.keys() - set(METHODS) == {"sanitize_uri"}
+        assert AIRFLOWS.keys() - set(METHODS) == {"announce", "sanitize_uri"}
 
 
 def test_links_and_assets_are_described() -> None:
     names = [link.rpartition(".")[2] for link in get_provider_info()["extra-links"]]
-    names += [name for name, _ in _public("airflow_provider_instantly.assets.campaign", inspect.isfunction)]
+    assets = [f"airflow_provider_instantly.assets.{name}" for name in ("campaign", "changes", "events")]
+    names += [name for module in assets for name, _ in _public(module, inspect.isfunction)]
     assert [name for name in names if f"`{name}" not in MANUAL and name not in AIRFLOWS] == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_1_PLUS
 
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from tests.unit.launches.preflight.ready import DOCUMENT
@@ -37,6 +37,23 @@ def test_an_updated_asset_launches_the_campaign_that_its_event_names(
     assert airflow.xcom("instantly_launch_on_asset", run_id, "campaigns") == [campaign_id]
     assert sandbox.campaign(campaign_id)["status_name"] == "Active"
     assert sandbox.activations(campaign_id) == 1
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="Airflow 2 has no watchers, nor events that are made by hand")
+def test_an_event_that_is_made_by_hand_is_no_stopped_campaign(airflow: LocalAirflow) -> None:
+    dag_id, uri = "instantly_stopped_campaign", "instantly://changes/stopped"
+    airflow.wait_until_known(dag_id)
+    [asset] = [each for each in airflow.api("/assets", params={"limit": 100})["assets"] if each["uri"] == uri]
+
+    made = airflow.api("/assets/events", method="POST", json={"asset_id": asset["id"], "extra": {}})
+
+    def started() -> list[str]:
+        events = airflow.api("/assets/events", params={"asset_id": asset["id"], "limit": 100})["asset_events"]
+        return [run["run_id"] for each in events if each["id"] == made["id"] for run in each["created_dagruns"]]
+
+    airflow.wait_for(lambda: bool(started()), TIMEOUT, lambda: "The event started no run")
+    [run_id] = started()
+    assert airflow.wait_for_run(dag_id, run_id, timeout=TIMEOUT) == "success"
 
 
 def test_of_many_clients_one_that_must_not_be_launched_holds_up_no_other(

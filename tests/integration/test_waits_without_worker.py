@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import time
 from typing import TYPE_CHECKING, Any
@@ -200,9 +199,11 @@ def test_a_launch_tells_the_schedules_that_follow_its_asset(airflow: LocalAirflo
 
     assert airflow.wait_for_run("launch_and_announce", run) == "success"
 
-    sql = "SELECT extra FROM asset_event WHERE source_dag_id = 'launch_and_announce'"
-    extras = [row[0] if isinstance(row[0], dict) else json.loads(row[0]) for row in airflow.query(sql)]
-    assert {"id": LAUNCHED, "status": 1, "status_name": "Active"}.items() <= extras[0].items()
+    events = airflow.api("/assets/events", params={"source_dag_id": "launch_and_announce"})["asset_events"]
+    # Its asset and its alias have one each.
+    assert [event["uri"] for event in events] == [f"instantly://campaigns/{LAUNCHED}"] * 2
+    said = {"campaign_id": LAUNCHED, "name": "Announced", "status": 1, "status_name": "Active", "launched": True}
+    assert all(said.items() <= event["extra"].items() for event in events)
 
 
 @pytest.mark.slow
@@ -231,7 +232,9 @@ def test_a_change_starts_a_dag_once_also_when_the_triggerer_was_restarted(
 
 def test_the_example_dag_reports_what_instantly_stops(airflow: LocalAirflow, sandbox: SandboxClient) -> None:
     campaign = sandbox.add_campaign("Spring", status="active")
-    wait_until(airflow, lambda: watermark_has(airflow, [campaign], "stopped_campaigns"), "The watcher has not begun")
+    wait_until(
+        airflow, lambda: watermark_has(airflow, [campaign], "instantly://changes/stopped"), "The watcher has not begun"
+    )
 
     sandbox.set_status(campaign, "accounts_unhealthy")
     wait_until(
@@ -241,7 +244,8 @@ def test_the_example_dag_reports_what_instantly_stops(airflow: LocalAirflow, san
     sql = "SELECT run_id FROM dag_run WHERE dag_id = 'instantly_stopped_campaign'"
     reports = [airflow.xcom("instantly_stopped_campaign", row[0], "report") for row in airflow.query(sql)]
     lines = [line for report in reports for line in report]
-    assert f"Campaign Spring ({campaign}) was Active and is Accounts Unhealthy." in lines
+    page = f"{sandbox.url}/app/campaign/{campaign}/analytics"
+    assert f"Campaign Spring ({campaign}) was Active and is Accounts Unhealthy. {page}" in lines
 
 
 def watermark_has(airflow: LocalAirflow, campaigns: list[str], asset: str = "bounced_campaigns") -> bool:

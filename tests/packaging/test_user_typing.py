@@ -18,7 +18,9 @@ RIGHT = Path(__file__).with_name("user_code.py")
 IMPORTS = """
 from datetime import datetime
 from pathlib import Path
-from airflow_provider_instantly.assets.campaign import campaign_uri
+from airflow_provider_instantly.assets.campaign import campaign_asset, campaign_uri, changes_uri
+from airflow_provider_instantly.assets.changes import changes_asset
+from airflow_provider_instantly.assets.events import campaign_events
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
@@ -53,6 +55,11 @@ InstantlyHook(instantly_conn_id=None)
 InstantlyHook().get_campaign(7)
 InstantlyHook().read_campaigns([7])
 campaign_uri(7)
+changes_uri(7)
+campaign_asset(None)
+changes_asset("stopped", CampaignStatusTrigger(ONE))
+changes_asset(CampaignChangeTrigger())
+campaign_events("context")
 """
 
 

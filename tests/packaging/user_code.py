@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from airflow.sdk import DAG, Asset, AssetWatcher, task
+from airflow.sdk import DAG, AssetAlias, get_current_context, task
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
-from airflow_provider_instantly.assets.campaign import campaign_uri
+from airflow_provider_instantly.assets.campaign import all_campaigns_asset, campaign_asset
+from airflow_provider_instantly.assets.changes import changes_asset
+from airflow_provider_instantly.assets.events import campaign_events
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
@@ -40,13 +42,16 @@ def rows_of_database() -> list[tuple[UUID]]:
 
 
 with DAG("launches", schedule=None, default_args={"stable_for": 900, "pause_on_kill": True}) as launches:
-    launch = ActivateCampaignOperator(task_id="text", campaign_id=ONE, outlets=[Asset(campaign_uri(ONE))])
-    ActivateCampaignOperator(task_id="uuid", campaign_id=TWO, outlets=[Asset(campaign_uri(TWO))])
+    launch = ActivateCampaignOperator(task_id="text", campaign_id=ONE, outlets=[campaign_asset(ONE)])
+    ActivateCampaignOperator(task_id="uuid", campaign_id=TWO, outlets=[campaign_asset(TWO)])
     ActivateCampaignOperator(task_id="template", campaign_id="{{ params.id }}", instantly_conn_id="{{ params.conn }}")
     ActivateCampaignOperator(task_id="taskflow", campaign_id=prepared_campaign())
     ActivateCampaignOperator(task_id="xcom", campaign_id=launch.output)
     ActivateCampaignOperator(task_id="param", campaign_id=launches.param("campaign_id", ONE))
     ActivateCampaignOperator.partial(task_id="mapped").expand(campaign_id=[ONE, TWO])
+    ActivateCampaignOperator.partial(
+        task_id="mapped_with_outlets", outlets=[all_campaigns_asset(), AssetAlias("launched")]
+    ).expand(campaign_id=[ONE, TWO])
     ActivateCampaignOperator.partial(task_id="mapped_xcom", timeout=5).expand(campaign_id=prepared_campaign())
     ActivateCampaignOperator(
         task_id="numbers",
@@ -118,11 +123,17 @@ WATCHERS = [
     CampaignChangeTrigger(campaign_id=UUIDS),
     CampaignChangeTrigger(tag_ids=["a"], poll_interval=0.5),
 ]
-STOPPED = Asset(
-    "stopped",
-    uri="instantly://campaigns",
-    watchers=[AssetWatcher(name=str(number), trigger=trigger) for number, trigger in enumerate(WATCHERS)],
-)
+WATCHED = [changes_asset(str(number), trigger) for number, trigger in enumerate(WATCHERS)]
+
+with DAG("changes", schedule=WATCHED[0] | campaign_asset(TWO)):
+
+    @task
+    def campaigns() -> list[str]:
+        """The campaigns that the events of this run are about."""
+        return [event["campaign_id"] for event in campaign_events(get_current_context())]
+
+    campaigns()
+
 DEFERRALS = [
     CampaignStatusTrigger(ONE),
     CampaignStatusTrigger(TWO, timeout=60, passthrough={"id": ONE}),

@@ -92,7 +92,7 @@ class TestCost:
     def test_what_dags_import_loads_nothing_heavy_beyond_airflow_itself(self) -> None:
         modules = ["operators.campaign", "sensors.campaign", "triggers.campaign", "links.campaign", "hooks.instantly"]
         modules += ["notifications.campaign", "operators.lead", "operators.block_list", "operators.analytics"]
-        modules += ["transfers.sql_to_instantly", "operators.report", "links.report"]
+        modules += ["transfers.sql_to_instantly", "operators.report", "links.report", "assets.changes", "assets.events"]
         steps = [f"import airflow_provider_instantly.{module}" for module in modules]
         airflows, *ours = loaded_by(AIRFLOWS_PART, *steps)
         for module, loaded in zip(modules, ours, strict=True):
@@ -175,7 +175,7 @@ class TestDirection:
         "tasklog": set(),
         "validation": {"api"},
         "analytics": {"api"},
-        "assets": {"api"},
+        "assets": {"api", "triggers"},
         "links": set(),
         "reports": {"api", "analytics", "hooks"},
         "hooks": {"api", "get_provider_info"},
@@ -185,12 +185,12 @@ class TestDirection:
         "notifications": {"api", "hooks", "launches", "exceptions", "tasklog", "validation"},
         "triggers": {"api", "hooks", "launches", "waits", "links", "clock", "exceptions", "tasklog", "validation"},
         "operators": {
-            "api", "hooks", "launches", "waits", "leads", "analytics", "reports", "links", "triggers", "clock",
-            "exceptions", "tasklog", "validation",
+            "api", "hooks", "launches", "waits", "leads", "analytics", "reports", "links", "triggers", "assets",
+            "clock", "exceptions", "tasklog", "validation",
         },
         "transfers": {"operators"},
         "sensors": {
-            "api", "hooks", "waits", "links", "triggers", "clock", "exceptions", "tasklog", "validation",
+            "api", "hooks", "waits", "links", "triggers", "assets", "clock", "exceptions", "tasklog", "validation",
         },
         "sandbox": set(),
     }  # fmt: skip

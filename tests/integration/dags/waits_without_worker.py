@@ -8,7 +8,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import DAG, Param, get_current_context, task
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-from airflow_provider_instantly.assets.campaign import campaign_uri
+from airflow_provider_instantly.assets.campaign import campaign_asset
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger
@@ -81,11 +81,13 @@ with DAG(dag_id="launch_and_wait", schedule=None, params={"campaign_id": Param(N
     )
 
 if AIRFLOW_V_3_0_PLUS:
-    from airflow.sdk import Asset, AssetWatcher
+    from airflow.sdk import Asset, AssetAlias, AssetWatcher
 
     with DAG(dag_id="launch_and_announce", schedule=None):
         ActivateCampaignOperator(
-            task_id="launch", campaign_id=LAUNCHED, outlets=[Asset("launched", uri=campaign_uri(LAUNCHED))]
+            task_id="launch",
+            campaign_id=LAUNCHED,
+            outlets=[campaign_asset(LAUNCHED), AssetAlias("launched_campaigns")],
         )
 
     bounced = Asset(

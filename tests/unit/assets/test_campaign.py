@@ -1,18 +1,22 @@
-"""Campaigns as assets: one form of each address, known to Airflow through the provider info."""
+"""The addresses of assets: one form of each, known to Airflow through the provider info."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest
 from airflow.providers.common.compat.sdk import Asset
 
-from airflow_provider_instantly.assets.campaign import ALL_CAMPAIGNS_URI, campaign_uri, sanitize_uri
-from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
-
-if TYPE_CHECKING:
-    from airflow_provider_instantly.sandbox.client import SandboxClient
+from airflow_provider_instantly.assets.campaign import (
+    ALL_CAMPAIGNS_URI,
+    CHANGES_URI,
+    all_campaigns_asset,
+    campaign_asset,
+    campaign_uri,
+    changes_uri,
+    sanitize_uri,
+)
 
 CAMPAIGN = "5a3d0e5e-0001-4000-8000-000000000001"
 
@@ -25,6 +29,8 @@ CAMPAIGN = "5a3d0e5e-0001-4000-8000-000000000001"
         ("instantly://CAMPAIGNS", "instantly://campaigns"),
         (f"instantly://campaigns/{CAMPAIGN}", f"instantly://campaigns/{CAMPAIGN}"),
         (f"instantly://Campaigns/{CAMPAIGN.upper()}/", f"instantly://campaigns/{CAMPAIGN}"),
+        ("instantly://changes/stopped", "instantly://changes/stopped"),
+        ("instantly://Changes/Of-client_7.eu/", "instantly://changes/Of-client_7.eu"),
     ],
 )
 def test_an_address_has_one_form(written: str, form: str) -> None:
@@ -43,6 +49,13 @@ def test_an_address_has_one_form(written: str, form: str) -> None:
         "instantly://campaigns#all",
         "instantly://user:secret@campaigns",
         "instantly:///campaigns",
+        "instantly://changes",
+        "instantly://changes/",
+        "instantly://changes/stopped/today",
+        "instantly://changes/-2",
+        "instantly://changes/of%20all",
+        f"instantly://changes/{'x' * 101}",
+        "instantly://changes/stopped?to=-2",
     ],
 )
 def test_an_address_of_anything_else_is_refused(wrong: str) -> None:
@@ -57,6 +70,34 @@ def test_the_address_of_a_campaign() -> None:
         campaign_uri("spring")
 
 
+@pytest.mark.parametrize("name", ["stopped", "7", "of-client_7.EU", "x" * 100])
+def test_the_address_of_what_a_watcher_reports(name: str) -> None:
+    assert changes_uri(name) == f"{CHANGES_URI}/{name}"
+    assert sanitize_uri(urlsplit(changes_uri(name))).geturl() == changes_uri(name)
+
+
+@pytest.mark.parametrize("name", ["", " ", "two words", "a/b", "-x", "x" * 101, "ä", None, 7])
+def test_a_watchers_name_is_part_of_an_address(name: object) -> None:
+    with pytest.raises(ValueError, match="name of an asset of changes"):
+        changes_uri(name)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("campaign_id", [CAMPAIGN, CAMPAIGN.upper(), UUID(CAMPAIGN)])
+def test_the_asset_of_a_campaign_is_the_same_wherever_it_is_made(campaign_id: str | UUID) -> None:
+    asset = campaign_asset(campaign_id)
+    assert asset.uri == f"instantly://campaigns/{CAMPAIGN}"
+    assert asset == Asset(f"instantly://campaigns/{CAMPAIGN}")
+
+
+def test_a_template_is_no_campaign_yet() -> None:
+    with pytest.raises(ValueError, match="UUID"):
+        campaign_asset("{{ params.campaign_id }}")
+
+
+def test_the_asset_of_all_campaigns() -> None:
+    assert all_campaigns_asset() == Asset(ALL_CAMPAIGNS_URI)
+
+
 def test_airflow_knows_the_scheme() -> None:
     from airflow.providers_manager import ProvidersManager
 
@@ -68,41 +109,3 @@ def test_airflow_knows_the_scheme() -> None:
 
 def test_airflow_brings_an_assets_address_into_its_form() -> None:
     assert Asset(f"instantly://Campaigns/{CAMPAIGN.upper()}/").uri == f"instantly://campaigns/{CAMPAIGN}"
-
-
-class OutletEvents(dict[Any, Any]):
-    """What Airflow gives a task for the events of its outlets."""
-
-    class Event:
-        """One event."""
-
-        extra: dict[str, Any] | None = None
-
-    def __missing__(self, outlet: Any) -> Event:
-        event = self[outlet] = self.Event()
-        return event
-
-
-@pytest.mark.parametrize("wait", [{}, {"wait_for_active": True, "deferrable": True, "poll_interval": 0.1}])
-def test_a_launch_announces_the_campaign_and_how_it_stands(
-    sandbox: SandboxClient, run_task: Any, wait: dict[str, Any]
-) -> None:
-    cid = sandbox.add_campaign("Spring", script=[(0, "active")])
-    events, outlets = OutletEvents(), [Asset(campaign_uri(cid)), Asset(ALL_CAMPAIGNS_URI)]
-    operator = ActivateCampaignOperator(task_id="launch", campaign_id=cid, outlets=outlets, **wait)
-
-    run = run_task(operator, outlet_events=events)
-
-    assert run.error is None
-    announced = {"id": cid, "status": 1, "status_name": "Active"}
-    assert [events[outlet].extra for outlet in outlets] == [announced, announced]
-
-
-def test_a_launch_that_fails_announces_nothing(sandbox: SandboxClient, run_task: Any) -> None:
-    cid = sandbox.add_campaign("Spring", status="bounce_protect")
-    events, outlet = OutletEvents(), Asset(campaign_uri(cid))
-
-    run = run_task(ActivateCampaignOperator(task_id="launch", campaign_id=cid, outlets=[outlet]), outlet_events=events)
-
-    assert run.error is not None
-    assert events == {}

@@ -147,7 +147,15 @@ def test_an_event_of_its_outlets_says_how_the_campaign_stands(sandbox: SandboxCl
 
     run_task(operator(campaign_id, outlets=[outlet]), outlet_events={outlet: event})
 
-    assert event.extra == {"id": campaign_id, "status": PAUSED, "status_name": "Paused"}
+    assert event.extra == {
+        "campaign_id": campaign_id,
+        "name": NAME,
+        "status": PAUSED,
+        "status_name": "Paused",
+        "url": f"{sandbox.url}/app/campaign/{campaign_id}/analytics",
+        "paused": True,
+        "instantly_conn_id": "instantly_default",
+    }
 
 
 def test_campaign_and_connection_are_templates(

@@ -145,7 +145,15 @@ def test_it_tells_assets_which_campaign_it_was(sandbox: SandboxClient, run_task:
     events = {outlet: Event()}
     campaign_id = prepare(sandbox, SENDER)
     run_task(operator(campaign_id, outlets=[outlet]), outlet_events=events)
-    assert events[outlet].extra == {"id": campaign_id, "status": 0, "status_name": "Draft"}
+    assert events[outlet].extra == {
+        "campaign_id": campaign_id,
+        "name": "Spring",
+        "status": 0,
+        "status_name": "Draft",
+        "url": f"{sandbox.url}/app/campaign/{campaign_id}/analytics",
+        "verdict": "passed",
+        "instantly_conn_id": "instantly_default",
+    }
 
 
 def test_no_address_leaves_it(sandbox: SandboxClient, run_task: Any, task_log: Any) -> None:

@@ -136,7 +136,15 @@ def test_it_tells_assets_which_campaign_it_was(sandbox: SandboxClient, campaign_
     asset, event = Asset(f"instantly://campaigns/{CAMPAIGN_ID}"), Event()
     task = operator(rows=people(2), outlets=[asset])
     assert run_task(task, outlet_events={asset: event}).error is None
-    assert event.extra == {"id": CAMPAIGN_ID, "present": 2}
+    assert event.extra == {
+        "campaign_id": CAMPAIGN_ID,
+        "list_id": None,
+        "url": f"{sandbox.url}/app/campaign/{CAMPAIGN_ID}/analytics",
+        "dry_run": False,
+        "present": 2,
+        "uploaded": 2,
+        "instantly_conn_id": "instantly_default",
+    }
 
 
 def test_options_are_passed_on(sandbox: SandboxClient, campaign_id: str, run_task: Any) -> None:

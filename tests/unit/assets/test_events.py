@@ -1,0 +1,168 @@
+"""What events of assets say of campaigns: as tasks write it, and as the DAGs that follow them read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.providers.common.compat.sdk import Asset, AssetAlias
+
+from airflow_provider_instantly.assets.campaign import ALL_CAMPAIGNS_URI, campaign_asset, campaign_uri
+from airflow_provider_instantly.assets.events import announce, campaign_events
+from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
+from tests.statuses import ACTIVE
+
+if TYPE_CHECKING:
+    from airflow_provider_instantly.sandbox.client import SandboxClient
+
+CAMPAIGN = "5a3d0e5e-0001-4000-8000-000000000001"
+OTHER = "5a3d0e5e-0002-4000-8000-000000000002"
+WAITS: list[dict[str, Any]] = [{}, {"wait_for_active": True, "deferrable": True, "poll_interval": 0.1}]
+
+
+@dataclass
+class Outlet:
+    """The events of one outlet, as a task fills them in."""
+
+    extra: dict[str, Any] | None = None
+    added: list[tuple[str, Any]] = field(default_factory=list)
+
+    def add(self, asset: Any, extra: Any = None) -> None:
+        """Add an event of an asset to an alias."""
+        self.added.append((asset.uri, extra))
+
+
+class OutletEvents(dict[Any, Outlet]):
+    """What Airflow gives a task for the events of its outlets."""
+
+    def __missing__(self, outlet: Any) -> Outlet:
+        event = self[outlet] = Outlet()
+        return event
+
+
+@dataclass
+class Event:
+    """An event of an asset, as Airflow gives it to the run that it started."""
+
+    extra: Any
+    timestamp: datetime = datetime(2026, 11, 29, tzinfo=UTC)
+
+
+class TestTasksWriteThem:
+    @pytest.mark.parametrize("wait", WAITS)
+    def test_a_launch_says_what_a_dag_that_follows_it_needs(
+        self, sandbox: SandboxClient, run_task: Any, wait: dict[str, Any]
+    ) -> None:
+        cid = sandbox.add_campaign("Spring", script=[(0, "active")])
+        events, outlets = OutletEvents(), [campaign_asset(cid), Asset(ALL_CAMPAIGNS_URI)]
+        operator = ActivateCampaignOperator(task_id="launch", campaign_id=cid, outlets=outlets, **wait)
+
+        run = run_task(operator, outlet_events=events)
+
+        assert run.error is None
+        said = {
+            "campaign_id": cid,
+            "name": "Spring",
+            "status": ACTIVE,
+            "status_name": "Active",
+            "url": f"{sandbox.url}/app/campaign/{cid}/analytics",
+            "launched": True,
+            "next_sending_window": run.value["next_sending_window"],
+            "instantly_conn_id": "instantly_default",
+        }
+        assert [events[outlet].extra for outlet in outlets] == [said, said]
+
+    def test_an_alias_gets_an_event_of_the_campaigns_own_asset(self, sandbox: SandboxClient, run_task: Any) -> None:
+        """For templates and mapped tasks: which campaign they mean is not known while the DAG is parsed."""
+        cid = sandbox.add_campaign("Spring", script=[(0, "active")])
+        events, alias = OutletEvents(), AssetAlias("launched_campaigns")
+
+        run_task(ActivateCampaignOperator(task_id="launch", campaign_id=cid, outlets=[alias]), outlet_events=events)
+
+        [(uri, said)] = events[alias].added
+        assert uri == campaign_uri(cid)
+        assert (said["campaign_id"], said["launched"]) == (cid, True)
+
+    def test_a_launch_that_fails_says_nothing(self, sandbox: SandboxClient, run_task: Any) -> None:
+        cid = sandbox.add_campaign("Spring", status="bounce_protect")
+        events, outlets = OutletEvents(), [campaign_asset(cid), AssetAlias("launched_campaigns")]
+
+        task = ActivateCampaignOperator(task_id="launch", campaign_id=cid, outlets=outlets)
+        run = run_task(task, outlet_events=events)
+
+        assert run.error is not None
+        assert events == {}
+
+    def test_an_outlet_that_is_no_asset_is_passed_over(self) -> None:
+        events = OutletEvents()
+        announce({"outlet_events": events}, ["a table"], "instantly_default", [{"campaign_id": CAMPAIGN}])
+        assert events == {}
+
+    def test_an_alias_has_no_event_of_a_list_of_leads(self) -> None:
+        events, asset, alias = OutletEvents(), Asset("leads"), AssetAlias("any")
+        said = {"campaign_id": None, "list_id": OTHER, "present": 7}
+
+        announce({"outlet_events": events}, [asset, alias], "instantly_default", [said])
+
+        assert events == {asset: Outlet(extra={**said, "instantly_conn_id": "instantly_default"})}
+
+
+def names(context: dict[str, Any]) -> list[str]:
+    return [each["campaign_id"] for each in campaign_events(context)]
+
+
+class TestDagsReadThem:
+    #: What else comes on an asset: from the REST API, a person, another provider's task.
+    OTHERS: tuple[Any, ...] = (
+        None,
+        {},
+        [],
+        "text",
+        {"from_rest_api": True},
+        {"campaign_id": None},
+        {"campaign_id": "spring"},
+        {"campaign_id": 7},
+        {"id": CAMPAIGN},
+        {"payload": None},
+        {"payload": {}},
+        {"payload": "text"},
+        {"from_trigger": True, "payload": {"object": "s3://bucket/key"}},
+        {"campaigns": {}},
+        {"campaigns": [None, "text", {}, {"campaign_id": "spring"}]},
+    )
+
+    @pytest.mark.parametrize("key", ["triggering_asset_events", "triggering_dataset_events"])
+    def test_of_tasks_and_watchers_alike(self, key: str) -> None:
+        launch = {"campaign_id": CAMPAIGN.upper(), "status": 1, "launched": True}
+        change = {"campaign_id": OTHER, "to_status": -2}
+        context = {key: {"a": [Event(launch)], "b": [Event({"from_trigger": True, "payload": change})]}}
+        assert campaign_events(context) == [{**launch, "campaign_id": CAMPAIGN}, change]
+
+    @pytest.mark.parametrize("extra", OTHERS, ids=str)
+    def test_whatever_names_no_campaign_is_left_out(self, extra: Any) -> None:
+        events = [Event({"campaign_id": CAMPAIGN}), Event(extra), Event({"campaign_id": OTHER})]
+        assert names({"triggering_asset_events": {"a": events}}) == [CAMPAIGN, OTHER]
+
+    def test_each_campaign_of_an_event_of_several(self) -> None:
+        several = {"campaigns": [{"campaign_id": CAMPAIGN, "status": 1}, {"campaign_id": OTHER, "status": 3}]}
+        found = campaign_events({"triggering_asset_events": {"a": [Event(several)]}})
+        assert found == several["campaigns"]
+
+    def test_the_oldest_first_over_all_assets(self) -> None:
+        now = datetime(2026, 11, 29, tzinfo=UTC)
+        later, sooner = Event({"campaign_id": CAMPAIGN}, now + timedelta(1)), Event({"campaign_id": OTHER}, now)
+        assert names({"triggering_asset_events": {"a": [later], "b": [sooner]}}) == [OTHER, CAMPAIGN]
+
+    def test_once_though_it_came_through_an_alias(self) -> None:
+        event = Event({"campaign_id": CAMPAIGN})
+        assert names({"triggering_asset_events": {"an asset": [event], "its alias": [event]}}) == [CAMPAIGN]
+
+    def test_twice_if_it_happened_twice(self) -> None:
+        events = [Event({"campaign_id": CAMPAIGN}), Event({"campaign_id": CAMPAIGN})]
+        assert names({"triggering_asset_events": {"a": events}}) == [CAMPAIGN, CAMPAIGN]
+
+    @pytest.mark.parametrize("context", [{}, {"triggering_asset_events": {}}, {"triggering_dataset_events": {}}])
+    def test_a_run_that_was_started_by_hand_has_none(self, context: dict[str, Any]) -> None:
+        assert campaign_events(context) == []
