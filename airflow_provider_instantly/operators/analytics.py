@@ -24,6 +24,7 @@ from airflow_provider_instantly.analytics.limits import (
 )
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
 from airflow_provider_instantly.api.redaction import safe_text, without_addresses
+from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.exceptions import (
     LimitBreachedError,
     LimitNotJudgedError,
@@ -96,6 +97,10 @@ class _Judged:
             "verdict": None if self.verdict is None else self.verdict.value,
             "findings": [finding.as_json() for finding in self.findings],
         }
+
+    def announced(self, *, was_paused: bool) -> dict[str, Any]:
+        verdict = None if self.verdict is None else self.verdict.value
+        return {"campaign_id": self.id, "name": self.name, "verdict": verdict, "paused": was_paused}
 
 
 class CampaignAnalyticsOperator(BaseOperator):
@@ -200,6 +205,8 @@ class CampaignAnalyticsOperator(BaseOperator):
         }
         error = self._error(judged, breached, failures)
         if error is None:
+            said = [each.announced(was_paused=each.id in paused) for each in breached]
+            announce(context, self.outlets, self.instantly_conn_id, said)
             return result
         if self.do_xcom_push:
             context["ti"].xcom_push(key=XCOM_KEY, value=result)

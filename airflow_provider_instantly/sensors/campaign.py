@@ -21,6 +21,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignStatus
 from airflow_provider_instantly.api.errors import InstantlyError
+from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.waits.arguments import fit, packed_if_literal
@@ -282,6 +283,7 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
             self._skip_if_asked(error)
             raise
         self.log.info("Done: %s.", result.state)
+        announce(context, self.outlets, self.instantly_conn_id, result.announced)
         return result.xcom
 
     def _skip_if_asked(self, error: BaseException) -> None:

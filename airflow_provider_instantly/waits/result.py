@@ -129,6 +129,14 @@ class WaitResult:
         return {"verdict": self.verdict.value, "progress": self.progress, "campaigns": campaigns}
 
     @property
+    def announced(self) -> list[dict[str, Any]]:
+        """What asset events say of each campaign."""
+        return [
+            {"campaign_id": each.campaign_id, "status": each.status, "status_name": each.status_name}
+            for each in self.campaigns
+        ]
+
+    @property
     def progress(self) -> str:
         """How many campaigns stand how: ``812 of 1,000 Active, 3 stopped, 185 waiting``."""
         counts = Counter(outcome.verdict for outcome in self.campaigns)

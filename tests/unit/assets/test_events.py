@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import Asset, AssetAlias
 from airflow_provider_instantly.assets.campaign import ALL_CAMPAIGNS_URI, campaign_asset, campaign_uri
 from airflow_provider_instantly.assets.events import announce, campaign_events
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
+from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from tests.statuses import ACTIVE
 
 if TYPE_CHECKING:
@@ -94,6 +95,30 @@ class TestTasksWriteThem:
 
         assert run.error is not None
         assert events == {}
+
+    @pytest.mark.parametrize("mode", [{}, {"deferrable": True}])
+    def test_a_sensor_says_which_campaigns_have_arrived(
+        self, sandbox: SandboxClient, run_task: Any, mode: dict[str, Any]
+    ) -> None:
+        ids = sorted(sandbox.add_campaigns(2, "Spring", status=ACTIVE))
+        events, asset, alias = OutletEvents(), Asset(ALL_CAMPAIGNS_URI), AssetAlias("running_campaigns")
+        sensor = CampaignStatusSensor(
+            task_id="wait", campaign_id=ids, poke_interval=0.1, timeout=20, outlets=[asset, alias], **mode
+        )
+
+        assert run_task(sensor, outlet_events=events).error is None
+
+        said: list[dict[str, Any]] = [
+            {
+                "campaign_id": each,
+                "status": ACTIVE,
+                "status_name": "Active",
+                "instantly_conn_id": "instantly_default",
+            }
+            for each in ids
+        ]
+        assert events[asset].extra == {"campaigns": said}
+        assert events[alias].added == [(campaign_uri(each["campaign_id"]), each) for each in said]
 
     def test_an_outlet_that_is_no_asset_is_passed_over(self) -> None:
         events = OutletEvents()

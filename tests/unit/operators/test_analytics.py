@@ -19,6 +19,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyServerError,
     InstantlyUnexpectedAnswerError,
 )
+from airflow_provider_instantly.assets.campaign import all_campaigns_asset
 from airflow_provider_instantly.exceptions import (
     LimitBreachedError,
     LimitNotJudgedError,
@@ -186,6 +187,28 @@ def test_one_that_there_is_not_does_not_keep_the_guard_from_the_others(
     assert type(run.error) is CampaignNotFoundError
     assert sandbox.campaign(bad)["status"] == PAUSED
     assert run.ti.xcom["figures"]["paused"] == [bad]
+
+
+def test_an_event_of_its_outlets_names_what_breaches_a_limit(
+    sandbox: SandboxClient, run_task: Any, answer: Any
+) -> None:
+    class Event:
+        extra: Any = None
+
+    bad, good = (sandbox.add_campaign(name, status=ACTIVE) for name in ("Bad list", "Good list"))
+    answer({bad: {"sent": 100, "bounced": 10}, good: {"sent": 100}})
+    outlet, event = all_campaigns_asset(), Event()
+    task = operator([bad, good], max_bounce_rate=0.05, on_breach="pause", outlets=[outlet])
+
+    assert run_task(task, outlet_events={outlet: event}).error is None
+
+    assert event.extra == {
+        "campaign_id": bad,
+        "name": NAME,
+        "verdict": "breached",
+        "paused": True,
+        "instantly_conn_id": "instantly_default",
+    }
 
 
 def test_too_few_contacted_is_a_breach_also_where_nothing_was_sent(sandbox: SandboxClient, run_task: Any) -> None:

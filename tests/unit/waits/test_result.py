@@ -92,6 +92,9 @@ class TestResult:
         assert (xcom["verdict"], xcom["progress"]) == ("reached", "2 of 2 Active")
         assert [each["campaign_id"] for each in xcom["campaigns"]] == IDS[:2]
         assert json.loads(json.dumps(xcom)) == xcom
+        announced = clock.wait.result().announced
+        assert announced == [{"campaign_id": cid, "status": 1, "status_name": "Active"} for cid in IDS[:2]]
+        assert json.loads(json.dumps(announced)) == announced
 
     @pytest.mark.parametrize(
         ("verdicts", "gravest"),
