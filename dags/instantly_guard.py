@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, task
 
-from airflow_provider_instantly.api.campaign import CampaignStatus
+from airflow_provider_instantly.api.campaign import RUNNING_STATUSES
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.operators.analytics import CampaignAnalyticsOperator
 
@@ -24,9 +24,10 @@ with DAG(
 
     @task.short_circuit
     def running() -> list[str]:
-        """The campaigns that send. If there is none, what follows is skipped."""
+        """The campaigns that send: Active, and Running Subsequences. If there is none, what follows is skipped."""
         with InstantlyHook() as hook:
-            return [campaign.id for campaign in hook.list_campaigns(status=CampaignStatus.ACTIVE)]
+            found = {campaign.id for status in RUNNING_STATUSES for campaign in hook.list_campaigns(status=status)}
+        return sorted(found)
 
     guard = CampaignAnalyticsOperator(
         task_id="pause_what_bounces",
