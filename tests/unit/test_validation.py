@@ -20,7 +20,6 @@ from jinja2.nativetypes import NativeEnvironment
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.campaign import CampaignStatus
-from tests.unit.hypothesis_settings import unhurried
 
 ONE = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 TWO = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd1"
@@ -82,7 +81,6 @@ class TestSeconds:
         with pytest.raises(ValueError, match=r"must be from 0\.1 to 7 seconds, not 0\."):
             validation.seconds("poll_interval", 0, low=0.1, high=7)
 
-    @unhurried
     @given(value=st.integers() | st.floats() | st.timedeltas() | st.text(max_size=5) | st.none() | st.booleans())
     def test_never_anything_else(self, value: Any) -> None:
         try:
@@ -315,7 +313,6 @@ def natively(template: str, **values: Any) -> Any:
 
 
 class TestWhateverShape:
-    @unhurried
     @given(shaped=ids_in_some_shape())
     def test_as_values_and_as_templates(self, shaped: tuple[Any, list[str]]) -> None:
         value, ids = shaped
@@ -323,21 +320,18 @@ class TestWhateverShape:
         for each in (value, *rendered, f" {value}\n"):
             assert validation.campaign_ids("campaign_id", each, many=True) == ids
 
-    @unhurried
     @given(uuids=st.sets(st.uuids(), min_size=1, max_size=5), form=st.sampled_from([str, UUID, DriversUUID]))
     def test_sets_have_one_order(self, uuids: set[UUID], form: Callable[[str], Any]) -> None:
         value = {form(str(uuid)) for uuid in uuids}
         for each in (value, frozenset(value), str(value), str(frozenset(value)), natively("{{ v }}", v=value)):
             assert validation.campaign_ids("campaign_id", each, many=True) == sorted(map(str, uuids))
 
-    @unhurried
     @given(uuid=st.uuids())
     def test_native_rendering_leaves_an_id_alone(self, uuid: UUID) -> None:
         for value in (uuid, str(uuid)):
             for many in (False, True):
                 assert validation.campaign_ids("id", natively("{{ v }}", v=value), many=many) == [str(uuid)]
 
-    @unhurried
     @given(shaped=ids_in_some_shape())
     def test_what_is_stored_of_an_author_s_value_is_plain(self, shaped: tuple[Any, list[str]]) -> None:
         value, ids = shaped
@@ -345,7 +339,6 @@ class TestWhateverShape:
         assert json.loads(json.dumps(plain)) == plain
         assert validation.campaign_ids("campaign_id", plain, many=True) == ids
 
-    @unhurried
     @given(text=st.text() | st.text("[](){}'\", -1aU\n\\").map("[{}".format))
     def test_any_text_is_ids_or_is_refused(self, text: str) -> None:
         with pytest.raises(ValueError, match=r"^name (must be the UUID of a campaign|names no campaign)"):

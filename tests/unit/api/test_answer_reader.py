@@ -20,7 +20,6 @@ from airflow_provider_instantly.api.answer_reader import (
 )
 from airflow_provider_instantly.api.protocol import MAX_ANSWER_BYTES, Answer
 from tests.unit.api.answers import answers
-from tests.unit.hypothesis_settings import unhurried
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -203,7 +202,6 @@ class TestBounds:
 
 
 class TestCuts:
-    @unhurried
     @given(came=answers(), data=st.data())
     def test_the_same_however_the_bytes_are_cut(self, came: bytes, data: st.DataObject) -> None:
         cuts = sorted(data.draw(st.sets(st.integers(min_value=0, max_value=len(came)), max_size=8)))

@@ -16,7 +16,6 @@ from airflow_provider_instantly.api.errors import (
     InstantlyRateLimitError,
     InstantlyServerError,
 )
-from tests.unit.hypothesis_settings import unhurried
 from tests.unit.workspace import Question, Workspace, ids, questions, statuses
 
 if TYPE_CHECKING:
@@ -99,7 +98,6 @@ def test_a_search_remembers_how_large_its_pages_may_be() -> None:
     assert (search.page_size, search.left) == (25, set())
 
 
-@unhurried
 @given(question=questions())
 def test_against_a_model_of_a_workspace(question: Question) -> None:
     workspace, truth = question.workspace, question.truth

@@ -25,7 +25,6 @@ from airflow_provider_instantly.api.campaign import (
 )
 from tests.statuses import NAMES, RUNNING, STOPPED
 from tests.unit.api.conftest import CAMPAIGN_ID
-from tests.unit.hypothesis_settings import unhurried
 from tests.unit.json_values import ANY_JSON
 
 KNOWN_KEYS = st.sampled_from(["id", "status", "name", "not_sending_status", "email_list", "campaign_schedule"])
@@ -60,7 +59,6 @@ class TestOpenEnums:
         assert set(RUNNING) == RUNNING_STATUSES
 
     @pytest.mark.parametrize("enum", [CampaignStatus, NotSendingStatus])
-    @unhurried
     @given(number=st.integers().filter(lambda n: n not in NAMES and n not in NOT_SENDING))
     def test_an_unknown_number_is_kept(self, enum: type[CampaignStatus], number: int) -> None:
         found = enum(number)
@@ -71,7 +69,6 @@ class TestOpenEnums:
         assert isinstance(found, enum)
         assert json.dumps(found) == str(number)
 
-    @unhurried
     @given(number=st.integers(min_value=5, max_value=90))
     def test_unknown_members_behave_like_members(self, number: int) -> None:
         found = CampaignStatus(number)
@@ -207,7 +204,6 @@ class TestCampaign:
         accounts = [None, "ann@example.com", 7, ["x"], "bob@example.com"]
         assert Campaign.from_api({"email_list": accounts}).sending_accounts == ("ann@example.com", "bob@example.com")
 
-    @unhurried
     @given(document=CAMPAIGN_DOCUMENTS)
     def test_no_json_object_is_too_strange(self, document: dict[str, Any]) -> None:
         campaign = Campaign.from_api(document)
@@ -227,7 +223,6 @@ class TestCampaign:
         assert (campaign.name, campaign.sending_accounts) == (kept, (kept,))
         assert campaign.document["name"] == name
 
-    @unhurried
     @given(document=CAMPAIGN_DOCUMENTS)
     def test_every_text_that_is_kept_is_short_and_safe(self, document: dict[str, Any]) -> None:
         campaign = Campaign.from_api(document)
@@ -330,7 +325,6 @@ class TestSendingStatus:
             assert text.isprintable()
             assert len(text) <= 501
 
-    @unhurried
     @given(document=st.dictionaries(st.sampled_from(["diagnostics", "summary"]) | st.text(max_size=3), ANY_JSON))
     def test_no_json_object_is_too_strange(self, document: dict[str, Any]) -> None:
         assert SendingStatus.from_api(document).reason.isprintable()

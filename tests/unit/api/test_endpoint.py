@@ -23,7 +23,6 @@ from airflow_provider_instantly.api.endpoint import (
 )
 from airflow_provider_instantly.api.errors import InstantlyConfigurationError
 from tests.unit.api.conftest import CAMPAIGN_ID
-from tests.unit.hypothesis_settings import unhurried
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -169,7 +168,6 @@ class TestBaseUrl:
         assert str(caught.value).startswith("The Base URL of the Instantly connection")
         assert caught.value.__cause__ is None
 
-    @unhurried
     @given(url=st.text(max_size=40) | st.from_regex(r"https?://[\x20-\x7e]{0,30}", fullmatch=True))
     @example(url="http://[::1].x")
     def test_whatever_is_accepted_goes_where_it_says(self, url: str) -> None:
@@ -290,14 +288,12 @@ class TestApiKey:
     def test_what_may_be_a_key_is_left_to_instantly(self, key: str) -> None:
         assert check_api_key(key) == key
 
-    @unhurried
     @given(pair=st.binary(min_size=1))
     def test_whatever_is_base64_may_be_a_key(self, pair: bytes) -> None:
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             key = encode(pair).decode()
             assert check_api_key(key) == key
 
-    @unhurried
     @given(key=st.text(max_size=50))
     def test_what_is_accepted_is_safe_in_a_header(self, key: str) -> None:
         accepted = _result_or_none(check_api_key, key)
@@ -340,7 +336,6 @@ class TestNumbers:
         with pytest.raises(InstantlyConfigurationError, match="must be a number from 1 to 9"):
             check_number("n", 10**400, default=2, low=1, high=9)
 
-    @unhurried
     @given(value=st.text(max_size=20) | st.floats() | st.integers() | st.lists(st.integers()))
     def test_never_anything_out_of_bounds(self, value: object) -> None:
         number = _result_or_none(partial(check_number, "n", default=2, low=1, high=9), value)

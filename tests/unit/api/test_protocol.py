@@ -55,7 +55,6 @@ from airflow_provider_instantly.api.protocol import (
 from airflow_provider_instantly.api.redaction import EXCERPT_CHARS
 from airflow_provider_instantly.api.retry import MAX_RETRY_AFTER
 from tests.unit.api.conftest import CAMPAIGN_ID, GOOD_BODY
-from tests.unit.hypothesis_settings import unhurried
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -589,7 +588,6 @@ class TestExchange:
         with pytest.raises(TypeError, match="neither an answer nor an error"):
             steps.send(None)
 
-    @unhurried
     @given(data=st.data(), max_retries=st.integers(0, 6))
     def test_against_random_adversaries(self, data: st.DataObject, max_retries: int) -> None:
         request = data.draw(st.sampled_from(list(REQUESTS.values())))
@@ -714,7 +712,6 @@ class TestPages:
             steps.send({"x": 1})
         assert (caught.value.method, caught.value.path, caught.value.status) == ("GET", "/campaigns", 200)
 
-    @unhurried
     @given(cursors=st.lists(st.none() | st.sampled_from("abcde") | st.integers() | st.just(""), max_size=30))
     def test_it_asks_for_no_page_twice(self, cursors: list[object]) -> None:
         pages, asked = Pages(LIST), list[str]()

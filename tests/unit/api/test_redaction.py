@@ -24,7 +24,6 @@ from airflow_provider_instantly.api.redaction import (
     strike_key_out,
     without_addresses,
 )
-from tests.unit.hypothesis_settings import unhurried
 from tests.unit.json_values import json_values
 
 if TYPE_CHECKING:
@@ -73,7 +72,6 @@ class TestLogLines:
         assert len(found.rstrip("…")) == EXCERPT_CHARS
         assert found.endswith("…") == cut
 
-    @unhurried
     @given(text=st.text(), limit=st.integers(min_value=1, max_value=50))
     def test_always_one_printable_line(self, text: str, limit: int) -> None:
         found = safe_text(text, limit=limit)
@@ -123,14 +121,12 @@ class TestKey:
         echo = "".join(map(escape, KEY))
         _assert_free_of_key(safe_text(f"Invalid API key: {echo} (401)", KEY))
 
-    @unhurried
     @given(data=st.data(), before=st.text(max_size=30), after=st.text(max_size=30))
     def test_it_is_struck_out_however_many_ways_are_mixed(self, data: st.DataObject, before: str, after: str) -> None:
         escapes = data.draw(st.lists(st.sampled_from(sorted(ESCAPES)), min_size=len(KEY), max_size=len(KEY)))
         echo = "".join(ESCAPES[escape](char) for escape, char in zip(escapes, KEY, strict=True))
         _assert_free_of_key(safe_text(before + echo + after, KEY))
 
-    @unhurried
     @given(
         key=st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=12, max_size=80),
         padding=st.integers(min_value=1_000, max_value=3_000),
@@ -204,7 +200,6 @@ class TestDocuments:
         strike_key_out(decoded, body, KEY)
         assert decoded == {"name": "***"}
 
-    @unhurried
     @given(document=st.dictionaries(st.text(max_size=8), JSON_VALUES, max_size=4), ensure_ascii=st.booleans())
     def test_all_else_stays_as_it_is(self, document: dict[str, Any], ensure_ascii: bool) -> None:
         assert struck(document, ensure_ascii=ensure_ascii) == document
@@ -253,7 +248,6 @@ class TestStoredTexts:
     def test_what_is_no_text_is_empty(self, value: object) -> None:
         assert storable_text(value) == ""
 
-    @unhurried
     @given(text=st.text(st.characters(), max_size=5) | st.text().map(lambda text: text * 500))
     def test_any_text(self, text: str) -> None:
         kept = storable_text(text)

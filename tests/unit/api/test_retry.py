@@ -21,7 +21,6 @@ from airflow_provider_instantly.api.retry import (
     pause_before_retry,
     retry_after,
 )
-from tests.unit.hypothesis_settings import unhurried
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
@@ -91,7 +90,6 @@ class TestRetryAfter:
     def test_what_is_absurd_is_not_believed(self, header: str | None) -> None:
         assert retry_after(header, now=NOW) is None
 
-    @unhurried
     @given(header=st.text(max_size=60) | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{1,3} [A-Z][a-z]{2} [0-9: +-]{0,40}"))
     @example(header="Mon, 01 Jan 0001 00:00:00 +2359")
     def test_nothing_breaks_it(self, header: str) -> None:
@@ -100,14 +98,12 @@ class TestRetryAfter:
 
 
 class TestBackoff:
-    @unhurried
     @given(attempt=st.integers(0, 10_000), jitter=st.floats(0, 1))
     def test_full_jitter_below_a_cap(self, attempt: int, jitter: float) -> None:
         longest = pause_before_retry(None, attempt, 1.0)
         assert longest == min(BACKOFF_CAP, BACKOFF_BASE * 2 ** min(attempt, 99))
         assert pause_before_retry(None, attempt, jitter) == jitter * longest
 
-    @unhurried
     @given(wait=st.floats(0, ABSURD_RETRY_AFTER), jitter=st.floats(0, 1), attempt=st.integers(0, 100))
     def test_the_servers_wish_is_granted_up_to_a_cap(self, wait: float, jitter: float, attempt: int) -> None:
         pause = pause_before_retry(InstantlyRateLimitError("x", retry_after=wait), attempt, jitter)

@@ -18,7 +18,6 @@ from airflow_provider_instantly.api.unpacking import (
     UnknownCodingError,
     unpack,
 )
-from tests.unit.hypothesis_settings import unhurried
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,14 +107,12 @@ def test_a_bomb_costs_no_more_memory_than_its_limit(parts: int) -> None:
         tracemalloc.stop()
 
 
-@unhurried
 @given(body=st.binary(max_size=3_000), limit=st.integers(min_value=0, max_value=3_500))
 def test_what_was_packed_comes_out(body: bytes, limit: int) -> None:
     for packed, codings in ((gzip.compress(body), "gzip"), (zlib.compress(body), "deflate"), (body, "")):
         assert unpack(packed, codings, limit=limit) == body[: limit + 1]
 
 
-@unhurried
 @given(packed=st.binary(max_size=300), codings=st.text(max_size=12) | st.sampled_from(["gzip", "deflate"]))
 def test_whatever_comes_ends_in_bytes_or_in_one_of_two_errors(packed: bytes, codings: str) -> None:
     with contextlib.suppress(UnknownCodingError, CorruptBodyError):

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from airflow_provider_instantly.api.operations import add_leads
 from airflow_provider_instantly.leads.chunks import Chunk, chunk_of, cut, listed, span_of
 from airflow_provider_instantly.leads.rows import LeadRow
-from tests.unit.hypothesis_settings import unhurried
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +32,6 @@ def body_size(chunk: Chunk) -> int:
     return len(request.content)
 
 
-@unhurried
 @given(st.lists(TEXTS, max_size=40), st.integers(1, 12), st.integers(600, 3_000))
 def test_all_rows_are_there_once_and_in_their_order(texts: list[str], size: int, max_bytes: int) -> None:
     rows = rows_of(texts)
@@ -48,7 +46,6 @@ def test_all_rows_are_there_once_and_in_their_order(texts: list[str], size: int,
         assert chunk == chunk_of(chunk.rows)
 
 
-@unhurried
 @given(st.lists(TEXTS, min_size=2, max_size=40), st.integers(2, 12), st.integers(600, 3_000))
 def test_no_chunk_is_smaller_than_it_has_to_be(texts: list[str], size: int, max_bytes: int) -> None:
     chunks = list(cut(rows_of(texts), size, max_bytes))
@@ -56,7 +53,6 @@ def test_no_chunk_is_smaller_than_it_has_to_be(texts: list[str], size: int, max_
         assert len(chunk) == size or chunk.size + chunk_of(after.rows[:1]).size > max_bytes
 
 
-@unhurried
 @given(st.lists(TEXTS, min_size=2, max_size=40))
 def test_halves_are_the_whole(texts: list[str]) -> None:
     whole = chunk_of(rows_of(texts))
@@ -105,7 +101,6 @@ def test_numbers_are_listed_as_ranges(numbers: list[int], text: str) -> None:
     assert listed(numbers, limit=2) == text
 
 
-@unhurried
 @given(st.sets(st.integers(1, 60), min_size=1))
 def test_ranges_say_each_number(numbers: set[int]) -> None:
     found: set[int] = set()

@@ -25,7 +25,6 @@ from airflow_provider_instantly.leads.reconciliation import (
     reconcile,
     said,
 )
-from tests.unit.hypothesis_settings import unhurried
 
 UPLOADED = "uploaded"
 REASONS = ("duplicated", "in_blocklist", "skipped", "invalid_email", "incomplete", "duplicate_email")
@@ -67,7 +66,6 @@ def stories(draw: st.DrawFn) -> Story:
     return Story(story.fates, replace(story.answer, **wrong))
 
 
-@unhurried
 @given(true_stories())
 def test_a_true_answer_leaves_no_doubt_about_numbers(story: Story) -> None:
     count = len(story.fates)
@@ -83,7 +81,6 @@ def test_a_true_answer_leaves_no_doubt_about_numbers(story: Story) -> None:
         assert story.fates[index] in reasons
 
 
-@unhurried
 @given(true_stories())
 def test_one_reason_is_certain(story: Story) -> None:
     others = {fate for fate in story.fates if fate not in (UPLOADED, DUPLICATED)}
@@ -92,7 +89,6 @@ def test_one_reason_is_certain(story: Story) -> None:
         assert set(reasons) == others
 
 
-@unhurried
 @given(stories())
 def test_whatever_the_answer_says_no_count_is_untrue_after_a_read(story: Story) -> None:
     count = len(story.fates)
@@ -105,7 +101,6 @@ def test_whatever_the_answer_says_no_count_is_untrue_after_a_read(story: Story) 
         assert found.uploaded <= story.fates.count(UPLOADED)
 
 
-@unhurried
 @given(stories())
 def test_what_adds_up_to_another_number_is_said(story: Story) -> None:
     answer, count = story.answer, len(story.fates)
@@ -115,7 +110,6 @@ def test_what_adds_up_to_another_number_is_said(story: Story) -> None:
         assert needs_read(answer, count)
 
 
-@unhurried
 @given(st.lists(FATES, min_size=1, max_size=12), st.sets(st.sampled_from((UPLOADED, *REASONS))))
 def test_a_counter_that_is_missing_is_never_taken_for_zero(fates: list[str], missing: set[str]) -> None:
     nothing: dict[str, Any] = dict.fromkeys(missing)

@@ -21,7 +21,6 @@ from airflow_provider_instantly.waits import ending
 from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import Wait
 from airflow_provider_instantly.waits.result import CampaignOutcome, WaitResult
-from tests.unit.hypothesis_settings import unhurried
 from tests.unit.json_values import json_values
 from tests.unit.waits.story import IDS, LOG, ONE, ScriptedHook, StandingClock, wait_for
 
@@ -141,7 +140,6 @@ class TestEvents:
             ending.result_of_event(event, Goal(), [ONE])
         assert "The campaign was left as it is; another try reads it again." in str(caught.value)
 
-    @unhurried
     @given(event=json_values(keys=st.sampled_from(["campaigns", "campaign_id", "verdict", "status"]), floats=False))
     def test_nothing_but_a_campaign_wait_error_comes_of_a_wrong_one(self, event: Any) -> None:
         with pytest.raises(CampaignWaitError):

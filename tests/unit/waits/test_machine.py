@@ -29,7 +29,6 @@ from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import REPORT_INTERVAL, Decision, Wait
 from airflow_provider_instantly.waits.result import WaitResult
 from tests.statuses import ALL, STOPPED, UNKNOWN
-from tests.unit.hypothesis_settings import unhurried
 from tests.unit.waits.story import FATAL, IDS, ONE, START, TRANSIENT, Clock, goal, seen
 
 #: For each set of targets: the statuses that count as arrived. Written by hand, from the meaning of the statuses.
@@ -307,7 +306,6 @@ class TestLimits:
         assert clock.poll(1, at=0).delay is None
         assert clock.verdict is Verdict.REACHED
 
-    @unhurried
     @given(
         elapsed=st.floats(0, 1e6),
         poll_interval=st.floats(0.1, 1e5),
@@ -800,4 +798,4 @@ def without_reports(decision: Decision) -> Decision:
 
 
 TestAgainstAModel = WaitMachine.TestCase
-TestAgainstAModel.settings = settings(unhurried, max_examples=150, stateful_step_count=25)
+TestAgainstAModel.settings = settings(max_examples=150, stateful_step_count=25)

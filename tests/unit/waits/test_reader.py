@@ -23,7 +23,6 @@ from airflow_provider_instantly.api.errors import (
     InstantlyUnexpectedAnswerError,
 )
 from airflow_provider_instantly.waits.reader import Reader
-from tests.unit.hypothesis_settings import unhurried
 from tests.unit.workspace import Question, Workspace, ids, questions, statuses
 
 if TYPE_CHECKING:
@@ -220,7 +219,7 @@ class TestShorterLists:
             poll(reader, ids(200), workspace)
         assert len(reader._known) <= 200
 
-    @settings(unhurried, max_examples=40)
+    @settings(max_examples=40)
     @given(data=st.data())
     def test_against_a_workspace_that_changes(self, data: st.DataObject) -> None:
         names = ids(40)
@@ -363,7 +362,6 @@ class TestErrors:
         assert reader == Reader()
 
 
-@unhurried
 @given(question=questions())
 def test_against_a_model_of_a_workspace(question: Question) -> None:
     workspace, truth, reader = question.workspace, question.truth, Reader()
@@ -386,7 +384,6 @@ ANSWERS = st.fixed_dictionaries(
 )
 
 
-@unhurried
 @given(answers=st.lists(ANSWERS, min_size=20, max_size=20), count=st.integers(1, 8))
 def test_whatever_is_answered_a_poll_ends(answers: list[Any], count: int) -> None:
     steps, coming, asked = Reader().read(ids(count)), iter(answers), 0

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from airflow_provider_instantly.waits.goal import Verdict
 from airflow_provider_instantly.waits.result import CampaignOutcome, WaitResult, span
 from tests.statuses import ALL, BOUNCED, UNKNOWN
-from tests.unit.hypothesis_settings import unhurried
 from tests.unit.json_values import ANY_JSON
 from tests.unit.waits.story import IDS, ONE, START, Clock, goal, seen
 
@@ -133,7 +132,6 @@ class TestEvents:
         event = json.loads(json.dumps(result.as_json()))
         assert WaitResult.from_json(result.goal, [cid.upper() for cid in IDS[:3]], event) == result
 
-    @unhurried
     @given(outcomes=st.lists(OUTCOMES, max_size=4))
     def test_reached_only_if_every_campaign_is_named_once_and_has_arrived(
         self, outcomes: list[CampaignOutcome]
@@ -150,13 +148,11 @@ class TestEvents:
             assert all(outcome.status in {1, 3, 4} for outcome in outcomes)
             assert all(outcome.verdict is Verdict.REACHED for outcome in outcomes)
 
-    @unhurried
     @given(document=ANY_JSON)
     def test_anything_else_is_refused(self, document: Any) -> None:
         with pytest.raises(ValueError, match=r"."):
             WaitResult.from_json(goal(), [ONE], document)
 
-    @unhurried
     @given(
         key=st.sampled_from(["campaign_id", "verdict", "status", "title", "reason", "status_name", "more"]),
         value=ANY_JSON,
