@@ -23,9 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.model import test_fault_schedules, test_guards, test_uploads
-
-    Figures = test_fault_schedules.Figures | test_guards.Figures | test_uploads.Figures
+    from tests.model.figures import Counted
 
 #: What can be played, and the module that plays it.
 STORIES = {
@@ -37,7 +35,7 @@ STORIES = {
 BATCH = 250
 
 
-def play_batch(batch: tuple[str, int, int]) -> Figures:
+def play_batch(batch: tuple[str, int, int]) -> Counted:
     """
     Play some schedules in this process.
 
@@ -57,7 +55,7 @@ def play_batch(batch: tuple[str, int, int]) -> Figures:
     except BaseException as error:
         # As text: what went wrong may be of a kind that cannot go from process to process.
         raise RuntimeError("".join(traceback.format_exception(error))) from None
-    figures: Figures = model.FIGURES
+    figures: Counted = model.FIGURES
     return figures
 
 
@@ -74,19 +72,19 @@ def main() -> None:
     for name in [name for name in os.environ if name.startswith(("AIRFLOW_", "_AIRFLOW_"))]:
         del os.environ[name]
     seeds = random.Random(given.seed)
-    total: Figures | None = None
+    total: Counted | None = None
     with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
         for run in range(given.runs):
             seed = given.seed if run == 0 else seeds.randrange(2**31)
             figures = play_run(pool, given.stories, seed, given.schedules)
-            total = figures if total is None else _sum(total, figures)
+            total = figures if total is None else total + figures
     if total is not None:
         if given.runs > 1:
             print("\n".join([f"all {given.runs} runs from --seed {given.seed}", *total.lines()]), flush=True)
         sys.exit(bool(total.broken))
 
 
-def play_run(pool: ProcessPoolExecutor, stories: str, seed: int, schedules: int) -> Figures:
+def play_run(pool: ProcessPoolExecutor, stories: str, seed: int, schedules: int) -> Counted:
     """
     Play as many schedules from one seed, and print what was tried.
 
@@ -97,10 +95,10 @@ def play_run(pool: ProcessPoolExecutor, stories: str, seed: int, schedules: int)
     """
     print(f"--seed {seed}", flush=True)
     batches = [(stories, seed + at, min(BATCH, schedules - at)) for at in range(0, schedules, BATCH)]
-    figures: Figures | None = None
+    figures: Counted | None = None
     try:
         for done in pool.map(play_batch, batches):
-            figures = done if figures is None else _sum(figures, done)
+            figures = done if figures is None else figures + done
             print(f"{len(figures.requests):,} of {schedules:,} schedules", flush=True)
     except BaseException as error:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -109,12 +107,6 @@ def play_run(pool: ProcessPoolExecutor, stories: str, seed: int, schedules: int)
         sys.exit("nothing to play")
     print("\n".join([*figures.broken[:5], *figures.lines()]), flush=True)
     return figures
-
-
-def _sum(figures: Any, more: Any) -> Figures:
-    """Figures of the same stories together."""
-    both: Figures = figures + more
-    return both
 
 
 if __name__ == "__main__":
