@@ -116,8 +116,8 @@ def _body(campaign: CampaignFigures, limits: Limits, key: str) -> str:
     charts = [_chart(chart, f"{key}-{chart.name}") for chart in charts_of(campaign, limits)]
     lists = [_senders(campaign.senders), _windows(campaign.windows)]
     picture = f'<p class="soft"><a href="{escape(campaign.id)}.png">These charts as a picture</a></p>' if charts else ""
-    why = "Nothing was sent" if campaign.is_sent_known else "Instantly does not say how many e-mails were sent"
-    nothing = "" if campaign.has_sent else f'<p class="soft">{why}, so there are no rates.</p>'
+    says = "says that nothing was sent" if campaign.is_sent_known else "does not say how many e-mails were sent"
+    nothing = "" if campaign.has_sent else f'<p class="soft">Instantly {says}, so there are no rates.</p>'
     return f"""{nothing}<div class="grid">
 {chr(10).join([*charts, *lists])}
 </div>

@@ -87,14 +87,14 @@ def test_a_status_has_a_colour_and_a_word(status: CampaignStatus | None, look: s
 
 
 def test_nothing_sent_is_not_nothing_bounced(outline: Outline) -> None:
-    assert "Nothing was sent, so there are no rates." in outline.text
+    assert "Instantly says that nothing was sent, so there are no rates." in outline.text
     text = Outline(page(report(draft()))).text
     assert "0.0 %" not in text
 
 
 def test_what_is_not_known_is_not_nothing() -> None:
     shown = Outline(page(report(sent_campaign(sent=None, bounced=50)))).text
-    assert "Nothing was sent" not in shown
+    assert "nothing was sent" not in shown
     assert "none" not in shown
     assert "Instantly does not say how many e-mails were sent, so there are no rates." in shown
 
