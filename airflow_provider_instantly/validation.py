@@ -21,6 +21,8 @@ from airflow_provider_instantly.api.redaction import safe_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
     class Resolvable(Protocol):
         """What Airflow makes a value of when the task runs: an `XComArg`, or a parameter of the DAG."""
 
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
 
     #: One campaign: a UUID as text or as an object, a template, or an XCom.
     CampaignId: TypeAlias = str | UUID | Resolvable
+    #: A text as it is, a template, or an XCom.
+    Text: TypeAlias = str | Resolvable
+    #: A file or a folder: a text or a path, a template, or an XCom.
+    Location: TypeAlias = str | PathLike[str] | ObjectStoragePath | Resolvable
     #: A day: ``YYYY-MM-DD``, a ``date``, a template, an XCom, or None.
     Day: TypeAlias = str | date | Resolvable | None
     #: One or more; rows of a database are one level of collections more.

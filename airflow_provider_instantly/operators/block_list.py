@@ -10,7 +10,6 @@ from airflow_provider_instantly.operators.rows import ReadsRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from os import PathLike
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -65,14 +64,14 @@ class BlockContactsOperator(ReadsRows):
         self,
         *,
         rows: Any = None,
-        path: str | PathLike[str] | None = None,
-        sql: str | None = None,
-        column: str | None = None,
+        path: validation.Location | None = None,
+        sql: validation.Text | None = None,
+        column: validation.Text | None = None,
         sql_conn_id: str | None = None,
-        parameters: Sequence[Any] | Mapping[str, Any] | None = None,
+        parameters: Sequence[Any] | Mapping[str, Any] | validation.Text | None = None,
         sql_hook_params: Mapping[str, Any] | None = None,
         on_reject: str = "fail",
-        rejects_path: str | PathLike[str] | None = None,
+        rejects_path: validation.Location | None = None,
         instantly_conn_id: str = "instantly_default",
         **kwargs: Any,
     ) -> None:
@@ -86,7 +85,7 @@ class BlockContactsOperator(ReadsRows):
             rejects_path=rejects_path,
             **kwargs,
         )
-        self.column = column
+        self.column: Any = column
         self.on_reject = validation.one_of("on_reject", on_reject, ("fail", "warn"))
         self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
         self._is_killed = False

@@ -21,7 +21,6 @@ from airflow_provider_instantly.operators.rows import ReadsRows, is_rendered_lat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from os import PathLike
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -98,16 +97,16 @@ class AddLeadsOperator(ReadsRows):
         campaign_id: validation.CampaignId | None = None,
         list_id: validation.CampaignId | None = None,
         rows: Any = None,
-        path: str | PathLike[str] | None = None,
-        fields: Mapping[str, str] | None = None,
-        custom_variables: Sequence[str] | None = None,
+        path: validation.Location | None = None,
+        fields: Mapping[str, str] | validation.Text | None = None,
+        custom_variables: Sequence[str] | validation.Text | None = None,
         if_running: str = "refuse",
         skip_if_in: str | None = None,
-        blocklist_id: str | None = None,
+        blocklist_id: validation.CampaignId | None = None,
         verify: bool = False,
         on_reject: str = "fail",
         max_rejected: float = 0,
-        rejects_path: str | PathLike[str] | None = None,
+        rejects_path: validation.Location | None = None,
         min_present: float | None = None,
         chunk_size: int = DEFAULT_CHUNK_SIZE,
         max_chunk_bytes: int = DEFAULT_CHUNK_BYTES,
@@ -125,10 +124,11 @@ class AddLeadsOperator(ReadsRows):
                 check_campaign_id(value, name, noun)
         self.campaign_id = validation.plain_campaign_ids(campaign_id)
         self.list_id = validation.plain_campaign_ids(list_id)
+        # Any: what they are once Airflow has rendered them is checked then.
+        self.fields: Any = fields
+        self.custom_variables: Any = custom_variables
         if not is_rendered_later(fields) and not is_rendered_later(custom_variables):
-            Columns(fields or {}, custom_variables)
-        self.fields = fields
-        self.custom_variables = custom_variables
+            self._named_columns()
         self.if_running = validation.one_of("if_running", if_running, ("refuse", "add"))
         places = ("workspace", "campaign", "list")
         self.skip_if_in = None if skip_if_in is None else validation.one_of("skip_if_in", skip_if_in, places)
@@ -199,9 +199,12 @@ class AddLeadsOperator(ReadsRows):
         except ValueError as error:
             raise AirflowFailException(str(error)) from error
 
+    def _named_columns(self) -> Columns:
+        return Columns(self.fields or {}, self.custom_variables)
+
     def _columns(self) -> Columns:
         try:
-            return Columns(self.fields or {}, self.custom_variables)
+            return self._named_columns()
         except ValueError as error:
             raise AirflowFailException(f"{error} Nothing was requested from Instantly.") from error
 

@@ -14,7 +14,7 @@ from airflow_provider_instantly.links.report import ReportLink
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+    from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_instantly.reports.figures import CampaignFigures, Report
 
@@ -75,18 +75,18 @@ class CampaignReportOperator(BaseOperator):
         self,
         *,
         campaign_id: validation.CampaignIds,
-        path: str | ObjectStoragePath,
+        path: validation.Location,
         instantly_conn_id: str = "instantly_default",
-        title: str = "Campaign report",
+        title: validation.Text = "Campaign report",
         since: validation.Day = None,
         until: validation.Day = None,
-        results: Mapping[str, Any] | None = None,
+        results: Mapping[str, Any] | validation.Text | None = None,
         max_bounce_rate: float | None = None,
         max_unsubscribe_rate: float | None = None,
         min_reply_rate: float | None = None,
         min_sent: int = 100,
         confidence: float = 0.99,
-        public_url: str | None = None,
+        public_url: validation.Text | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

@@ -12,7 +12,6 @@ from airflow_provider_instantly.exceptions import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from os import PathLike
 
     from airflow_provider_instantly.leads.spool import Counts, ReadsColumns, Spool
 
@@ -50,12 +49,12 @@ class ReadsRows(BaseOperator):
         self,
         *,
         rows: Any = None,
-        path: str | PathLike[str] | None = None,
-        sql: str | None = None,
+        path: validation.Location | None = None,
+        sql: validation.Text | None = None,
         sql_conn_id: str | None = None,
-        parameters: Sequence[Any] | Mapping[str, Any] | None = None,
+        parameters: Sequence[Any] | Mapping[str, Any] | validation.Text | None = None,
         sql_hook_params: Mapping[str, Any] | None = None,
-        rejects_path: str | PathLike[str] | None = None,
+        rejects_path: validation.Location | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -75,9 +74,10 @@ class ReadsRows(BaseOperator):
             raise ValueError("rejects_path names the input itself, which would be overwritten.")
         self._rows = _hidden(rows)
         self.path = path_as_kept(path)
-        self.sql = sql
+        # Any: Airflow renders them before they are used.
+        self.sql: Any = sql
         self.sql_conn_id = None if sql_conn_id is None else validation.connection_id("sql_conn_id", sql_conn_id)
-        self.parameters = parameters
+        self.parameters: Any = parameters
         self.sql_hook_params = sql_hook_params
         self.rejects_path = path_as_kept(rejects_path)
 

@@ -9,6 +9,8 @@ from airflow_provider_instantly.operators.lead import AddLeadsOperator
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow_provider_instantly import validation
+
 
 class SqlToInstantlyLeadsOperator(AddLeadsOperator):
     """
@@ -39,9 +41,9 @@ class SqlToInstantlyLeadsOperator(AddLeadsOperator):
     def __init__(
         self,
         *,
-        sql: str,
+        sql: validation.Text,
         sql_conn_id: str,
-        parameters: Sequence[Any] | Mapping[str, Any] | None = None,
+        parameters: Sequence[Any] | Mapping[str, Any] | validation.Text | None = None,
         sql_hook_params: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> None:

@@ -22,8 +22,15 @@ from airflow_provider_instantly.assets.campaign import campaign_asset, campaign_
 from airflow_provider_instantly.assets.changes import changes_asset
 from airflow_provider_instantly.assets.events import campaign_events
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
-from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
+from airflow_provider_instantly.notifications.campaign import PauseCampaignNotifier
+from airflow_provider_instantly.operators.analytics import CampaignAnalyticsOperator
+from airflow_provider_instantly.operators.block_list import BlockContactsOperator
+from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator, PauseCampaignOperator
+from airflow_provider_instantly.operators.check import CheckCampaignOperator
+from airflow_provider_instantly.operators.lead import AddLeadsOperator
+from airflow_provider_instantly.operators.report import CampaignReportOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
+from airflow_provider_instantly.transfers.sql_to_instantly import SqlToInstantlyLeadsOperator
 from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger, CampaignStatusTrigger
 ONE = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 """
@@ -38,6 +45,31 @@ ActivateCampaignOperator(task_id="t", campaign_id=ONE, timeout="60")
 ActivateCampaignOperator(task_id="t", campaign_id=ONE, stable_for=datetime.now())
 ActivateCampaignOperator(task_id="t", campaign_id=ONE, wait_for_active="yes")
 ActivateCampaignOperator(task_id="t", campaign_id=ONE, poll_interval=None)
+ActivateCampaignOperator(task_id="t", campaign_id=ONE, preflight="yes")
+PauseCampaignOperator(task_id="t", campaign_id=[ONE])
+PauseCampaignOperator(task_id="t", campaign_id=ONE, pause_drafts="yes")
+PauseCampaignNotifier(campaign_id=7)
+PauseCampaignNotifier()
+CheckCampaignOperator(task_id="t", campaign_id=[ONE])
+CheckCampaignOperator(task_id="t", campaign_id=ONE, ignore=7)
+CheckCampaignOperator(task_id="t", campaign_id=ONE, min_warmup_score="80")
+AddLeadsOperator(task_id="t", campaign_id=7, rows=[])
+AddLeadsOperator(task_id="t", campaign_id=ONE, path=7)
+AddLeadsOperator(task_id="t", campaign_id=ONE, rows=[], fields=["email"])
+AddLeadsOperator(task_id="t", campaign_id=ONE, rows=[], verify="yes")
+AddLeadsOperator(task_id="t", campaign_id=ONE, rows=[], max_rejected="1 %")
+AddLeadsOperator(task_id="t", campaign_id=ONE, rows=[], blocklist_id=7)
+SqlToInstantlyLeadsOperator(task_id="t", campaign_id=ONE, sql="SELECT 1")
+SqlToInstantlyLeadsOperator(task_id="t", campaign_id=ONE, sql=7, sql_conn_id="db")
+SqlToInstantlyLeadsOperator(task_id="t", campaign_id=ONE, sql="SELECT 1", sql_conn_id="db", parameters=7)
+BlockContactsOperator(task_id="t", path=7)
+BlockContactsOperator(task_id="t", rows=[], column=7)
+CampaignAnalyticsOperator(task_id="t", campaign_id=7)
+CampaignAnalyticsOperator(task_id="t", campaign_id=ONE, since=7)
+CampaignAnalyticsOperator(task_id="t", campaign_id=ONE, max_bounce_rate="3 %")
+CampaignReportOperator(task_id="t", campaign_id=ONE)
+CampaignReportOperator(task_id="t", campaign_id=ONE, path=7)
+CampaignReportOperator(task_id="t", campaign_id=ONE, path="x", results=[7])
 CampaignStatusSensor(task_id="t", campaign_id=7)
 CampaignStatusSensor(task_id="t", campaign_id=[7])
 CampaignStatusSensor(task_id="t", campaign_id=[[[ONE]]])
@@ -93,6 +125,8 @@ def test_every_wrong_form_is_refused(errors: dict[str, dict[int, str]]) -> None:
 def test_every_form_of_the_manual_can_be_parsed() -> None:
     parsed = runpy.run_path(str(RIGHT))
     assert len(parsed["launches"].task_dict) > 10
+    assert len(parsed["leads"].task_dict) > 10
+    assert len(parsed["guards"].task_dict) > 5
     for trigger in (*parsed["WATCHERS"], *parsed["DEFERRALS"]):
         path, arguments = trigger.serialize()
         assert path.endswith(type(trigger).__name__)

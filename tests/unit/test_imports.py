@@ -188,7 +188,7 @@ class TestDirection:
             "api", "hooks", "launches", "waits", "leads", "analytics", "reports", "links", "triggers", "assets",
             "clock", "exceptions", "tasklog", "validation",
         },
-        "transfers": {"operators"},
+        "transfers": {"operators", "validation"},
         "sensors": {
             "api", "hooks", "waits", "links", "triggers", "assets", "clock", "exceptions", "tasklog", "validation",
         },
