@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
 PACKAGE = Path(airflow_provider_instantly.__file__).parent
+ROOT = Path(__file__).parents[2]
 #: What must not be loaded before it is used.
 HEAVY = ["requests", "urllib3", "h11", "aiohttp", "pendulum", "fastapi", "starlette", "uvicorn", "pydantic"]
 HEAVY += ["email_validator", "fsspec", "matplotlib", "numpy"]
@@ -164,6 +166,20 @@ def _module_of(imported: str, modules: Container[str]) -> str | None:
     return imported or None
 
 
+def _is_a_name(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name | ast.Attribute)
+
+
+def _defaults(node: ast.AST) -> Iterator[ast.AST]:
+    """What stands in the place of an argument that is not given: its default, or what follows an ``or``."""
+    if isinstance(node, ast.arguments):
+        for default in (*node.defaults, *node.kw_defaults):
+            yield from ast.walk(default) if default else ()
+    elif isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or):
+        for value in node.values[1:]:
+            yield from ast.walk(value)
+
+
 class TestDirection:
     #: What each part may import of the others; ``api`` of itself alone.
     LAYERS: ClassVar[dict[str, set[str]]] = {
@@ -195,9 +211,25 @@ class TestDirection:
         "sandbox": set(),
     }  # fmt: skip
     #: Whose pure modules a pure part may know, too: a report shows the limits that a guard judges.
-    PURE_OF_ANOTHER: ClassVar[dict[str, set[str]]] = {"reports": {"analytics"}}
+    PURE_OF_ANOTHER: ClassVar[dict[str, set[str]]] = {"reports": {"analytics"}, "triggers": {"waits"}}
     #: Modules that decide, and so do no I/O: they know their own kind and the API's values only.
     PURE: ClassVar[list[str]] = [
+        "api/account.py",
+        "api/analytics.py",
+        "api/bulk.py",
+        "api/campaign.py",
+        "api/campaign_settings.py",
+        "api/endpoint.py",
+        "api/lead.py",
+        "api/operations.py",
+        "api/parsing.py",
+        "api/protocol.py",
+        "api/redaction.py",
+        "api/retry.py",
+        "api/schedule.py",
+        "api/senders.py",
+        "api/sequence.py",
+        "api/template.py",
         "analytics/limits.py",
         "leads/chunks.py",
         "leads/guard.py",
@@ -220,11 +252,20 @@ class TestDirection:
         "launches/preflight/standing.py",
         "launches/preflight/variables.py",
         "launches/preflight/volume.py",
+        "triggers/timing.py",
         "waits/goal.py",
         "waits/machine.py",
         "waits/reader.py",
         "waits/result.py",
     ]
+
+    DOES_IO: ClassVar[set[str]] = {
+        "airflow", "aiohttp", "asyncio", "http", "os", "requests", "socket", "subprocess", "threading", "urllib3",
+    }  # fmt: skip
+    READS_CLOCK_OR_CHANCE: ClassVar[set[str]] = {
+        "open", "print", "time.time", "time.monotonic", "time.sleep", "datetime.now", "date.today", "datetime.today",
+        "pendulum.now", "random.random", "random.choice", "random.uniform",
+    }  # fmt: skip
 
     @pytest.mark.parametrize("file", MODULES, ids=_name)
     def test_imports_point_downwards(self, file: Path) -> None:
@@ -245,6 +286,19 @@ class TestDirection:
             if root == PACKAGE.name and not imported.startswith(f"{PACKAGE.name}.api."):
                 assert imported.rpartition(".")[0] in own
                 assert _part_of(imported) in {part, *self.PURE_OF_ANOTHER.get(part, ())}
+
+    @pytest.mark.parametrize("name", PURE)
+    def test_what_decides_does_no_io_and_is_given_the_time(self, name: str) -> None:
+        """A default is for a caller that has no other time to give."""
+        tree = ast.parse((PACKAGE / name).read_text("utf-8"))
+        assert not {imported.partition(".")[0] for imported in _imports(PACKAGE / name)} & self.DOES_IO
+        defaults = {id(part) for node in ast.walk(tree) for part in _defaults(node)}
+        used = {ast.unparse(node) for node in ast.walk(tree) if id(node) not in defaults and _is_a_name(node)}
+        assert not used & self.READS_CLOCK_OR_CHANCE
+
+    def test_the_architecture_calls_these_pure(self) -> None:
+        rows = re.findall(r"^\| (.*?) \(pure\) \|", (ROOT / "docs/architecture.md").read_text("utf-8"), re.MULTILINE)
+        assert {f"{name}.py" for row in rows for name in re.findall(r"`([\w/]+)`", row)} == set(self.PURE)
 
     def test_there_is_no_circle(self) -> None:
         modules = {_dotted(file): file for file in MODULES}
