@@ -6,17 +6,22 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_instantly.api.errors import InstantlyPermissionError
 from airflow_provider_instantly.exceptions import CampaignWaitError, CheckIncompleteError
+from airflow_provider_instantly.notifications.campaign import PauseCampaignNotifier
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from airflow_provider_instantly.operators.check import CheckCampaignOperator
 from airflow_provider_instantly.operators.lead import AddLeadsOperator
+from airflow_provider_instantly.operators.report import CampaignReportOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
+from tests.statuses import ACTIVE, PAUSED
 from tests.unit.launches.preflight.test_check import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
@@ -174,3 +179,48 @@ def test_without_a_scope_of_the_check_nothing_is_launched(
         assert isinstance(run.error, CheckIncompleteError)
         assert lacking in str(run.error)
     assert sandbox.activations(campaign) == 0
+
+
+def test_the_brake_needs_no_more_than_the_manual_says(sandbox: SandboxClient, with_scopes: Any) -> None:
+    campaign = sandbox.add_campaign(status=ACTIVE)
+    with_scopes(READ, UPDATE)
+
+    PauseCampaignNotifier(campaign_id=campaign)({"dag": DAG("a_dag", schedule=None)})
+
+    assert sandbox.campaign(campaign)["status"] == PAUSED
+
+
+@pytest.mark.parametrize(("scope", "lacking"), [(READ, UPDATE), (UPDATE, READ)])
+def test_the_brake_names_what_it_lacks(
+    sandbox: SandboxClient, with_scopes: Any, task_log: Any, scope: str, lacking: str
+) -> None:
+    campaign = sandbox.add_campaign(status=ACTIVE)
+    with_scopes(scope, *OTHERS)
+
+    PauseCampaignNotifier(campaign_id=campaign)({"dag": DAG("a_dag", schedule=None)})
+
+    assert lacking in task_log()
+    assert sandbox.campaign(campaign)["status"] == ACTIVE
+
+
+def test_a_report_needs_no_more_than_the_manual_says(
+    sandbox: SandboxClient, run_task: Any, with_scopes: Any, tmp_path: Path
+) -> None:
+    campaign = prepare(sandbox, "ada@mail.example")
+    with_scopes(READ, "accounts:read")
+
+    run = run_task(CampaignReportOperator(task_id="a_task", campaign_id=campaign, path=str(tmp_path)))
+
+    assert (run.error, run.value["not_read"]) == (None, [])
+    assert {method for method, _ in requests_made(sandbox)} == {"GET"}
+
+
+def test_a_report_names_what_it_lacks(sandbox: SandboxClient, run_task: Any, with_scopes: Any, tmp_path: Path) -> None:
+    campaign = prepare(sandbox, "ada@mail.example")
+    with_scopes("accounts:read", UPDATE, *OTHERS)
+
+    run = run_task(CampaignReportOperator(task_id="a_task", campaign_id=campaign, path=str(tmp_path)))
+
+    assert isinstance(run.error, InstantlyPermissionError)
+    assert READ in str(run.error)
+    assert list(tmp_path.iterdir()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -70,6 +71,21 @@ def test_the_check_comes_right_before_the_read_that_decides(
         "campaign", "plan-details", "leads", "accounts", "vitals", "campaign", "activate", "campaign",
     ]  # fmt: skip
     assert f'The check of campaign "Spring" ({campaign_id}) ended: passed.' in task_log()
+
+
+@pytest.mark.parametrize("senders", [1, 100, 101, 250])
+def test_a_check_before_the_launch_asks_no_more_than_one_by_itself(
+    sandbox: SandboxClient, run_task: Any, senders: int
+) -> None:
+    campaign_id = prepare(sandbox, *(f"sender{number}@mail{number % 7}.example" for number in range(senders)))
+
+    run = run_task(operator(campaign_id))
+
+    assert run.value["launched"]
+    of_the_launch = ["campaign", "activate", "campaign"]
+    asked_for = asked(sandbox, campaign_id)
+    assert asked_for[-3:] == of_the_launch
+    assert len(asked_for[:-3]) <= 1 + ceil(senders / 100) + 6
 
 
 def test_what_is_not_ready_is_not_launched(sandbox: SandboxClient, run_task: Any, task_log: Any) -> None:
