@@ -1,1 +1,1 @@
-"""Links from a task to Instantly."""
+"""Buttons on a task's page: to its campaign in Instantly, and to its report."""

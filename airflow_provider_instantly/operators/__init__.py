@@ -1,1 +1,1 @@
-"""Operators that change campaigns."""
+"""Operators: what a task does with campaigns, leads and figures of Instantly."""

@@ -1,0 +1,1 @@
+"""Whether the benchmarks still run: what they measure is for `make bench`."""

@@ -33,7 +33,7 @@ def wait_until_running(airflow: LocalAirflow, dag_id: str, run_id: str) -> None:
 
 @pytest.mark.parametrize("dag_id", ["brake_of_a_task", "brake_of_a_dag"])
 def test_what_fails_pulls_the_brake(airflow: LocalAirflow, sandbox: SandboxClient, dag_id: str) -> None:
-    campaign_id = sandbox.add_campaign("Fed by a pipeline", status="active")
+    campaign_id = sandbox.add_campaign("Filled by a pipeline", status="active")
 
     run_id = airflow.trigger(dag_id, conf={"campaign_id": campaign_id})
 

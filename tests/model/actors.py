@@ -429,7 +429,7 @@ def _first_event(stage: Stage, kept: str, ti: Any, airflow_limit: datetime | Non
 
 
 def _in_triggerer(stage: Stage, callback: Any) -> None:
-    """Let a triggerer run a callback. If it dies, nobody calls it again."""
+    """Let a triggerer run a callback. If it dies, it is not called again."""
     loop = VirtualLoop(stage)
     stage.in_flight = 0
     try:

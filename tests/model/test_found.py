@@ -235,7 +235,7 @@ def test_another_tasks_launch_that_shows_late_may_be_taken_for_ones_own() -> Non
 
 
 def test_a_document_of_the_campaign_itself_is_not_about_another() -> None:
-    """The fault told of a campaign that was waited for what was not true of it, and no one could have known."""
+    """The faulty answer said of a campaign that was waited for what was not true of it, and no one could have known."""
     plan = WaitPlan(mode="deferred", campaigns=3, stable_for=120.0)
     check(
         Schedule(ACTIVE, None, (plan,), tuple((n, another_campaign(COMPLETED, which=1)) for n in range(2, 12)), True, 1)

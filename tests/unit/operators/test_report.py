@@ -227,7 +227,7 @@ def test_a_list_of_accounts_that_does_not_end_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr("airflow_provider_instantly.reports.reading.MAX_ACCOUNTS", 100)
     sandbox.add_accounts(*(f"a{number}@other.example.com" for number in range(300)))
-    gone = sandbox.add_campaign("Of nobody", fields={"email_list": ["gone@mail.example.com"]})
+    gone = sandbox.add_campaign("Without a sender", fields={"email_list": ["gone@mail.example.com"]})
 
     run = run_task(operator([campaign_id, gone], folder))
 
