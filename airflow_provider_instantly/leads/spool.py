@@ -25,20 +25,30 @@ if TYPE_CHECKING:
 
 #: Rows that are put into the file at once.
 _BATCH: Final = 250
-#: KiB of the file that are kept in memory, whatever its size.
-_CACHE: Final = 8_000
 
 #: In JSON, no text has a line break. So ``},`` and a line break stand between two leads only.
 _written_leads: Final = json.JSONEncoder(separators=(",\n", ":"), check_circular=False).encode
 
-_SCHEMA: Final = f"""
+_SCHEMA: Final = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA temp_store = FILE;
-PRAGMA cache_size = -{_CACHE};
+PRAGMA cache_size = -8000; -- KiB of the file that are kept in memory, whatever its size
 BEGIN;
-CREATE TABLE good (number INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, lead TEXT NOT NULL);
+CREATE TABLE good (number INTEGER PRIMARY KEY, email TEXT NOT NULL, lead TEXT NOT NULL);
 CREATE TABLE rejects (number INTEGER PRIMARY KEY, reason TEXT NOT NULL, row TEXT NOT NULL);
+CREATE TABLE maybe_repeated (number INTEGER PRIMARY KEY, email TEXT NOT NULL, row TEXT NOT NULL);
+CREATE TABLE first_rows (email TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+CREATE VIEW duplicates AS
+    SELECT repeated.number AS number, earlier.number AS first, row
+    FROM maybe_repeated AS repeated JOIN first_rows AS earlier USING (email) WHERE repeated.number > earlier.number;
+"""
+
+#: An index of all addresses would be read and written all over the file, once for each row. So only the rows that may
+#: have an address of another one are compared with all, once, at the end.
+_FIND_FIRST_ROWS: Final = """
+INSERT INTO first_rows
+SELECT email, min(number) FROM good WHERE email IN (SELECT email FROM maybe_repeated) GROUP BY email
 """
 
 
@@ -91,41 +101,48 @@ class Spool:
         :raises RuntimeError: outside of the ``with`` statement.
         """
         self._open()
-        number = duplicates = rejected = 0
-        batch: list[tuple[LeadRow, object]] = []
+        number = rejected = 0
+        seen = _Seen()
+        batch: list[LeadRow] = []
         for number, row in enumerate(rows, 1):
             found = columns.read(number, row)
             if isinstance(found, LeadRow):
-                batch.append((found, row))
+                batch.append(found)
+                if seen.may_have(found.lead["email"]):
+                    self._suspect(found, row)
                 if len(batch) == _BATCH:
-                    duplicates += self._add(batch, rejects_duplicates)
+                    self._add(batch)
                     batch.clear()
             else:
                 rejected += 1
                 self._keep(found)
-        duplicates += self._add(batch, rejects_duplicates)
+        self._add(batch)
+        duplicates = self._take_duplicates_out(rejects_duplicates)
         good = number - rejected - duplicates
         self.counts = Counts(number, good, rejected + (duplicates if rejects_duplicates else 0), duplicates)
         return self.counts
 
-    def _add(self, batch: Sequence[tuple[LeadRow, object]], rejects_duplicates: bool) -> int:
-        """Add the rows whose address no earlier row has, and return how many others there are."""
+    def _add(self, batch: Sequence[LeadRow]) -> None:
         if not batch:
-            return 0
+            return
+        texts = _written_leads([row.lead for row in batch])[2:-2].split("},\n{")
+        values = [(row.number, row.lead["email"], f"{{{text}}}") for row, text in zip(batch, texts, strict=True)]
+        self._open().executemany("INSERT INTO good VALUES (?, ?, ?)", values)
+
+    def _suspect(self, found: LeadRow, row: object) -> None:
+        """Keep a row as it was read, until it is known whether an earlier one has its address."""
+        values = (found.number, found.lead["email"], _stored(cast("Mapping[str, Any]", row)))
+        self._open().execute("INSERT INTO maybe_repeated VALUES (?, ?, ?)", values)
+
+    def _take_duplicates_out(self, rejects_duplicates: bool) -> int:
+        """Remove the rows whose address an earlier row has, and return how many they are."""
         file = self._open()
-        texts = _written_leads([found.lead for found, _ in batch])[2:-2].split("},\n{")
-        values = [
-            (found.number, found.lead["email"], f"{{{text}}}") for (found, _), text in zip(batch, texts, strict=True)
-        ]
-        added = file.executemany("INSERT OR IGNORE INTO good VALUES (?, ?, ?)", values).rowcount
-        if added < len(batch) and rejects_duplicates:
-            span = (batch[0][0].number, batch[-1][0].number)
-            there = {number for (number,) in file.execute("SELECT number FROM good WHERE number BETWEEN ? AND ?", span)}
-            for found, row in batch:
-                if found.number not in there:
-                    reason = f"it has the same address as row {self._row_with(found.lead['email']):,}"
-                    self._keep(Reject(found.number, reason, cast("Mapping[str, Any]", row)))
-        return len(batch) - added
+        file.execute(_FIND_FIRST_ROWS)
+        if rejects_duplicates:
+            found = file.execute("SELECT number, first, row FROM duplicates")
+            rejects = ((number, f"it has the same address as row {first:,}", row) for number, first, row in found)
+            file.executemany("INSERT INTO rejects VALUES (?, ?, ?)", rejects)
+        return file.execute("DELETE FROM good WHERE number IN (SELECT number FROM duplicates)").rowcount
 
     def __iter__(self) -> Iterator[LeadRow]:
         for number, lead in self._open().execute("SELECT number, lead FROM good ORDER BY number"):
@@ -153,14 +170,37 @@ class Spool:
         values = (reject.number, reject.reason, _stored(reject.row))
         self._open().execute("INSERT OR REPLACE INTO rejects VALUES (?, ?, ?)", values)
 
-    def _row_with(self, email: str) -> int:
-        (number,) = self._open().execute("SELECT number FROM good WHERE email = ?", (email,)).fetchone()
-        return int(number)
-
     def _open(self) -> sqlite3.Connection:
         if self._file is None:
             raise RuntimeError("A Spool is open only within its `with` statement.")
         return self._file
+
+
+class _Seen:
+    """
+    Which addresses there were so far, in constant memory: a bit for each, which some share.
+
+    So it never misses one that it has seen, and now and then takes one for seen that it has not.
+    """
+
+    #: Of a million addresses, about one in 130 shares its bit with an earlier one.
+    _BITS: Final = 2**26
+
+    def __init__(self) -> None:
+        self._bits = bytearray(self._BITS // 8)
+
+    def may_have(self, email: str) -> bool:
+        """
+        Note an address, and say whether it may have been noted before.
+
+        :param email: the address.
+        """
+        place = hash(email) % self._BITS
+        bits, byte, bit = self._bits, place >> 3, 1 << (place & 7)
+        if bits[byte] & bit:
+            return True
+        bits[byte] |= bit
+        return False
 
 
 def _stored(row: Mapping[str, Any]) -> str:
