@@ -22,12 +22,13 @@ BIN := .venv/bin
 BIN_2 := .venv-2.11/bin
 BIN_LOWEST := .venv-lowest/bin
 BIN_BENCH := .venv-bench/bin
+BIN_DOCS := .venv-docs/bin
 # uv trusts whom the system trusts, since some networks have a certificate authority of their own.
 export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/*),true,false)
 EMPTY_TREE = $(shell git hash-object -t tree /dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-pipeline test soak lint dist check release coverage mutants oldest lowest matrix bench thousand prism constraints clean
+.PHONY: help install demo demo-pipeline test soak lint dist check release coverage mutants oldest lowest matrix bench thousand prism docs constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -108,11 +109,16 @@ thousand: .venv-bench/.installed ## Run 1,000 deferred sensors on PostgreSQL whi
 
 prism: build/prism/node_modules/.bin/prism ## Install the independent mock server that one test asks for (needs npm)
 
+docs: .venv-docs/.installed ## Make the documentation's site in build/docs, and check each of its links
+	@$(BIN_DOCS)/sphinx-build --quiet --fail-on-warning --keep-going --doctree-dir build/docs-state docs build/docs
+	@$(BIN_DOCS)/python -m pytest --quiet tests/docs/test_site.py
+	@echo "Open build/docs/index.html"
+
 constraints: $(UV) ## Choose all versions in constraints/ again
 	constraints/choose $(UV)
 
 clean: ## Remove everything that was installed or built
-	rm -rf build dist .venv .venv-2.11 .venv-lowest .venv-bench .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist .venv .venv-2.11 .venv-lowest .venv-bench .venv-docs .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 .venv/.installed: $(PROJECT) constraints/airflow-$(AIRFLOW).txt $(UV)
 	@echo "Installing Airflow $(AIRFLOW) into .venv"
@@ -140,6 +146,13 @@ clean: ## Remove everything that was installed or built
 	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv-bench
 	@$(UV) pip install --quiet --python .venv-bench --compile-bytecode --editable '.[report,sandbox,sql]' --group bench \
 		--constraints constraints/airflow-$(AIRFLOW).txt --build-constraints constraints/airflow-$(AIRFLOW).txt
+	@touch $@
+
+.venv-docs/.installed: $(PROJECT) constraints/docs.txt $(UV)
+	@echo "Installing Sphinx beside Airflow $(AIRFLOW) into .venv-docs"
+	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv-docs
+	@$(UV) pip install --quiet --python .venv-docs --editable '.[report,sandbox,sql]' --group docs \
+		--constraints constraints/docs.txt --build-constraints constraints/airflow-$(AIRFLOW).txt
 	@touch $@
 
 $(UV): constraints/tools.txt

@@ -19,13 +19,14 @@ from airflow_provider_instantly.sandbox.client import SandboxClient
 from airflow_provider_instantly.sandbox.faults import Fault
 from airflow_provider_instantly.sandbox.settings import Settings
 from airflow_provider_instantly.waits.goal import Goal
-from tests.docs.documents import rows, section, text_of
+from tests.docs.documents import ROOT, rows, section, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MANUAL = text_of("docs/manual.md")
 SANDBOX = text_of("docs/sandbox.md")
+REFERENCE = "".join(page.read_text("utf-8") for page in sorted((ROOT / "docs" / "reference").iterdir()))
 #: Called by Airflow alone.
 AIRFLOWS = {
     "get_ui_field_behaviour": "the connection form below Airflow 3.2",
@@ -89,6 +90,9 @@ def _described(cls: type) -> dict[str, tuple[str, ...]]:
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 class TestClasses:
+    def test_it_is_in_the_reference(self, cls: type) -> None:
+        assert f".. autoclass:: {cls.__module__}.{cls.__name__}\n" in REFERENCE
+
     def test_every_parameter_has_a_row(self, cls: type) -> None:
         described = _described(cls)
         assert [p.name for p in _parameters(cls) if p.name not in described] == []
@@ -151,6 +155,7 @@ def test_links_and_assets_are_described() -> None:
     assets = [f"airflow_provider_instantly.assets.{name}" for name in ("campaign", "changes", "events")]
     names += [name for module in assets for name, _ in _public(module, inspect.isfunction)]
     assert [name for name in names if f"`{name}" not in MANUAL and name not in AIRFLOWS] == []
+    assert [link for link in get_provider_info()["extra-links"] if f".. autoclass:: {link}\n" not in REFERENCE] == []
 
 
 def test_every_field_of_the_connection_has_a_row_with_its_default() -> None:
