@@ -123,6 +123,18 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
             self._async = self._async or AsyncTransport(endpoint)
         return self._async
 
+    def get_max_retries(self) -> int:
+        """
+        How often a request that may be repeated is repeated: this hook's number, or else its connection's.
+
+        :raises InstantlyConfigurationError: if the connection does not exist or cannot be used as it is.
+        """
+        return self.get_conn().endpoint.max_retries if self.max_retries is None else self.max_retries
+
+    async def aget_max_retries(self) -> int:
+        """Async twin of `get_max_retries`."""
+        return (await self.aget_conn()).endpoint.max_retries if self.max_retries is None else self.max_retries
+
     def campaign_page(self, campaign_id: str) -> str:
         """
         The campaign's page in Instantly's web application.

@@ -164,17 +164,12 @@ class Launcher:
             read=partial(self.hook.get_campaign, campaign_id),
             proof=effect_of_activation,
             note=partial(self.log.warning, "%s"),
-            max_retries=self._max_retries,
+            max_retries=self.hook.get_max_retries(),
         )
 
     @property
     def _but_earlier(self) -> str:
         return "; whether an earlier one did, its log says" if self.is_retry else ""
-
-    @property
-    def _max_retries(self) -> int:
-        own = self.hook.max_retries
-        return self.hook.get_conn().endpoint.max_retries if own is None else own
 
     # Before the activation
 

@@ -113,7 +113,7 @@ def pause(
     """
     pausing = _Pausing(campaign_id, frozenset(spare), confirm, before_send)
     change = pausing.change(
-        hook.get_conn().endpoint.max_retries if hook.max_retries is None else hook.max_retries,
+        hook.get_max_retries(),
         send=partial(hook.pause_campaign, campaign_id, max_retries=0),
         read=partial(hook.get_campaign, campaign_id),
         note=partial(log.warning, "%s"),
@@ -137,7 +137,7 @@ async def apause(
     """Async twin of `pause`; ``before_send`` may be a coroutine function."""
     pausing = _Pausing(campaign_id, frozenset(spare), confirm, before_send)
     change = pausing.change(
-        (await hook.aget_conn()).endpoint.max_retries if hook.max_retries is None else hook.max_retries,
+        await hook.aget_max_retries(),
         send=partial(hook.apause_campaign, campaign_id, max_retries=0),
         read=partial(hook.aget_campaign, campaign_id),
         note=partial(awarn, log, "%s"),

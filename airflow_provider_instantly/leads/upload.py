@@ -208,12 +208,6 @@ class Upload:
         ((name, place_id),) = self.place.items()
         return f"{name.removesuffix('_id')} {place_id}"
 
-    @property
-    def max_retries(self) -> int:
-        """How often a chunk is put off that certainly had no effect."""
-        own = self.hook.max_retries
-        return self.hook.get_conn().endpoint.max_retries if own is None else own
-
 
 class _Run:
     """One upload, and what it knows so far."""
@@ -390,7 +384,7 @@ class _Adding:
             read=self._read_back,
             proof=self._proof,
             note=partial(self.upload.log.warning, "%s"),
-            max_retries=self.upload.max_retries,
+            max_retries=self.upload.hook.get_max_retries(),
             read_pauses=READ_BACK_PAUSES,
         )
 

@@ -362,6 +362,13 @@ class TestErrors:
                 ask("get_campaign", UNKNOWN_ID, max_retries=max_retries)
             assert len(sandbox.requests()) == requests
 
+    @pytest.mark.parametrize(("own", "number"), [(None, 1), (0, 0), (2, 2)])
+    def test_how_often_that_is(
+        self, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, own: int | None, number: int
+    ) -> None:
+        monkeypatch.setenv(CONN, _json(password=KEY, extra={"max_retries": 1}))
+        assert ask("get_max_retries", max_retries=own) == number
+
     def test_something_else_that_answers(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
         sandbox.add_fault("body", text="<html>Welcome</html>", content_type="text/html")
         with pytest.raises(InstantlyUnexpectedAnswerError, match="a proxy may have answered"):
