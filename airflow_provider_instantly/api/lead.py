@@ -168,7 +168,7 @@ class LeadsAdded:
     :param invalid_email: have an address that is none.
     :param incomplete: have no address.
     :param duplicate_email: stand in the request more than once.
-    :param remaining_in_plan: how many more the plan has room for.
+    :param remaining_in_plan: how many more the plan has room for, or None where that is not known.
     :param created: the index in the request of each lead that was added, and its id.
     """
 
@@ -207,7 +207,8 @@ class LeadsAdded:
             invalid_email=integer(document.get("invalid_email_count")),
             incomplete=integer(document.get("incomplete_count")),
             duplicate_email=integer(document.get("duplicate_email_count")),
-            remaining_in_plan=integer(document.get("remaining_in_plan")),
+            # Less than none is no number of leads; many a service says so that there is no limit.
+            remaining_in_plan=count(document.get("remaining_in_plan")),
             created=created,
         )
 

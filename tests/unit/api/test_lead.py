@@ -88,6 +88,10 @@ class TestLeadsAdded:
         entries = [{"index": 1, "id": ID.upper(), "email": "a@example.com"}, {"index": "2", "id": ID}, {"index": 3}, 4]
         assert LeadsAdded.from_api({"created_leads": entries}).created == {1: ID}
 
+    @pytest.mark.parametrize(("said", "room"), [(-1, None), (-(2**63), None), (0, 0), (5, 5), (None, None)])
+    def test_less_room_than_none_is_not_known(self, said: object, room: int | None) -> None:
+        assert LeadsAdded.from_api({"remaining_in_plan": said}).remaining_in_plan == room
+
     def test_a_counter_that_is_missing_is_not_zero(self) -> None:
         added = LeadsAdded.from_api({"leads_uploaded": 3})
         assert added.sent is None

@@ -291,6 +291,14 @@ def test_a_plan_that_is_used_up_meanwhile_ends_it(
     assert asked(sandbox).count("add") == 2
 
 
+def test_a_plan_that_counts_below_zero_is_not_used_up(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    sandbox.add_fault("fields", "*/leads/add", fields={"remaining_in_plan": -1}, count=None)
+    tally = upload(some(40), chunk_size=10)
+    assert (tally.uploaded, tally.remaining_in_plan) == (40, None)
+
+
 def test_a_402_in_the_middle_is_counted_truly(
     sandbox: SandboxClient, campaign_id: str, upload: Uploading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
