@@ -2,7 +2,8 @@
 What an answer of ``POST /leads/add`` means for each lead of its request: what is certain, what is one of several.
 
 The answer has counters, and a reason for no lead. A counter that it lacks is unknown, and not zero. What does not add
-up is said, and then only a read tells who is there.
+up is said, and then only a read tells who is there. So it is with who was left out, whatever the reason: Instantly does
+not document which counter a lead has that is there already and that is blocked, or that ``skip_if_in`` finds.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from airflow_provider_instantly.api.lead import LeadsAdded
 
@@ -77,20 +78,18 @@ def complaints_about(answer: LeadsAdded, count: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def needs_read(answer: LeadsAdded, count: int) -> bool:
+def unproven(answer: LeadsAdded, count: int) -> Sequence[int]:
     """
-    Whether a read has to tell who is there, because the answer alone does not.
+    The indexes of the leads of which only a read tells whether they are there; none where the answer tells of all.
 
     :param answer: the answer.
     :param count: how many leads the request had.
     """
-    if complaints_about(answer, count):
-        return True
-    reasons = _given(answer)
-    if set(reasons) <= {DUPLICATED}:
+    if not complaints_about(answer, count) and set(_given(answer)) <= {DUPLICATED}:
         # Whichever lead it was: all are there.
-        return False
-    return DUPLICATED in reasons or (bool(answer.uploaded) and not answer.created)
+        return ()
+    named = _named(answer, count)
+    return [index for index in range(count) if index not in named]
 
 
 def reconcile(answer: LeadsAdded, count: int, present: Collection[int] | None = None) -> Reconciled:
@@ -99,24 +98,26 @@ def reconcile(answer: LeadsAdded, count: int, present: Collection[int] | None = 
 
     :param answer: the answer.
     :param count: how many leads the request had.
-    :param present: the indexes of the leads that a later read found there; None if nothing was read. It is needed where
-        `needs_read` says so.
+    :param present: the indexes of the leads that a later read found there; None if nothing was read. Those that
+        `unproven` names have to be read.
     """
-    complaints = complaints_about(answer, count)
     if present is None:
-        if needs_read(answer, count):
+        if unproven(answer, count):
             raise ValueError("only a read tells what became of these leads")
-        return _as_answered(answer, count)
-    there = frozenset(present)
+        return Reconciled(answer.uploaded or 0, answer.duplicated or 0, 0, {})
+    complaints = complaints_about(answer, count)
+    there = frozenset(present) | _named(answer, count)
     counted = (answer.uploaded or 0) + (answer.duplicated or 0)
-    if not complaints and len(there) != counted:
+    if not complaints and len(there) < counted:
         complaints = (f"Instantly counts {counted:,} leads as added or there already, and {len(there):,} are there.",)
     absent = [index for index in range(count) if index not in there]
     if complaints:
         added = there & answer.created.keys()
         return Reconciled(len(added), 0, len(there) - len(added), dict.fromkeys(absent, ()), complaints)
+    uploaded = answer.uploaded or 0
     reasons = tuple(reason for reason in _given(answer) if reason != DUPLICATED)
-    return Reconciled(answer.uploaded or 0, answer.duplicated or 0, 0, dict.fromkeys(absent, reasons))
+    # Who is there and was not added was there before, whichever counter has it.
+    return Reconciled(uploaded, len(there) - uploaded, 0, dict.fromkeys(absent, reasons))
 
 
 def said(reasons: tuple[str, ...]) -> str:
@@ -130,11 +131,11 @@ def said(reasons: tuple[str, ...]) -> str:
     return reasons[0] if len(reasons) == 1 else f"one of {', '.join(reasons)}"
 
 
-def _as_answered(answer: LeadsAdded, count: int) -> Reconciled:
-    reasons = tuple(reason for reason in _given(answer) if reason != DUPLICATED)
-    # Either all of what is not named has one of the reasons, or none was left out.
-    absent = [index for index in range(count) if index not in answer.created] if reasons else []
-    return Reconciled(answer.uploaded or 0, answer.duplicated or 0, 0, dict.fromkeys(absent, reasons))
+def _named(answer: LeadsAdded, count: int) -> frozenset[int]:
+    """The indexes of the leads that were certainly added, since the answer adds up and names all that it counts."""
+    if complaints_about(answer, count) or len(answer.created) != (answer.uploaded or 0):
+        return frozenset()
+    return frozenset(answer.created)
 
 
 def _given(answer: LeadsAdded) -> list[str]:

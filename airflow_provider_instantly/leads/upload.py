@@ -29,7 +29,7 @@ from airflow_provider_instantly.leads.chunks import chunk_of, cut, listed
 from airflow_provider_instantly.leads.guard import IfRunning, lacks_room, why_not
 from airflow_provider_instantly.leads.presence import present_in
 from airflow_provider_instantly.leads.progress import Progress
-from airflow_provider_instantly.leads.reconciliation import SKIPPED, complaints_about, needs_read, reconcile, said
+from airflow_provider_instantly.leads.reconciliation import SKIPPED, complaints_about, reconcile, said, unproven
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -281,10 +281,9 @@ class _Run:
     def _count_answered(self, adding: _Adding, answer: LeadsAdded) -> None:
         sent, count = adding.missing, len(adding.missing)
         indexes = None
-        if needs_read(answer, count):
-            adds_up = not complaints_about(answer, count)
-            present = adding.settled(expected=(answer.uploaded or 0) + (answer.duplicated or 0) if adds_up else count)
-            indexes = [index for index, row in enumerate(sent) if row.number in present]
+        if unknown := unproven(answer, count):
+            present = adding.settled([sent[index] for index in unknown], _expected(answer, count, len(unknown)))
+            indexes = [index for index in unknown if sent[index].number in present]
         result = reconcile(answer, count, indexes)
         for complaint in result.complaints:
             self.upload.log.warning("Of %s: %s What is counted is who is there.", adding.chunk.span, complaint)
@@ -317,7 +316,7 @@ class _Run:
     def _refused(self, adding: _Adding, chunk: Chunk, error: InstantlyRequestError) -> Sequence[Chunk]:
         """After a refusal that does not prove that no one was added: read who is there."""
         try:
-            present = adding.settled()
+            present = adding.settled(chunk.rows)
         except InstantlyError as unread:
             raise UploadNotConfirmedError(
                 f"Instantly refused the upload of {chunk.span}, and who of them is there could not be read: {unread} "
@@ -388,19 +387,20 @@ class _Adding:
             read_pauses=READ_BACK_PAUSES,
         )
 
-    def settled(self, expected: int | None = None) -> frozenset[int]:
+    def settled(self, rows: Sequence[LeadRow], expected: int | None = None) -> frozenset[int]:
         """
-        Who is there, read until two reads agree.
+        Which of some rows are there, read until two reads agree.
 
-        :param expected: how many of those that were sent are there, by all that is known. So many are waited for
-            instead: a list may lag behind an answer, and who is called absent may be added elsewhere by a person.
+        :param rows: the rows.
+        :param expected: how many of them are there at least, by all that is known. So many are waited for instead: a
+            list may lag behind an answer, and who is called absent may be added elsewhere by a person.
         """
         seen: frozenset[int] | None = None
         for pause in (0.0, *READ_BACK_PAUSES):
             time.sleep(pause)
-            found = self.upload.present(self.chunk.rows)
-            is_enough = found == seen if expected is None else len(found - self.present) >= expected
-            if is_enough or len(found) == len(self.chunk):
+            found = self.upload.present(rows)
+            is_enough = found == seen if expected is None else len(found) >= expected
+            if is_enough or len(found) == len(rows):
                 return found
             seen = found
         return found
@@ -495,6 +495,13 @@ class _Adding:
         if self.was_lost:
             raise UploadNotConfirmedError(f"The task was killed. {self._so_far}")
         raise TaskKilledError(f"The task was killed. {self.run.so_far}")
+
+
+def _expected(answer: LeadsAdded, count: int, unknown: int) -> int:
+    """How many leads are there at least, of those of which the answer does not tell it, by what it counts."""
+    if complaints_about(answer, count):
+        return unknown
+    return (answer.uploaded or 0) + (answer.duplicated or 0) - (count - unknown)
 
 
 def _in_pages(rows: Iterable[LeadRow]) -> Iterator[list[LeadRow]]:

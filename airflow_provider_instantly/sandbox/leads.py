@@ -36,7 +36,8 @@ CORE: Final[Mapping[str, str]] = {
     "personalization": "personalization",
 }
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-_FATES = ("duplicated_leads", "skipped_count", "invalid_email_count", "incomplete_count", "duplicate_email_count")
+DUPLICATED: Final = "duplicated_leads"
+_FATES = (DUPLICATED, "skipped_count", "invalid_email_count", "incomplete_count", "duplicate_email_count")
 _INSERT = """
 INSERT INTO leads
     (id, workspace, campaign_id, list_id, email, status, verification_status, created_at, due_at, document)
@@ -115,10 +116,11 @@ class Leads:
             email = (lead.get("email") or "").strip().lower()
             fate = self._fate(workspace, place, email, lead, seen, request)
             seen.add(email)
-            if fate is not None:
-                fates[fate] += 1
-            elif email and self._block_list.blocks(workspace, email):
+            may_be_blocked = fate is None or (fate == DUPLICATED and not self._settings.duplicates_first)
+            if email and may_be_blocked and self._block_list.blocks(workspace, email):
                 blocked += 1
+            elif fate is not None:
+                fates[fate] += 1
             else:
                 new.append((index, email, lead))
         if room is not None and len(new) > room:
@@ -258,13 +260,13 @@ class Leads:
             return "duplicate_email_count"
         query = "SELECT campaign_id, list_id FROM leads WHERE workspace = ? AND email = ?"
         found = [Place(*row) for row in self._store.execute(query, (workspace, email))]
-        if place in found:
-            return "duplicated_leads"
         is_skipped = (
             (request.get("skip_if_in_workspace") and found)
             or (request.get("skip_if_in_campaign") and any(other.campaign_id for other in found))
             or (request.get("skip_if_in_list") and any(other.list_id for other in found))
         )
+        if place in found and (self._settings.duplicates_first or not is_skipped):
+            return DUPLICATED
         return "skipped_count" if is_skipped else None
 
 

@@ -32,6 +32,9 @@ class Settings(BaseModel):
         last page carries an empty string.
     :param plan_exhausted: what becomes of leads that the plan has no room for. ``skip``: as many as fit are added, the
         others are counted as skipped; ``refuse``: the request is answered with 402. What Instantly does is not known.
+    :param duplicates_first: whether a lead that is in the campaign or list already is counted as duplicated also if it
+        is blocked, or a ``skip_if_in`` flag finds it; else it is counted as blocked or skipped. What Instantly does is
+        not known.
     :param max_body_bytes: a larger body is answered with 413. Instantly documents no limit.
     :param default_script: the script of campaigns that have none of their own.
     :param clock_offset: seconds that the sandbox's clock is ahead, a century at most.
@@ -54,6 +57,7 @@ class Settings(BaseModel):
     latency: float = Field(default=0.0, ge=0, le=3600)
     cursor: Literal["always", "full_page", "more", "empty"] = "always"
     plan_exhausted: Literal["skip", "refuse"] = "skip"
+    duplicates_first: bool = True
     max_body_bytes: int = Field(default=LARGEST_BODY, ge=1, le=LARGEST_BODY)
     default_script: list[Step] | None = None
     clock_offset: float = Field(default=0.0, ge=-_CENTURY, le=_CENTURY, allow_inf_nan=False)

@@ -88,6 +88,7 @@ class Schedule:
     :param refuses_whole: whether a request that the plan has no room for is answered with 402, or added in part.
     :param largest: leads in a request that is not too large.
     :param may_read_plan: whether the key may read the plan.
+    :param duplicates_first: whether who is there already counts as duplicated also if blocked or to be skipped.
     """
 
     status: int
@@ -100,6 +101,7 @@ class Schedule:
     refuses_whole: bool = False
     largest: int = 1000
     may_read_plan: bool = True
+    duplicates_first: bool = True
 
 
 _SHARES: Final = st.sampled_from([0.0, 0.5, 1.0])
@@ -185,6 +187,7 @@ _ANY_SCHEDULE: Final = st.builds(
     refuses_whole=st.booleans(),
     largest=st.sampled_from([1000, 1000, 1000, 4, 2, 1]),
     may_read_plan=st.booleans(),
+    duplicates_first=st.booleans(),
 )
 
 #: Uploads whose answers are lost while they still run, and tries that begin at once.
@@ -219,5 +222,6 @@ _UNFINISHED_SCHEDULE: Final = st.builds(
     ),
     there=st.sampled_from([frozenset(), frozenset(), frozenset({4, 9})]),
     blocked=st.sampled_from([frozenset(), frozenset({5})]),
+    duplicates_first=st.booleans(),
 )
 SCHEDULES: Final = st.one_of(_ANY_SCHEDULE, _ANY_SCHEDULE, _UNFINISHED_SCHEDULE)

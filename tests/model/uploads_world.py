@@ -298,12 +298,15 @@ class World:
         found: dict[int, str] = {}
         skips = body.get("skip_if_in_workspace") or body.get("skip_if_in_campaign")
         for person in persons:
-            if person in self.places[place]:
+            is_there = person in self.places[place]
+            if is_there and self.schedule.duplicates_first:
                 found[person] = "duplicated_leads"
-            elif skips and any(person in there for each, there in self.places.items() if each != place):
+            elif skips and any(person in there for there in self.places.values()):
                 found[person] = "skipped_count"
             elif person in self.blocked:
                 found[person] = "in_blocklist"
+            elif is_there:
+                found[person] = "duplicated_leads"
             else:
                 found[person] = "leads_uploaded"
         return found

@@ -21,9 +21,9 @@ from airflow_provider_instantly.leads.reconciliation import (
     DUPLICATED,
     UNEXPLAINED,
     complaints_about,
-    needs_read,
     reconcile,
     said,
+    unproven,
 )
 
 UPLOADED = "uploaded"
@@ -37,10 +37,18 @@ class Story:
 
     fates: list[str]
     answer: LeadsAdded
+    #: Who was there before, and was left out for another reason.
+    hidden: frozenset[int] = frozenset()
 
     @property
     def present(self) -> list[int]:
-        return [index for index, fate in enumerate(self.fates) if fate in (UPLOADED, DUPLICATED)]
+        return [i for i, fate in enumerate(self.fates) if fate in (UPLOADED, DUPLICATED) or i in self.hidden]
+
+    @property
+    def read(self) -> list[int] | None:
+        """Who of those is there that have to be read, or None where the answer tells of all."""
+        unknown = unproven(self.answer, len(self.fates))
+        return [index for index in unknown if index in self.present] if unknown else None
 
 
 def answer_to(fates: list[str], *, names_created: bool = True) -> LeadsAdded:
@@ -54,7 +62,9 @@ def answer_to(fates: list[str], *, names_created: bool = True) -> LeadsAdded:
 @st.composite
 def true_stories(draw: st.DrawFn) -> Story:
     fates = draw(st.lists(FATES, min_size=1, max_size=12))
-    return Story(fates, answer_to(fates, names_created=draw(st.booleans())))
+    left_out = [index for index, fate in enumerate(fates) if fate not in (UPLOADED, DUPLICATED)]
+    hidden = draw(st.sets(st.sampled_from(left_out))) if left_out else set()
+    return Story(fates, answer_to(fates, names_created=draw(st.booleans())), frozenset(hidden))
 
 
 @st.composite
@@ -63,18 +73,17 @@ def stories(draw: st.DrawFn) -> Story:
     story = draw(true_stories())
     changed = draw(st.sets(st.sampled_from(("sent", UPLOADED, *REASONS)), max_size=4))
     wrong: dict[str, Any] = {name: draw(st.none() | st.integers(0, 12)) for name in sorted(changed)}
-    return Story(story.fates, replace(story.answer, **wrong))
+    return Story(story.fates, replace(story.answer, **wrong), story.hidden)
 
 
 @given(true_stories())
 def test_a_true_answer_leaves_no_doubt_about_numbers(story: Story) -> None:
     count = len(story.fates)
-    present = story.present if needs_read(story.answer, count) else None
-    found = reconcile(story.answer, count, present)
+    found = reconcile(story.answer, count, story.read)
 
     assert found.complaints == ()
     assert found.uploaded == story.fates.count(UPLOADED)
-    assert found.duplicated == story.fates.count(DUPLICATED)
+    assert found.duplicated == story.fates.count(DUPLICATED) + len(story.hidden)
     assert found.found == 0
     assert found.left_out.keys() == set(range(count)) - set(story.present)
     for index, reasons in found.left_out.items():
@@ -84,8 +93,7 @@ def test_a_true_answer_leaves_no_doubt_about_numbers(story: Story) -> None:
 @given(true_stories())
 def test_one_reason_is_certain(story: Story) -> None:
     others = {fate for fate in story.fates if fate not in (UPLOADED, DUPLICATED)}
-    present = story.present if needs_read(story.answer, len(story.fates)) else None
-    for reasons in reconcile(story.answer, len(story.fates), present).left_out.values():
+    for reasons in reconcile(story.answer, len(story.fates), story.read).left_out.values():
         assert set(reasons) == others
 
 
@@ -107,7 +115,7 @@ def test_what_adds_up_to_another_number_is_said(story: Story) -> None:
     known = [number for number in (answer.uploaded, *answer.reasons.values()) if number is not None]
     if sum(known) != count or answer.sent not in (None, count):
         assert complaints_about(answer, count)
-        assert needs_read(answer, count)
+        assert list(unproven(answer, count)) == list(range(count))
 
 
 @given(st.lists(FATES, min_size=1, max_size=12), st.sets(st.sampled_from((UPLOADED, *REASONS))))
@@ -142,25 +150,46 @@ def test_an_answer_without_counters_proves_nothing() -> None:
 )
 def test_each_thing_that_does_not_add_up_has_its_sentence(answer: LeadsAdded, said_of_it: str) -> None:
     assert said_of_it in " ".join(complaints_about(answer, 3))
-    assert needs_read(answer, 3)
+    assert list(unproven(answer, 3)) == [0, 1, 2]
     with pytest.raises(ValueError, match="only a read"):
         reconcile(answer, 3)
 
 
-def test_only_where_the_answer_leaves_it_open_a_read_is_needed() -> None:
-    assert not needs_read(answer_to([UPLOADED, UPLOADED]), 2)
-    assert not needs_read(answer_to([UPLOADED, DUPLICATED], names_created=False), 2)
-    assert not needs_read(answer_to([UPLOADED, "in_blocklist", "skipped"]), 3)
-    assert not needs_read(answer_to(["in_blocklist"]), 1)
-    assert needs_read(answer_to([DUPLICATED, "in_blocklist"]), 2)
-    assert needs_read(answer_to([UPLOADED, "in_blocklist"], names_created=False), 2)
+@pytest.mark.parametrize(
+    ("fates", "names_created", "unknown"),
+    [
+        ([UPLOADED, UPLOADED], True, []),
+        ([UPLOADED, DUPLICATED], False, []),
+        ([UPLOADED, "in_blocklist", "skipped"], True, [1, 2]),
+        (["in_blocklist"], True, [0]),
+        ([UPLOADED, DUPLICATED, "skipped"], True, [1, 2]),
+        ([UPLOADED, "in_blocklist"], False, [0, 1]),
+    ],
+)
+def test_only_those_are_read_of_which_the_answer_does_not_tell(
+    fates: list[str], names_created: bool, unknown: list[int]
+) -> None:
+    assert list(unproven(answer_to(fates, names_created=names_created), len(fates))) == unknown
+
+
+def test_names_that_no_counter_counts_prove_nothing() -> None:
+    answer = replace(answer_to([UPLOADED, "skipped"]), uploaded=None, skipped=2)
+    assert complaints_about(answer, 2) == ()
+    assert list(unproven(answer, 2)) == [0, 1]
+
+
+@pytest.mark.parametrize("reason", ["skipped", "in_blocklist"])
+def test_who_is_there_already_is_there_whichever_counter_has_it(reason: str) -> None:
+    found = reconcile(answer_to([UPLOADED, reason, reason]), 3, [2])
+    assert (found.uploaded, found.duplicated, found.found, found.complaints) == (1, 1, 0, ())
+    assert found.left_out == {1: (reason,)}
 
 
 def test_a_read_that_finds_fewer_than_were_counted_is_believed() -> None:
-    found = reconcile(answer_to([UPLOADED, UPLOADED]), 2, [1])
+    found = reconcile(answer_to([UPLOADED, DUPLICATED, "skipped"]), 3, [])
     assert found.complaints == ("Instantly counts 2 leads as added or there already, and 1 are there.",)
     assert (found.uploaded, found.present) == (1, 1)
-    assert found.left_out == {0: ()}
+    assert found.left_out == {1: (), 2: ()}
 
 
 @pytest.mark.parametrize(

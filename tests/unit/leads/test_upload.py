@@ -195,6 +195,31 @@ def test_who_is_elsewhere_is_left_out_where_asked_so(
     assert upload.rejects == {}
 
 
+@pytest.mark.parametrize("skip_if_in", ["workspace", "campaign"])
+def test_who_is_there_already_is_there_whichever_counter_has_it(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, skip_if_in: str
+) -> None:
+    """The second run of an input whose first hundred rows are new: Instantly may count the others as skipped."""
+    sandbox.set(duplicates_first=False)
+    put(sandbox, campaign_id, rows(*range(101, 106)))
+    put(sandbox, sandbox.add_campaign("Other"), rows(1))
+    tally = upload(some(105), skip_if_in=skip_if_in)
+    assert (tally.uploaded, tally.already_there, tally.present, tally.skipped) == (99, 5, 104, 1)
+    assert upload.rejects == {}
+    # Once for the first hundred, and for those that were left out a page and an empty one.
+    assert asked(sandbox).count("list") <= 3
+
+
+def test_who_is_there_already_and_blocked_is_there(sandbox: SandboxClient, campaign_id: str, upload: Uploading) -> None:
+    sandbox.set(duplicates_first=False)
+    put(sandbox, campaign_id, rows(101))
+    with InstantlyHook() as hook:
+        hook.block(["person101@example.com", "person7@example.com"])
+    tally = upload(some(105))
+    assert (tally.uploaded, tally.already_there, tally.refused) == (103, 1, 1)
+    assert upload.rejects == {7: "Instantly did not take it: in_blocklist"}
+
+
 def test_other_options_are_passed_on(sandbox: SandboxClient, upload: Uploading, campaign_id: str) -> None:
     upload(some(1), options={"verify_leads_on_import": True})
     assert sandbox.leads(campaign_id)[0]["verification_status"] == 11

@@ -182,6 +182,18 @@ def test_min_present_counts_who_is_there_already(
     assert run.error is None
 
 
+def test_a_second_run_with_skip_if_in_counts_who_is_there(
+    sandbox: SandboxClient, campaign_id: str, run_task: Any
+) -> None:
+    """Who was added by the first run is in a campaign of the workspace by now."""
+    sandbox.set(duplicates_first=False)
+    given = {"skip_if_in": "campaign", "min_present": 1.0}
+    assert run_task(operator(rows=people(25, first=101), **given)).error is None
+    run = run_task(operator(rows=[*people(100), *people(25, first=101)], **given))
+    assert run.error is None
+    assert (run.value["uploaded"], run.value["already_there"], run.value["skipped"]) == (100, 25, 0)
+
+
 # Rejects
 
 

@@ -163,6 +163,33 @@ class TestAdding:
         add(api, elsewhere, "a@example.com")
         assert add(api, here, "a@example.com", **{flag: True})["skipped_count"] == skipped
 
+    @pytest.mark.parametrize(
+        ("more", "counter"),
+        [
+            ({"skip_if_in_workspace": True}, "skipped_count"),
+            ({"skip_if_in_campaign": True}, "skipped_count"),
+            ({"skip_if_in_list": True}, "duplicated_leads"),
+            ({}, "duplicated_leads"),
+        ],
+        ids=str,
+    )
+    def test_who_is_there_already_may_be_counted_as_skipped(
+        self, api: Any, here: dict[str, str], sandbox: SandboxClient, more: dict[str, bool], counter: str
+    ) -> None:
+        add(api, here, "a@example.com")
+        assert add(api, here, "a@example.com", **more)["duplicated_leads"] == 1
+        sandbox.set(duplicates_first=False)
+        assert add(api, here, "a@example.com", **more)[counter] == 1
+
+    def test_who_is_there_already_may_be_counted_as_blocked(
+        self, api: Any, here: dict[str, str], sandbox: SandboxClient
+    ) -> None:
+        add(api, here, "a@example.com")
+        api.post("/block-lists-entries/bulk-create", json={"bl_values": ["a@example.com"]})
+        assert add(api, here, "a@example.com")["duplicated_leads"] == 1
+        sandbox.set(duplicates_first=False)
+        assert add(api, here, "a@example.com")["in_blocklist"] == 1
+
     def test_blocked_addresses_and_domains_are_left_out(self, api: Any, here: dict[str, str]) -> None:
         blocked = api.post(
             "/block-lists-entries/bulk-create", json={"bl_values": ["Bad@Example.com", "evil.org", "nonsense"]}
