@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 DUPLICATED: Final = "duplicated"
 #: The counter of leads that were left out because of ``skip_if_in``.
 SKIPPED: Final = "skipped"
+#: What a lead may have met that is counted as skipped. Instantly does not document what it answers then.
+PLAN_FULL: Final = "plan full"
 #: What is said of a lead that is not there, where no counter tells why.
 UNEXPLAINED: Final = "not there, and the answer does not say why"
 
@@ -115,9 +117,8 @@ def reconcile(answer: LeadsAdded, count: int, present: Collection[int] | None = 
         added = there & answer.created.keys()
         return Reconciled(len(added), 0, len(there) - len(added), dict.fromkeys(absent, ()), complaints)
     uploaded = answer.uploaded or 0
-    reasons = tuple(reason for reason in _given(answer) if reason != DUPLICATED)
     # Who is there and was not added was there before, whichever counter has it.
-    return Reconciled(uploaded, len(there) - uploaded, 0, dict.fromkeys(absent, reasons))
+    return Reconciled(uploaded, len(there) - uploaded, 0, dict.fromkeys(absent, _why_left_out(answer)))
 
 
 def said(reasons: tuple[str, ...]) -> str:
@@ -136,6 +137,14 @@ def _named(answer: LeadsAdded, count: int) -> frozenset[int]:
     if complaints_about(answer, count) or len(answer.created) != (answer.uploaded or 0):
         return frozenset()
     return frozenset(answer.created)
+
+
+def _why_left_out(answer: LeadsAdded) -> tuple[str, ...]:
+    """The reasons that a lead may have which is not there."""
+    reasons = [reason for reason in _given(answer) if reason != DUPLICATED]
+    if SKIPPED in reasons and answer.remaining_in_plan == 0:
+        reasons.append(PLAN_FULL)
+    return tuple(reasons)
 
 
 def _given(answer: LeadsAdded) -> list[str]:

@@ -98,7 +98,8 @@ def _counts(world: World, one: Try) -> Iterator[str]:
     if one.error is not None or not isinstance(one.value, dict):
         return
     value, plan = one.value, one.plan
-    there = set(one.persons[LIST_ID if plan.is_list else CAMPAIGN_ID])
+    place = LIST_ID if plan.is_list else CAMPAIGN_ID
+    there = set(one.persons[place])
     good = {person for person in plan.rows if person}
     deletes = any(event.kind in ("a person deletes", "deleted") for event in world.others)
     added = {person for sent in world.ledger if sent.task == one.task for person in sent.added}
@@ -120,6 +121,9 @@ def _counts(world: World, one: Try) -> Iterator[str]:
         yield f"it counts {value['present']} as present, and {len(good & there)} are"
     if value["already_there"] > len(good & there - added) and not deletes:
         yield f"it counts {value['already_there']} as there before, and {len(good & there - added)} were"
+    elsewhere = {person for where, persons in one.persons.items() if where != place for person in persons}
+    if value["skipped"] > len((good - there) & elsewhere) and not deletes:
+        yield f"it counts {value['skipped']} as skipped, and {len((good - there) & elsewhere)} are elsewhere"
     others_add = any(event.kind == "a person adds" for event in world.others)
     if value["present"] < len(good & there) and not others_add:
         yield f"it counts {value['present']} as present, and {len(good & there)} are"

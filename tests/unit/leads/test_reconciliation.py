@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from airflow_provider_instantly.api.lead import LeadsAdded
 from airflow_provider_instantly.leads.reconciliation import (
     DUPLICATED,
+    PLAN_FULL,
     UNEXPLAINED,
     complaints_about,
     reconcile,
@@ -183,6 +184,23 @@ def test_who_is_there_already_is_there_whichever_counter_has_it(reason: str) -> 
     found = reconcile(answer_to([UPLOADED, reason, reason]), 3, [2])
     assert (found.uploaded, found.duplicated, found.found, found.complaints) == (1, 1, 0, ())
     assert found.left_out == {1: (reason,)}
+
+
+@pytest.mark.parametrize(
+    ("fates", "room", "reasons"),
+    [
+        ([UPLOADED, "skipped"], 0, ("skipped", PLAN_FULL)),
+        ([UPLOADED, "skipped"], 1, ("skipped",)),
+        ([UPLOADED, "skipped"], None, ("skipped",)),
+        (["in_blocklist", "skipped"], 0, ("in_blocklist", "skipped", PLAN_FULL)),
+        (["in_blocklist"], 0, ("in_blocklist",)),
+    ],
+)
+def test_who_is_skipped_by_a_full_plan_may_have_met_its_end(
+    fates: list[str], room: int | None, reasons: tuple[str, ...]
+) -> None:
+    answer = replace(answer_to(fates), remaining_in_plan=room)
+    assert set(reconcile(answer, len(fates), []).left_out.values()) == {reasons}
 
 
 def test_a_read_that_finds_fewer_than_were_counted_is_believed() -> None:

@@ -316,6 +316,19 @@ def test_a_plan_that_is_used_up_meanwhile_ends_it(
     assert asked(sandbox).count("add") == 2
 
 
+def test_who_is_left_out_where_the_plan_is_full_is_not_called_skipped(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Instantly may count as skipped who is elsewhere and who found no room, and does not say who is who."""
+    put(sandbox, sandbox.add_campaign("Other"), rows(2))
+    use_key(sandbox, monkeypatch, "campaigns:read", "leads:read", "leads:create")
+    sandbox.set_workspace(DEFAULT_WORKSPACE, lead_limit=3)
+    tally = upload(some(4), skip_if_in="campaign")
+    assert there(sandbox, campaign_id) == [1, 3]
+    assert (tally.uploaded, tally.skipped, tally.refused, tally.remaining_in_plan) == (2, 0, 2, 0)
+    assert upload.rejects == dict.fromkeys((2, 4), "Instantly did not take it: one of skipped, plan full")
+
+
 def test_a_plan_that_counts_below_zero_is_not_used_up(
     sandbox: SandboxClient, campaign_id: str, upload: Uploading
 ) -> None:

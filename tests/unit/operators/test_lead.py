@@ -22,6 +22,7 @@ from airflow_provider_instantly.exceptions import (
 )
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.operators.lead import AddLeadsOperator, _of
+from airflow_provider_instantly.sandbox.auth import DEFAULT_WORKSPACE
 from tests.statuses import ACTIVE
 
 if TYPE_CHECKING:
@@ -211,6 +212,18 @@ def test_all_good_rows_are_in_before_it_fails(
     log = task_log()
     assert "Row 4: " in log
     assert "Row 5: it has the same address as row 1." in log
+
+
+def test_a_plan_that_fills_up_leaves_no_one_out_unseen(
+    sandbox: SandboxClient, campaign_id: str, run_task: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scopes = ["campaigns:read", "leads:read", "leads:create"]
+    connection = {**json.loads(sandbox.airflow_connection), "password": sandbox.add_key("narrow", scopes)}
+    monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", json.dumps(connection))
+    sandbox.set_workspace(DEFAULT_WORKSPACE, lead_limit=2)
+    run = run_task(operator(rows=people(3), skip_if_in="workspace"))
+    assert isinstance(run.error, RowsRejectedError)
+    assert len(emails(sandbox)) == 2
 
 
 @pytest.mark.parametrize("allowed", [{"max_rejected": 2}, {"max_rejected": 0.3}, {"on_reject": "warn"}], ids=str)
