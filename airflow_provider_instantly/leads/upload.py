@@ -95,7 +95,8 @@ class Upload:
     :param max_chunk_bytes: bytes of its body, at most.
     :param is_retry: whether an earlier try may have added some.
     :param reject: is called with each row that Instantly refused, and the reason.
-    :param is_killed: whether the task is to end. It is asked before each chunk, and before its first byte.
+    :param is_killed: whether the task is to end. It is asked before each chunk, and before its first byte; and before
+        each read that counts who is there.
     :param log: the task's log.
     """
 
@@ -144,12 +145,13 @@ class Upload:
         :param rows: see `run`.
         :param total: see `run`.
         :raises UploadRefusedError: if leads must not be added.
+        :raises TaskKilledError: if the task was killed.
         :raises InstantlyError: if what is needed could not be read.
         """
         self.log.info("Nothing is sent, because of dry_run=True.")
         try:
             self.check(rows, total)
-            return Tally(already_there=self.count_present(rows))
+            return Tally(already_there=self.count_present(rows, total))
         except InstantlyRequestError as error:
             error.outcome = f"This try added no one to {self.noun}."
             raise
@@ -161,6 +163,7 @@ class Upload:
         :param rows: see `run`.
         :param total: see `run`.
         :raises UploadRefusedError: if they must not be added.
+        :raises TaskKilledError: if the task was killed.
         :raises InstantlyError: if that could not be read.
         """
         self.check_campaign(f"This try added no one to {self.noun}.")
@@ -171,7 +174,7 @@ class Upload:
             return
         if room is None or room >= total:
             return
-        if reason := lacks_room(room, total - self.count_present(rows)):
+        if reason := lacks_room(room, total - self.count_present(rows, total)):
             raise UploadRefusedError(f"{reason} This try added no one to {self.noun}.")
 
     def check_campaign(self, outcome: str) -> None:
@@ -194,13 +197,22 @@ class Upload:
         """
         return present_in(self.hook, self.place, rows)
 
-    def count_present(self, rows: Iterable[LeadRow]) -> int:
+    def count_present(self, rows: Iterable[LeadRow], total: int) -> int:
         """
-        How many of the rows are there.
+        How many of the rows are there, before anything is sent.
 
         :param rows: the rows, read once.
+        :param total: how many they are.
+        :raises TaskKilledError: if the task was killed between two requests.
         """
-        return sum(len(self.present(page)) for page in _in_pages(rows))
+        progress = Progress(total, self.log, verb="looked up")
+        found = 0
+        for page in _in_pages(rows):
+            if self.is_killed():
+                raise TaskKilledError(f"The task was killed. This try added no one to {self.noun}.")
+            found += len(self.present(page))
+            progress.add(len(page))
+        return found
 
     @property
     def noun(self) -> str:
@@ -212,6 +224,9 @@ class Upload:
 class _Run:
     """One upload, and what it knows so far."""
 
+    #: How far the adding is, once it has begun.
+    progress: Progress
+
     def __init__(self, upload: Upload, total: int) -> None:
         self.upload = upload
         self.tally = Tally()
@@ -222,10 +237,10 @@ class _Run:
         self.may_be_running = upload.is_retry
         #: Bytes of a request that was too large.
         self.too_large: int | None = None
-        self.progress = Progress(total, upload.log)
 
     def add(self, rows: Iterable[LeadRow]) -> None:
         """Add the rows, which are read more than once, chunk by chunk."""
+        self.progress = Progress(self.total, self.upload.log)
         if not self.reads_first:
             # If one of the first is there, this is not the first run.
             self.reads_first = bool(self.upload.present(list(islice(rows, PAGE_SIZE))))
@@ -398,6 +413,7 @@ class _Adding:
         seen: frozenset[int] | None = None
         for pause in (0.0, *READ_BACK_PAUSES):
             time.sleep(pause)
+            self.run.progress.say_if_due()
             found = self.upload.present(rows)
             is_enough = found == seen if expected is None else len(found) >= expected
             if is_enough or len(found) == len(rows):
@@ -423,6 +439,7 @@ class _Adding:
         for pause in READ_BACK_PAUSES:
             time.sleep(pause)
             self._stop_if_killed()
+            self.run.progress.say_if_due()
             before, present = present, self.upload.present(self.chunk.rows)
         if before != present:
             raise UploadNotConfirmedError(
@@ -479,6 +496,7 @@ class _Adding:
     def _read_back(self) -> frozenset[int]:
         self.was_lost = True
         self._stop_if_killed()
+        self.run.progress.say_if_due()
         return self.upload.present(self.chunk.rows)
 
     def _proof(self, _before: frozenset[int] | None, after: frozenset[int]) -> Effect:

@@ -111,10 +111,13 @@ class ReadsRows(BaseOperator):
 
     def _read_into(self, spool: Spool, columns: ReadsColumns, *, rejects_duplicates: bool = True) -> Counts:
         """Read the whole input. What keeps it from that is raised as it is, and the log says that nothing was sent."""
+        from airflow_provider_instantly.leads.progress import Progress
+
         try:
             if _is_the_same_file(self.path, self.rejects_path):
                 raise InputError("rejects_path names the input itself, which would be overwritten.")
-            return spool.fill(self._input(), columns, rejects_duplicates=rejects_duplicates)
+            rows = Progress(None, self.log, verb="read").each(self._input())
+            return spool.fill(rows, columns, rejects_duplicates=rejects_duplicates)
         except BaseException:
             self.log.warning("The input was not read to its end, so nothing of it was sent to Instantly.")
             raise

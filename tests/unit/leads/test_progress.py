@@ -59,6 +59,30 @@ def test_hours_are_hours(watch: Watch, log: ThreadsOfLog) -> None:
     assert "about 8 h 19 min left" in progress.line()
 
 
+def test_rows_that_are_in_no_chunk_have_a_verb(watch: Watch, log: ThreadsOfLog) -> None:
+    progress = Progress(1_000, log, watch, verb="looked up")
+    watch.now += 30
+    progress.add(300)
+    assert log.lines == ["300 of 1,000 rows are looked up: 10 a second, about 1 min 10 s left."]
+
+
+def test_rows_of_an_unknown_number_are_passed_on(watch: Watch, log: ThreadsOfLog) -> None:
+    passed = []
+    for row in Progress(None, log, watch, verb="read").each(range(7)):
+        passed.append(row)
+        watch.now += 10
+    assert passed == list(range(7))
+    assert log.lines == ["4 rows are read: 0 a second.", "7 rows are read: 0 a second."]
+
+
+def test_who_waits_says_how_far_it_is(watch: Watch, log: ThreadsOfLog) -> None:
+    progress = Progress(10, log, watch)
+    for _ in range(67):
+        watch.now += 1
+        progress.say_if_due()
+    assert log.lines == ["0 of 10 rows are done."] * 2
+
+
 def test_before_any_time_has_passed_nothing_is_divided(watch: Watch, log: ThreadsOfLog) -> None:
     progress = Progress(10, log, watch)
     progress.done(10)

@@ -6,6 +6,7 @@ import json
 import math
 import time
 from importlib import import_module
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,11 +22,14 @@ from airflow_provider_instantly.exceptions import (
     UploadRefusedError,
 )
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
+from airflow_provider_instantly.leads import progress
+from airflow_provider_instantly.leads.upload import READ_BACK_PAUSES
 from airflow_provider_instantly.operators.lead import AddLeadsOperator, _of
 from airflow_provider_instantly.sandbox.auth import DEFAULT_WORKSPACE
 from tests.statuses import ACTIVE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
@@ -307,6 +311,102 @@ def test_a_share_is_the_number_as_it_is_written(share: float) -> None:
 def test_an_empty_input_is_too_few_where_one_is_wanted(sandbox: SandboxClient, campaign_id: str, run_task: Any) -> None:
     assert run_task(operator(rows=[])).error is None
     assert isinstance(run_task(operator(rows=[], min_present=1)).error, TooFewLeadsError)
+
+
+# How far it is
+
+
+@pytest.fixture
+def passed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that pass on the clock of the progress: what a test adds to them."""
+    seconds: list[float] = []
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: sum(seconds)))
+    return seconds
+
+
+def test_it_says_how_far_the_reading_is(
+    sandbox: SandboxClient, campaign_id: str, run_task: Any, task_log: Any, passed: list[float]
+) -> None:
+    class Slow(list[Any]):
+        def __iter__(self) -> Any:
+            for row in super().__iter__():
+                passed.append(10.0)
+                yield row
+
+    assert run_task(operator(rows=Slow(people(7)))).error is None
+    log = task_log()
+    assert [number for number in range(1, 8) if f"{number} rows are read: 0 a second." in log] == [3, 6]
+
+
+@pytest.fixture
+def each_list_takes(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]:
+    """Let something happen with each list of leads that is asked for."""
+    listed = InstantlyHook.list_leads
+
+    def begin(happens: Callable[[], Any]) -> None:
+        def list_leads(hook: InstantlyHook, **asked: Any) -> Any:
+            happens()
+            return listed(hook, **asked)
+
+        monkeypatch.setattr(InstantlyHook, "list_leads", list_leads)
+
+    return begin
+
+
+def test_it_says_how_far_the_counting_is(
+    sandbox: SandboxClient,
+    campaign_id: str,
+    run_task: Any,
+    task_log: Any,
+    passed: list[float],
+    each_list_takes: Callable[[Callable[[], Any]], None],
+) -> None:
+    each_list_takes(lambda: passed.append(20.0))
+    assert run_task(operator(rows=people(450), dry_run=True)).error is None
+    log = task_log()
+    assert "200 of 450 rows are looked up: 5 a second, about 50 s left." in log
+    assert "400 of 450 rows are looked up: 5 a second, about 10 s left." in log
+    assert log.count(" rows are looked up") == log.count("00 of 450 rows are looked up")
+
+
+@pytest.mark.parametrize("given", [{"dry_run": True}, {"room": 5}], ids=str)
+def test_a_killed_task_counts_no_further(
+    sandbox: SandboxClient,
+    campaign_id: str,
+    run_task: Any,
+    each_list_takes: Callable[[Callable[[], Any]], None],
+    given: dict[str, Any],
+) -> None:
+    task = operator(rows=people(450), dry_run="dry_run" in given)
+    if "room" in given:
+        sandbox.set_workspace(DEFAULT_WORKSPACE, lead_limit=given["room"])
+    each_list_takes(task.on_kill)
+    run = run_task(task)
+    assert isinstance(run.error, TaskKilledError)
+    assert f"This try added no one to campaign {CAMPAIGN_ID}" in str(run.error)
+    assert len(sandbox.requests(path="*/leads/list")) == 1
+
+
+@pytest.mark.parametrize("waits", ["lost", "retry", "lag"])
+def test_it_says_how_far_it_is_while_it_waits(
+    sandbox: SandboxClient,
+    campaign_id: str,
+    run_task: Any,
+    task_instance: Any,
+    task_log: Any,
+    passed: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    waits: str,
+) -> None:
+    """A minute and seven seconds pass, and no row is done."""
+    monkeypatch.setattr(time, "sleep", passed.append)
+    if waits == "lost":
+        sandbox.add_fault("reset", "*/leads/add", moment="before")
+    if waits == "lag":
+        sandbox.add_fault("body", "*/leads/add", json={"status": "success"}, moment="before")
+    run_task(operator(rows=people(5)), task_instance(try_number=2 if waits == "retry" else 1))
+    assert sum(passed) == sum(READ_BACK_PAUSES)
+    assert "0 of 5 rows are done." in task_log()
 
 
 # What it refuses
