@@ -6,15 +6,24 @@ A new operation is one function here, and one call, with its async twin, in the 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_instantly.api.errors import CampaignNotFoundError
 from airflow_provider_instantly.api.lead import as_json
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, Expected, Request, Resource
+from airflow_provider_instantly.api.stray import (
+    LEAD_FILTERS,
+    stray_account,
+    stray_figures,
+    stray_lead,
+    stray_vitals,
+    stray_warmup,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from airflow_provider_instantly.api.protocol import Json
 
@@ -109,7 +118,13 @@ def list_leads(
     :param ids: only these leads.
     :param filter: one of the API's words, such as ``FILTER_VAL_BOUNCED``.
     :param limit: leads on a page; more than 100 are refused.
+    :raises ValueError: if the filter is none of these words.
     """
+    if filter is not None and filter not in LEAD_FILTERS:
+        raise ValueError(
+            f"filter must be one of the API's words, such as FILTER_VAL_BOUNCED, not {filter!r}: Instantly may ignore "
+            "a word that it does not know, and list all leads. Nothing was requested."
+        )
     wanted = {
         "campaign": place.get("campaign_id"),
         "list_id": place.get("list_id"),
@@ -125,6 +140,13 @@ def list_leads(
         scope="leads:read",
         resource=Resource("list of leads"),
         expects=Expected.PAGE,
+        stray=partial(
+            stray_lead,
+            place=place,
+            emails=None if emails is None else _in_lower_case(emails),
+            ids=None if ids is None else _in_lower_case(ids),
+            filter=filter,
+        ),
         body={name: value for name, value in wanted.items() if value is not None},
     )
 
@@ -210,7 +232,8 @@ def list_accounts(*, tag_ids: Iterable[str] = (), search: str | None = None, lim
     :param search: a part of the address, such as a domain.
     :param limit: accounts on a page.
     """
-    query = {"limit": str(limit), "tag_ids": ",".join(tag_ids), "search": search, "include_tags": "true"}
+    tags = tuple(tag_ids)
+    query = {"limit": str(limit), "tag_ids": ",".join(tags), "search": search, "include_tags": "true"}
     return Request(
         "GET",
         "/accounts",
@@ -218,24 +241,31 @@ def list_accounts(*, tag_ids: Iterable[str] = (), search: str | None = None, lim
         scope="accounts:read",
         resource=Resource("list of sending accounts"),
         expects=Expected.PAGE,
+        stray=partial(stray_account, tag_ids=tags, search=search),
         query=tuple((name, value) for name, value in query.items() if value),
     )
 
 
 def get_warmup_analytics(emails: Sequence[str]) -> Request:
     """``POST /accounts/warmup-analytics``: of 1 to 100 accounts."""
-    return _about_accounts("/accounts/warmup-analytics", {"emails": list(emails)})
+    stray = partial(stray_warmup, emails=_in_lower_case(emails))
+    return _about_accounts("/accounts/warmup-analytics", {"emails": list(emails)}, stray)
 
 
 def get_account_vitals(emails: Sequence[str]) -> Request:
     """``POST /accounts/test/vitals``: it tests the domains, and not whether the accounts exist."""
-    return _about_accounts("/accounts/test/vitals", {"accounts": list(emails)})
+    domains = frozenset(email.rpartition("@")[2] for email in _in_lower_case(emails))
+    return _about_accounts("/accounts/test/vitals", {"accounts": list(emails)}, partial(stray_vitals, domains=domains))
 
 
-def _about_accounts(path: str, body: Json) -> Request:
-    return Request(
-        "POST", path, only_reads=True, scope="accounts:read", resource=Resource("sending accounts"), body=body
-    )
+def _about_accounts(path: str, body: Json, stray: Callable[[Json], str | None]) -> Request:
+    resource = Resource("sending accounts")
+    return Request("POST", path, only_reads=True, scope="accounts:read", resource=resource, stray=stray, body=body)
+
+
+def _in_lower_case(texts: Iterable[str]) -> frozenset[str]:
+    """Texts as they are compared."""
+    return frozenset(text.strip().lower() for text in texts)
 
 
 # Figures
@@ -251,8 +281,10 @@ def get_campaign_analytics(
     :param start_date: the first day, ``YYYY-MM-DD``; a day without a time is its midnight, UTC.
     :param end_date: up to the midnight, UTC, at which this day begins.
     """
-    ids = tuple(("ids", campaign_id) for campaign_id in campaign_ids)
-    return _figures("/campaigns/analytics", (*ids, *_dates(start_date, end_date)))
+    asked = tuple(campaign_ids)
+    ids = tuple(("ids", campaign_id) for campaign_id in asked)
+    stray = partial(stray_figures, campaign_ids=_in_lower_case(asked))
+    return _figures("/campaigns/analytics", (*ids, *_dates(start_date, end_date)), stray)
 
 
 def get_daily_campaign_analytics(
@@ -271,10 +303,20 @@ def get_step_campaign_analytics(
     return _figures("/campaigns/analytics/steps", (("campaign_id", campaign_id), *dates))
 
 
-def _figures(path: str, query: tuple[tuple[str, str], ...]) -> Request:
-    # Instantly documents no scope for its figures.
-    resource = Resource("figures of campaigns")
-    return Request("GET", path, only_reads=True, scope=None, resource=resource, expects=Expected.ARRAY, query=query)
+def _figures(
+    path: str, query: tuple[tuple[str, str], ...], stray: Callable[[Json], str | None] | None = None
+) -> Request:
+    return Request(
+        "GET",
+        path,
+        only_reads=True,
+        # Instantly documents no scope for its figures.
+        scope=None,
+        resource=Resource("figures of campaigns"),
+        expects=Expected.ARRAY,
+        stray=stray,
+        query=query,
+    )
 
 
 def _dates(start_date: str | None, end_date: str | None) -> tuple[tuple[str, str], ...]:

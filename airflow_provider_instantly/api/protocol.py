@@ -84,6 +84,8 @@ class Request:
     :param expects: what a good answer is.
     :param identity: the keys, from the outermost inwards, under which an answer names what it is about. One that names
         anything but the resource is not believed.
+    :param stray: says of the object that is the answer, or of each object of an array or a page, what makes it one that
+        was not asked for, as a noun without an address; None where it fits. One of them, and none is believed.
     :param query: the query's pairs, not yet encoded.
     :param body: what is sent as JSON, or None. Only with a body there is a Content-Type.
     :param written: parameters of the body that are written as JSON already, by their names.
@@ -98,6 +100,7 @@ class Request:
     resource: Resource
     expects: Expected = Expected.OBJECT
     identity: tuple[str, ...] = ()
+    stray: Callable[[Json], str | None] | None = field(default=None, repr=False, compare=False)
     query: tuple[tuple[str, str], ...] = ()
     #: Leads have addresses, so a body is in no ``repr``.
     body: Json | None = field(default=None, repr=False, hash=False)
@@ -157,9 +160,10 @@ def ask(request: Request) -> Conversation[Json]:
 
     :param request: what to ask.
     :return: the object.
-    :raises InstantlyError: if none came.
+    :raises InstantlyError: if none came, or one that was not asked for.
     """
     document: Json = _good((yield request))
+    _believe(request, [document])
     return document
 
 
@@ -169,9 +173,10 @@ def ask_array(request: Request) -> Conversation[list[Json]]:
 
     :param request: what to ask; it expects `Expected.ARRAY`.
     :return: the objects of the array.
-    :raises InstantlyError: if none came.
+    :raises InstantlyError: if none came, or one of them was not asked for.
     """
     array: list[Json] = _good((yield request))
+    _believe(request, array)
     return array
 
 
@@ -179,6 +184,25 @@ def _good(reply: Reply) -> Document:
     if isinstance(reply, InstantlyError):
         raise reply
     return reply
+
+
+def _believe(request: Request, objects: list[Json]) -> None:
+    """
+    Go on only if all of them were asked for.
+
+    :raises InstantlyUnexpectedAnswerError: if one was not. It shows nothing of the answer: that may be about persons.
+    """
+    if (stray := request.stray) is None:
+        return
+    for each in objects:
+        if what := stray(each):
+            raise InstantlyUnexpectedAnswerError(
+                f"Instantly answered with {what}, so nothing is concluded from the answer. It may not have heeded a "
+                "filter, or a cache or a proxy may have mixed up answers.",
+                method=request.method,
+                path=request.path,
+                status=200,
+            )
 
 
 @dataclass
@@ -210,7 +234,8 @@ class Pages:
         The conversation of one page, of fewer items where the answer was too large to be read.
 
         :return: the items of the next page. After that, see `has_more`.
-        :raises InstantlyError: if it could not be read. Then this page is still the next.
+        :raises InstantlyError: if it could not be read, or has what was not asked for. Then this page is still the
+            next.
         :raises ValueError: if the list has ended.
         """
         if self._next is None:
@@ -220,8 +245,10 @@ class Pages:
         page = _good(reply)
         if complaint := _complaint(self.first, page):
             raise InstantlyUnexpectedAnswerError(complaint, method=self.first.method, path=self.first.path, status=200)
+        items = items_of(page)
+        _believe(self.first, items)
         self._next = self.after(page)
-        return items_of(page)
+        return items
 
     def after(self, page: Json) -> Request | None:
         """

@@ -86,22 +86,15 @@ class SenderSearch:
         return self._count_left(self)
 
     def _tagged(self) -> Conversation[None]:
-        is_hidden = False
         for tags in _in_hundreds(sorted(self._tags)):
             pages = Pages(list_accounts(tag_ids=tags))
             while pages.has_more:
                 if self._left <= 0:
                     raise NoRequestLeftError("Not all accounts with the campaign's tags could be listed.")
                 for account in (yield from self._page(pages)):
-                    if not self._tags.isdisjoint(account.tag_ids):
-                        self._take(account)
-                    is_hidden = is_hidden or not account.tag_ids
+                    self._take(account)
             if pages.has_repeated_itself:
                 raise SendersNotFoundError("Instantly listed the accounts with the campaign's tags again and again.")
-        if is_hidden and not self.found:
-            raise SendersNotFoundError(
-                "Instantly listed accounts for the campaign's tags, and not which tags they have."
-            )
 
     def _named(self) -> Conversation[None]:
         pages, read, searched = Pages(list_accounts()), 0, set[str]()

@@ -94,19 +94,16 @@ def _figures(
         asked = ids[begin : begin + AT_ONCE]
         request = operations.get_campaign_analytics(asked, start_date=start_date, end_date=end_date)
         for figures in map(CampaignAnalytics.from_api, (yield from ask_array(request))):
-            if asked and figures.campaign_id not in asked:
-                raise _not_believed(
-                    f"figures of campaign {figures.campaign_id or 'without an id'}, which was not asked for", request
-                )
             if found.get(figures.campaign_id, figures) != figures:
-                raise _not_believed(f"figures of campaign {figures.campaign_id} that contradict each other", request)
+                raise _contradictory(figures.campaign_id, request)
             found[figures.campaign_id] = figures
     return found
 
 
-def _not_believed(what: str, request: Request) -> InstantlyUnexpectedAnswerError:
+def _contradictory(campaign_id: str, request: Request) -> InstantlyUnexpectedAnswerError:
     return InstantlyUnexpectedAnswerError(
-        f"Instantly answered with {what}, so nothing is concluded from them.",
+        f"Instantly answered with figures of campaign {campaign_id} that contradict each other, so nothing is "
+        "concluded from them.",
         method=request.method,
         path=request.path,
         status=200,

@@ -8,7 +8,7 @@ from airflow_provider_instantly.api import operations
 from airflow_provider_instantly.api.campaign import check_campaign_id
 from airflow_provider_instantly.api.errors import InstantlyUnexpectedAnswerError
 from airflow_provider_instantly.api.lead import Blocked, Lead, LeadsAdded, Plan
-from airflow_provider_instantly.api.parsing import integer
+from airflow_provider_instantly.api.parsing import count
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, ask
 from airflow_provider_instantly.hooks.calls import Calls
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Leads, or entries of the block list, in one request.
 MAX_LEADS: Final = 1000
+#: Leads that a list may show beyond those whose addresses were asked for: more, and it does not end.
+SURPLUS: Final = 100
 
 T = TypeVar("T")
 
@@ -40,15 +42,17 @@ class LeadCalls(Calls):
         :param campaign_id: the UUID of the campaign, or
         :param list_id: the UUID of the list.
         :param emails: only leads with these addresses; none of them is written anywhere.
-        :param filter: only leads that one of the API's words fits, such as ``FILTER_VAL_BOUNCED``.
-        :raises ValueError: if an id is no UUID, or there is not exactly one.
-        :raises InstantlyUnexpectedAnswerError: if a lead is of another campaign or list: a filter was not heeded.
+        :param filter: only leads that one of the API's words fits, such as ``FILTER_VAL_BOUNCED``. Whether a lead fits
+            ``FILTER_VAL_ACTIVE``, ``COMPLETED``, ``BOUNCED``, ``UNSUBSCRIBED`` or ``SKIPPED`` is checked; of the others
+            a lead does not show it.
+        :raises ValueError: if an id is no UUID, there is not exactly one, or the filter is none of the API's words.
+        :raises InstantlyUnexpectedAnswerError: if a lead was not asked for, or the same ones are listed without end.
         :raises InstantlyError: if a page could not be read.
         """
-        place = check_place(campaign_id, list_id)
-        for request in _lists(place, emails, filter):
-            for item in self.each_item(request):
-                yield _belonging(item, place)
+        for request in _lists(check_place(campaign_id, list_id), emails, filter):
+            for number, item in enumerate(self.each_item(request), 1):
+                _check_end(number, request)
+                yield Lead.from_api(item)
 
     async def alist_leads(
         self,
@@ -59,10 +63,12 @@ class LeadCalls(Calls):
         filter: str | None = None,
     ) -> AsyncIterator[Lead]:
         """Async twin of `list_leads`."""
-        place = check_place(campaign_id, list_id)
-        for request in _lists(place, emails, filter):
+        for request in _lists(check_place(campaign_id, list_id), emails, filter):
+            number = 0
             async for item in self.aeach_item(request):
-                yield _belonging(item, place)
+                number += 1
+                _check_end(number, request)
+                yield Lead.from_api(item)
 
     def add_leads(
         self,
@@ -114,11 +120,11 @@ class LeadCalls(Calls):
         :raises AmbiguousOutcomeError: if it is not known whether it took effect.
         :raises InstantlyError: if it was refused or never sent.
         """
-        return integer(self.drive(ask(_deletion(ids, campaign_id))).get("count"))
+        return count(self.drive(ask(_deletion(ids, campaign_id))).get("count"))
 
     async def adelete_leads(self, ids: Sequence[str], campaign_id: str) -> int | None:
         """Async twin of `delete_leads`."""
-        return integer((await self.adrive(ask(_deletion(ids, campaign_id)))).get("count"))
+        return count((await self.adrive(ask(_deletion(ids, campaign_id)))).get("count"))
 
     def block(self, values: Sequence[str]) -> Blocked:
         """
@@ -174,25 +180,25 @@ def _lists(place: Mapping[str, str], emails: Sequence[str] | None, filter: str |
         yield operations.list_leads(place, emails=emails[begin : begin + PAGE_SIZE], filter=filter)
 
 
-def _belonging(item: Json, place: Mapping[str, str]) -> Lead:
-    """The lead, if it is where it was looked for: a name that the service does not know narrows nothing there."""
-    lead = Lead.from_api(item)
-    found = {"campaign_id": lead.campaign_id, "list_id": lead.list_id}
-    for name, wanted in place.items():
-        if found[name] != wanted:
-            which = f"lead {lead.id}" if lead.id else "a lead"
-            raise InstantlyUnexpectedAnswerError(
-                f"Instantly listed {which}, which is not in the {name.removesuffix('_id')} {wanted} that was asked "
-                "for, so nothing is concluded from the list.",
-                method="POST",
-                path="/leads/list",
-                status=200,
-            )
-    return lead
+def _check_end(number: int, request: Request) -> None:
+    """
+    Go on with a list only while it can come to its end. A person may be listed twice, who was added twice.
+
+    :param number: how many leads it has listed.
+    :param request: its first page.
+    """
+    asked = request.parameter("contacts")
+    if asked is not None and number > len(asked) + SURPLUS:
+        what = "Instantly listed the same leads again and again, so nothing is concluded from the list."
+        raise _not_believed(request, what)
 
 
 def _deletion(ids: Sequence[str], campaign_id: str) -> Request:
     return operations.delete_leads([check_campaign_id(each, "ids") for each in ids], check_campaign_id(campaign_id))
+
+
+def _not_believed(request: Request, message: str) -> InstantlyUnexpectedAnswerError:
+    return InstantlyUnexpectedAnswerError(message, method=request.method, path=request.path, status=200)
 
 
 def _checked(entries: Sequence[T], most: int) -> Sequence[T]:

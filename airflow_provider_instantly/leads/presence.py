@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from airflow_provider_instantly.api.errors import InstantlyBadRequestError, InstantlyUnexpectedAnswerError
+from airflow_provider_instantly.api.errors import InstantlyBadRequestError
 from airflow_provider_instantly.api.protocol import PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.leads.rows import LeadRow
-
-#: Leads that a list may show beyond those that were asked for, each once: more, and it does not heed what was asked.
-_SURPLUS: Final = 100
 
 
 def present_in(hook: InstantlyHook, place: Mapping[str, str], rows: Sequence[LeadRow]) -> frozenset[int]:
@@ -49,24 +46,9 @@ def _found_in_parts(hook: InstantlyHook, place: Mapping[str, str], wanted: dict[
 
 def _found(hook: InstantlyHook, place: Mapping[str, str], wanted: dict[str, int]) -> set[int]:
     found: set[int] = set()
-    surplus = 0
     for lead in hook.list_leads(**place, emails=list(wanted)):
-        if not lead.email:
-            raise _proves_nothing("Instantly listed a lead without an address")
-        number = wanted.get(lead.email)
-        if number is None or number in found:
-            surplus += 1
-        else:
-            found.add(number)
+        found.add(wanted[lead.email])
         if len(found) == len(wanted):
             # The list often promises one page more, which is empty.
             break
-        if surplus >= _SURPLUS:
-            raise _proves_nothing("Instantly listed leads that were not asked for, or the same ones again and again")
     return found
-
-
-def _proves_nothing(what: str) -> InstantlyUnexpectedAnswerError:
-    return InstantlyUnexpectedAnswerError(
-        f"{what}, so nothing is concluded from the list.", method="POST", path="/leads/list", status=200
-    )

@@ -10,6 +10,7 @@ from airflow_provider_instantly.api.errors import (
     CampaignNotFoundError,
     InstantlyPaymentRequiredError,
     InstantlyPermissionError,
+    InstantlyUnexpectedAnswerError,
 )
 from airflow_provider_instantly.api.protocol import PAGE_SIZE
 from airflow_provider_instantly.api.senders import NoRequestLeftError, SenderSearch, SendersNotFoundError
@@ -118,6 +119,9 @@ class Reading:
             problem = endless
         except (InstantlyPermissionError, InstantlyPaymentRequiredError, SendersNotFoundError) as error:
             problem = str(error)
+        except InstantlyUnexpectedAnswerError as error:
+            # Without the answer itself, which may name persons.
+            problem = error.message
         self.not_read.append(f"The senders could not be read: {problem}")
         return None
 

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from airflow_provider_instantly.api import operations
 from airflow_provider_instantly.api.account import domain_vitals, warmup_scores
-from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
+from airflow_provider_instantly.api.errors import (
+    InstantlyError,
+    InstantlyRequestError,
+    InstantlyUnexpectedAnswerError,
+)
 from airflow_provider_instantly.api.lead import Lead, Plan
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages, ask
 from airflow_provider_instantly.api.redaction import safe_text, without_addresses
@@ -29,10 +33,6 @@ _REASON_CHARS: Final = 300
 #: Requests that are kept for what is read after the accounts: their domains.
 _KEPT_FOR_DOMAINS: Final = 1
 _NONE_LEFT: Final = "A check may make no more requests (extra_requests)."
-
-
-class _NotBelievedError(InstantlyError):
-    """An answer about something else than what was asked for."""
 
 
 def read_facts(campaign: Campaign, rules: CheckRules, now: datetime) -> Conversation[Facts]:
@@ -115,24 +115,25 @@ def _plan() -> Conversation[Plan]:
 
 def _leads(campaign_id: str) -> Conversation[LeadSample]:
     """First those that are still to be written to; if there are none, any."""
-    active, _ = yield from _first_page(campaign_id, "FILTER_VAL_ACTIVE")
-    if active.open:
-        return active
+    unheeded: InstantlyUnexpectedAnswerError | None = None
+    try:
+        active, _ = yield from _first_page(campaign_id, "FILTER_VAL_ACTIVE")
+        if active.open:
+            return active
+    except InstantlyUnexpectedAnswerError as error:
+        # A few leads are all on one page, without a filter, too.
+        unheeded = error
     sample, is_whole = yield from _first_page(campaign_id, None)
-    if sample.open or is_whole or not active.leads:
-        # That the filter shows no one, while there are leads, proves that it was heeded: no lead is left.
+    if sample.open or is_whole or unheeded is None:
+        # That the filter shows no one, while there are leads, proves that no lead is left.
         return sample
-    raise _NotBelievedError(
-        "Instantly did not heed the filter of active leads, and there are more than a page of them."
-    )
+    raise unheeded
 
 
 def _first_page(campaign_id: str, filter: str | None) -> Conversation[tuple[LeadSample, bool]]:
     """The first leads, and whether they are all. A page that is not full is the last, whatever its cursor says."""
     pages = Pages(operations.list_leads({"campaign_id": campaign_id}, filter=filter))
     leads = tuple(map(Lead.from_api, (yield from pages.next_page())))
-    if any(lead.campaign_id != campaign_id for lead in leads):
-        raise _NotBelievedError("Instantly listed leads of another campaign than the one that was asked for.")
     is_whole = not pages.has_more or len(leads) < pages.size
     return LeadSample(leads, has_more=not is_whole), is_whole
 
@@ -188,7 +189,7 @@ def _vitals(
         answer = yield from reader.noted(ask(request))
         if isinstance(answer, Unread):
             return found, answer
-        found |= {domain: each for domain, each in domain_vitals(answer).items() if domain in by_domain}
+        found |= domain_vitals(answer)
     untested = sum(domain not in found or bool(found[domain].unknown) for domain in by_domain)
     said = f"Of {untested:,} of {len(by_domain):,}, Instantly did not say the outcome of each check."
     return found, Unread(said) if untested else None

@@ -128,6 +128,11 @@ def test_the_filters_of_leads() -> None:
     }
 
 
+def test_a_filter_that_is_no_word_of_the_api_is_not_sent() -> None:
+    with pytest.raises(ValueError, match=r"not 'FILTER_VAL_BOUNCE': Instantly may ignore .* Nothing was requested"):
+        operations.list_leads(HERE, filter="FILTER_VAL_BOUNCE")
+
+
 def test_no_leads_are_no_filter_to_leave_out() -> None:
     body: Any = operations.list_leads(HERE, emails=[]).body
     assert body["contacts"] == []

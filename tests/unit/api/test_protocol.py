@@ -11,7 +11,7 @@ import json
 import math
 import re
 import traceback
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,8 @@ from airflow_provider_instantly.api.protocol import (
     Pause,
     Request,
     Resource,
+    ask,
+    ask_array,
     exchange,
     items_of,
     may_repeat,
@@ -668,6 +670,40 @@ class TestMayRepeat:
 
 
 TOO_LARGE = AnswerTooLargeError("Too large.")
+
+
+class TestWhatWasNotAskedFor:
+    @staticmethod
+    def odd(item: dict[str, Any]) -> str | None:
+        """What is odd was not asked for."""
+        return "an odd one" if item["n"] % 2 else None
+
+    def test_an_object(self) -> None:
+        request = replace(WORKSPACE, stray=self.odd)
+        assert drive(ask(request), lambda _: {"n": 2}) == {"n": 2}
+        with pytest.raises(InstantlyUnexpectedAnswerError, match="Instantly answered with an odd one, so nothing"):
+            drive(ask(request), lambda _: {"n": 1})
+
+    def test_one_of_an_array_is_enough(self) -> None:
+        request = replace(operations.get_campaign_analytics([]), stray=self.odd)
+        assert drive(ask_array(request), lambda _: [{"n": 2}, {"n": 4}]) == [{"n": 2}, {"n": 4}]
+        with pytest.raises(InstantlyUnexpectedAnswerError) as caught:
+            drive(ask_array(request), lambda _: [{"n": 2}, {"n": 1, "name": "Ada"}])
+        assert "Ada" not in str(caught.value)
+        assert (caught.value.method, caught.value.path) == ("GET", "/campaigns/analytics")
+
+    def test_a_page_that_has_it_stays_the_next(self) -> None:
+        pages = Pages(replace(LIST, stray=self.odd))
+        with pytest.raises(InstantlyUnexpectedAnswerError):
+            drive(pages.next_page(), lambda _: {"items": [{"n": 1}], "next_starting_after": "c"})
+        assert drive(pages.next_page(), lambda request: {"items": [{"n": 2}]}) == [{"n": 2}]
+        assert not pages.has_more
+
+    def test_it_holds_for_each_page(self) -> None:
+        pages = Pages(replace(LIST, stray=self.odd))
+        drive(pages.next_page(), lambda _: {"items": [{"n": 2}], "next_starting_after": "c"})
+        with pytest.raises(InstantlyUnexpectedAnswerError):
+            drive(pages.next_page(), lambda _: {"items": [{"n": 3}]})
 
 
 class TestPages:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api.driver import drive
+from airflow_provider_instantly.api.errors import InstantlyUnexpectedAnswerError
 from airflow_provider_instantly.api.senders import NoRequestLeftError, SenderSearch, SendersNotFoundError
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class TestTags:
 
     def test_tags_that_are_not_shown_prove_nothing(self) -> None:
         workspace = Workspace(on("a.example", 3), tags={"a0@a.example": "red"}, shows_tags=False)
-        with pytest.raises(SendersNotFoundError, match="not which tags they have"):
+        with pytest.raises(InstantlyUnexpectedAnswerError, match="not said which tags it has"):
             workspace.search([], "red")
 
     def test_a_list_that_repeats_itself_is_not_whole(self) -> None:

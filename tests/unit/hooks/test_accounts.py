@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from airflow_provider_instantly.api.errors import InstantlyUnexpectedAnswerError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -38,3 +42,47 @@ def test_each_domain_is_tested_once(ask: Callable[..., Any], sandbox: SandboxCli
         "bad.example": ("spf", "dmarc"),
         "good.example": (),
     }
+
+
+STRAY = {"email": "ada@other.example", "tags": [{"id": "blue"}]}
+
+
+@pytest.mark.parametrize(
+    ("call", "args", "asked", "path", "body", "what"),
+    [
+        ("list_accounts", (), {"tag_ids": ["red"]}, "*/accounts", {"items": [STRAY]}, "none of the tags"),
+        ("list_accounts", (), {"search": "mail.example"}, "*/accounts", {"items": [STRAY]}, "searched for"),
+        (
+            "get_warmup_scores",
+            (["a@mail.example"],),
+            {},
+            "*/warmup-analytics",
+            {"aggregate_data": {"ada@other.example": {"health_score": 91}}},
+            "a sending account that was not asked for",
+        ),
+        (
+            "check_domains",
+            (["a@mail.example"],),
+            {},
+            "*/vitals",
+            {"success_list": [{"domain": "other.example", "allPass": True}]},
+            "a domain that was not asked for",
+        ),
+    ],
+    ids=["tags", "search", "warm-up", "domains"],
+)
+def test_what_was_not_asked_for_is_not_believed(
+    ask: Callable[..., Any],
+    sandbox: SandboxClient,
+    call: str,
+    args: tuple[Any, ...],
+    asked: dict[str, Any],
+    path: str,
+    body: dict[str, Any],
+    what: str,
+) -> None:
+    sandbox.add_fault("body", path, json=body)
+    with pytest.raises(InstantlyUnexpectedAnswerError, match=what) as caught:
+        ask(call, *args, **asked)
+    assert "@" not in str(caught.value)
+    assert "other.example" not in str(caught.value)

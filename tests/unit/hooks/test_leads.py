@@ -16,7 +16,7 @@ from airflow_provider_instantly.api.errors import (
 )
 from airflow_provider_instantly.api.lead import Blocked, LeadStatus, Plan
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
-from airflow_provider_instantly.hooks.leads import MAX_LEADS, check_place
+from airflow_provider_instantly.hooks.leads import MAX_LEADS, SURPLUS, check_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,6 +130,56 @@ class TestListing:
         with pytest.raises(InstantlyUnexpectedAnswerError, match=stray["id"]) as caught:
             ask("list_leads", campaign_id=campaign)
         assert "a@example.com" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("changed", "asked", "what"),
+        [
+            ({}, {"emails": ["bob@example.com"]}, "whose address was not asked for"),
+            ({"email": None}, {"emails": ["bob@example.com"]}, "without an address"),
+            ({}, {"filter": "FILTER_VAL_BOUNCED"}, "which is Active, where FILTER_VAL_BOUNCED was asked for"),
+            ({"campaign": UNKNOWN_ID}, {}, "which is not in the campaign"),
+        ],
+    )
+    def test_what_was_not_asked_for_is_not_believed(
+        self,
+        ask: Callable[..., Any],
+        campaign: str,
+        sandbox: SandboxClient,
+        changed: dict[str, Any],
+        asked: dict[str, Any],
+        what: str,
+    ) -> None:
+        stray = {"id": UNKNOWN_ID, "email": "ada@example.com", "campaign": campaign, "status": 1, **changed}
+        sandbox.add_fault("body", "*/leads/list", json={"items": [stray]})
+        with pytest.raises(InstantlyUnexpectedAnswerError, match=what) as caught:
+            ask("list_leads", campaign_id=campaign, **asked)
+        assert "@" not in str(caught.value)
+
+    def test_addresses_are_compared_as_instantly_keeps_them(self, ask: Callable[..., Any], campaign: str) -> None:
+        ask("add_leads", leads("ada"), campaign_id=campaign)
+        assert len(ask("list_leads", campaign_id=campaign, emails=[" Ada@Example.com"])) == 1
+
+    def test_a_misspelt_filter_is_not_asked_for(
+        self, ask: Callable[..., Any], campaign: str, sandbox: SandboxClient
+    ) -> None:
+        with pytest.raises(ValueError, match="Nothing was requested"):
+            ask("list_leads", campaign_id=campaign, filter="FILTER_VAL_BOUNCE")
+        assert sandbox.requests() == []
+
+    def test_the_same_person_twice_is_listed_twice(
+        self, ask: Callable[..., Any], campaign: str, sandbox: SandboxClient
+    ) -> None:
+        ada = {"email": "ada@example.com", "campaign": campaign}
+        sandbox.add_fault("body", "*/leads/list", json={"items": [ada, ada]})
+        assert len(ask("list_leads", campaign_id=campaign, emails=["ada@example.com"])) == 2
+
+    def test_a_list_by_addresses_comes_to_its_end(
+        self, ask: Callable[..., Any], campaign: str, sandbox: SandboxClient
+    ) -> None:
+        ada = {"email": "ada@example.com", "campaign": campaign}
+        sandbox.add_fault("body", "*/leads/list", json={"items": [ada] * (SURPLUS + 2)})
+        with pytest.raises(InstantlyUnexpectedAnswerError, match="again and again"):
+            ask("list_leads", campaign_id=campaign, emails=["ada@example.com"])
 
     def test_a_read_is_repeated(
         self, ask: Callable[..., Any], campaign: str, sandbox: SandboxClient, short_pauses: None

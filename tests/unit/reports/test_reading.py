@@ -73,4 +73,5 @@ def test_tags_that_are_not_shown_prove_nothing(sandbox: SandboxClient) -> None:
 
     assert figures.senders is None
     [sentence] = not_read
-    assert sentence.startswith("The senders could not be read: Instantly listed accounts for the campaign's tags, and ")
+    assert sentence.startswith("The senders could not be read: Instantly answered with a sending account of ")
+    assert "@" not in sentence

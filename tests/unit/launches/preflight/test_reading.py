@@ -301,7 +301,7 @@ class TestFailures:
         assert isinstance(senders, Unread)
         assert "again and again" in senders.reason
 
-    def test_what_is_said_of_other_domains_is_left_out(self) -> None:
+    def test_an_answer_about_other_domains_is_not_believed(self) -> None:
         class Talkative(Instantly):
             def __call__(self, request: Request) -> Any:
                 answer = super().__call__(request)
@@ -309,7 +309,21 @@ class TestFailures:
                 return {**answer, "failure_list": [stray]} if request.path.endswith("vitals") else answer
 
         senders = Talkative(named(1), named(1)).senders()
-        assert [vitals.failing for vitals in senders.vitals.values()] == [()]
+        assert senders.vitals == {}
+        assert senders.untested is not None
+        assert "a domain that was not asked for" in senders.untested.reason
+        assert "ada" not in senders.untested.reason
+
+    def test_an_answer_about_another_accounts_warm_up_is_not_believed(self) -> None:
+        class Talkative(Instantly):
+            def __call__(self, request: Request) -> Any:
+                answer = super().__call__(request)
+                stray = {"aggregate_data": {"ada@other.example": {"health_score": 1}}}
+                return stray if request.path.endswith("warmup-analytics") else answer
+
+        scores = Talkative(named(1), named(1), scores=False).senders().scores
+        assert isinstance(scores, Unread)
+        assert "a sending account that was not asked for" in scores.reason
 
     def test_no_address_in_a_reason(self) -> None:
         facts = Instantly(fails=lambda r: InstantlyError("ada@mail.example") if "leads" in r.path else None).read()
