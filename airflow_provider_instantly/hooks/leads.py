@@ -117,14 +117,17 @@ class LeadCalls(Calls):
         :param campaign_id: the UUID of the campaign.
         :return: how many were deleted, or None where the answer does not say.
         :raises ValueError: if there are no ids, or one is no UUID.
+        :raises InstantlyUnexpectedAnswerError: if Instantly deleted more leads than those that were named.
         :raises AmbiguousOutcomeError: if it is not known whether it took effect.
         :raises InstantlyError: if it was refused or never sent.
         """
-        return count(self.drive(ask(_deletion(ids, campaign_id))).get("count"))
+        request = _deletion(ids, campaign_id)
+        return _deleted(self.drive(ask(request)), request)
 
     async def adelete_leads(self, ids: Sequence[str], campaign_id: str) -> int | None:
         """Async twin of `delete_leads`."""
-        return count((await self.adrive(ask(_deletion(ids, campaign_id)))).get("count"))
+        request = _deletion(ids, campaign_id)
+        return _deleted(await self.adrive(ask(request)), request)
 
     def block(self, values: Sequence[str]) -> Blocked:
         """
@@ -195,6 +198,22 @@ def _check_end(number: int, request: Request) -> None:
 
 def _deletion(ids: Sequence[str], campaign_id: str) -> Request:
     return operations.delete_leads([check_campaign_id(each, "ids") for each in ids], check_campaign_id(campaign_id))
+
+
+def _deleted(answer: Json, request: Request) -> int | None:
+    """
+    How many leads were deleted.
+
+    :raises InstantlyUnexpectedAnswerError: if they are more than those that were named.
+    """
+    found, named = count(answer.get("count")), len(set(request.parameter("ids")))
+    if found is not None and found > named:
+        raise _not_believed(
+            request,
+            f"Instantly deleted {found:,} leads of campaign {request.resource.id}, and {named:,} were named. Look at "
+            "the campaign in Instantly, and add those again that are missing.",
+        )
+    return found
 
 
 def _not_believed(request: Request, message: str) -> InstantlyUnexpectedAnswerError:

@@ -201,6 +201,22 @@ class TestDeleting:
         assert ask("delete_leads", [added.created[0]], campaign) == 1
         assert [lead["email"] for lead in sandbox.leads(campaign)] == ["b@example.com"]
 
+    @pytest.mark.parametrize(("said", "found"), [(2, 2), (1, 1), (0, 0), (None, None), (-1, None), ("2", None)])
+    def test_how_many_that_were(
+        self, ask: Callable[..., Any], campaign: str, sandbox: SandboxClient, said: object, found: int | None
+    ) -> None:
+        sandbox.add_fault("body", "*/leads", method="DELETE", json={"count": said})
+        assert ask("delete_leads", [UNKNOWN_ID, WORKSPACE], campaign) == found
+
+    def test_more_than_were_named_are_not_passed_over(
+        self, ask: Callable[..., Any], campaign: str, sandbox: SandboxClient
+    ) -> None:
+        sandbox.add_fault("body", "*/leads", method="DELETE", json={"count": 250})
+        with pytest.raises(
+            InstantlyUnexpectedAnswerError, match=f"deleted 250 leads of campaign {campaign}, and 1 were named"
+        ):
+            ask("delete_leads", [UNKNOWN_ID, UNKNOWN_ID.upper()], campaign)
+
     def test_never_all(self, ask: Callable[..., Any], campaign: str, sandbox: SandboxClient) -> None:
         ask("add_leads", leads("a"), campaign_id=campaign)
         sandbox.clear_requests()
