@@ -223,6 +223,24 @@ class LocalAirflow:
             fields["extra"] = json.dumps(fields["extra"])
         self.api("/connections", method="POST", json={"connection_id": connection_id, **fields})
 
+    def add_variable(self, key: str, value: str) -> None:
+        """
+        Make an Airflow Variable.
+
+        :param key: Its key.
+        :param value: Its value.
+        """
+        self.api("/variables", method="POST", json={"key": key, "value": value})
+
+    def add_pool(self, name: str, slots: int) -> None:
+        """
+        Make a pool, whose slots tasks leave while they are deferred.
+
+        :param name: Its name.
+        :param slots: How many tasks may run in it at once.
+        """
+        self.api("/pools", method="POST", json={"name": name, "slots": slots, "include_deferred": False})
+
     def trigger(
         self,
         dag_id: str,
