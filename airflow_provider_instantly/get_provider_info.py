@@ -7,11 +7,13 @@ from typing import Any, Final
 #: The connection form, for Airflow >= 3.2 (`conn-fields`) and, through the hook, for older ones.
 CONNECTION_FORM: Final[dict[str, Any]] = {
     "ui-field-behaviour": {
-        "hidden-fields": ["login", "port", "schema"],
+        "hidden-fields": ["login", "schema"],
         "relabeling": {"host": "Base URL", "password": "API key"},
         "placeholders": {
             "host": "https://api.instantly.ai",
             "password": "An API V2 key",
+            # Airflow 3.3.2 refuses to test a connection that has no port, of whatever type, and takes no default.
+            "port": "443 (Airflow 3.3.2 needs one for its Test button)",
         },
     },
     "conn-fields": {

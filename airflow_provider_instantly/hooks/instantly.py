@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
@@ -477,7 +478,12 @@ def _check_extra(connection: Connection) -> None:
 
 
 def _written_host(connection: Connection) -> str:
-    """The base URL as the user wrote it; a connection given as a URI has the port and the scheme apart."""
+    """
+    The base URL as the user wrote it. The port may stand apart, and has to for Airflow 3.3.2 to test the connection; in
+    a connection that is given as a URI, the scheme does too.
+
+    :raises InstantlyConfigurationError: if there are two ports.
+    """
     host: str = connection.host or ""
     if not host:
         return host
@@ -486,6 +492,11 @@ def _written_host(connection: Connection) -> str:
         scheme, rest = connection.schema or "https", host
     authority, slash, path = rest.partition("/")
     port = f":{connection.port}" if connection.port else ""
+    if port and re.fullmatch(r"(\[.*\]|[^:]*):\d+", authority) and not authority.endswith(port):
+        raise InstantlyConfigurationError(
+            "The Base URL of the Instantly connection has another port than its field Port. Write the port into one "
+            "of them only, or the same into both."
+        )
     return f"{scheme}://{authority.removesuffix(port)}{port}{slash}{path}"
 
 

@@ -61,7 +61,7 @@ def airflow(sandbox: SandboxClient, request: pytest.FixtureRequest) -> Iterator[
     """
     A real Airflow with the DAGs of these tests and the example DAGs, which it has wait for seconds, not minutes.
 
-    It logs at the level DEBUG. It is on PostgreSQL, but on SQLite where no server is installed.
+    It logs at the level DEBUG, and tests connections. It is on PostgreSQL, but on SQLite where no server is installed.
     """
     url = None if server_binaries() is None else request.getfixturevalue("postgres").create_database("airflow")
     seconds = {
@@ -74,7 +74,12 @@ def airflow(sandbox: SandboxClient, request: pytest.FixtureRequest) -> Iterator[
         EXAMPLE_DAGS,
         connections={"instantly_default": json.loads(sandbox.airflow_connection)},
         database_url=url,
-        settings={**SOON, "logging.logging_level": "DEBUG", "api.expose_config": "True"},
+        settings={
+            **SOON,
+            "logging.logging_level": "DEBUG",
+            "api.expose_config": "True",
+            "core.test_connection": "Enabled",
+        },
         variables=seconds,
     ) as local_airflow:
         yield local_airflow

@@ -147,7 +147,9 @@ class TestInAirflow:
     def test_the_form_is_found(self, providers: Any) -> None:
         behaviour = providers.field_behaviours["instantly"]
         assert behaviour["relabeling"] == {"host": "Base URL", "password": "API key"}
-        assert set(behaviour["hidden_fields"]) == {"login", "port", "schema"}
+        # The port is shown: without one, the button Test of Airflow 3.3.2 refuses every connection.
+        assert set(behaviour["hidden_fields"]) == {"login", "schema"}
+        assert behaviour["placeholders"]["port"].startswith("443 ")
         prefix = "extra__instantly__"
         fields = {name.removeprefix(prefix) for name in providers.connection_form_widgets if name.startswith(prefix)}
         assert fields == CONNECTION_FORM["conn-fields"].keys()

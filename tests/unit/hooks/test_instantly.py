@@ -620,6 +620,9 @@ class TestConnections:
             ({}, "https://api.instantly.ai"),
             ({"host": ""}, "https://api.instantly.ai"),
             ({"host": "https://api.instantly.ai/api/v2/"}, "https://api.instantly.ai"),
+            ({"port": 443}, "https://api.instantly.ai"),
+            ({"host": "https://api.instantly.ai", "port": 443}, "https://api.instantly.ai:443"),
+            ({"host": "https://api.instantly.ai", "port": 0}, "https://api.instantly.ai"),
             ({"host": "127.0.0.1", "port": 8989, "schema": "http"}, "http://127.0.0.1:8989"),
             ({"host": "http://127.0.0.1", "port": 8989}, "http://127.0.0.1:8989"),
             ({"host": "http://127.0.0.1:8989", "port": 8989}, "http://127.0.0.1:8989"),
@@ -710,9 +713,10 @@ class TestConnectionErrors:
             ({"host": "ftp://api.instantly.ai"}, r"^The Base URL of the Instantly connection is no URL"),
             ({"host": "api.instantly.ai", "schema": "v2"}, r"^The Base URL of the Instantly connection is no URL"),
             (
-                {"host": "https://api.instantly.ai:99", "port": 8},
-                r"^The Base URL of the Instantly connection is no URL",
+                {"host": "https://api.instantly.ai:99", "port": 9},
+                r"^The Base URL of the Instantly connection has another port than its field Port\. Write the port into",
             ),
+            ({"host": "http://[::1]:8989", "port": 443}, r"^The Base URL of the Instantly connection has another port"),
             (
                 {"host": "https://api.instantly.ai", "port": 99999},
                 r"^The Base URL of the Instantly connection is no URL",
