@@ -1,0 +1,76 @@
+"""The README's first launch, command by command, on an Airflow that has nothing: both samples end as it says."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_instantly.sandbox.client import running_sandbox
+from airflow_provider_instantly.sandbox.samples import BOUNCING_ID, HEALTHY_ID
+from local_airflow.configuration import AIRFLOW_3, environment
+from local_airflow.standalone import LocalAirflow
+from tests.docs.documents import blocks, section, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.every_version
+
+STEPS = section(text_of("README.md"), "The first launch")
+TIMEOUT = 600.0
+"""Seconds that a run may take; it takes minutes where other tests keep the machine busy."""
+#: Airflow finds a DAG's file as late as where nothing is set; a task waits longer for the API server of a full machine.
+SETTINGS = {
+    "core.dags_are_paused_at_creation": "True",
+    "dag_processor.refresh_interval": "300",
+    "scheduler.dag_dir_list_interval": "300",
+    "workers.execution_api_timeout": "60",
+}
+
+
+def commands(program: str) -> list[list[str]]:
+    """The commands of the README's steps that call a program, as lists of words."""
+    lines = [line for block in blocks("sh") if block.text in STEPS for line in block.text.splitlines()]
+    return [words for words in map(shlex.split, lines) if words[0] == program]
+
+
+@pytest.fixture
+def bare_airflow() -> Iterator[LocalAirflow]:
+    """A real Airflow without a DAG or a connection."""
+    with LocalAirflow(settings=SETTINGS) as airflow:
+        yield airflow
+
+
+def test_a_person_who_follows_the_readme_sees_a_launch_and_a_failure(bare_airflow: LocalAirflow) -> None:
+    def run(words: list[str]) -> None:
+        env = environment(bare_airflow.configuration)
+        ended = subprocess.run(words, env=env, cwd=bare_airflow.home, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+
+    def newest_run() -> str:
+        return bare_airflow.run_ids("launch")[-1]
+
+    [start] = commands("python")
+    assert start[:5] == ["python", "-m", "airflow_provider_instantly.sandbox", "--port", "8989"]
+    connect, *launch = commands("airflow")
+    [dag] = [block.text for block in blocks("python") if block.text in STEPS]
+    with running_sandbox(*start[5:]) as sandbox:
+        # Another port, since that one may be taken here.
+        run([word.replace("8989", sandbox.url.rpartition(":")[2]) for word in connect])
+        file = bare_airflow.configuration.dags_folder / "launch.py"
+        file.write_text(dag if AIRFLOW_3 else dag.replace("airflow.sdk", "airflow.providers.common.compat.sdk"))
+        for words in launch:
+            run(words)
+        healthy = newest_run()
+        assert bare_airflow.wait_for_run("launch", healthy, timeout=TIMEOUT) == "success"
+
+        run([word.replace(HEALTHY_ID, BOUNCING_ID) for word in launch[-1]])
+        bouncing = newest_run()
+        assert bare_airflow.wait_for_run("launch", bouncing, timeout=TIMEOUT) == "failed"
+
+        assert bare_airflow.task_states("launch", bouncing) == {"activate": "success", "wait": "failed"}
+        assert "is Bounce Protect" in bare_airflow.task_log("launch", bouncing, "wait")
+        assert [sandbox.activations(campaign) for campaign in (HEALTHY_ID, BOUNCING_ID)] == [1, 1]
