@@ -20,6 +20,12 @@ TIMEOUT = 240.0
 """Seconds that anything may take that is waited for; Airflow 2.11 on SQLite runs one task after the other."""
 
 
+def first_run(airflow: LocalAirflow, dag_id: str) -> str:
+    """The run that an asset has started, once there is one."""
+    airflow.wait_for(lambda: bool(airflow.run_ids(dag_id)), TIMEOUT, lambda: f"The asset started no run of {dag_id}")
+    return airflow.run_ids(dag_id)[0]
+
+
 def test_an_updated_asset_launches_the_campaign_that_its_event_names(
     airflow: LocalAirflow, sandbox: SandboxClient
 ) -> None:
@@ -29,14 +35,32 @@ def test_an_updated_asset_launches_the_campaign_that_its_event_names(
     prepared = airflow.trigger("instantly_audience", conf={"campaign_id": campaign_id})
 
     assert airflow.wait_for_run("instantly_audience", prepared, timeout=TIMEOUT) == "success"
-    airflow.wait_for(
-        lambda: bool(airflow.run_ids("instantly_launch_on_asset")), TIMEOUT, lambda: "The asset started no run"
-    )
-    [run_id] = airflow.run_ids("instantly_launch_on_asset")
+    run_id = first_run(airflow, "instantly_launch_on_asset")
     assert airflow.wait_for_run("instantly_launch_on_asset", run_id, timeout=TIMEOUT) == "success"
     assert airflow.xcom("instantly_launch_on_asset", run_id, "campaigns") == [campaign_id]
     assert sandbox.campaign(campaign_id)["status_name"] == "Active"
     assert sandbox.activations(campaign_id) == 1
+
+
+def test_a_launch_starts_what_follows_launches_and_nothing_that_waits_for_a_stop(
+    airflow: LocalAirflow, sandbox: SandboxClient
+) -> None:
+    campaign_id = sandbox.add_campaign("Followed", script=[(0, "active")])
+    airflow.wait_until_known("instantly_after_launch")
+
+    launch = airflow.trigger("instantly_announced_launch", conf={"campaign_id": campaign_id})
+
+    assert airflow.wait_for_run("instantly_announced_launch", launch, timeout=TIMEOUT) == "success"
+    run_id = first_run(airflow, "instantly_after_launch")
+    sandbox.set_status(campaign_id, "completed")
+    assert airflow.wait_for_run("instantly_after_launch", run_id, timeout=TIMEOUT) == "success"
+    assert airflow.xcom("instantly_after_launch", run_id, "launched") == [campaign_id]
+    [figures] = airflow.xcom("instantly_after_launch", run_id, "figures")["campaigns"]
+    assert figures["campaign_id"] == campaign_id
+    if AIRFLOW_V_3_0_PLUS:
+        query = {"source_dag_id": "instantly_announced_launch"}
+        [event] = airflow.api("/assets/events", params=query)["asset_events"]
+        assert [run["dag_id"] for run in event["created_dagruns"]] == ["instantly_after_launch"]
 
 
 @pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="Airflow 2 has no watchers, nor events that are made by hand")
