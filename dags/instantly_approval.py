@@ -1,4 +1,9 @@
-"""A person approves a launch, with what the check found before them. Needs Airflow 3.1 or later."""
+"""
+A person approves a launch, with what the check found before them.
+
+It needs Airflow 3.1 or later, which asks under *Required actions*. No answer within a day is no launch. The campaign is
+checked once more right before its launch.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +23,8 @@ if ApprovalOperator is not None:
     with DAG(
         dag_id="instantly_approval",
         schedule=None,
-        params={"campaign_id": Param(type="string", description="The UUID of the campaign.")},
+        params={"campaign_id": Param(title="Campaign", type="string", description="The UUID of the campaign.")},
+        doc_md=__doc__,
         tags=["instantly"],
     ):
         check = CheckCampaignOperator(

@@ -1,4 +1,9 @@
-"""Launch the campaigns of many clients, each in a task of its own: one that fails holds up no other."""
+"""
+Launch the campaigns of many clients, each in a task of its own: one that fails holds up no other.
+
+The grid names each task after its campaign. How many launch at once is the number of slots of the pool that
+`INSTANTLY_CLIENTS_POOL` names.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +22,10 @@ POLL_INTERVAL = float(os.environ.get("INSTANTLY_LAUNCH_POKE_INTERVAL", 60))
 with DAG(
     dag_id="instantly_clients",
     schedule=None,
-    params={"campaign_ids": Param([], type="array", description="The UUIDs of the clients' campaigns.")},
+    params={
+        "campaign_ids": Param([], title="Campaigns", type="array", description="The UUIDs of the clients' campaigns.")
+    },
+    doc_md=__doc__,
     tags=["instantly"],
 ):
 

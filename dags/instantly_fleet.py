@@ -1,4 +1,9 @@
-"""Wait until many campaigns run, in one task: one request shows a hundred of them. The ids are given with each run."""
+"""
+Wait until many campaigns run, in one task: one request shows a hundred of them. The ids are given with each run.
+
+It launches nothing. It fails when all are decided and some were stopped, and its XCom `campaigns` then says how each
+stands.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,8 @@ with DAG(
     dag_id="instantly_fleet",
     schedule=None,
     # A default that is valid, though of no use, lets Airflow >= 3.3 begin the wait without a worker.
-    params={"campaign_ids": Param([], type="array", description="The UUIDs of the campaigns.")},
+    params={"campaign_ids": Param([], title="Campaigns", type="array", description="The UUIDs of the campaigns.")},
+    doc_md=__doc__,
     tags=["instantly"],
 ):
     CampaignStatusSensor(

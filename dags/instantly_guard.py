@@ -1,4 +1,9 @@
-"""Every 15 minutes, pause each running campaign of the workspace too many of whose e-mails bounce."""
+"""
+Every 15 minutes, pause each running campaign of the workspace too many of whose e-mails bounce.
+
+It never resumes one: that is a decision for a person. It is paused at first; switch it on once the connection
+`instantly_default` is there.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +24,7 @@ with DAG(
     max_active_runs=1,
     is_paused_upon_creation=True,  # switch it on once its connections are there
     default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
+    doc_md=__doc__,
     tags=["instantly"],
 ):
 

@@ -1,4 +1,9 @@
-"""Launch a campaign, then wait until it runs. The id of the campaign is given with each run."""
+"""
+Launch a campaign, then wait until it runs. The id of the campaign is given with each run.
+
+A campaign that runs is left alone, and one that Instantly stopped is refused. The wait ends once Active has held for a
+quarter of an hour, or fails with Instantly's reason.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +21,9 @@ POKE_INTERVAL = float(os.environ.get("INSTANTLY_LAUNCH_POKE_INTERVAL", 60))
 with DAG(
     dag_id="instantly_launch",
     schedule=None,
-    params={"campaign_id": Param(type="string", description="The UUID of the campaign, from its page in Instantly.")},
+    params={"campaign_id": Param(title="Campaign", type="string", description="Its UUID, from its page in Instantly.")},
     default_args={"retries": 2},
+    doc_md=__doc__,
     tags=["instantly"],
 ):
     activate = ActivateCampaignOperator(

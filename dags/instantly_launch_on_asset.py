@@ -1,4 +1,9 @@
-"""Launch a campaign when its audience is ready: another DAG updates an asset, and its event names the campaign."""
+"""
+Launch a campaign when its audience is ready: another DAG updates an asset, and its event names the campaign.
+
+`instantly_audience` stands for the DAG that finds the people. Of its event, only `campaign_id` is used. An event that
+names no campaign, such as one that was made by hand, launches nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Asset, Param, get_current_context, task
 
+from airflow_provider_instantly.assets.events import campaign_events
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 
 STABLE_FOR = float(os.environ.get("INSTANTLY_LAUNCH_STABLE_FOR", 15 * 60))
@@ -18,7 +24,8 @@ audience = Asset("instantly_audience")
 with DAG(
     dag_id="instantly_audience",
     schedule=None,
-    params={"campaign_id": Param(type="string", description="The UUID of the campaign that this audience is for.")},
+    params={"campaign_id": Param(title="Campaign", type="string", description="The UUID of the one that it is for.")},
+    doc_md=__doc__,
     tags=["instantly"],
 ):
 
@@ -33,18 +40,18 @@ with DAG(
     dag_id="instantly_launch_on_asset",
     schedule=[audience],
     start_date=datetime(2026, 1, 1, tzinfo=UTC),  # Airflow 2 asks for one
+    doc_md=__doc__,
     tags=["instantly"],
 ):
 
     @task
     def campaigns() -> list[str]:
         """Each campaign once: several events may come with one run, and an event may come twice."""
-        context: Any = get_current_context()
-        events = context.get("triggering_asset_events") or context["triggering_dataset_events"]  # Airflow 2
-        return sorted({event.extra["campaign_id"] for of_one in events.values() for event in of_one})
+        return sorted({event["campaign_id"] for event in campaign_events(get_current_context())})
 
     ActivateCampaignOperator.partial(
         task_id="launch",
+        map_index_template="{{ task.campaign_id }}",
         wait_for_active=True,
         stable_for=STABLE_FOR,
         poll_interval=POLL_INTERVAL,

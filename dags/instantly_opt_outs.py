@@ -1,4 +1,10 @@
-"""Every hour, put the people who opted out anywhere onto Instantly's block list. They are rows of your warehouse."""
+"""
+Every hour, put the people who opted out anywhere onto Instantly's block list. They are rows of your warehouse.
+
+It needs the extra `sql`, the connection `instantly_default`, and one to your warehouse, which has a table `opt_outs`
+with a column `email`. `INSTANTLY_WAREHOUSE_CONN_ID` names the latter; without, it is `warehouse`. The DAG is paused at
+first.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +25,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=True,  # switch it on once its connections are there
+    doc_md=__doc__,
     tags=["instantly"],
 ):
     BlockContactsOperator(

@@ -1,4 +1,9 @@
-"""The red button: pause every campaign of the workspace that may send, and fail if one still does. Run it by hand."""
+"""
+The red button: pause every campaign of the workspace that may send, and fail if one still does. Run it by hand.
+
+What Instantly itself has stopped is left as it is: paused, a person could resume it unprotected. If there are more than
+a thousand campaigns, run it again.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +25,7 @@ def sending() -> list[str]:
         return [campaign.id for campaign in hook.list_campaigns() if campaign.status not in NOT_SENDING]
 
 
-with DAG(dag_id="instantly_red_button", schedule=None, tags=["instantly"]):
+with DAG(dag_id="instantly_red_button", schedule=None, doc_md=__doc__, tags=["instantly"]):
 
     @task(retries=2)
     def find() -> list[str]:
@@ -28,7 +33,9 @@ with DAG(dag_id="instantly_red_button", schedule=None, tags=["instantly"]):
         return sending()[:AT_ONCE]
 
     # Each is for itself: what cannot be paused holds up no other.
-    paused = PauseCampaignOperator.partial(task_id="pause", retries=2).expand(campaign_id=find())
+    paused = PauseCampaignOperator.partial(
+        task_id="pause", map_index_template="{{ task.campaign_id }}", retries=2
+    ).expand(campaign_id=find())
 
     # Also where a pause has failed, and where there was nothing to pause.
     @task(trigger_rule="all_done", retries=2)

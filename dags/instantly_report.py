@@ -1,4 +1,9 @@
-"""Write a report on campaigns: one page, with pictures. Needs the extra `report`."""
+"""
+Write a report on campaigns: one page, with pictures.
+
+It needs the extra `report`, and the connection `instantly_default`. The task's button *Report* opens the page, if a
+browser reaches the folder.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +17,15 @@ with DAG(
     dag_id="instantly_report",
     schedule=None,
     params={
-        "campaign_ids": Param([], type="array", description="The UUIDs of the campaigns."),
+        "campaign_ids": Param([], title="Campaigns", type="array", description="The UUIDs of the campaigns."),
         "path": Param(
             os.environ.get("INSTANTLY_REPORT_PATH", "file:///tmp/instantly-report"),
+            title="Folder",
             type="string",
             description="The folder for it, below any ObjectStoragePath.",
         ),
     },
+    doc_md=__doc__,
     tags=["instantly"],
 ):
     CampaignReportOperator(

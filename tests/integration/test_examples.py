@@ -26,6 +26,12 @@ def first_run(airflow: LocalAirflow, dag_id: str) -> str:
     return airflow.run_ids(dag_id)[0]
 
 
+def names_in_grid(airflow: LocalAirflow, dag_id: str, run_id: str, task_id: str) -> set[str]:
+    """What Airflow's pages call the instances of a mapped task."""
+    tasks = airflow.api(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
+    return {task["rendered_map_index"] for task in tasks if task["task_id"] == task_id}
+
+
 def test_an_updated_asset_launches_the_campaign_that_its_event_names(
     airflow: LocalAirflow, sandbox: SandboxClient
 ) -> None:
@@ -38,6 +44,7 @@ def test_an_updated_asset_launches_the_campaign_that_its_event_names(
     run_id = first_run(airflow, "instantly_launch_on_asset")
     assert airflow.wait_for_run("instantly_launch_on_asset", run_id, timeout=TIMEOUT) == "success"
     assert airflow.xcom("instantly_launch_on_asset", run_id, "campaigns") == [campaign_id]
+    assert names_in_grid(airflow, "instantly_launch_on_asset", run_id, "launch") == {campaign_id}
     assert sandbox.campaign(campaign_id)["status_name"] == "Active"
     assert sandbox.activations(campaign_id) == 1
 
@@ -91,6 +98,7 @@ def test_of_many_clients_one_that_must_not_be_launched_holds_up_no_other(
     assert airflow.wait_for_run("instantly_clients", run_id, timeout=TIMEOUT) == "failed"
     launches = [task for task in airflow.task_instances("instantly_clients", run_id) if task.task_id == "launch"]
     assert sorted(str(task.state) for task in launches) == ["failed", "success", "success", "success"]
+    assert names_in_grid(airflow, "instantly_clients", run_id, "launch") == {*healthy, stopped}
     # What Instantly stopped is refused at once: it is nothing that a retry could change.
     assert {task.try_number for task in launches} == {1}
     assert [sandbox.activations(campaign_id) for campaign_id in (*healthy, stopped)] == [1, 1, 1, 0]

@@ -1,0 +1,61 @@
+"""The example DAGs: each can be parsed, says in Airflow's pages what it is for, and has its row in the manual."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_1_PLUS, AIRFLOW_V_3_3_PLUS
+
+from tests.docs.documents import ROOT, rows, section, text_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EXAMPLES = sorted((ROOT / "dags").glob("*.py"))
+#: What needs a later Airflow than the oldest. It must not be an error there, either.
+SINCE = {"instantly_stopped_campaign": AIRFLOW_V_3_0_PLUS, "instantly_approval": AIRFLOW_V_3_1_PLUS}
+
+
+@pytest.fixture(scope="module")
+def dags() -> dict[str, list[Any]]:
+    """The DAGs of each example, by the name of its file."""
+    return {file.stem: _parsed(file) for file in EXAMPLES}
+
+
+def _parsed(file: Path) -> list[Any]:
+    """What Airflow's DAG processor finds in a file."""
+    module = "airflow.dag_processing.dagbag" if AIRFLOW_V_3_3_PLUS else "airflow.models.dagbag"
+    bag = import_module(module).DagBag(str(file), safe_mode=False)
+    assert not bag.import_errors
+    return list(bag.dags.values())
+
+
+@pytest.mark.parametrize("name", [file.stem for file in EXAMPLES])
+class TestEachExample:
+    def test_it_has_the_dag_of_its_name(self, dags: dict[str, list[Any]], name: str) -> None:
+        is_here = SINCE.get(name, True)
+        assert (name in [dag.dag_id for dag in dags[name]]) is is_here
+
+    def test_it_says_what_it_is_for(self, dags: dict[str, list[Any]], name: str) -> None:
+        for dag in dags[name]:
+            assert dag.doc_md
+            assert len(dag.doc_md.strip().splitlines()) > 2, "the first line says what it does, the rest what it needs"
+            assert "instantly" in dag.tags
+
+    def test_the_form_of_a_run_explains_what_is_asked(self, dags: dict[str, list[Any]], name: str) -> None:
+        for dag in dags[name]:
+            for key, param in dag.params.items():
+                assert param.schema.get("title"), key
+                assert param.description, key
+
+    def test_each_instance_of_a_mapped_task_has_a_name(self, dags: dict[str, list[Any]], name: str) -> None:
+        for dag in dags[name]:
+            for task in dag.tasks:
+                if hasattr(task, "partial_kwargs"):
+                    assert task.partial_kwargs.get("map_index_template") == "{{ task.campaign_id }}", task.task_id
+
+    def test_it_has_a_row_in_the_manual(self, name: str) -> None:
+        described = {named for row in rows(section(text_of("docs/manual.md"), "Examples")) for named in row.names}
+        assert f"dags/{name}.py" in described
