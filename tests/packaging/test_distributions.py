@@ -1,12 +1,21 @@
-"""What is published: the wheel holds the package, the sdist what builds it and what its README links to. No tests."""
+"""
+What is published: the wheel holds the package with the examples, the sdist what builds it and what its README links to.
+
+Neither has tests.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 from packaging.requirements import Requirement
 
 from airflow_provider_instantly import __version__
@@ -18,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PACKAGE = "airflow_provider_instantly/"
+#: Where the wheel has what the checkout has in ``dags/``.
+EXAMPLES = f"{PACKAGE}example_dags/"
 #: Beside the package: the texts, the examples that they show, and what builds it.
 BESIDE = (
     "CHANGELOG.md",
@@ -61,9 +72,57 @@ def unpacked(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_the_whole_package_and_nothing_else(wheel: dict[str, bytes]) -> None:
     packed = {name for name in wheel if ".dist-info/" not in name}
-    assert packed == {name for name in tracked_files() if name.startswith(PACKAGE)}
+    tracked = tracked_files()
+    assert {name for name in packed if not name.startswith(EXAMPLES)} == {
+        name for name in tracked if name.startswith(PACKAGE)
+    }
+    assert {name for name in packed if name.startswith(EXAMPLES)} == {
+        name.replace("dags/", EXAMPLES, 1) for name in tracked if name.startswith("dags/")
+    }
     assert f"{PACKAGE}py.typed" in packed
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in wheel)
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_3_PLUS, reason="Below 3.3 Airflow shows the examples of its own providers only")
+def test_airflow_finds_the_examples_in_the_wheel_and_can_parse_them(wheel: dict[str, bytes], tmp_path: Path) -> None:
+    """Also where no extra is installed: who switches examples on did not ask for ours."""
+    for name, content in wheel.items():
+        file = tmp_path / "installed" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "True",
+        "PYTHONPATH": str(tmp_path / "installed"),
+    }
+    # Not from the checkout, whose own package has no examples in it.
+    result = subprocess.run(
+        [sys.executable, "-c", PARSES_EXAMPLES],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout.splitlines()[-1])
+    assert found["folder"] == str(tmp_path / "installed" / EXAMPLES.rstrip("/"))
+    assert found["errors"] == {}
+    assert {"instantly_launch", "instantly_pipeline", "instantly_report"} <= set(found["dags"])
+
+
+#: In a process of its own: what Airflow finds of this provider's examples, without what its extras install.
+PARSES_EXAMPLES = """
+import json, sys
+sys.modules.update(dict.fromkeys(["airflow.providers.common.sql.hooks.sql", "matplotlib"]))
+from airflow.dag_processing.bundles.manager import DagBundlesManager
+from airflow.dag_processing.dagbag import DagBag
+bundles = DagBundlesManager().get_all_dag_bundles()
+[folder] = [bundle.path for bundle in bundles if bundle.name == "airflow-provider-instantly-example-dags"]
+bag = DagBag(str(folder))
+print(json.dumps({"folder": str(folder), "errors": bag.import_errors, "dags": sorted(bag.dags)}))
+"""
 
 
 def test_the_sdist_holds_what_is_meant_for_users_and_nothing_else(unpacked: Path) -> None:
