@@ -109,7 +109,8 @@ class Spool:
             if isinstance(found, LeadRow):
                 batch.append(found)
                 if seen.may_have(found.lead["email"]):
-                    self._suspect(found, row)
+                    # What is only counted is no reject, and need not be a mapping either.
+                    self._suspect(found, cast("Mapping[str, Any]", row) if rejects_duplicates else {})
                 if len(batch) == _BATCH:
                     self._add(batch)
                     batch.clear()
@@ -129,9 +130,9 @@ class Spool:
         values = [(row.number, row.lead["email"], f"{{{text}}}") for row, text in zip(batch, texts, strict=True)]
         self._open().executemany("INSERT INTO good VALUES (?, ?, ?)", values)
 
-    def _suspect(self, found: LeadRow, row: object) -> None:
+    def _suspect(self, found: LeadRow, row: Mapping[str, Any]) -> None:
         """Keep a row as it was read, until it is known whether an earlier one has its address."""
-        values = (found.number, found.lead["email"], _stored(cast("Mapping[str, Any]", row)))
+        values = (found.number, found.lead["email"], _stored(row))
         self._open().execute("INSERT INTO maybe_repeated VALUES (?, ?, ?)", values)
 
     def _take_duplicates_out(self, rejects_duplicates: bool) -> int:

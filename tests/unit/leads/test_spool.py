@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_instantly.leads.contacts import Contacts
 from airflow_provider_instantly.leads.rows import Columns, LeadRow, Reject
 from airflow_provider_instantly.leads.spool import Counts, Spool
 
@@ -52,6 +53,14 @@ class TestRows:
         assert good == [LeadRow(1, rows[0])]
         assert [(reject.number, reject.row) for reject in rejects] == [(n, rows[n - 1]) for n in (2, 3, 4)]
         assert rejects[0].reason == rejects[2].reason == "it has the same address as row 1"
+
+    def test_what_is_only_counted_need_not_be_a_mapping(self) -> None:
+        with Spool() as spool:
+            counts = spool.fill(
+                ["a@example.com", "b.example", "A@example.com", "b.example"], Contacts(), rejects_duplicates=False
+            )
+            assert counts == Counts(rows=4, good=2, duplicates=2)
+            assert [row.number for row in spool] == [1, 2]
 
     def test_addresses_of_rows_far_apart(self) -> None:
         """Rows are put into the file some hundreds at once."""
