@@ -3,51 +3,83 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import MagicMock
 
 import pytest
 import yaml
 
-from deployment.compose import health, start_api_server
+from deployment.compose import health, make_secrets, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHECKOUT = Path(__file__).parents[3]
 FILE = CHECKOUT / "docker-compose.yaml"
+FOLDER = CHECKOUT / "deployment" / "compose"
+DOCKERFILE = (FOLDER / "Dockerfile").read_text()
+#: Files that are put on top of it.
+MORE_FILES = [FOLDER / "instantly.yaml", FOLDER / "trust.yaml"]
 COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+#: They do something and end.
+STEPS = {"secrets", "init"}
+LASTING = {name: service for name, service in SERVICES.items() if name not in STEPS}
+AIRFLOW = {"api-server", "scheduler", "dag-processor", "triggerer", "worker"}
 
 each_service = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+each_lasting_service = pytest.mark.parametrize("service", LASTING.values(), ids=LASTING)
+each_file = pytest.mark.parametrize("file", [FILE, *MORE_FILES], ids=lambda file: file.name)
 
 
-def test_it_meets_the_schema_of_the_compose_specification() -> None:
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(FILE)]
+def _sources(service: dict[str, Any]) -> dict[str, str]:
+    """What each mounted directory is, by its path in the container."""
+    return {volume.split(":")[1]: volume.split(":")[0] for volume in service.get("volumes", [])}
+
+
+@each_file
+def test_it_meets_the_schema_of_the_compose_specification(file: Path) -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(file)]
 
     result = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_it_has_airflow_a_database_and_a_sandbox() -> None:
-    assert set(SERVICES) == {"postgres", "sandbox", "api-server", "scheduler", "triggerer", "dag-processor"}
+def test_it_has_all_parts_of_an_airflow_on_celery_and_a_sandbox() -> None:
+    assert SERVICES.keys() == {"secrets", "init", "postgres", "redis", "sandbox", *AIRFLOW}
+    assert SERVICES["worker"]["environment"]["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
 
 
-@each_service
+@each_lasting_service
 def test_every_service_has_a_health_check_and_comes_back(service: dict[str, Any]) -> None:
     assert service["healthcheck"]["test"][0] == "CMD"
+    # A busy machine may need as long as that again to start the check.
+    assert int(service["healthcheck"]["timeout"].removesuffix("s")) > 2 * health.TIMEOUT
     assert service["restart"] == "unless-stopped"
 
 
-@each_service
-def test_services_wait_for_health_alone(service: dict[str, Any]) -> None:
-    assert {wait["condition"] for wait in service.get("depends_on", {}).values()} <= {"service_healthy"}
+@pytest.mark.parametrize("name", sorted(AIRFLOW | {"sandbox"}))
+def test_a_service_is_asked_for_itself(name: str) -> None:
+    assert SERVICES[name]["healthcheck"]["test"][1:] == ["python", "/opt/airflow/compose/health.py", name]
+    assert name in {*health.PAGES, *health.JOBS, "worker"}
+
+
+def test_steps_end_and_are_waited_for() -> None:
+    waits = [wait for service in SERVICES.values() for wait in service.get("depends_on", {}).items()]
+
+    assert {SERVICES[step]["restart"] for step in STEPS} == {"no"}
+    assert {name for name, wait in waits if wait["condition"] == "service_completed_successfully"} == STEPS
+    assert {name for name, wait in waits if wait["condition"] == "service_healthy"} <= LASTING.keys()
 
 
 @each_service
@@ -55,16 +87,16 @@ def test_ports_are_open_on_loopback_only(service: dict[str, Any]) -> None:
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 
 
-def test_the_pages_are_where_people_look_for_them() -> None:
-    assert SERVICES["api-server"]["ports"] == ["127.0.0.1:8080:8080"]
-    assert SERVICES["sandbox"]["ports"] == ["127.0.0.1:8989:8989"]
+def test_the_pages_are_where_people_look_for_them_unless_a_variable_says_otherwise() -> None:
+    assert SERVICES["api-server"]["ports"] == ["127.0.0.1:${AIRFLOW_PORT:-8080}:8080"]
+    assert SERVICES["api-server"]["environment"]["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:${AIRFLOW_PORT:-8080}"
+    assert SERVICES["sandbox"]["ports"] == ["127.0.0.1:${SANDBOX_PORT:-8989}:8989"]
 
 
 @each_service
 def test_nothing_needs_root_or_the_host(service: dict[str, Any]) -> None:
     assert not service.keys() & {
         "privileged",
-        "user",
         "network_mode",
         "pid",
         "ipc",
@@ -72,40 +104,90 @@ def test_nothing_needs_root_or_the_host(service: dict[str, Any]) -> None:
         "cap_add",
         "userns_mode",
     }
+    assert service.get("user", "airflow") in {"airflow", "postgres", "redis"}
+    assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges" in service["security_opt"]
-    sources = [volume.split(":")[0] for volume in service.get("volumes", [])]
-    assert all(source in COMPOSE["volumes"] or source == "./dags" for source in sources)
+    assert set(_sources(service).values()) <= {*COMPOSE["volumes"], "./dags"}
 
 
 @each_service
-def test_no_secret_is_in_the_file(service: dict[str, Any]) -> None:
-    secret = re.compile(r"PASSWORD|SECRET|_KEY|TOKEN|SQL_ALCHEMY_CONN|AIRFLOW_CONN_", re.IGNORECASE)
-    for name, value in service.get("environment", {}).items():
-        assert not secret.search(name) or name.endswith(("_CMD", "_FILE")), name
-        assert "@" not in value, name
+def test_nothing_is_written_but_to_volumes_and_memory(service: dict[str, Any]) -> None:
+    assert service["read_only"]
+    assert "/tmp" in service["tmpfs"]  # noqa: S108
+    assert all(volume.endswith((":ro", ":ro,z")) for volume in service.get("volumes", []) if volume.startswith("./"))
 
 
-def test_every_secret_that_is_read_is_made() -> None:
-    script = (CHECKOUT / "deployment" / "compose" / "start_api_server.py").read_text()
-    read = re.findall(r"cat /opt/airflow/secrets/([a-z-]+)", FILE.read_text())
+@each_service
+def test_a_service_is_bounded_and_ends_well(service: dict[str, Any]) -> None:
+    assert service["init"]
+    assert service["mem_limit"]
+    assert service["logging"]["options"].keys() == {"max-file", "max-size"}
+    assert service["restart"] == "no" or service["stop_grace_period"] in {"30s", "1m", "5m"}
 
-    assert set(read) == set(re.findall(r'keep\("([a-z-]+)"', script))
+
+def test_a_secret_can_be_changed_by_the_step_that_makes_it_alone() -> None:
+    kept = {"secrets", "database-secret", "broker-secret"}
+    writers = {
+        name
+        for name, service in SERVICES.items()
+        for volume in service.get("volumes", [])
+        if volume.split(":")[0] in kept and not volume.endswith(":ro")
+    }
+    assert writers == {"secrets"}
+    assert set(_sources(SERVICES["postgres"]).values()) == {"database", "database-secret"}
+    assert set(_sources(SERVICES["redis"]).values()) == {"broker", "broker-secret"}
+
+
+@each_file
+def test_no_secret_is_in_the_file(file: Path) -> None:
+    secret = re.compile(r"PASSWORD|SECRET|_KEY|TOKEN|SQL_ALCHEMY_CONN|BROKER_URL|RESULT_BACKEND|AIRFLOW_CONN_")
+    for service in yaml.safe_load(file.read_text())["services"].values():
+        for name, value in service.get("environment", {}).items():
+            assert not secret.search(name) or name.endswith(("_CMD", "_FILE")), name
+            assert "@" not in value, name
+
+
+def test_every_secret_that_is_read_is_made_once_and_for_the_group_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(make_secrets, "VOLUMES", tmp_path)
+    for volume in ("secrets", "database-secret", "broker-secret"):
+        (tmp_path / volume).mkdir()
+    (tmp_path / "secrets" / "token-key").write_text("from an earlier start")
+
+    make_secrets.main()
+    made = {file: file.read_text() for file in tmp_path.rglob("*") if file.is_file()}
+    make_secrets.main()
+
+    read = set(re.findall(r"cat /opt/airflow/(secrets/[a-z-]+)", FILE.read_text()))
+    assert {str(file.relative_to(tmp_path)) for file in made} >= read
+    assert {file: file.read_text() for file in tmp_path.rglob("*") if file.is_file()} == made
+    assert made.pop(tmp_path / "secrets" / "token-key") == "from an earlier start"
+    assert all(len(text) >= 24 for text in made.values())
+    assert all(file.stat().st_mode & 0o007 == 0 for file in made)
 
 
 def test_images_have_versions_that_are_tested() -> None:
-    dockerfile = (CHECKOUT / "deployment" / "compose" / "Dockerfile").read_text()
     [newest] = re.findall(r"^AIRFLOW := (.+)$", (CHECKOUT / "Makefile").read_text(), re.MULTILINE)
 
-    assert f"/airflow:{newest}\n" in dockerfile
-    assert re.search(r"/postgres:\d+$", SERVICES["postgres"]["image"])
+    assert f"/airflow:{newest}\n" in DOCKERFILE
+    assert re.search(r"/postgres:\d+\.\d+$", SERVICES["postgres"]["image"])
+    assert re.search(r"/redis:\d+\.\d+\.\d+$", SERVICES["redis"]["image"])
+
+
+def test_one_image_is_built_once() -> None:
+    ours = {name for name, service in SERVICES.items() if service["image"] == "airflow-provider-instantly"}
+
+    assert ours == SERVICES.keys() - {"postgres", "redis"}
+    assert [name for name in ours if "build" in SERVICES[name]] == ["secrets"]
+    assert {SERVICES[name]["pull_policy"] for name in ours} == {"never"}
 
 
 def test_the_image_is_built_from_what_git_knows() -> None:
     allowed = [line[1:] for line in (CHECKOUT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
-    dockerfile = (CHECKOUT / "deployment" / "compose" / "Dockerfile").read_text()
     copied = {
         source
-        for line in re.findall(r"^COPY --chown=airflow:0 (.+) \S+$", dockerfile, re.MULTILINE)
+        for line in re.findall(r"^COPY --chown=airflow:0 (.+) \S+$", DOCKERFILE, re.MULTILINE)
         for source in line.split()
     }
 
@@ -113,36 +195,153 @@ def test_the_image_is_built_from_what_git_knows() -> None:
     assert all(list(CHECKOUT.glob(source)) for source in copied)
 
 
-def test_the_sandbox_is_reached_by_the_name_of_its_service() -> None:
-    connection = start_api_server.SANDBOX_CONNECTION["instantly_default"]
+def test_every_volume_is_mounted_on_a_directory_of_its_user() -> None:
+    made = set(re.findall(r"mkdir --mode 750 (.+)$", DOCKERFILE, re.MULTILINE)[0].split())
+    ours = [service for name, service in SERVICES.items() if name not in ("postgres", "redis")]
+    mounted = {path for service in ours for path, source in _sources(service).items() if source in COMPOSE["volumes"]}
 
-    assert connection["host"] == "http://sandbox:8989"
+    assert mounted - {"/opt/airflow/logs"} == {f"/opt/airflow/{name}" for name in made}
+
+
+def test_the_sandbox_is_reached_by_the_name_of_its_service() -> None:
+    assert prepare.SANDBOX["host"] == "http://sandbox:8989"
     # Its page is opened by a browser on the host.
-    assert json.loads(connection["extra"]) == {"allow_insecure_hosts": "sandbox", "app_url": "http://127.0.0.1:8989"}
-    assert "127.0.0.1:8989:8989" in SERVICES["sandbox"]["ports"]
+    assert json.loads(prepare.SANDBOX["extra"]) == {
+        "allow_insecure_hosts": "sandbox",
+        "app_url": "http://127.0.0.1:8989",
+    }
+    assert SERVICES["init"]["environment"]["SANDBOX_PAGE"] == "http://127.0.0.1:${SANDBOX_PORT:-8989}"
     assert {"--host=0.0.0.0", "--port=8989", "--allowed-host=sandbox", "--seed-samples"} <= set(
         SERVICES["sandbox"]["entrypoint"]
     )
 
 
-def test_a_secret_is_made_once_and_only_for_the_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(start_api_server, "SECRETS", tmp_path)
+def test_the_real_service_is_used_without_the_sandbox_and_at_its_pace() -> None:
+    more = yaml.safe_load((FOLDER / "instantly.yaml").read_text())
+    example = (CHECKOUT / "dags" / "instantly_launch.py").read_text()
 
-    assert start_api_server.keep("a-secret", "first") == "first"
-    assert start_api_server.keep("a-secret", "second") == "first"
-    assert (tmp_path / "a-secret").stat().st_mode & 0o007 == 0
-    assert [file.name for file in tmp_path.iterdir()] == ["a-secret"]
+    assert more["services"]["sandbox"] == {"profiles": ["sandbox"]}
+    assert not any("sandbox" in service.get("depends_on", {}) for service in SERVICES.values())
+    assert more["secrets"] == {"instantly-api-key": {"environment": "INSTANTLY_API_KEY"}}
+    assert [secret["source"] for secret in more["services"]["init"]["secrets"]] == [prepare.API_KEY.name]
+    for name, value in more["services"]["worker"]["environment"].items():
+        [default] = re.findall(rf'"{name}", ([\d *]+)\)', example)
+        assert int(value) == math.prod(map(int, default.split("*")))
+
+
+class Commands:
+    """Records what would be run, and ends with a status."""
+
+    def __init__(self, status: int = 0) -> None:
+        self.status = status
+        self.seen: list[tuple[list[str], str]] = []
+
+    def __call__(self, command: list[str], *, input: str, **_: Any) -> SimpleNamespace:
+        self.seen.append((command, input))
+        return SimpleNamespace(returncode=self.status)
 
 
 @pytest.fixture
-def api_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An API server that sees a healthy scheduler and an unhealthy triggerer."""
+def admin_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A password that stands nowhere else."""
+    monkeypatch.setattr(prepare, "ADMIN_PASSWORD", tmp_path / "admin-password")
+    prepare.ADMIN_PASSWORD.write_text("correct-horse-battery")
+    return "correct-horse-battery"
+
+
+def test_the_admins_password_is_on_no_command_line(admin_password: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = Commands()
+    monkeypatch.setattr(subprocess, "run", commands)
+    monkeypatch.setattr("airflow.utils.session.create_session", lambda: nullcontext())
+    monkeypatch.setattr(prepare, "connect", lambda *_: "made")
+
+    prepare.main()
+
+    assert [command[3:5] for command, _ in commands.seen] == [["db", "migrate"], ["users", "create"]]
+    assert not any(admin_password in word for command, _ in commands.seen for word in command)
+    assert [answers for _, answers in commands.seen] == ["", f"{admin_password}\n{admin_password}\n"]
+
+
+def test_a_user_that_cannot_be_made_ends_the_step_without_the_password(
+    admin_password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subprocess, "run", Commands(status=3))
+
+    with pytest.raises(SystemExit) as ended:
+        prepare.airflow("users", "create", "--username", "admin", answers=f"{admin_password}\n")
+
+    assert "`airflow users create` ended with status 3" in str(ended.value)
+    assert admin_password not in str(ended.value)
+
+
+def test_a_key_is_read_where_there_should_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "API_KEY", tmp_path / "instantly-api-key")
+
+    assert prepare.api_key() is None
+    prepare.API_KEY.write_text("a-key==\n")
+    assert prepare.api_key() == "a-key=="
+    prepare.API_KEY.write_text("\n")
+    with pytest.raises(SystemExit, match="INSTANTLY_API_KEY is empty"):
+        prepare.api_key()
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_the_connection_is_made_once_and_takes_the_key_that_is_given() -> None:
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    def start(key: str | None) -> tuple[str, Any]:
+        with create_session() as session:
+            outcome = prepare.connect(session, key)
+        with create_session() as session:
+            found = session.scalar(select(Connection).where(Connection.conn_id == prepare.CONNECTION_ID))
+            assert found is not None
+            session.expunge(found)
+        return outcome, found
+
+    assert start(None)[0] == "made, and leads to the sandbox"
+    outcome, connection = start(None)
+    assert outcome == "left as it is, and leads to http://sandbox:8989"
+    assert connection.password == prepare.SANDBOX["password"]
+
+    outcome, connection = start("first-key")
+    assert outcome == "made, and leads to Instantly"
+    assert (connection.host, connection.password, connection.extra) == (None, "first-key", None)
+
+    with create_session() as session:
+        session.scalars(select(Connection).where(Connection.conn_id == prepare.CONNECTION_ID)).one().extra = "{}"
+    outcome, connection = start("second-key")
+    assert outcome == "given the key, and leads to Instantly"
+    assert (connection.password, connection.extra) == ("second-key", "{}")
+    assert start(None)[0] == "left as it is, and leads to Instantly"
+
+
+def test_the_guide_describes_every_variable_and_service() -> None:
+    guide = (CHECKOUT / "docs" / "deployment.md").read_text()
+    rows = [line.split("|")[1] for line in guide.splitlines() if line.startswith("| `")]
+    described = {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+    files = "".join(file.read_text() for file in (FILE, *MORE_FILES))
+    variables = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", files))
+
+    assert described == {*SERVICES, *variables, "COMPOSE_FILE", "INSTANTLY_API_KEY"}
+    for name in re.findall(r"docker compose exec (?:-T )?([a-z-]+)", guide):
+        assert name in SERVICES
+    for service, period in re.findall(r"^\| `([a-z-]+)` \|.*\| (.*)\|$", guide.split("## Settings")[0], re.MULTILINE):
+        grace = LASTING.get(service, {}).get("stop_grace_period", "")
+        assert period.strip() == grace.replace("m", " min").replace("s", " s")
+
+
+@pytest.fixture
+def page() -> Iterator[tuple[dict[str, Any], str]]:
+    """What a page of this machine answers, to be changed, and its address."""
+    answer: dict[str, Any] = {}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(b'{"scheduler": {"status": "healthy"}, "triggerer": {"status": "unhealthy"}}')
+            self.wfile.write(json.dumps(answer).encode())
 
         def log_message(self, *_: Any) -> None:
             return
@@ -150,20 +349,80 @@ def api_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        monkeypatch.setattr(health, "HEALTH", f"http://{{host}}:{server.server_port}/")
-        yield
+        yield answer, f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
         thread.join()
 
 
-@pytest.mark.parametrize(("component", "status"), [("scheduler", False), ("triggerer", True)])
-@pytest.mark.usefixtures("api_server")
-def test_the_health_check_says_what_the_api_server_sees(
-    component: str, status: bool, monkeypatch: pytest.MonkeyPatch
+def test_a_page_is_healthy_if_it_answers_and_reaches_its_database(page: tuple[dict[str, Any], str]) -> None:
+    answer, address = page
+
+    assert health.answers(address)
+    answer["metadatabase"] = {"status": "healthy"}
+    assert health.answers(address)
+    answer["metadatabase"] = {"status": "unhealthy"}
+    assert not health.answers(address)
+
+
+@pytest.fixture
+def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The secrets that a health check reads."""
+    monkeypatch.setattr(health, "SECRETS", tmp_path)
+    monkeypatch.setattr(health, "gethostname", lambda: "this-container")
+    (tmp_path / "database-url").write_text("postgresql+psycopg2://airflow:word@postgres/airflow")
+    (tmp_path / "broker-url").write_text("redis://:word@redis:6379/0")
+
+
+@pytest.mark.usefixtures("secrets")
+def test_a_job_is_healthy_if_this_container_has_a_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    psycopg2 = MagicMock()
+    connection = psycopg2.connect.return_value
+    cursor = connection.cursor.return_value.__enter__.return_value
+    cursor.fetchone.return_value = (1,)
+    monkeypatch.setitem(sys.modules, "psycopg2", psycopg2)
+
+    assert health.has_heartbeat("TriggererJob")
+
+    assert psycopg2.connect.call_args.args == ("postgresql://airflow:word@postgres/airflow",)
+    assert cursor.execute.call_args.args[1] == ("TriggererJob", "this-container", health.HEARTBEAT_AGE)
+    connection.close.assert_called_once_with()
+
+
+def test_airflow_writes_the_heartbeats_that_are_read() -> None:
+    from airflow.jobs.job import Job
+
+    assert {"job_type", "hostname", "state", "latest_heartbeat"} <= set(Job.__table__.columns.keys())
+    assert Job.__tablename__ == "job"
+
+
+@pytest.mark.usefixtures("secrets")
+@pytest.mark.parametrize(("replies", "is_healthy"), [([{"celery@this-container": {"ok": "pong"}}], True), ([], False)])
+def test_a_worker_is_healthy_if_it_answers_by_its_name(
+    replies: list[Any], is_healthy: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["health.py", component, "127.0.0.1"])
+    celery = MagicMock()
+    ping = celery.Celery.return_value.__enter__.return_value.control.ping
+    ping.return_value = replies
+    monkeypatch.setitem(sys.modules, "celery", celery)
+
+    assert health.takes_tasks() is is_healthy
+
+    celery.Celery.assert_called_once_with(broker="redis://:word@redis:6379/0")
+    ping.assert_called_once_with(destination=["celery@this-container"], timeout=health.TIMEOUT)
+
+
+@pytest.mark.parametrize("is_healthy", [True, False])
+@pytest.mark.parametrize(
+    ("service", "asks"),
+    [("worker", "takes_tasks"), ("scheduler", "has_heartbeat"), ("api-server", "answers"), ("sandbox", "answers")],
+)
+def test_the_status_says_what_was_found(
+    service: str, asks: str, is_healthy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["health.py", service])
+    monkeypatch.setattr(health, asks, lambda *_: is_healthy)
 
     with pytest.raises(SystemExit) as ended:
         health.main()
 
-    assert ended.value.code == status
+    assert bool(ended.value.code) is not is_healthy
