@@ -7,7 +7,24 @@ which failures are not worth a retry.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+E = TypeVar("E", bound=BaseException)
+
+
+def failure(kind: type[E], *sentences: str, message: str = "") -> E:
+    """
+    An error that keeps its sentences apart, so that the log can have a line for each of them: see `tasklog`.
+
+    :param kind: its type, one of ours or of Airflow's.
+    :param sentences: what happened, why, what became of the campaign, and what to do next.
+    :param message: its text, where that is not simply the sentences one after the other.
+    """
+    error = kind(message or " ".join(sentences))
+    vars(error)["sentences"] = sentences
+    return error
 
 
 class LaunchRefusedError(AirflowFailException):

@@ -1,12 +1,18 @@
-"""The log of a task or a trigger, and how the triggerer's event loop writes to it without waiting."""
+"""
+The log of a task or a trigger: how the triggerer's event loop writes to it without waiting, and how errors stand there.
+
+Airflow shows an error as one long line below a traceback, and a screen ends before its reason. So each of its sentences
+has a line of its own before.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
 
 class TaskLog(Protocol):
@@ -15,6 +21,18 @@ class TaskLog(Protocol):
     def info(self, event: str, *args: Any) -> Any: ...
 
     def warning(self, event: str, *args: Any) -> Any: ...
+
+
+class HasLog(Protocol):
+    """A task, as far as its log goes."""
+
+    @property
+    def log(self) -> Any: ...
+
+
+S = TypeVar("S", bound=HasLog)
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def write(log: TaskLog, *, info: Iterable[str] = (), warnings: Iterable[str] = ()) -> None:
@@ -52,3 +70,33 @@ async def awarn(log: TaskLog, event: str, *args: object) -> None:
     :param args: what is put into it.
     """
     await asyncio.to_thread(log.warning, event, *args)
+
+
+def sentences_of(error: BaseException) -> Sequence[str]:
+    """
+    What an error says, sentence by sentence: those of ours keep them apart, see `failure` and `InstantlyError`.
+
+    What a server sent stands within a sentence of ours, so no line of the log begins with it.
+
+    :param error: any error; none of ours has no sentences.
+    """
+    sentences: Sequence[str] = getattr(error, "sentences", ())
+    return sentences
+
+
+def reasons_first(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+    """
+    Make a task's method write each sentence of the error that it raises to the log, in a line of its own.
+
+    :param method: what Airflow calls to run the task.
+    """
+
+    @wraps(method)
+    def telling(task: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(task, *args, **kwargs)
+        except BaseException as error:
+            write(task.log, warnings=sentences_of(error))
+            raise
+
+    return telling

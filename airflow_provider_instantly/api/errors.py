@@ -47,6 +47,11 @@ class InstantlyError(Exception):
     #: Whether the key that was refused has been replaced since, and the request was not sent with the new one.
     key_was_replaced: bool = False
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What it says, in parts that are lines of a log: what happened, what became of the campaign, why."""
+        return (str(self),)
+
 
 class InstantlyConfigurationError(InstantlyError):
     """The connection cannot be used as it is. The message says what to set; nothing was sent."""
@@ -94,6 +99,13 @@ class InstantlyRequestError(InstantlyError):
         self.status = status
         self.server_message = server_message
         self.excerpt = excerpt
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The same without its coordinates."""
+        said = self.server_message or self.excerpt
+        parts = (self.message, self.outcome, f"Instantly answered: {said}" if said else "")
+        return tuple(filter(None, parts))
 
     def __str__(self) -> str:
         answered = "no answer" if self.status is None else f"HTTP {self.status}"

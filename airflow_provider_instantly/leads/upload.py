@@ -24,7 +24,12 @@ from airflow_provider_instantly.api.errors import (
 from airflow_provider_instantly.api.operations import add_leads
 from airflow_provider_instantly.api.protocol import PAGE_SIZE
 from airflow_provider_instantly.api.sending import BEFORE_LEAVING
-from airflow_provider_instantly.exceptions import TaskKilledError, UploadNotConfirmedError, UploadRefusedError
+from airflow_provider_instantly.exceptions import (
+    TaskKilledError,
+    UploadNotConfirmedError,
+    UploadRefusedError,
+    failure,
+)
 from airflow_provider_instantly.leads.chunks import chunk_of, cut, listed
 from airflow_provider_instantly.leads.guard import IfRunning, lacks_room, why_not
 from airflow_provider_instantly.leads.presence import present_in
@@ -175,7 +180,7 @@ class Upload:
         if room is None or room >= total:
             return
         if reason := lacks_room(room, total - self.count_present(rows, total)):
-            raise UploadRefusedError(f"{reason} This try added no one to {self.noun}.")
+            raise failure(UploadRefusedError, reason, f"This try added no one to {self.noun}.")
 
     def check_campaign(self, outcome: str) -> None:
         """
@@ -187,7 +192,7 @@ class Upload:
         if "campaign_id" not in self.place:
             return
         if reason := why_not(self.hook.get_campaign(self.place["campaign_id"]), self.if_running):
-            raise UploadRefusedError(f"{reason} {outcome}")
+            raise failure(UploadRefusedError, reason, outcome)
 
     def present(self, rows: Sequence[LeadRow]) -> frozenset[int]:
         """
@@ -333,9 +338,10 @@ class _Run:
         try:
             present = adding.settled(chunk.rows)
         except InstantlyError as unread:
-            raise UploadNotConfirmedError(
-                f"Instantly refused the upload of {chunk.span}, and who of them is there could not be read: {unread} "
-                f"{self.so_far}"
+            raise failure(
+                UploadNotConfirmedError,
+                f"Instantly refused the upload of {chunk.span}, and who of them is there could not be read: {unread}",
+                self.so_far,
             ) from error
         self._count_present(adding, present)
         if error.status != 413:
@@ -442,9 +448,11 @@ class _Adding:
             self.run.progress.say_if_due()
             before, present = present, self.upload.present(self.chunk.rows)
         if before != present:
-            raise UploadNotConfirmedError(
+            raise failure(
+                UploadNotConfirmedError,
                 f"A request of an earlier try still adds leads to {self.upload.noun}: {len(present - before):,} of "
-                f"{self.chunk.span} came within {READ_BACK_PAUSES[-1]:.0f} s. {self.run.so_far}"
+                f"{self.chunk.span} came within {READ_BACK_PAUSES[-1]:.0f} s.",
+                self.run.so_far,
             )
         self.run.may_be_running = False
         return present
@@ -458,7 +466,7 @@ class _Adding:
         self._stop_if_killed()
         remaining = self.run.tally.remaining_in_plan
         if remaining is not None and remaining <= 0:
-            raise UploadRefusedError(f"The workspace's plan has no room for more leads. {self._so_far}")
+            raise failure(UploadRefusedError, "The workspace's plan has no room for more leads.", self._so_far)
         try:
             self.upload.check_campaign(self._so_far)
         except InstantlyError as error:
@@ -511,8 +519,8 @@ class _Adding:
         if not self.upload.is_killed():
             return
         if self.was_lost:
-            raise UploadNotConfirmedError(f"The task was killed. {self._so_far}")
-        raise TaskKilledError(f"The task was killed. {self.run.so_far}")
+            raise failure(UploadNotConfirmedError, "The task was killed.", self._so_far)
+        raise failure(TaskKilledError, "The task was killed.", self.run.so_far)
 
 
 def _expected(answer: LeadsAdded, count: int, unknown: int) -> int:

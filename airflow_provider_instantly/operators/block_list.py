@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_instantly import validation
-from airflow_provider_instantly.exceptions import RejectsNotWrittenError, RowsRejectedError
+from airflow_provider_instantly.exceptions import RejectsNotWrittenError, RowsRejectedError, failure
 from airflow_provider_instantly.operators.rows import ReadsRows
+from airflow_provider_instantly.tasklog import reasons_first
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,6 +91,7 @@ class BlockContactsOperator(ReadsRows):
         self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
         self._is_killed = False
 
+    @reasons_first
     def execute(self, context: Context) -> dict[str, Any]:
         """
         Read all, block, and count.
@@ -111,10 +113,11 @@ class BlockContactsOperator(ReadsRows):
             unwritten = self._report_rejects(spool)
             taken = block_all(hook, spool, len(spool), is_killed=lambda: self._is_killed, log=self.log)
         if unwritten is not None:
-            raise RejectsNotWrittenError(
-                f"The file of rejects_path could not be written ({type(unwritten).__name__}). "
-                f"{_done(counts, taken)} {counts.rejected:,} rows have no address or domain. Another try blocks the "
-                "same again, which does no harm, and writes the file."
+            raise failure(
+                RejectsNotWrittenError,
+                f"The file of rejects_path could not be written ({type(unwritten).__name__}).",
+                f"{_done(counts, taken)} {counts.rejected:,} rows have no address or domain.",
+                "Another try blocks the same again, which does no harm, and writes the file.",
             ) from unwritten
         self._judge(counts, taken)
         return {
@@ -148,7 +151,7 @@ class BlockContactsOperator(ReadsRows):
             f"values{which}. {done}{where}"
         )
         if self.on_reject == "fail":
-            raise RowsRejectedError(f"{line} Fix these rows and run it again, which does no harm to the others.")
+            raise failure(RowsRejectedError, line, "Fix these rows and run it again, which does no harm to the others.")
         self.log.warning("%s", line)
 
 

@@ -14,10 +14,11 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.campaign import check_campaign_id
 from airflow_provider_instantly.assets.events import announce
-from airflow_provider_instantly.exceptions import RejectsNotWrittenError, RowsRejectedError, TooFewLeadsError
+from airflow_provider_instantly.exceptions import RejectsNotWrittenError, RowsRejectedError, TooFewLeadsError, failure
 from airflow_provider_instantly.leads.rows import Columns
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.operators.rows import ReadsRows, is_rendered_later
+from airflow_provider_instantly.tasklog import reasons_first
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -146,6 +147,7 @@ class AddLeadsOperator(ReadsRows):
         self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
         self._is_killed = False
 
+    @reasons_first
     def execute(self, context: Context) -> dict[str, Any]:
         """
         Validate, add, and count.
@@ -178,9 +180,11 @@ class AddLeadsOperator(ReadsRows):
             sentence = _sentence(summary, upload.noun)
             self.log.info("%s", sentence)
             if unwritten is not None:
-                raise RejectsNotWrittenError(
-                    f"The file of rejects_path could not be written ({type(unwritten).__name__}). {sentence} Another "
-                    "try reads who is there, sends only what is missing, and writes the file."
+                raise failure(
+                    RejectsNotWrittenError,
+                    f"The file of rejects_path could not be written ({type(unwritten).__name__}).",
+                    sentence,
+                    "Another try reads who is there, sends only what is missing, and writes the file.",
                 ) from unwritten
             self._judge(summary, upload.noun)
         return self._done(context, summary)
@@ -283,15 +287,17 @@ class AddLeadsOperator(ReadsRows):
                 f"numbers and reasons.{where}"
             )
             if self.on_reject == "fail":
-                raise RowsRejectedError(f"{line} Fix these rows, or allow more with max_rejected.")
+                raise failure(RowsRejectedError, line, "Fix these rows, or allow more with max_rejected.")
             self.log.warning("%s", line)
         if self.min_present is None or self.is_dry_run:
             return
         needed = _of(self.min_present, rows, math.ceil)
         if present < needed:
-            raise TooFewLeadsError(
-                f"{present:,} of {rows:,} rows are in {noun}, and {needed:,} have to be. The log says what became of "
-                "the others. Another try reads who is there, and sends only what is missing."
+            raise failure(
+                TooFewLeadsError,
+                f"{present:,} of {rows:,} rows are in {noun}, and {needed:,} have to be.",
+                "The log says what became of the others.",
+                "Another try reads who is there, and sends only what is missing.",
             )
 
     def _done(self, context: Context, summary: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.errors import InstantlyRequestError
 from airflow_provider_instantly.links.report import ReportLink
+from airflow_provider_instantly.tasklog import reasons_first
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,6 +106,7 @@ class CampaignReportOperator(BaseOperator):
         self.confidence = validation.number("confidence", confidence, low=0.5, high=0.9999)
         self.public_url = public_url
 
+    @reasons_first
     def execute(self, context: Context) -> dict[str, Any]:
         """
         Read, draw, write.

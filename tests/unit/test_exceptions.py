@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowTaskTimeout
 
 from airflow_provider_instantly import exceptions
+from airflow_provider_instantly.tasklog import sentences_of
 
 OURS = [kind for kind in vars(exceptions).values() if isinstance(kind, type) and kind.__module__ == exceptions.__name__]
 
@@ -26,3 +29,16 @@ def test_only_what_another_try_cannot_change_is_not_retried(kind: type[Exception
         exceptions.LimitBreachedError,
     }
     assert issubclass(kind, AirflowFailException) is (kind in not_retried)
+
+
+@pytest.mark.parametrize("kind", [*OURS, AirflowTaskTimeout], ids=lambda kind: kind.__name__)
+def test_a_failure_keeps_its_sentences_apart(kind: type[BaseException]) -> None:
+    error = exceptions.failure(kind, "It broke.", "Fix it.")
+    assert type(error) is kind
+    for each in (error, pickle.loads(pickle.dumps(error))):  # noqa: S301
+        assert (str(each), sentences_of(each)) == ("It broke. Fix it.", ("It broke.", "Fix it."))
+
+
+def test_a_failure_may_have_a_text_of_its_own() -> None:
+    error = exceptions.failure(exceptions.CampaignWaitError, "One.", "Two.", message="One.\nTwo.")
+    assert (str(error), sentences_of(error)) == ("One.\nTwo.", ("One.", "Two."))

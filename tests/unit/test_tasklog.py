@@ -1,4 +1,4 @@
-"""Lines at their level, and an event loop that no log holds up."""
+"""Lines at their level, an event loop that no log holds up, and errors whose reasons stand before them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import pytest
+
 from airflow_provider_instantly import tasklog
+from airflow_provider_instantly.api.errors import InstantlyConfigurationError, InstantlyPermissionError
+from airflow_provider_instantly.exceptions import CampaignStoppedError, LaunchRefusedError, failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
 LOG = logging.getLogger("a_task")
 
@@ -61,3 +63,50 @@ def test_a_log_that_needs_arguments_of_its_own_kind() -> None:
 
     tasklog.write(Log(), info=["a"], warnings=["b"])
     assert lines == [("%s", "b"), ("%s", "a")]
+
+
+class TestReasonsFirst:
+    @pytest.mark.parametrize(
+        ("error", "lines"),
+        [
+            (failure(LaunchRefusedError, "It runs.", "Pause it."), ["It runs.", "Pause it."]),
+            (CampaignStoppedError("It was stopped."), []),
+            (InstantlyConfigurationError("There is no key. Add one."), ["There is no key. Add one."]),
+            (
+                InstantlyPermissionError("It may not.", path="/x", status=403, server_message="No. Never."),
+                ["It may not.", "Instantly answered: No. Never."],
+            ),
+            (KeyboardInterrupt(), []),
+        ],
+        ids=lambda value: type(value).__name__,
+    )
+    def test_each_sentence_is_a_line_before_the_error(
+        self, caplog: pytest.LogCaptureFixture, error: BaseException, lines: list[str]
+    ) -> None:
+        class Task:
+            log = LOG
+
+            @tasklog.reasons_first
+            def execute(self, context: dict[str, str]) -> None:
+                """Fail."""
+                raise error
+
+        with pytest.raises(type(error)) as caught:
+            Task().execute({})
+        assert caught.value is error
+        assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+            ("WARNING", line) for line in lines
+        ]
+
+    def test_what_does_not_fail_is_as_it_was(self, caplog: pytest.LogCaptureFixture) -> None:
+        class Task:
+            log = LOG
+
+            @tasklog.reasons_first
+            def execute(self, context: dict[str, str], event: int = 1) -> tuple[dict[str, str], int]:
+                """Work."""
+                return context, event
+
+        assert Task().execute({"a": "b"}, event=2) == ({"a": "b"}, 2)
+        assert (Task.execute.__name__, Task.execute.__doc__) == ("execute", "Work.")
+        assert caplog.records == []

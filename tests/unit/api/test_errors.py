@@ -120,6 +120,13 @@ class TestRequestErrors:
             "It failed. [GET /x: HTTP 500; <html>]"
         )
 
+    def test_their_parts_are_lines_of_a_log(self, kind: type[errors.InstantlyRequestError]) -> None:
+        error = kind("It failed.", **COORDINATES)
+        error.outcome = "Nothing was changed."
+        assert error.sentences == ("It failed.", "Nothing was changed.", "Instantly answered: Try later")
+        assert kind("It failed.", excerpt="<html>").sentences == ("It failed.", "Instantly answered: <html>")
+        assert kind("It failed.").sentences == ("It failed.",)
+
     @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
     def test_they_survive_pickling(self, kind: type[errors.InstantlyRequestError], protocol: int) -> None:
         error = kind("It failed.", **COORDINATES)
