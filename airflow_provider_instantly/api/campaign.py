@@ -104,6 +104,26 @@ def check_campaign_id(value: object, name: str = "campaign_id", noun: str = "cam
     return text.lower()
 
 
+def about(title: str) -> str:
+    """
+    Which campaign a line is about, for its end: a name may be long, and the news has to come first.
+
+    :param title: how a line names the campaign, see `Campaign.title`.
+    """
+    return f"[campaign {title}]"
+
+
+def instantly_says(reason: str) -> tuple[str, ...]:
+    """
+    Instantly's reason as one sentence, or none.
+
+    :param reason: a text that is safe in a log, such as `SendingStatus.reason`, or an empty string.
+    """
+    if not reason:
+        return ()
+    return (f"Instantly says: {reason if reason.endswith(('.', '!', '?', '…')) else f'{reason}.'}",)
+
+
 def status_of(document: Mapping[str, Any]) -> CampaignStatus | None:
     """
     The status in the API's JSON object of a campaign, or None where it carries none that is a number.

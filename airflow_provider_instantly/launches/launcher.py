@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, assert_never
 
-from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignStatus
+from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignStatus, about, instantly_says
 from airflow_provider_instantly.api.change import (
     READ_BACK_PAUSES,
     Answered,
@@ -36,6 +36,7 @@ from airflow_provider_instantly.exceptions import (
     LaunchNotConfirmedError,
     LaunchRefusedError,
     TaskKilledError,
+    failure,
 )
 from airflow_provider_instantly.launches.plan import (
     NOT_LAUNCHED_STATUSES,
@@ -126,7 +127,7 @@ class Launcher:
                 self.record.note_answered()
                 return self._confirmed(campaign_id, answered)
             case Shown(campaign):
-                self.log.info("Campaign %s is %s: the activation took effect.", campaign.title, campaign.status_label)
+                self._say(f"The campaign is {campaign.status_label}: the activation took effect.", campaign)
                 return self._confirmed(campaign_id, campaign)
             case Unconfirmed():
                 self._note_absence(outcome)
@@ -167,6 +168,9 @@ class Launcher:
             max_retries=self.hook.get_max_retries(),
         )
 
+    def _say(self, news: str, campaign: Campaign) -> None:
+        write(self.log, info=[f"{news} {about(campaign.title)}"])
+
     @property
     def _but_earlier(self) -> str:
         return "; whether an earlier one did, its log says" if self.is_retry else ""
@@ -175,7 +179,7 @@ class Launcher:
 
     def _read_before(self, campaign_id: str) -> Campaign | None:
         if not self.rules.check_before and not self.is_retry:
-            self.log.warning("Activating campaign %s unseen, because of check_before=False.", campaign_id)
+            self.log.warning("Activating it unseen, because of check_before=False. %s", about(campaign_id))
             return None
         try:
             campaign = self.hook.get_campaign(campaign_id)
@@ -186,9 +190,12 @@ class Launcher:
         except InstantlyPermissionError as error:
             if self.rules.check_before:
                 raise
-            raise LaunchRefusedError(
-                f"An earlier try may have launched campaign {campaign_id}, and this API key may not read it. A launch "
-                "is never repeated unseen. Look at the campaign in Instantly, or give the key the scope campaigns:read."
+            raise failure(
+                LaunchRefusedError,
+                "An earlier try may have launched the campaign, and this API key may not read it.",
+                "A launch is never repeated unseen.",
+                "Look at the campaign in Instantly, or give the key the scope campaigns:read.",
+                about(campaign_id),
             ) from error
 
     def _should_activate(self, before: Campaign | None, facts: Facts | None) -> bool:
@@ -196,7 +203,8 @@ class Launcher:
             return True
         plan = self._plan(before)
         if plan.action is LaunchAction.REFUSE:
-            raise LaunchRefusedError(f"{plan.reason}{self._why_stopped(before)}")
+            what, *advice = plan.sentences
+            raise failure(LaunchRefusedError, what, *self._why_stopped(before), *advice)
         if plan.action is LaunchAction.ACTIVATE and self.preflight is not None:
             self._stop_if_unready(before, facts, self.preflight)
         (self.log.warning if plan.is_warning else self.log.info)("%s", plan.reason)
@@ -224,8 +232,12 @@ class Launcher:
         """Judge the campaign as it was read for the decision, and what belongs to it as it was read before that."""
         outcome = f"This try did not activate it{self._but_earlier}."
         if facts is None or _senders(facts.campaign) != _senders(before):
-            raise CheckIncompleteError(
-                f"Campaign {before.title} was changed while it was checked. {outcome} Another try checks it again."
+            raise failure(
+                CheckIncompleteError,
+                "The campaign was changed while it was checked.",
+                outcome,
+                "Another try checks it again.",
+                about(before.title),
             )
         # How it stands, the plan has decided.
         rules = replace(rules, ignore=rules.ignore | STANDING_CODES)
@@ -236,16 +248,19 @@ class Launcher:
                 self._stop_if_launched_since(before, outcome)
             kind = CheckIncompleteError if report.may_pass else LaunchRefusedError
             raise kind(report.message(before.title, outcome))
-        self.log.info("The check of campaign %s ended: %s.", before.title, report.verdict)
+        self._say(f"The check ended: {report.verdict}.", before)
 
     def _stop_if_launched_since(self, before: Campaign, outcome: str) -> None:
         """A refusal must not hide a launch: what an earlier try sent may show only now, and a refusal is final."""
         campaign = self._read_until_changed(before.id, before.status)
         if campaign.status != before.status:
-            raise CheckIncompleteError(
-                f"Campaign {campaign.title} was {before.status_label} when it was checked, and is "
-                f"{campaign.status_label} now: an earlier try may have launched it. {outcome} Another try reads it "
-                "again."
+            raise failure(
+                CheckIncompleteError,
+                f"The campaign was {before.status_label} when it was checked, and is {campaign.status_label} now: an "
+                "earlier try may have launched it.",
+                outcome,
+                "Another try reads it again.",
+                about(campaign.title),
             )
 
     # The activation
@@ -253,8 +268,7 @@ class Launcher:
     def _before_activation(self, before: Campaign | None, doubt: Unconfirmed[Campaign] | None) -> None:
         if doubt is not None and doubt.state is not None:
             self._note_absence(doubt)
-            title, label = doubt.state.title, doubt.state.status_label
-            self.log.info("Campaign %s is still %s: activating it again.", title, label)
+            self._say(f"The campaign is still {doubt.state.status_label}: activating it again.", doubt.state)
         self.record.note_sending(None if before is None else before.status)
 
     def _stop_if_killed(self, campaign_id: str, doubt: Unconfirmed[Campaign] | None) -> None:
@@ -263,12 +277,17 @@ class Launcher:
             return
         self.record.note_without_effect()
         if doubt is None:
-            raise TaskKilledError(
-                f"The task was killed. This try did not activate campaign {campaign_id}{self._but_earlier}."
+            raise failure(
+                TaskKilledError,
+                "The task was killed.",
+                f"This try did not activate campaign {campaign_id}{self._but_earlier}.",
             )
-        raise LaunchNotConfirmedError(
-            f"Campaign {campaign_id} may or may not have been launched: the answer to its activation was lost, and "
-            "then the task was killed. Another try reads it before anything is repeated."
+        raise failure(
+            LaunchNotConfirmedError,
+            "The campaign may or may not have been launched: the answer to its activation was lost, and then the task "
+            "was killed.",
+            "Another try reads it before anything is repeated.",
+            about(campaign_id),
         ) from doubt.lost
 
     def _activate(self, campaign_id: str, doubt: Unconfirmed[Campaign] | None) -> Campaign:
@@ -294,13 +313,16 @@ class Launcher:
         """Check what an activation came to against a new read, where the key may read."""
         campaign = self._read_after(campaign_id, answered) if self.rules.check_before else answered
         if campaign.status in STOPPED_STATUSES:
-            raise CampaignStoppedError(
-                f"Campaign {campaign.title} was activated, and Instantly stopped it: it is {campaign.status_label}. "
-                f"Fix the cause in Instantly and resume the campaign there.{self._why_stopped(campaign)}"
+            raise failure(
+                CampaignStoppedError,
+                f"The campaign was activated, and Instantly stopped it: it is {campaign.status_label}.",
+                *self._why_stopped(campaign),
+                "Fix the cause in Instantly and resume the campaign there.",
+                about(campaign.title),
             )
         if campaign.status in NOT_LAUNCHED_STATUSES and not self.may_settle:
             raise _not_confirmed(campaign)
-        self.log.info("Launched campaign %s: it is %s.", campaign.title, campaign.status_label)
+        self._say(f"Launched: the campaign is {campaign.status_label}.", campaign)
         return Launched(campaign, by_this_run=True, was_seen=campaign is not answered)
 
     def _read_after(self, campaign_id: str, answered: Campaign) -> Campaign:
@@ -330,16 +352,15 @@ class Launcher:
                 break
         return campaign
 
-    def _why_stopped(self, campaign: Campaign) -> str:
-        """What Instantly says of a campaign that it stopped; nothing is decided by it."""
+    def _why_stopped(self, campaign: Campaign) -> tuple[str, ...]:
+        """What Instantly says of a campaign that it stopped, as a sentence or none; nothing is decided by it."""
         if campaign.status not in STOPPED_STATUSES:
-            return ""
+            return ()
         try:
-            reason = self.hook.get_sending_status(campaign.id).reason
+            return instantly_says(self.hook.get_sending_status(campaign.id).reason)
         except InstantlyError as error:
             self.log.warning("The reason could not be read: %s", error)
-            return ""
-        return f" Instantly says: {reason}" if reason else ""
+            return ()
 
 
 def _senders(campaign: Campaign) -> tuple[frozenset[str], frozenset[str]]:
@@ -353,22 +374,25 @@ def _not_confirmed_after(doubt: Unconfirmed[Campaign], campaign_id: str) -> Laun
         error = _not_confirmed(doubt.state)
     else:
         what = "it could not be read" if doubt.state is None else "it was activated again, which was refused"
-        error = LaunchNotConfirmedError(
-            f"Campaign {campaign_id} may or may not have been launched: the answer to its activation was lost, "
-            f"and then {what}: {doubt.error} Another try reads it before anything is repeated."
+        error = failure(
+            LaunchNotConfirmedError,
+            f"The campaign may or may not have been launched: the answer to its activation was lost, and then {what}: "
+            f"{doubt.error}",
+            "Another try reads it before anything is repeated.",
+            about(campaign_id),
         )
     error.__cause__ = doubt.lost
     return error
 
 
 def _not_confirmed(campaign: Campaign) -> LaunchNotConfirmedError:
-    stands = f"Campaign {campaign.title} was to be activated and is {campaign.status_label}."
+    what = f"The campaign was to be activated and is {campaign.status_label}."
     if campaign.status in STOPPED_STATUSES:
-        return LaunchNotConfirmedError(
-            f"{stands} Instantly may have stopped it after this launch, or the activation had no effect. It was left "
-            "as it is. Look at it in Instantly; if it has sent nothing, start a new run."
-        )
-    return LaunchNotConfirmedError(
-        f"{stands} A person may have changed it, or the activation had no effect. It was left as it is; another try "
-        "reads it before it activates it."
-    )
+        why = "Instantly may have stopped it after this launch, or the activation had no effect."
+        left = "It was left as it is."
+        advice = "Look at it in Instantly; if it has sent nothing, start a new run."
+    else:
+        why = "A person may have changed it, or the activation had no effect."
+        left = "It was left as it is; another try reads it before it activates it."
+        advice = ""
+    return failure(LaunchNotConfirmedError, *filter(None, (what, why, left, advice)), about(campaign.title))

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from airflow.providers.common.compat.sdk import XCom
 
+from airflow_provider_instantly.api.campaign import about
+
 if TYPE_CHECKING:
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
@@ -118,11 +120,12 @@ async def apause_own(hook: InstantlyHook, ti: Any, campaign_id: str, log: TaskLo
 def _after_kill(paused: Paused) -> AfterKill:
     if not paused.is_effective:
         return AfterKill(paused.outcome)
-    return AfterKill(f"Paused campaign {paused.campaign.title}, because its task was stopped.", paused.was_answered)
+    return AfterKill(f"Paused campaign of a stopped task: {paused.campaign.title}.", paused.was_answered)
 
 
 def _left_alone(title: object) -> AfterKill:
-    return AfterKill(f"Campaign {title} is left as it is: its task goes on, or it was marked as success.")
+    left = "The campaign is left as it is: its task goes on, or it was marked as success."
+    return AfterKill(f"{left} {about(str(title))}")
 
 
 def _state(ti: Any) -> str | None:

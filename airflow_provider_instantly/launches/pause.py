@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
-from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignStatus
+from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignStatus, about
 from airflow_provider_instantly.api.change import (
     READ_BACK_PAUSES,
     Answered,
@@ -25,7 +25,7 @@ from airflow_provider_instantly.api.change import (
 )
 from airflow_provider_instantly.api.errors import InstantlyRequestError
 from airflow_provider_instantly.api.operations import pause_campaign
-from airflow_provider_instantly.exceptions import PauseNotConfirmedError, TaskKilledError
+from airflow_provider_instantly.exceptions import PauseNotConfirmedError, TaskKilledError, failure
 from airflow_provider_instantly.tasklog import awarn
 
 if TYPE_CHECKING:
@@ -74,16 +74,18 @@ class Paused:
     @property
     def outcome(self) -> str:
         """What became of it, as a line for the log."""
-        stands = f"Campaign {self.campaign.title} is {self.campaign.status_label}"
-        if self.was_sent and not self.is_effective:
-            return (
-                f"A pause was sent, and meanwhile campaign {self.campaign.title} became {self.campaign.status_label}."
-            )
+        if self.is_effective:
+            return f"Paused campaign {self.campaign.title}."
+        return f"{self._why_not_paused} {about(self.campaign.title)}"
+
+    @property
+    def _why_not_paused(self) -> str:
+        stands = f"The campaign is {self.campaign.status_label}"
+        if self.was_sent:
+            return f"A pause was sent, and meanwhile the campaign became {self.campaign.status_label}."
         if self.needs_attention:
             why = "Instantly stopped it, so it stays as it is. If it were paused, a person could resume it unprotected."
             return f"{stands}: {why}"
-        if self.is_effective:
-            return f"Paused campaign {self.campaign.title}."
         if self.campaign.status is CampaignStatus.DRAFT:
             return f"{stands}, and was left as it is, because of pause_drafts=False."
         return f"{stands}, and was left as it is."
@@ -225,25 +227,34 @@ def killed_before_pause(campaign: Campaign) -> TaskKilledError:
 
     :param campaign: as it was last read.
     """
-    return TaskKilledError(
-        f"The task was killed, so it sends no pause any more. Campaign {campaign.title} was {campaign.status_label} "
-        "when it was last read. Another try reads it first; or pause it in Instantly."
+    return failure(
+        TaskKilledError,
+        "The task was killed, so it sends no pause any more.",
+        f"The campaign was {campaign.status_label} when it was last read.",
+        "Another try reads it first; or pause it in Instantly.",
+        about(campaign.title),
     )
 
 
 def _without_effect(campaign: Campaign) -> PauseNotConfirmedError:
-    return PauseNotConfirmedError(
-        f"The pause was answered, but campaign {campaign.title} was {campaign.status_label} when it was last read. "
-        "The pause had no effect, or a person resumed the campaign. Another try reads it before it pauses it."
+    return failure(
+        PauseNotConfirmedError,
+        f"The pause was answered, but the campaign was {campaign.status_label} when it was last read.",
+        "The pause had no effect, or a person resumed the campaign.",
+        "Another try reads it before it pauses it.",
+        about(campaign.title),
     )
 
 
 def _not_confirmed(doubt: Unconfirmed[Campaign], campaign_id: str) -> PauseNotConfirmedError:
     found = f"it is {doubt.state.status_label}" if doubt.state else "it could not be read"
     why = f": {doubt.error}" if doubt.error else "."
-    return PauseNotConfirmedError(
-        f"The answer to the pause of campaign {campaign_id} was lost, and then {found}{why} It may or may not have "
-        "been paused. Look at it in Instantly, and pause it there if it still sends."
+    return failure(
+        PauseNotConfirmedError,
+        f"The answer to the pause was lost, and then {found}{why}",
+        "It may or may not have been paused.",
+        "Look at it in Instantly, and pause it there if it still sends.",
+        about(campaign_id),
     )
 
 

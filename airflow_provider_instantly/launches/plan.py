@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_instantly.api.campaign import RUNNING_STATUSES, STOPPED_STATUSES, CampaignStatus
+from airflow_provider_instantly.api.campaign import RUNNING_STATUSES, STOPPED_STATUSES, CampaignStatus, about
 from airflow_provider_instantly.api.change import Effect
 
 if TYPE_CHECKING:
@@ -35,13 +35,18 @@ class LaunchPlan:
     The decision and its reason.
 
     :param action: what to do.
-    :param reason: why, as a sentence for the log or the error.
+    :param sentences: why, what follows, and which campaign it is: for the log or the error.
     :param is_warning: whether it is for a person to check.
     """
 
     action: LaunchAction
-    reason: str
+    sentences: tuple[str, ...]
     is_warning: bool = False
+
+    @property
+    def reason(self) -> str:
+        """The sentences as one line."""
+        return " ".join(self.sentences)
 
 
 @dataclass(frozen=True)
@@ -73,14 +78,16 @@ def plan_launch(campaign: Campaign, rules: LaunchRules, *, prior: PriorOutcome =
     :param rules: what the DAG's author allows.
     :param prior: what came of the activations that this task instance sent before.
     """
-    status = campaign.status
+    plan = _plan(campaign.status, rules, prior)
+    return replace(plan, sentences=(*plan.sentences, about(campaign.title)))
+
+
+def _plan(status: CampaignStatus | None, rules: LaunchRules, prior: PriorOutcome) -> LaunchPlan:
     if status is None:
-        return LaunchPlan(
-            LaunchAction.REFUSE, f"Campaign {campaign.title} has no status, so this try did not activate it."
-        )
-    stands = f"Campaign {campaign.title} is {status.label}"
+        return LaunchPlan(LaunchAction.REFUSE, ("The campaign has no status, so this try did not activate it.",))
+    stands = f"The campaign is {status.label}"
     if status in RUNNING_STATUSES:
-        return LaunchPlan(LaunchAction.LEAVE, f"{stands} already, so nothing was sent to Instantly.")
+        return LaunchPlan(LaunchAction.LEAVE, (f"{stands} already, so nothing was sent to Instantly.",))
     if prior is not PriorOutcome.NOTHING and status is not CampaignStatus.DRAFT:
         return _plan_after_a_launch(stands, status, rules, prior)
     if status in STOPPED_STATUSES:
@@ -88,12 +95,12 @@ def plan_launch(campaign: Campaign, rules: LaunchRules, *, prior: PriorOutcome =
     if status is CampaignStatus.PAUSED and not rules.resume_paused:
         return LaunchPlan(
             LaunchAction.REFUSE,
-            f"{stands}, and resume_paused=False, so this try did not activate it. Resume it in Instantly first.",
+            (f"{stands}, and resume_paused=False, so this try did not activate it.", "Resume it in Instantly first."),
         )
     if not status.is_known:
-        reason = f"{stands}, a status that this release does not know. Activating it."
+        reason = (f"{stands}, a status that this release does not know.", "Activating it.")
         return LaunchPlan(LaunchAction.ACTIVATE, reason, is_warning=True)
-    return LaunchPlan(LaunchAction.ACTIVATE, f"{stands}. Activating it.")
+    return LaunchPlan(LaunchAction.ACTIVATE, (f"{stands}.", "Activating it."))
 
 
 def effect_of_activation(before: Campaign | None, after: Campaign) -> Effect:
@@ -119,37 +126,53 @@ def _plan_after_a_launch(stands: str, status: CampaignStatus, rules: LaunchRules
     if status is CampaignStatus.PAUSED:
         return LaunchPlan(
             LaunchAction.REFUSE,
-            f"{stands}, although this task activated it, or tried to: a person, a guard or pause_on_kill may have "
-            "paused it since. A retry does not overrule that, so it was not resumed. Resume it in Instantly, or start "
-            "a new run.",
+            (
+                f"{stands}, although this task activated it, or tried to: a person, a guard or pause_on_kill may have "
+                "paused it since.",
+                "A retry does not overrule that, so it was not resumed.",
+                "Resume it in Instantly, or start a new run.",
+            ),
         )
     if status in STOPPED_STATUSES:
         launched = "launched it, and" if prior is PriorOutcome.LAUNCHED else "tried to activate it; it may be that"
-        hint = " reactivate_stopped=True is for how the task finds a campaign." if rules.reactivate_stopped else ""
+        hint = ["reactivate_stopped=True is for how the task finds a campaign."] if rules.reactivate_stopped else []
         return LaunchPlan(
             LaunchAction.REFUSE,
-            f"{stands}: this task {launched} Instantly stopped it since, so it was not activated again.{hint} "
-            "Fix the cause in Instantly, and start a new run.",
+            (
+                f"{stands}: this task {launched} Instantly stopped it since, so it was not activated again.",
+                *hint,
+                "Fix the cause in Instantly, and start a new run.",
+            ),
         )
     if prior is PriorOutcome.LAUNCHED:
         if status is CampaignStatus.COMPLETED:
-            return LaunchPlan(LaunchAction.LEAVE, f"{stands}: this task launched it, and it is done.")
-        reason = f"{stands}, a status that this release does not know. This task launched it, so it is left alone."
+            return LaunchPlan(LaunchAction.LEAVE, (f"{stands}: this task launched it, and it is done.",))
+        reason = (
+            f"{stands}, a status that this release does not know.",
+            "This task launched it, so it is left alone.",
+        )
         return LaunchPlan(LaunchAction.LEAVE, reason, is_warning=True)
     return LaunchPlan(
         LaunchAction.REFUSE,
-        f"{stands}. This task tried to activate it, and it is not known whether that took effect, so it was not "
-        "activated again. Look at it in Instantly; if it has sent nothing since, start a new run.",
+        (
+            f"{stands}.",
+            "This task tried to activate it, and it is not known whether that took effect, so it was not activated "
+            "again.",
+            "Look at it in Instantly; if it has sent nothing since, start a new run.",
+        ),
     )
 
 
 def _plan_for_stopped(stands: str, rules: LaunchRules) -> LaunchPlan:
     if rules.reactivate_stopped:
-        reason = f"{stands}. Activating it all the same, because of reactivate_stopped=True."
+        reason = (f"{stands}.", "Activating it all the same, because of reactivate_stopped=True.")
         return LaunchPlan(LaunchAction.ACTIVATE, reason, is_warning=True)
     return LaunchPlan(
         LaunchAction.REFUSE,
-        f"{stands}: Instantly stopped it, so this try did not activate it. Fix the cause in Instantly first. "
-        "reactivate_stopped=True would activate it all the same; after bounce protection, Instantly does not "
-        "protect it again for 7 days.",
+        (
+            f"{stands}: Instantly stopped it, so this try did not activate it.",
+            "Fix the cause in Instantly first.",
+            "reactivate_stopped=True would activate it all the same; after bounce protection, Instantly does not "
+            "protect it again for 7 days.",
+        ),
     )

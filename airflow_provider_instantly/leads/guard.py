@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
-from airflow_provider_instantly.api.campaign import RUNNING_STATUSES, STOPPED_STATUSES, CampaignStatus
+from airflow_provider_instantly.api.campaign import RUNNING_STATUSES, STOPPED_STATUSES, CampaignStatus, about
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.api.campaign import Campaign
@@ -24,7 +24,11 @@ def why_not(campaign: Campaign, if_running: IfRunning) -> str | None:
     """
     if if_running == "add" or campaign.status in _WAITING:
         return None
-    stands = f"Campaign {campaign.title} is {campaign.status_label}"
+    return f"{_what_it_would_do(campaign)} {about(campaign.title)}"
+
+
+def _what_it_would_do(campaign: Campaign) -> str:
+    stands = f"The campaign is {campaign.status_label}"
     if campaign.status in RUNNING_STATUSES:
         return (
             f"{stands}, so leads that are added now would be e-mailed at once. Pause it first, or allow that with "

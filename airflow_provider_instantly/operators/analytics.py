@@ -22,6 +22,7 @@ from airflow_provider_instantly.analytics.limits import (
     nothing_sent,
     rates,
 )
+from airflow_provider_instantly.api.campaign import about
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
 from airflow_provider_instantly.api.redaction import safe_text, without_addresses
 from airflow_provider_instantly.assets.events import announce
@@ -30,8 +31,9 @@ from airflow_provider_instantly.exceptions import (
     LimitNotJudgedError,
     PauseNotConfirmedError,
     TaskKilledError,
+    failure,
 )
-from airflow_provider_instantly.tasklog import write
+from airflow_provider_instantly.tasklog import reasons_first, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,7 +86,7 @@ class _Judged:
         known = {"leads contacted": figures.contacted, "e-mails sent": figures.sent, "bounced": figures.bounced}
         known |= {"replied": figures.replied, "unsubscribed": figures.unsubscribed}
         counts = ", ".join(f"{count:,} {what}" for what, count in known.items() if count is not None)
-        return f"Campaign {self.title}: {counts or 'no figures'}. {self.reasons()}".rstrip()
+        return " ".join(filter(None, (self.reasons(), f"{counts or 'No figures'}.", about(self.title))))
 
     def as_json(self) -> dict[str, Any]:
         figures = self.figures
@@ -172,6 +174,7 @@ class CampaignAnalyticsOperator(BaseOperator):
             )
         self._is_killed = False
 
+    @reasons_first
     def execute(self, context: Context) -> dict[str, Any]:
         """
         Read the figures, judge them, and act on breaches.
@@ -276,7 +279,7 @@ class CampaignAnalyticsOperator(BaseOperator):
             campaign = read[campaign_id]
             if isinstance(campaign, InstantlyError):
                 _say_what_was_left(campaign, [campaign_id])
-                write(self.log, warnings=[f"There are no figures of campaign {campaign_id}: {campaign}"])
+                write(self.log, warnings=[f"There are no figures: {campaign} {about(campaign_id)}"])
                 failures.append(campaign)
             else:
                 silent[campaign_id] = nothing_sent(campaign_id, campaign.name)
@@ -331,19 +334,23 @@ class CampaignAnalyticsOperator(BaseOperator):
         self, judged: Sequence[_Judged], breached: Sequence[_Judged], failures: Sequence[Exception]
     ) -> Exception | None:
         if breached and self.on_breach == "fail":
-            return LimitBreachedError(
-                f"{len(breached):,} of {len(judged):,} campaigns breach a limit. "
-                f"{_described(breached, Verdict.BREACHED)} "
-                "They were left as they are. Pause what must not go on (on_breach='pause' does), or change the limit."
+            return _failure(
+                LimitBreachedError,
+                f"{len(breached):,} of {len(judged):,} campaigns breach a limit.",
+                _described(breached, Verdict.BREACHED),
+                "They were left as they are.",
+                "Pause what must not go on (on_breach='pause' does), or change the limit.",
             )
         if failures:
             return failures[0]
         unknown = [each for each in judged if any(finding.verdict is Verdict.UNKNOWN for finding in each.findings)]
         if unknown and self.on_breach != "warn":
-            return LimitNotJudgedError(
-                f"{len(unknown):,} of {len(judged):,} campaigns could not be judged. "
-                f"{_described(unknown, Verdict.UNKNOWN)} "
-                f"{_became_of(unknown)} Another try reads the figures again."
+            return _failure(
+                LimitNotJudgedError,
+                f"{len(unknown):,} of {len(judged):,} campaigns could not be judged.",
+                _described(unknown, Verdict.UNKNOWN),
+                _became_of(unknown),
+                "Another try reads the figures again.",
             )
         return None
 
@@ -362,8 +369,13 @@ def _share(name: str, value: object) -> float | None:
 
 
 def _described(campaigns: Sequence[_Judged], verdict: Verdict) -> str:
-    described = [f"Campaign {each.title}: {each.reasons(verdict)}" for each in campaigns[:_DESCRIBED]]
+    described = [f"{each.reasons(verdict)} {about(each.title)}" for each in campaigns[:_DESCRIBED]]
     return " ".join([*described, *_more(campaigns)])
+
+
+def _failure(kind: type[Exception], what: str, described: str, became: str, advice: str) -> Exception:
+    """Each campaign has its line in the log already, so none of the error's does it again."""
+    return failure(kind, what, became, advice, message=f"{what} {described} {became} {advice}")
 
 
 def _became_of(unknown: Sequence[_Judged]) -> str:

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, conf
 
 from airflow_provider_instantly import validation
+from airflow_provider_instantly.api.campaign import about
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.clock import steady_clock
-from airflow_provider_instantly.exceptions import LaunchRefusedError, PauseNotConfirmedError, TaskKilledError
+from airflow_provider_instantly.exceptions import LaunchRefusedError, PauseNotConfirmedError, TaskKilledError, failure
 from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.operators.check_rules import preflight_rules
-from airflow_provider_instantly.tasklog import write
+from airflow_provider_instantly.tasklog import reasons_first, write
 from airflow_provider_instantly.waits.ending import raise_for_result, result_of_event, returned
 from airflow_provider_instantly.waits.goal import Goal
 from airflow_provider_instantly.waits.machine import Wait
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 #: Seconds.
 DEFAULT_TIMEOUT: Final = 3600.0
 DEFAULT_POLL_INTERVAL: Final = 60.0
+_KILLED: Final = "The task was killed, so it does not wait any longer."
 
 #: What a task returns and its asset events say, too, so that who follows them need not read the campaign first.
 _ANNOUNCED: Final = ("name", "status", "status_name", "url", "launched", "next_sending_window", "paused", "verdict")
@@ -187,6 +189,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         self._is_killed = False
         self._pause_if_own: Callable[[], str] | None = None
 
+    @reasons_first
     def execute(self, context: Context) -> dict[str, Any]:
         """
         Launch, confirm, and wait if asked to.
@@ -235,6 +238,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
             self._pause_if_own = None
         return self._arrived(context, result, summary)
 
+    @reasons_first
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """
         Resume after the triggerer.
@@ -267,8 +271,8 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
             outcome = self._pause_if_own()
         except (InstantlyError, PauseNotConfirmedError) as error:
             # Raised as it is, the wait would take it for a poll that failed, and go on.
-            raise TaskKilledError(f"The task was killed, so it does not wait any longer. {error}") from error
-        raise TaskKilledError(f"The task was killed, so it does not wait any longer. {outcome}")
+            raise failure(TaskKilledError, _KILLED, str(error)) from error
+        raise failure(TaskKilledError, _KILLED, outcome)
 
     def _pause(self, campaign_id: str, ti: Any, record: LaunchRecord) -> str:
         """Pause the campaign if it is this attempt's, and say what became of it."""
@@ -380,6 +384,7 @@ class PauseCampaignOperator(_CampaignOperator):
         self.pause_drafts = validation.flag("pause_drafts", pause_drafts)
         self._is_killed = False
 
+    @reasons_first
     def execute(self, context: Context) -> dict[str, Any]:
         """
         Pause, and confirm.
@@ -420,5 +425,5 @@ class PauseCampaignOperator(_CampaignOperator):
         if self._is_killed:
             raise killed_before_pause(campaign)
         if campaign.status is not None and not campaign.status.is_known:
-            stands = f"Campaign {campaign.title} is {campaign.status_label}"
-            self.log.warning("%s, a status that this release does not know. Pausing it.", stands)
+            stands = f"The campaign is {campaign.status_label}, a status that this release does not know"
+            self.log.warning("%s. Pausing it. %s", stands, about(campaign.title))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_instantly.api.campaign import Campaign
+from airflow_provider_instantly.api.campaign import Campaign, about
 from airflow_provider_instantly.api.errors import CampaignNotFoundError, InstantlyRequestError
 from airflow_provider_instantly.exceptions import CheckFailedError, CheckIncompleteError
 from airflow_provider_instantly.operators.campaign import _CampaignOperator
 from airflow_provider_instantly.operators.check_rules import check_rules
-from airflow_provider_instantly.tasklog import write
+from airflow_provider_instantly.tasklog import reasons_first, write
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -74,6 +74,7 @@ class CheckCampaignOperator(_CampaignOperator):
             extra_requests=extra_requests,
         )
 
+    @reasons_first
     def execute(self, context: Context) -> dict[str, Any]:
         """
         Read, and judge.
@@ -96,7 +97,7 @@ class CheckCampaignOperator(_CampaignOperator):
         if report.failing:
             kind = CheckIncompleteError if report.may_pass else CheckFailedError
             raise kind(report.message(campaign.title, "The campaign was left as it is."))
-        self.log.info("The check of campaign %s ended: %s.", campaign.title, report.verdict)
+        self.log.info("The check ended: %s. %s", report.verdict, about(campaign.title))
         markdown = report.markdown(campaign.shown_name or campaign.id, campaign.status_label, url)
         return self._done(context, {**self._summary(campaign, url), **report.as_dict(), "markdown": markdown})
 

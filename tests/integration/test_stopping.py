@@ -39,7 +39,7 @@ def waiting(launch: Callable[..., Any], sandbox: SandboxClient) -> Callable[...,
         )
         launched.wait_until_state("deferred" if where == "triggerer" else "running")
         launched.wait_until_activated()
-        launched.wait_until_logged("Launched campaign")
+        launched.wait_until_logged("Launched: the campaign")
         time.sleep(1)
         return launched
 

@@ -66,7 +66,7 @@ OUTCOME: Final = re.compile(
     r"did not activate|was not activated again|was not resumed|[Nn]othing was (changed|requested|launched|sent)"
     r"|left as it is|stays as it is|may or may not have|was activated|could not be launched|was to be activated"
     r"|cannot go on|never repeated|activation had no effect|Paused campaign|was not paused"
-    r"|A pause was sent, and meanwhile campaign"
+    r"|A pause was sent, and meanwhile the campaign"
 )
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_instantly.api.campaign import about
 from airflow_provider_instantly.api.redaction import safe_text
 from airflow_provider_instantly.launches.preflight.finding import NEVER_IGNORED, Finding, Level, worst
 
@@ -84,7 +85,7 @@ class Report:
         """
         found = " ".join(f"{finding.sentence} [{finding.code}]" for finding in self.failing)
         to_do = " ".join(dict.fromkeys(finding.what_to_do for finding in self.failing))
-        return f"The check of campaign {title} found {_counts(self.failing)}: {found} {outcome} {to_do}"
+        return f"The check found {_counts(self.failing)}: {found} {outcome} {to_do} {about(title)}"
 
     def lines(self) -> Iterator[str]:
         """A line of the log for each finding."""

@@ -20,7 +20,9 @@ from airflow_provider_instantly.api.campaign import (
     CampaignStatus,
     NotSendingStatus,
     SendingStatus,
+    about,
     check_campaign_id,
+    instantly_says,
     is_campaign_id,
 )
 from tests.statuses import NAMES, RUNNING, STOPPED
@@ -290,6 +292,23 @@ class TestCampaign:
     def test_the_schedule_is_parsed_once_and_from_anything(self) -> None:
         campaign = Campaign.from_api({"campaign_schedule": "every day"})
         assert campaign.schedule is campaign.schedule
+
+
+class TestLines:
+    def test_which_campaign_it_is_stands_at_the_end(self) -> None:
+        campaign = Campaign.from_api({"id": CAMPAIGN_ID, "name": "Autumn"})
+        assert about(campaign.title) == f'[campaign "Autumn" ({CAMPAIGN_ID})]'
+
+    @pytest.mark.parametrize(
+        ("reason", "sentences"),
+        [
+            ("", ()),
+            ("Too many bounces", ("Instantly says: Too many bounces.",)),
+            *((text, (f"Instantly says: {text}",)) for text in ("It is.", "Is it?", "Stop!", "It goes on…")),
+        ],
+    )
+    def test_what_instantly_says_is_one_sentence_or_none(self, reason: str, sentences: tuple[str, ...]) -> None:
+        assert instantly_says(reason) == sentences
 
 
 class TestSendingStatus:

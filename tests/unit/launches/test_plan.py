@@ -21,6 +21,8 @@ from airflow_provider_instantly.launches.plan import (
 from tests.statuses import ALL, STOPPED
 from tests.unit.api.conftest import CAMPAIGN_ID
 
+#: How a line ends that is about the campaign of `plan`.
+TAG = f'[campaign "Autumn" ({CAMPAIGN_ID})]'
 SWITCHES = list(itertools.product([False, True], repeat=3))
 
 
@@ -70,7 +72,7 @@ class TestFirstTry:
         assert plan(status, **rules).is_warning is is_warning
 
     def test_nothing_else_is(self) -> None:
-        assert not LaunchPlan(LaunchAction.LEAVE, "It runs.").is_warning
+        assert not LaunchPlan(LaunchAction.LEAVE, ("It runs.",)).is_warning
 
     def test_plans_and_rules_are_values(self) -> None:
         for value in (plan(0), LaunchRules()):
@@ -81,7 +83,8 @@ class TestFirstTry:
     @pytest.mark.parametrize("status", STOPPED)
     def test_a_refusal_says_what_to_do_and_what_it_would_cost(self, status: int) -> None:
         reason = plan(status).reason
-        assert f'Campaign "Autumn" ({CAMPAIGN_ID}) is {CampaignStatus(status).label}: Instantly stopped it' in reason
+        assert reason.startswith(f"The campaign is {CampaignStatus(status).label}: Instantly stopped it")
+        assert reason.endswith(TAG)
         assert "so this try did not activate it" in reason
         assert "Fix the cause in Instantly first." in reason
         assert "reactivate_stopped=True" in reason
@@ -145,7 +148,7 @@ class TestLaterTry:
         self, status: int, prior: str, says: str, is_warning: bool
     ) -> None:
         found = plan(status, PriorOutcome(prior))
-        assert found.reason == f'Campaign "Autumn" ({CAMPAIGN_ID}) {says}'
+        assert found.reason == f"The campaign {says} {TAG}"
         assert found.is_warning is is_warning
 
     @pytest.mark.parametrize("status", STOPPED)
@@ -182,12 +185,14 @@ class TestAlways:
         if status in STOPPED and not stopped:
             assert found.action == "refuse"
 
-    def test_the_reason_is_a_sentence_that_names_the_campaign(
+    def test_the_reason_is_sentences_and_names_the_campaign_last(
         self, status: int, prior: PriorOutcome, stopped: bool, paused: bool, check: bool
     ) -> None:
         found = plan(status, prior, reactivate_stopped=stopped, resume_paused=paused, check_before=check)
-        assert CAMPAIGN_ID in found.reason
-        assert found.reason.endswith(".")
+        *sentences, last = found.sentences
+        assert last == TAG
+        assert all(sentence.endswith(".") and CAMPAIGN_ID not in sentence for sentence in sentences)
+        assert found.reason == " ".join(found.sentences)
         assert found.reason.isprintable()
 
 

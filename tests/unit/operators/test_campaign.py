@@ -133,7 +133,7 @@ def test_leaves_alone_what_runs(sandbox: SandboxClient, run_task: Any, task_log:
 
 @pytest.mark.parametrize(("status", "name", "reason"), STOPPED)
 def test_refuses_what_instantly_stopped(
-    sandbox: SandboxClient, run_task: Any, status: int, name: str, reason: str
+    sandbox: SandboxClient, run_task: Any, task_log: Any, status: int, name: str, reason: str
 ) -> None:
     campaign_id = sandbox.add_campaign(NAME, status=status)
 
@@ -145,6 +145,18 @@ def test_refuses_what_instantly_stopped(
     for part in (NAME, campaign_id, f"is {name}", reason, "did not activate it", "reactivate_stopped=True", "7 days"):
         assert part in str(run.error)
     assert activation_requests(sandbox) == 0
+    assert said_one_after_the_other(
+        task_log(),
+        f"The campaign is {name}: Instantly stopped it, so this try did not activate it.",
+        f"Instantly says: {reason}",
+        "Fix the cause in Instantly first.",
+    )
+
+
+def said_one_after_the_other(log: str, *lines: str) -> bool:
+    """Whether the log has these as whole lines, in this order; behind a line, Airflow 3 says where it comes from."""
+    written = iter(log.splitlines())
+    return all(any(re.search(rf"{re.escape(line)}\s*(\[airflow|$)", each) for each in written) for line in lines)
 
 
 @pytest.mark.parametrize(("status", "name", "reason"), STOPPED)

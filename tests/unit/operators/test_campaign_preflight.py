@@ -70,7 +70,7 @@ def test_the_check_comes_right_before_the_read_that_decides(
     assert asked(sandbox, campaign_id) == [
         "campaign", "plan-details", "leads", "accounts", "vitals", "campaign", "activate", "campaign",
     ]  # fmt: skip
-    assert f'The check of campaign "Spring" ({campaign_id}) ended: passed.' in task_log()
+    assert f'The check ended: passed. [campaign "Spring" ({campaign_id})]' in task_log()
 
 
 @pytest.mark.parametrize("senders", [1, 100, 101, 250])
@@ -95,8 +95,9 @@ def test_what_is_not_ready_is_not_launched(sandbox: SandboxClient, run_task: Any
 
     assert isinstance(run.error, LaunchRefusedError)
     assert str(run.error) == (
-        f'The check of campaign "Spring" ({campaign_id}) found 1 error: It has no sender: it names no account and no '
-        "tag. [no_sender] This try did not activate it. Add sending accounts to the campaign, or a tag to accounts."
+        "The check found 1 error: It has no sender: it names no account and no tag. [no_sender] This try did not "
+        "activate it. Add sending accounts to the campaign, or a tag to accounts. "
+        f'[campaign "Spring" ({campaign_id})]'
     )
     assert sandbox.activations(campaign_id) == 0
     assert "activate" not in asked(sandbox, campaign_id)

@@ -46,7 +46,7 @@ def test_a_campaign_that_is_ready(sandbox: SandboxClient, run_task: Any, task_lo
         "Nothing was found that speaks against a launch.\n",
     }
     assert url in run.ti.xcom.values()
-    assert f'The check of campaign "Spring" ({campaign_id}) ended: passed.' in task_log()
+    assert f'The check ended: passed. [campaign "Spring" ({campaign_id})]' in task_log()
 
 
 def test_a_warning_does_not_fail(sandbox: SandboxClient, run_task: Any, task_log: Any) -> None:
@@ -69,8 +69,9 @@ def test_an_error_fails_without_a_retry(sandbox: SandboxClient, run_task: Any) -
     assert isinstance(run.error, CheckFailedError)
     assert isinstance(run.error, AirflowFailException)
     assert str(run.error) == (
-        f'The check of campaign "Spring" ({campaign_id}) found 1 error: It has no sender: it names no account and no '
-        "tag. [no_sender] The campaign was left as it is. Add sending accounts to the campaign, or a tag to accounts."
+        "The check found 1 error: It has no sender: it names no account and no tag. [no_sender] The campaign was left "
+        "as it is. Add sending accounts to the campaign, or a tag to accounts. "
+        f'[campaign "Spring" ({campaign_id})]'
     )
 
 

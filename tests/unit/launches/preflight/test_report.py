@@ -61,9 +61,9 @@ def test_another_try_may_know_more() -> None:
 def test_the_message() -> None:
     message = Report.of(ALL, CheckRules()).message('"Spring" (an-id)', "This try did not activate it.")
     assert message == (
-        'The check of campaign "Spring" (an-id) found 1 error and 1 part that could not be read: It has no e-mail. '
-        "[no_step] The plan could not be read. [plan_unread] This try did not activate it. "
-        f"{ERROR.what_to_do} {INCOMPLETE.what_to_do}"
+        "The check found 1 error and 1 part that could not be read: It has no e-mail. [no_step] The plan could not be "
+        f"read. [plan_unread] This try did not activate it. {ERROR.what_to_do} {INCOMPLETE.what_to_do} "
+        '[campaign "Spring" (an-id)]'
     )
 
 
