@@ -293,6 +293,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         now, campaign = clock(), launched.campaign
         goal = self._goal(deadline=now + self.timeout)
         wait = Wait([campaign.id], goal, now=now)
+        write(self.log, info=[wait.opening])
         # The wait decides about pauses after errors, so the hook makes one attempt a poll.
         reader = Reader()
         with InstantlyHook(self.instantly_conn_id, max_retries=0) as hook:
@@ -348,8 +349,8 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         }
 
     def _arrived(self, context: Context, result: WaitResult, summary: dict[str, Any]) -> dict[str, Any]:
-        raise_for_result(result, preface="This run activated the campaign. " if summary.get("launched") else "")
-        self.log.info("Done: %s.", result.state)
+        raise_for_result(result, preface="This run activated the campaign." if summary.get("launched") else "")
+        write(self.log, info=[result.ending])
         return self._done(context, returned(result, summary))
 
 

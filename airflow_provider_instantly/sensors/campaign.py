@@ -24,6 +24,7 @@ from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.links.campaign import CampaignLink
+from airflow_provider_instantly.tasklog import reasons_first, sentences_of, write
 from airflow_provider_instantly.waits.arguments import fit, packed_if_literal
 from airflow_provider_instantly.waits.ending import raise_for_result, result_of_event
 from airflow_provider_instantly.waits.goal import DEFAULT_FAILURE_BUDGET, Goal
@@ -130,6 +131,7 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
         )
         self.wants_end = None if end_from_trigger is None else validation.flag("end_from_trigger", end_from_trigger)
 
+    @reasons_first
     def execute(self, context: Context) -> Any:
         """
         Wait in the way that the parameters ask for.
@@ -159,6 +161,7 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
                 return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._conclude(context, wait.result()))
 
+    @reasons_first
     def execute_complete(self, context: Context, event: Any = None) -> Any:
         """
         Resume after the triggerer.
@@ -230,6 +233,9 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
         began = clock()
         goal = self._goal(deadline=self._started(context, clock) + self.timeout)
         wait = Wait(campaign_ids, goal, now=began)
+        if not self.reschedule:
+            # Else it would be a line for each poll.
+            write(self.log, info=[wait.opening])
         with self._hook() as hook:
             if len(campaign_ids) == 1:
                 with contextlib.suppress(InstantlyError):
@@ -282,7 +288,7 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
                 context["ti"].xcom_push(key="campaigns", value=result.xcom)
             self._skip_if_asked(error)
             raise
-        self.log.info("Done: %s.", result.state)
+        write(self.log, info=[result.ending])
         announce(context, self.outlets, self.instantly_conn_id, result.announced)
         return result.xcom
 
@@ -290,7 +296,7 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
         """Both switches mean the same in all modes; Airflow's own loop honours them for some errors only."""
         if self.soft_fail or self.never_fail:
             # When a task resumes, Airflow >= 3 puts words of its own in the place of ours.
-            self.log.warning("%s", error)
+            write(self.log, warnings=sentences_of(error) or [str(error)])
             raise AirflowSkipException(f"{error} Skipped, because of soft_fail or never_fail.") from error
 
     def _campaign_ids(self) -> list[str]:

@@ -16,7 +16,7 @@ from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_instantly import validation
-from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
+from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus, about
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.api.redaction import safe_text
 from airflow_provider_instantly.clock import steady_clock
@@ -316,6 +316,7 @@ class CampaignStatusTrigger(_PollingTrigger):
 
     async def _wait(self, wait: Wait, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> None:
         with poller.watching(wait.pending, wait.goal.poll_interval, wait) as watcher:
+            await awrite(self.log, info=[wait.opening])
             async for snapshot in snapshots:
                 if not watcher.accept(snapshot):
                     continue
@@ -344,6 +345,7 @@ class CampaignStatusTrigger(_PollingTrigger):
     async def _event(self, wait: Wait, hook: InstantlyHook) -> TriggerEvent:
         await aexplain(hook, wait, self.log)
         result = wait.result()
+        await awrite(self.log, info=[result.ending])
         if self._may_end_task and result.verdict is Verdict.REACHED and (success := await self._success(result)):
             return success
         await self._stay_away()
@@ -531,7 +533,7 @@ class CampaignChangeTrigger(_PollingTrigger):
                 return [LIST_IS_CUT]
             return [f"The campaigns could not be listed; asking again: {snapshot.error}"] if snapshot.error else []
         return [
-            f"Campaign {campaign_id} could not be read; asking again: {error}"
+            f"The campaign could not be read; asking again: {error} {about(campaign_id)}"
             for campaign_id in sorted(self.campaign_ids)
             if isinstance(error := snapshot.campaigns.get(campaign_id), InstantlyError)
         ]

@@ -8,13 +8,13 @@ from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowTas
 
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.api.redaction import safe_text
-from airflow_provider_instantly.exceptions import CampaignStoppedError, CampaignWaitError
+from airflow_provider_instantly.exceptions import CampaignStoppedError, CampaignWaitError, failure
 from airflow_provider_instantly.tasklog import awarn
 from airflow_provider_instantly.waits.goal import Verdict
 from airflow_provider_instantly.waits.result import WaitResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.tasklog import TaskLog
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 #: How many stopped campaigns of one wait are asked for their reason when it ends.
 MAX_EXPLANATIONS = 20
+#: What a wait that failed is called in Airflow; in all other cases it is a `CampaignWaitError`.
+_ERRORS: Final[Mapping[Verdict, type[BaseException]]] = {
+    Verdict.STOPPED: CampaignStoppedError,
+    Verdict.TIMED_OUT: AirflowSensorTimeout,
+    Verdict.EXECUTION_TIMEOUT: AirflowTaskTimeout,
+}
 #: How much of the reason that an event gives is shown.
 _REASON_CHARS: Final = 500
 
@@ -95,21 +101,18 @@ def raise_for_result(result: WaitResult, *, preface: str = "") -> None:
     End the task as the wait ended; return only where every campaign arrived.
 
     :param result: how the wait ended.
-    :param preface: what the task did before it waited, for the beginning of the error's message.
+    :param preface: what the task did before it waited, as a sentence for the beginning of the error's message.
     :raises CampaignStoppedError: if Instantly stopped a campaign. Not retried.
     :raises AirflowSensorTimeout: if the time was up. Not retried, like every sensor's.
     :raises AirflowTaskTimeout: if the task's ``execution_timeout`` was used up. Retried, like every task's.
     :raises CampaignWaitError: if there was no more telling how a campaign stands.
     """
-    message = f"{preface}{result.message or 'The wait ended before it was decided.'}"
-    match result.verdict:
-        case Verdict.REACHED:
-            return
-        case Verdict.STOPPED:
-            raise CampaignStoppedError(message)
-        case Verdict.TIMED_OUT:
-            raise AirflowSensorTimeout(message)
-        case Verdict.EXECUTION_TIMEOUT:
-            raise AirflowTaskTimeout(message)
-        case _:
-            raise CampaignWaitError(message)
+    if result.verdict is Verdict.REACHED:
+        return
+    undecided = "The wait ended before it was decided."
+    raise failure(
+        _ERRORS.get(result.verdict, CampaignWaitError),
+        *filter(None, [preface]),
+        *(result.sentences or [undecided]),
+        message=f"{preface} {result.message or undecided}".lstrip(),
+    )

@@ -11,10 +11,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
+from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus, about
 from airflow_provider_instantly.api.retry import pause_before_retry
 from airflow_provider_instantly.waits.goal import Verdict
-from airflow_provider_instantly.waits.result import CampaignOutcome, WaitResult, span
+from airflow_provider_instantly.waits.result import CampaignOutcome, WaitResult, moment, share, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 REPORT_INTERVAL: Final = 300.0
 #: Seconds that a wait's last poll may take, which begins when its time is up.
 LAST_POLL: Final = 5.0
+#: While no more than so many of several campaigns are waited for, lines name them.
+_FEW: Final = 3
 #: Seconds by which a poll may begin too early for that, since moments are rounded.
 _ROUNDING: Final = 0.001
 
@@ -107,6 +109,22 @@ class Wait:
         return [cid for cid, wait in self._waits.items() if wait.verdict is Verdict.WAITING]
 
     @property
+    def opening(self) -> str:
+        """What is waited for, how often it is polled, and until when, as the first line of a log."""
+        goal, (limit, _) = self.goal, self.goal.limit
+        hold = f" that holds for {span(goal.stable_for)}" if goal.stable_for else ""
+        until = "" if limit == math.inf else f", until {moment(limit, self._started)} at the latest"
+        each = f"{goal.poll_interval:g} s" if goal.poll_interval < 120 else span(goal.poll_interval)
+        return f"Waiting for {goal.target_names}{hold}, with a poll every {each}{until}. {self._whom}"
+
+    @property
+    def _whom(self) -> str:
+        titles = [wait.title for wait in self._waits.values()]
+        if len(titles) == 1:
+            return about(*titles)
+        return f"[campaigns {', '.join(titles)}]" if len(titles) <= _FEW else f"[{len(titles):,} campaigns]"
+
+    @property
     def unexplained(self) -> list[str]:
         """The campaigns that Instantly stopped and whose reason is not known yet: ask for their sending status."""
         return [cid for cid, wait in self._waits.items() if wait.verdict is Verdict.STOPPED and not wait.reason]
@@ -145,8 +163,8 @@ class Wait:
             elif seen is not None:
                 pause = max(pause, self._miss(wait, seen, now, jitter, warnings))
         if self._is_over(now):
-            return Decision(None, (*info, *self._new_progress()), warnings)
-        decision = Decision(self._delay(now, pause), (*info, *self._new_progress(), *self._report(now)), warnings)
+            return Decision(None, (*info, *self._new_progress(now)), warnings)
+        decision = Decision(self._delay(now, pause), (*info, *self._new_progress(now), *self._report(now)), warnings)
         self._quiet_until = self._next_time_that_matters()
         return decision
 
@@ -189,15 +207,17 @@ class Wait:
         wait.status, wait.not_sending = status, not_sending
         if campaign.name:
             wait.title = campaign.title
+        has_arrived = status in self.goal.arrived_statuses
         if changed and len(self._waits) == 1:
-            info.append(f"Campaign {wait.title} is {status.label}{_but_not_sending(not_sending)}.")
+            hold = self._hold_that_begins(now) if has_arrived and wait.held_since is None else ""
+            info.append(f"The campaign is {status.label}{_but_not_sending(not_sending)}.{hold} {about(wait.title)}")
         if not status.is_known and (wait.campaign_id, status) not in self._warned:
             self._warned.add((wait.campaign_id, status))
             warnings.append(
-                f"Campaign {wait.title} has status {int(status)}, which this release does not know. "
-                "It keeps waiting; update the provider if Instantly has a new status."
+                f"The campaign has status {int(status)}, which this release does not know. It keeps waiting; update "
+                f"the provider if Instantly has a new status. {about(wait.title)}"
             )
-        if status in self.goal.arrived_statuses:
+        if has_arrived:
             wait.held_since = now if wait.held_since is None else wait.held_since
             if now - wait.held_since >= self.goal.stable_for:
                 wait.verdict = Verdict.REACHED
@@ -206,7 +226,7 @@ class Wait:
         if status in self.goal.failed_statuses:
             wait.verdict = Verdict.STOPPED
             if len(self._waits) > 1:
-                warnings.append(f"Campaign {wait.title} is {status.label}.")
+                warnings.append(f"The campaign is {status.label}. {about(wait.title)}")
 
     def _miss(
         self, wait: _CampaignWait, error: InstantlyError, now: float, jitter: float, warnings: list[str]
@@ -217,7 +237,7 @@ class Wait:
         if wait.unanswered_since is None:
             wait.unanswered_since = now
             if not any(str(error) in line for line in warnings):
-                warnings.append(f"No answer about campaign {wait.title}: {error} It asks again.")
+                warnings.append(f"No answer about the campaign: {error} It asks again. {about(wait.title)}")
         wait.misses += 1
         wait.reason = str(error)
         budget = self.goal.failure_budget
@@ -252,21 +272,45 @@ class Wait:
             return -math.inf
         return self.goal.limit[0] - self.goal.poll_interval
 
-    def _new_progress(self) -> list[str]:
+    def _hold_that_begins(self, now: float) -> str:
+        held = self.goal.stable_for
+        return f" It has to stay so for {span(held)}, until {moment(now + held, now)}." if held else ""
+
+    def _stands(self, wait: _CampaignWait, now: float) -> str:
+        """How a campaign stands: of a hold, how much of it has passed, and when it ends."""
+        if wait.held_since is None or wait.status is None:
+            return wait.outcome().status_name
+        held = self.goal.stable_for
+        ends = wait.held_since + held
+        # Where it has ended unseen, because no answer came, the next answer decides.
+        until = moment(ends, now) if ends > now else "the next answer"
+        return f"{wait.status.label} for {share(min(now - wait.held_since, held), held)}, until {until}"
+
+    def _waited_for(self, now: float) -> str:
+        """Of several campaigns, those that are still waited for, while they are few."""
+        pending = [self._waits[cid] for cid in self.pending]
+        if not 0 < len(pending) <= _FEW:
+            return ""
+        return f" [{'; '.join(f'{self._stands(wait, now)}: {wait.title}' for wait in pending)}]"
+
+    def _new_progress(self, now: float) -> list[str]:
         """For many campaigns: how many stand how, where that changed."""
         if len(self._waits) == 1:
             return []
         progress = self.result().progress
         changed, self._progress = progress != self._progress, progress
-        return [f"{progress}."] if changed else []
+        return [f"{progress}.{self._waited_for(now)}"] if changed else []
 
     def _report(self, now: float) -> list[str]:
         if now < self.next_report:
             return []
         self.next_report = now + REPORT_INTERVAL
-        of = "" if self.goal.timeout is None else f" of {span(self.goal.timeout)}"
-        waited = f"{span(now - self._started)}{of}"
-        return [f"Still waiting for {self.goal.target_names} after {waited}: {self.result().state}."]
+        passed, timeout, result = now - self._started, self.goal.timeout, self.result()
+        if not result.is_of_many and (wait := next(iter(self._waits.values()))).held_since is not None:
+            return [f"{self._stands(wait, now)}.{result.about}"]
+        waited = span(passed) if timeout is None else share(passed, timeout)
+        which = self._waited_for(now) if result.is_of_many else result.about
+        return [f"Still waiting for {self.goal.target_names} after {waited}: {result.state}.{which}"]
 
 
 def _but_not_sending(reason: NotSendingStatus | None) -> str:

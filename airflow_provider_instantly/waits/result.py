@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from airflow_provider_instantly.api.campaign import CampaignStatus, is_campaign_id
+from airflow_provider_instantly.api.campaign import CampaignStatus, about, instantly_says, is_campaign_id
 from airflow_provider_instantly.waits.goal import Verdict
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 #: How many campaigns one error message describes; the XCom and the event list them all.
 _CAMPAIGNS_IN_A_MESSAGE: Final = 20
-
+#: The last second of the year 9999, since the epoch: no moment is shown that lies beyond.
+_LAST_MOMENT: Final = 253_402_300_799.0
 
 #: Which verdict speaks for a wait of many campaigns that ended in several ways: the first of these.
 _GRAVEST_FIRST: Final = (
@@ -145,64 +147,96 @@ class WaitResult:
         return ", ".join([reached, *others])
 
     @property
+    def is_of_many(self) -> bool:
+        """Whether it is of more than one campaign."""
+        return len(self.campaigns) > 1
+
+    @property
+    def _only(self) -> CampaignOutcome:
+        return self.campaigns[0]
+
+    @property
     def state(self) -> str:
         """How it stands, as a clause."""
-        if len(self.campaigns) > 1:
+        if self.is_of_many:
             return self.progress
-        outcome = self.campaigns[0]
+        outcome = self._only
         hint = {
             CampaignStatus.DRAFT: ", so it has not been launched yet",
             CampaignStatus.PAUSED: ", so a person has to resume it",
         }
         status = outcome.status_name if outcome.status is None else CampaignStatus(outcome.status).label
         suffix = "" if outcome.status is None else hint.get(CampaignStatus(outcome.status), "")
-        return f"campaign {outcome.title} is {status}{suffix}"
+        return f"the campaign is {status}{suffix}"
+
+    @property
+    def about(self) -> str:
+        """Which campaign it is, for the end of a line; empty where there are several."""
+        return "" if self.is_of_many else f" {about(self._only.title)}"
+
+    @property
+    def ending(self) -> str:
+        """How it ended, as the last line of a log."""
+        if self.verdict is Verdict.REACHED:
+            return f"Done: {self.state}.{self.about}"
+        what = self.progress if self.is_of_many else self._describe(self._only)[0].rstrip(".")
+        return f"The wait ended. {what}.{self.about}"
 
     @property
     def message(self) -> str:
         """What happened, what became of the campaigns, and what to do next. Empty while nothing has failed."""
+        return ("\n" if self.is_of_many else " ").join(self.sentences)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The message in parts that are lines of a log: its sentences, or of several campaigns what became of each."""
         if self.verdict in (Verdict.REACHED, Verdict.WAITING):
-            return ""
-        if len(self.campaigns) == 1:
-            return self._describe(self.campaigns[0])
+            return ()
+        if not self.is_of_many:
+            return (*self._describe(self._only), about(self._only.title))
         failed = [outcome for outcome in self.campaigns if outcome.verdict is not Verdict.REACHED]
         failed.sort(key=lambda outcome: _GRAVEST_FIRST.index(outcome.verdict))
-        lines = [f"- {self._describe(outcome)}" for outcome in failed[:_CAMPAIGNS_IN_A_MESSAGE]]
+        lines = [f"- {self._line(outcome)}" for outcome in failed[:_CAMPAIGNS_IN_A_MESSAGE]]
         if len(failed) > len(lines):
             lines.append(f"- and {len(failed) - len(lines):,} more; the task's XCom lists every campaign.")
-        return "\n".join([f"{self.progress}.", *lines])
+        return (f"{self.progress}.", *lines)
 
-    def _describe(self, outcome: CampaignOutcome) -> str:
+    def _line(self, outcome: CampaignOutcome) -> str:
+        return " ".join((*self._describe(outcome), about(outcome.title)))
+
+    def _describe(self, outcome: CampaignOutcome) -> tuple[str, ...]:
+        """What happened to one campaign, why, what became of it, and what to do next: a sentence for each."""
         target = self.goal.target_names
-        because = f" Instantly says: {_sentence(outcome.reason)}" if outcome.reason else ""
         match outcome.verdict:
             case Verdict.STOPPED:
                 return (
-                    f"Campaign {outcome.title} is {outcome.status_name}, so it will not become {target}.{because} "
-                    "It was left as it is. Fix the cause in Instantly and resume the campaign there."
+                    f"The campaign is {outcome.status_name}, so it will not become {target}.",
+                    *instantly_says(outcome.reason),
+                    "It was left as it is.",
+                    "Fix the cause in Instantly and resume the campaign there.",
                 )
             case Verdict.UNREADABLE:
-                return f"The wait for campaign {outcome.title} cannot go on: {outcome.reason}"
+                return (f"The wait cannot go on: {outcome.reason}",)
             case Verdict.UNANSWERED:
                 seen = "never seen" if outcome.status is None else f"last seen {outcome.status_name}"
                 return (
-                    f"Nothing was heard of campaign {outcome.title} for {span(self.goal.failure_budget or 0)}: "
-                    f"{outcome.reason} It was {seen} and was left as it is; another try waits again."
+                    f"Nothing was heard of the campaign for {span(self.goal.failure_budget or 0)}: {outcome.reason}",
+                    f"It was {seen} and was left as it is; another try waits again.",
                 )
             case Verdict.TIMED_OUT:
                 after = "in time" if self.goal.timeout is None else f"within {span(self.goal.timeout)}"
-                return f"{self._not_yet(outcome, after)} Check it in Instantly, or wait longer."
+                return (*self._not_yet(outcome, after), "Check it in Instantly, or wait longer.")
             case Verdict.EXECUTION_TIMEOUT:
-                return f"{self._not_yet(outcome, 'within execution_timeout')} Another try waits again."
+                return (*self._not_yet(outcome, "within execution_timeout"), "Another try waits again.")
             case _:
-                return f"Campaign {outcome.title} is {outcome.status_name}."
+                return (f"The campaign is {outcome.status_name}.",)
 
-    def _not_yet(self, outcome: CampaignOutcome, after: str) -> str:
+    def _not_yet(self, outcome: CampaignOutcome, after: str) -> tuple[str, ...]:
         held = f" for {span(self.goal.stable_for)}" if self.goal.stable_for else ""
         stands = "it was never seen" if outcome.status is None else f"it is {outcome.status_name}"
-        unheard = f" The last poll failed: {outcome.reason}" if outcome.reason else ""
+        unheard = (f"The last poll failed: {outcome.reason}",) if outcome.reason else ()
         wanted = f"{self.goal.target_names}{held}"
-        return f"Campaign {outcome.title} was not {wanted} {after}: {stands}.{unheard} It was left as it is."
+        return (f"The campaign was not {wanted} {after}: {stands}.", *unheard, "It was left as it is.")
 
 
 def span(seconds: float) -> str:
@@ -218,5 +252,25 @@ def span(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours and minutes else f"{hours} h" if hours else f"{minutes} min"
 
 
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+def share(part: float, whole: float) -> str:
+    """
+    How much of a length of time has passed, as a person says it: ``5 of 15 min``, ``45 s of 15 min``.
+
+    :param part: seconds that have passed.
+    :param whole: all seconds.
+    """
+    passed, total = span(part), span(whole)
+    number, _, unit = passed.partition(" ")
+    return f"{number} of {total}" if unit.isalpha() and total.partition(" ")[2] == unit else f"{passed} of {total}"
+
+
+def moment(at: float, now: float) -> str:
+    """
+    When something will be, as a person says it: ``18:45 UTC``, with the date where that is not today.
+
+    :param at: the moment, in seconds since the epoch.
+    :param now: the present moment. What is less than two minutes away has its second.
+    """
+    then, today = (datetime.fromtimestamp(min(max(each, 0.0), _LAST_MOMENT), UTC) for each in (at, now))
+    date = "" if then.date() == today.date() else "%Y-%m-%d "
+    return then.strftime(f"{date}%H:%M:%S UTC" if at - now < 120 else f"{date}%H:%M UTC")

@@ -31,7 +31,7 @@ def test_a_healthy_campaign_is_launched_and_an_unhealthy_one_fails_with_its_reas
     assert airflow.task_states(DAG_ID, healthy_run) == {"activate": "success", "wait_until_active": "success"}
     assert airflow.task_states(DAG_ID, unhealthy_run) == {"activate": "success", "wait_until_active": "failed"}
     assert {task.try_number for task in airflow.task_instances(DAG_ID, unhealthy_run)} == {1}
-    assert 'Campaign "Unhealthy"' in airflow.task_log(DAG_ID, unhealthy_run, "wait_until_active")
+    assert '[campaign "Unhealthy"' in airflow.task_log(DAG_ID, unhealthy_run, "wait_until_active")
     assert "is Bounce Protect" in airflow.task_log(DAG_ID, unhealthy_run, "wait_until_active")
     assert [sandbox.activations(campaign) for campaign in (healthy, unhealthy)] == [1, 1]
 

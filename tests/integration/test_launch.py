@@ -78,7 +78,7 @@ def test_every_mode_fails_with_the_reason_and_without_a_retry(airflow: LocalAirf
     for task in airflow.task_instances(dag_id, run_id):
         log = airflow.task_log(dag_id, run_id, task.task_id)
         assert (task.task_id, task.state, task.try_number) == (task.task_id, "failed", 1)
-        assert 'Campaign "Bounces"' in log
+        assert '[campaign "Bounces"' in log
         assert "is Bounce Protect, so it will not become Active" in log
         assert "Too many e-mails bounced" in log
         assert sandbox.api_key not in log

@@ -1120,7 +1120,7 @@ def test_active_has_to_hold(sandbox: SandboxClient, run_task: Any, wait: dict[st
 @either_wait
 @pytest.mark.parametrize(("status", "name", "reason"), STOPPED)
 def test_stopped_during_the_wait(
-    sandbox: SandboxClient, run_task: Any, wait: dict[str, Any], status: int, name: str, reason: str
+    sandbox: SandboxClient, run_task: Any, task_log: Any, wait: dict[str, Any], status: int, name: str, reason: str
 ) -> None:
     campaign_id = sandbox.add_campaign(NAME, script=[(0, "active"), (0.2, status)])
 
@@ -1131,6 +1131,16 @@ def test_stopped_during_the_wait(
     for part in (NAME, f"is {name}", reason, "This run activated the campaign"):
         assert part in str(run.error)
     assert sandbox.activations(campaign_id) == 1
+    log = task_log()
+    assert "Waiting for Active that holds for 10 s, with a poll every 0.03 s, until " in log
+    assert said_one_after_the_other(
+        log,
+        "This run activated the campaign.",
+        f"The campaign is {name}, so it will not become Active.",
+        f"Instantly says: {reason}",
+        "It was left as it is.",
+        "Fix the cause in Instantly and resume the campaign there.",
+    )
 
 
 @either_wait

@@ -356,10 +356,13 @@ def test_each_change_is_logged_once_and_polls_are_not(
     run_task(sensor(stable_for=0.5, **mode))
 
     log = task_log()
-    # The stand-in of a deferral polls once on the worker and then again in the triggerer.
-    polls = 2 if "deferrable" in mode else 1
-    assert said(log, "is Paused.") == 1
-    assert said(log, "is Active.") <= 2 + polls
+    # The stand-in of a deferral polls once on the worker and then again in the triggerer, and both say how it ended.
+    places = 2 if "deferrable" in mode else 1
+    assert said(log, "The campaign is Paused.") == 1
+    assert said(log, "The campaign is Active.") <= 1 + places
+    assert said(log, "Done: the campaign is Active.") == places
+    # A wait that is rescheduled would say so at each poll.
+    assert said(log, "Waiting for Active that holds for") == (0 if mode.get("mode") == "reschedule" else places)
 
 
 def test_an_unknown_status_is_warned_of_once(sandbox: SandboxClient, run_task: Any, task_log: Any) -> None:
@@ -390,7 +393,7 @@ def test_an_outage_is_logged_when_it_begins_and_when_it_ends(
     run_task(sensor(**mode))
 
     log = task_log()
-    assert said(log, "No answer about campaign") == 1
+    assert said(log, "No answer about the campaign") == 1
     assert said(log, "Instantly answers again after") == 1
 
 

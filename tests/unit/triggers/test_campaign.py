@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import threading
 import time
 import weakref
 from contextlib import aclosing
@@ -511,6 +512,38 @@ async def test_an_answer_about_another_campaign_decides_nothing(
 
     assert {campaign["verdict"] for campaign in event["campaigns"]} == {"reached"}
     assert {campaign["status"] for campaign in event["campaigns"]} == {1 if shown == -2 else 2}
+
+
+# The log
+
+
+@both_ways
+async def test_the_log_begins_with_what_is_waited_for_and_ends_with_how_that_ended(
+    sandbox: SandboxClient, fire: Fire, threads_of_log: Any
+) -> None:
+    campaign_id = sandbox.add_campaign(NAME, status=1)
+    each = trigger(campaign_id)
+    each._log = threads_of_log
+
+    await fire(each)
+
+    first, *_, last = threads_of_log.lines
+    assert first == f"Waiting for Active, with a poll every 0.1 s. [campaign {campaign_id}]"
+    assert last == f'Done: the campaign is Active. [campaign "{NAME}" ({campaign_id})]'
+    assert threading.get_ident() not in threads_of_log.threads
+
+
+async def test_a_wait_that_fails_says_so_at_its_end(sandbox: SandboxClient, threads_of_log: Any) -> None:
+    campaign_id = sandbox.add_campaign(NAME, status=-2)
+    each = trigger(campaign_id)
+    each._log = threads_of_log
+
+    await alone(each)
+
+    assert threads_of_log.lines[-1] == (
+        "The wait ended. The campaign is Bounce Protect, so it will not become Active. "
+        f'[campaign "{NAME}" ({campaign_id})]'
+    )
 
 
 # Secrets

@@ -367,7 +367,8 @@ def test_why_its_campaigns_cannot_be_read_is_warned_of_once(
 
     assert virtually(watch()).steps == [(ids[0], DRAFT, ACTIVE)]
     [line] = warned
-    assert line.startswith(f"Campaign {ids[0]} could not be read; asking again: It is so. [GET /campaigns")
+    assert line.endswith(f"[campaign {ids[0]}]")
+    assert line.startswith("The campaign could not be read; asking again: It is so. [GET /campaigns")
 
 
 def test_a_campaign_that_is_gone_hides_nothing_of_the_others(virtually: Any, warned: list[str]) -> None:
@@ -385,7 +386,7 @@ def test_a_campaign_that_is_gone_hides_nothing_of_the_others(virtually: Any, war
         return watched
 
     assert virtually(watch()).steps == [(other, DRAFT, ACTIVE)]
-    assert [line.split()[1] for line in warned] == [gone, third]
+    assert [line.split()[-1].rstrip("]") for line in warned] == [gone, third]
 
 
 async def test_a_connection_that_is_missing_is_warned_of(warned: list[str], sandbox: SandboxClient) -> None:

@@ -444,7 +444,7 @@ def test_the_more_wait_the_more_rarely_each_says_so(
     ids = virtually.instantly.add(count)
     said: list[tuple[float, str]] = []
 
-    async def remember(log: Any, *, info: Sequence[str], warnings: Sequence[str]) -> None:
+    async def remember(log: Any, *, info: Sequence[str], warnings: Sequence[str] = ()) -> None:
         said.extend((now(), line) for line in info)
 
     monkeypatch.setattr(campaign_module, "awrite", remember)

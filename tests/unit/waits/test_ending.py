@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
 from airflow_provider_instantly.api.errors import InstantlyServerError
 from airflow_provider_instantly.exceptions import CampaignStoppedError, CampaignWaitError
+from airflow_provider_instantly.tasklog import sentences_of
 from airflow_provider_instantly.waits import ending
 from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import Wait
@@ -95,7 +96,23 @@ class TestEnds:
             ending.raise_for_result(result)
         assert type(caught.value) is error
         assert str(caught.value) == (result.message or "The wait ended before it was decided.")
+        assert " ".join(sentences_of(caught.value)) == str(caught.value)
         assert isinstance(caught.value, AirflowFailException | AirflowSensorTimeout) is not is_retried
+
+    def test_what_the_task_did_before_is_said_first(self) -> None:
+        result = outcome("stopped", -2)
+        with pytest.raises(CampaignStoppedError) as caught:
+            ending.raise_for_result(result, preface="This run activated the campaign.")
+        assert str(caught.value) == f"This run activated the campaign. {result.message}"
+        assert sentences_of(caught.value) == ("This run activated the campaign.", *result.sentences)
+
+    def test_of_several_each_is_a_line(self) -> None:
+        outcomes = [CampaignOutcome(cid, Verdict.STOPPED, -2, cid) for cid in IDS[:2]]
+        result = WaitResult(Goal(), tuple(outcomes))
+        with pytest.raises(CampaignStoppedError) as caught:
+            ending.raise_for_result(result)
+        assert str(caught.value) == result.message
+        assert sentences_of(caught.value) == result.sentences
 
     def test_only_a_target_that_was_reached_does_not(self) -> None:
         ending.raise_for_result(outcome("reached", 1))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import uuid
 from dataclasses import FrozenInstanceError
 from typing import Any
@@ -31,6 +32,10 @@ from airflow_provider_instantly.waits.result import WaitResult
 from tests.statuses import ALL, STOPPED, UNKNOWN
 from tests.unit.waits.story import FATAL, IDS, ONE, START, TRANSIENT, Clock, goal, seen
 
+#: How a line ends that is about the one campaign of most tests.
+N = f'[campaign "N" ({ONE})]'
+#: What a wait says though nothing has happened: that it still waits, or how much of a hold has passed.
+REPORT = re.compile(r"Still waiting|[A-Z][\w ]* for \d.* of \d.*, until ")
 #: For each set of targets: the statuses that count as arrived. Written by hand, from the meaning of the statuses.
 ARRIVED = {
     frozenset({1}): {1, 3, 4},
@@ -386,10 +391,10 @@ class TestWhatIsSaid:
         for status in (0, 0, 0, 2, 2, 0, 1):
             clock.poll(status)
         assert clock.info == [
-            f'Campaign "N" ({ONE}) is Draft.',
-            f'Campaign "N" ({ONE}) is Paused.',
-            f'Campaign "N" ({ONE}) is Draft.',
-            f'Campaign "N" ({ONE}) is Active.',
+            f"The campaign is Draft. {N}",
+            f"The campaign is Paused. {N}",
+            f"The campaign is Draft. {N}",
+            f"The campaign is Active. {N}",
         ]
 
     def test_one_line_for_each_report_interval_and_never_one_for_a_poll(self) -> None:
@@ -399,18 +404,73 @@ class TestWhatIsSaid:
         reports = [line for line in clock.info if line.startswith("Still waiting")]
         assert len(reports) == 7_200 / REPORT_INTERVAL - 1
         assert reports[0] == (
-            f'Still waiting for Active after 5 min of 2 h: campaign "N" ({ONE}) is Draft, '
-            "so it has not been launched yet."
+            f"Still waiting for Active after 5 min of 2 h: the campaign is Draft, so it has not been launched yet. {N}"
         )
         assert len(clock.info) == len(reports) + 1
 
     def test_a_report_says_what_has_to_happen(self) -> None:
         clock = Clock(goal())
         clock.poll(2, at=0)
-        assert clock.poll(2, at=300).info[0].endswith("is Paused, so a person has to resume it.")
-        assert clock.poll(UNKNOWN, at=600).info[-1].endswith("is UNKNOWN(7).")
+        assert clock.poll(2, at=300).info[0].endswith(f"is Paused, so a person has to resume it. {N}")
+        assert clock.poll(UNKNOWN, at=600).info[-1].endswith(f"is UNKNOWN(7). {N}")
         unseen = Clock(goal())
-        assert unseen.poll(InstantlyServerError("503"), at=300).info[-1].endswith("is not seen.")
+        assert unseen.poll(InstantlyServerError("503"), at=300).info[-1].endswith(f"is not seen. [campaign {ONE}]")
+
+    def test_a_hold_says_how_long_it_has_held_and_when_it_ends(self) -> None:
+        clock = Clock(goal(stable_for=900.0, timeout=3_600.0))
+        clock.poll(0, at=0)
+        assert clock.poll(1, at=60).info == (
+            f"The campaign is Active. It has to stay so for 15 min, until 20:42 UTC. {N}",
+        )
+        assert clock.poll(1, at=360).info == (f"Active for 5 of 15 min, until 20:42 UTC. {N}",)
+        assert clock.poll(4, at=420).info == (f"The campaign is Running Subsequences. {N}",)
+        assert clock.poll(4, at=660).info == (f"Running Subsequences for 10 of 15 min, until 20:42 UTC. {N}",)
+
+    def test_a_hold_that_begins_again_says_so_again(self) -> None:
+        clock = Clock(goal(stable_for=60.0))
+        for at, status in ((0, 1), (30, 2), (40, 1)):
+            clock.poll(status, at=at)
+        assert clock.info == [
+            f"The campaign is Active. It has to stay so for 60 s, until 20:27:40 UTC. {N}",
+            f"The campaign is Paused. {N}",
+            f"The campaign is Active. It has to stay so for 60 s, until 20:28:20 UTC. {N}",
+        ]
+
+    @pytest.mark.parametrize(("stable_for", "held"), [(120.0, "2 of 2 min"), (REPORT_INTERVAL, "5 of 5 min")])
+    def test_a_hold_that_ended_unseen_waits_for_an_answer(self, stable_for: float, held: str) -> None:
+        clock = Clock(goal(stable_for=stable_for, failure_budget=None))
+        clock.poll(1, at=0)
+        assert clock.poll(InstantlyServerError("503"), at=REPORT_INTERVAL).info == (
+            f"Active for {held}, until the next answer. {N}",
+        )
+
+    @pytest.mark.parametrize(
+        ("more", "says"),
+        [
+            ({}, "Waiting for Active, with a poll every 60 s."),
+            (
+                {"target_statuses": {1, 3}, "poll_interval": 300.0},
+                "Waiting for Active or Completed, with a poll every 5 min.",
+            ),
+            ({"poll_interval": 0.25}, "Waiting for Active, with a poll every 0.25 s."),
+            ({"poll_interval": 119.5}, "Waiting for Active, with a poll every 119.5 s."),
+            ({"poll_interval": 120.0}, "Waiting for Active, with a poll every 2 min."),
+            (
+                {"stable_for": 900.0, "deadline": START + 3_600, "timeout": 3_600.0},
+                "Waiting for Active that holds for 15 min, with a poll every 60 s, until 21:26 UTC at the latest.",
+            ),
+            (
+                {"deadline": START + 86_400, "execution_deadline": START + 60},
+                "Waiting for Active, with a poll every 60 s, until 20:27:40 UTC at the latest.",
+            ),
+            (
+                {"deadline": START + 86_400},
+                "Waiting for Active, with a poll every 60 s, until 2026-05-29 20:26 UTC at the latest.",
+            ),
+        ],
+    )
+    def test_at_first_it_says_what_it_waits_for(self, more: dict[str, Any], says: str) -> None:
+        assert Clock(goal(**more)).wait.opening == f"{says} [campaign {ONE}]"
 
     def test_why_it_is_not_sending(self) -> None:
         clock = Clock(goal(stable_for=1e6))
@@ -420,17 +480,18 @@ class TestWhatIsSaid:
         clock.poll({ONE: seen(1, not_sending=4)})
         clock.poll({ONE: seen(1, not_sending=55)})
         assert clock.info == [
-            f'Campaign "N" ({ONE}) is Active, but is not sending because it is outside its sending schedule.',
-            f'Campaign "N" ({ONE}) is Active, but is not sending because all its sending accounts are at their daily '
-            "limit.",
-            f'Campaign "N" ({ONE}) is Active, but is not sending because Instantly gives the reason number 55.',
+            "The campaign is Active, but is not sending because it is outside its sending schedule. It has to stay so "
+            f"for 277 h 47 min, until 2026-06-09 10:13 UTC. {N}",
+            "The campaign is Active, but is not sending because all its sending accounts are at their daily limit. "
+            f"{N}",
+            f"The campaign is Active, but is not sending because Instantly gives the reason number 55. {N}",
         ]
 
     def test_an_old_reason_for_not_sending_does_not_outlive_its_status(self) -> None:
         clock = Clock(goal())
         clock.poll({ONE: seen(2, not_sending=1)})
         clock.poll(0)
-        assert clock.info[-1] == f'Campaign "N" ({ONE}) is Draft.'
+        assert clock.info[-1] == f"The campaign is Draft. {N}"
 
     def test_an_unknown_status_is_warned_of_once(self) -> None:
         clock = Clock(goal())
@@ -448,7 +509,8 @@ class TestWhatIsSaid:
             clock.poll(InstantlyServerError("It failed."), at=at)
         clock.poll(0, at=240)
         assert len(clock.warnings) == 1
-        assert clock.warnings[0].startswith(f'No answer about campaign "N" ({ONE}): It failed.')
+        assert clock.warnings[0].startswith("No answer about the campaign: It failed.")
+        assert clock.warnings[0].endswith(N)
         assert clock.info[1:] == ["Instantly answers again after 3 min."]
 
     def test_names_cannot_forge_lines(self) -> None:
@@ -467,6 +529,7 @@ class TestMany:
         clock.poll({IDS[1]: seen(3, IDS[1])})
         assert clock.verdict is Verdict.REACHED
         assert clock.wait.pending == []
+        assert clock.info == [f'2 of 3 Active, 1 waiting. [Draft: "N" ({IDS[1]})]', "3 of 3 Active."]
 
     def test_the_first_failure_ends_it(self) -> None:
         clock = Clock(goal(fail_fast=True), IDS[:3])
@@ -510,17 +573,35 @@ class TestMany:
         clock.poll(draft)
         assert clock.info == [
             "0 of 4 Active, 4 waiting.",
-            "1 of 4 Active, 3 waiting.",
-            "1 of 4 Active, 1 stopped, 2 waiting.",
+            f'1 of 4 Active, 3 waiting. [Draft: "N" ({IDS[1]}); Draft: "N" ({IDS[2]}); Draft: "N" ({IDS[3]})]',
+            f'1 of 4 Active, 1 stopped, 2 waiting. [Draft: "N" ({IDS[2]}); Draft: "N" ({IDS[3]})]',
         ]
-        assert clock.warnings == [f'Campaign "N" ({IDS[1]}) is Accounts Unhealthy.']
+        assert clock.warnings == [f'The campaign is Accounts Unhealthy. [campaign "N" ({IDS[1]})]']
 
     def test_a_report_about_many_tells_the_progress(self) -> None:
         clock = Clock(goal(timeout=3_600.0), IDS[:2])
         clock.poll({IDS[0]: seen(1, IDS[0])}, at=0)
         assert clock.poll({}, at=400).info == (
-            "Still waiting for Active after 7 min of 1 h: 1 of 2 Active, 1 waiting.",
+            f"Still waiting for Active after 7 min of 1 h: 1 of 2 Active, 1 waiting. [not seen: {IDS[1]}]",
         )
+
+    def test_while_few_are_waited_for_they_are_named(self) -> None:
+        clock = Clock(goal(stable_for=900.0, fail_fast=False), IDS[:4])
+        read = {IDS[0]: seen(1, IDS[0]), IDS[1]: seen(0, IDS[1]), IDS[2]: seen(2, IDS[2]), IDS[3]: FATAL[0]}
+        assert clock.poll(read, at=0).info == (
+            f'0 of 4 Active, 1 unreadable, 3 waiting. [Active for 0 s of 15 min, until 20:41 UTC: "N" ({IDS[0]}); '
+            f'Draft: "N" ({IDS[1]}); Paused: "N" ({IDS[2]})]',
+        )
+        [report] = clock.poll({}, at=REPORT_INTERVAL).info
+        assert report.startswith("Still waiting for Active after 5 min: 0 of 4 Active, 1 unreadable, 3 waiting.")
+        assert "[Active for 5 of 15 min, until 20:41 UTC: " in report
+
+    @pytest.mark.parametrize(
+        ("count", "whom"),
+        [(2, f"[campaigns {IDS[0]}, {IDS[1]}]"), (3, f"[campaigns {', '.join(IDS[:3])}]"), (4, "[4 campaigns]")],
+    )
+    def test_at_first_it_names_few_and_counts_many(self, count: int, whom: str) -> None:
+        assert Clock(goal(), IDS[:count]).wait.opening == f"Waiting for Active, with a poll every 60 s. {whom}"
 
     def test_an_error_of_all_is_warned_of_once(self) -> None:
         clock = Clock(goal(), IDS)
@@ -578,13 +659,13 @@ class TestExplaining:
         clock = Clock(goal())
         clock.poll(-2)
         assert clock.wait.result().message == (
-            f'Campaign "N" ({ONE}) is Bounce Protect, so it will not become Active. It was left as it is. '
-            "Fix the cause in Instantly and resume the campaign there."
+            "The campaign is Bounce Protect, so it will not become Active. It was left as it is. Fix the cause in "
+            f"Instantly and resume the campaign there. {N}"
         )
         clock.wait.explain(ONE, SendingStatus("campaign_bounce_protect"))
         assert clock.wait.result().message == (
-            f'Campaign "N" ({ONE}) is Bounce Protect, so it will not become Active. Instantly says: campaign bounce '
-            "protect. It was left as it is. Fix the cause in Instantly and resume the campaign there."
+            "The campaign is Bounce Protect, so it will not become Active. Instantly says: campaign bounce protect. It "
+            f"was left as it is. Fix the cause in Instantly and resume the campaign there. {N}"
         )
 
     @pytest.mark.parametrize("reason", ["Too many bounces.", "Really?", "Stop!", "It goes on…"])
@@ -758,7 +839,7 @@ class WaitMachine(RuleBasedStateMachine):
     def _check_lines(self, read: dict[str, Any]) -> None:
         for line in (*self.decision.info, *self.decision.warnings):
             assert line.isprintable()
-        self.reports += sum(line.startswith("Still waiting") for line in self.decision.info)
+        self.reports += sum(bool(REPORT.match(line)) for line in self.decision.info)
         unknown = {(cid, UNKNOWN) for cid, o in read.items() if isinstance(o, Campaign) and o.status == UNKNOWN}
         news = sum("does not know" in line for line in self.decision.warnings)
         assert news == len(unknown - self.unknown_warned)
@@ -793,7 +874,7 @@ class WaitMachine(RuleBasedStateMachine):
 
 
 def without_reports(decision: Decision) -> Decision:
-    said = tuple(line for line in decision.info if not line.startswith("Still waiting"))
+    said = tuple(line for line in decision.info if not REPORT.match(line))
     return Decision(decision.delay, said, tuple(decision.warnings))
 
 

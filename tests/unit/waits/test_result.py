@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.waits.goal import Verdict
-from airflow_provider_instantly.waits.result import CampaignOutcome, WaitResult, span
+from airflow_provider_instantly.waits.result import CampaignOutcome, WaitResult, moment, share, span
 from tests.statuses import ALL, BOUNCED, UNKNOWN
 from tests.unit.json_values import ANY_JSON
 from tests.unit.waits.story import IDS, ONE, START, Clock, goal, seen
@@ -28,9 +28,8 @@ class TestResult:
     def test_a_silence_is_as_long_as_it_was_borne(self, budget: float, for_so_long: str) -> None:
         outcome = CampaignOutcome(ONE, Verdict.UNANSWERED, None, "Autumn", "It failed.")
         message = WaitResult(goal(failure_budget=budget), (outcome,)).message
-        assert message.startswith(
-            f"Nothing was heard of campaign Autumn for {for_so_long}: It failed. It was never seen"
-        )
+        assert message.startswith(f"Nothing was heard of the campaign for {for_so_long}: It failed. It was never")
+        assert message.endswith("[campaign Autumn]")
 
     def test_a_message_only_where_something_failed(self) -> None:
         clock = Clock(goal())
@@ -42,8 +41,8 @@ class TestResult:
         clock = Clock(goal(deadline=START + 3_600, timeout=3_600.0))
         clock.poll(2, at=3_600)
         assert clock.wait.result().message == (
-            f'Campaign "N" ({ONE}) was not Active within 1 h: it is Paused. It was left as it is. '
-            "Check it in Instantly, or wait longer."
+            "The campaign was not Active within 1 h: it is Paused. It was left as it is. Check it in Instantly, or "
+            f'wait longer. [campaign "N" ({ONE})]'
         )
 
     def test_many_failures_are_listed_up_to_twenty_and_the_gravest_first(self) -> None:
@@ -51,7 +50,8 @@ class TestResult:
         clock.poll({cid: seen(-1 if cid == IDS[24] else 0, cid) for cid in IDS[:25]})
         lines = clock.wait.result().message.splitlines()
         assert lines[0] == "0 of 25 Active, 1 stopped, 24 timed out."
-        assert lines[1].startswith(f'- Campaign "N" ({IDS[24]}) is Accounts Unhealthy')
+        assert lines[1].startswith("- The campaign is Accounts Unhealthy")
+        assert lines[1].endswith(f'[campaign "N" ({IDS[24]})]')
         assert len(lines) == 22
         assert lines[-1] == "- and 5 more; the task's XCom lists every campaign."
 
@@ -71,6 +71,48 @@ class TestResult:
         clock = Clock(goal(fail_fast=False), IDS[:3])
         clock.poll({IDS[0]: seen(1, IDS[0]), IDS[1]: seen(-2, IDS[1]), IDS[2]: seen(1, IDS[2])})
         assert IDS[0] not in clock.wait.result().message
+
+    def test_each_sentence_of_a_failure_can_be_a_line(self) -> None:
+        outcome = CampaignOutcome(ONE, Verdict.STOPPED, BOUNCED, "Autumn", "Too many bounces")
+        result = WaitResult(goal(), (outcome,))
+        assert result.sentences == (
+            "The campaign is Bounce Protect, so it will not become Active.",
+            "Instantly says: Too many bounces.",
+            "It was left as it is.",
+            "Fix the cause in Instantly and resume the campaign there.",
+            "[campaign Autumn]",
+        )
+        assert result.message == " ".join(result.sentences)
+
+    def test_of_several_each_campaign_can_be_a_line(self) -> None:
+        outcomes = [CampaignOutcome(cid, Verdict.STOPPED, BOUNCED, cid) for cid in IDS[:2]]
+        result = WaitResult(goal(), (*outcomes, CampaignOutcome(IDS[2], Verdict.REACHED, 1)))
+        first, *others = result.sentences
+        assert first == "1 of 3 Active, 2 stopped."
+        assert [line.endswith(f"[campaign {cid}]") for line, cid in zip(others, IDS, strict=False)] == [True, True]
+        assert result.message == "\n".join(result.sentences)
+
+    @pytest.mark.parametrize(
+        ("outcomes", "says"),
+        [
+            ([CampaignOutcome(ONE, Verdict.REACHED, 1, "Autumn")], "Done: the campaign is Active. [campaign Autumn]"),
+            (
+                [CampaignOutcome(ONE, Verdict.TIMED_OUT, 2, "Autumn")],
+                "The wait ended. The campaign was not Active in time: it is Paused. [campaign Autumn]",
+            ),
+            (
+                [CampaignOutcome(ONE, Verdict.UNREADABLE, None, "Autumn", "It is gone.")],
+                "The wait ended. The wait cannot go on: It is gone. [campaign Autumn]",
+            ),
+            ([CampaignOutcome(cid, Verdict.REACHED, 1) for cid in IDS[:2]], "Done: 2 of 2 Active."),
+            (
+                [CampaignOutcome(IDS[0], Verdict.STOPPED, -2), CampaignOutcome(IDS[1], Verdict.WAITING, 0)],
+                "The wait ended. 0 of 2 Active, 1 stopped, 1 waiting.",
+            ),
+        ],
+    )
+    def test_the_last_line_says_how_it_ended(self, outcomes: list[CampaignOutcome], says: str) -> None:
+        assert WaitResult(goal(), tuple(outcomes)).ending == says
 
     def test_the_xcom_of_one(self) -> None:
         clock = Clock(goal())
@@ -228,3 +270,45 @@ class TestSpan:
     )
     def test_as_a_person_says_it(self, seconds: float, text: str) -> None:
         assert span(seconds) == text
+
+    @pytest.mark.parametrize(
+        ("part", "whole", "text"),
+        [
+            (300, 900, "5 of 15 min"),
+            (45, 90, "45 of 90 s"),
+            (45, 900, "45 s of 15 min"),
+            (3_300, 7_200, "55 min of 2 h"),
+            (3_600, 7_200, "1 of 2 h"),
+            (11_100, 14_700, "3 h 5 min of 4 h 5 min"),
+        ],
+    )
+    def test_how_much_of_it_has_passed(self, part: float, whole: float, text: str) -> None:
+        assert share(part, whole) == text
+
+
+class TestMoment:
+    @pytest.mark.parametrize(
+        ("later", "text"),
+        [
+            (0, "20:26:40 UTC"),
+            (119, "20:28:39 UTC"),
+            (120, "20:28 UTC"),
+            (12_799, "23:59 UTC"),
+            (12_800, "2026-05-29 00:00 UTC"),
+            (86_400, "2026-05-29 20:26 UTC"),
+            (-86_400, "2026-05-27 20:26:40 UTC"),
+        ],
+    )
+    def test_as_a_person_says_it(self, later: float, text: str) -> None:
+        assert moment(START + later, START) == text
+
+    @pytest.mark.parametrize(
+        ("at", "now", "text"),
+        [
+            (-1e12, START, "1970-01-01 00:00:00 UTC"),
+            (1e12, START, "9999-12-31 23:59 UTC"),
+            (1e12, 1e12, "23:59:59 UTC"),
+        ],
+    )
+    def test_none_lies_beyond_what_can_be_shown(self, at: float, now: float, text: str) -> None:
+        assert moment(at, now) == text
