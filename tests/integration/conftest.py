@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from airflow_provider_instantly.sandbox.client import running_sandbox
 from local_airflow.postgres import Postgres, server_binaries
@@ -16,6 +17,8 @@ from local_airflow.standalone import LocalAirflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
+
+    from sqlalchemy.engine import URL
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
     from local_airflow.standalone import TaskInstance
@@ -34,6 +37,9 @@ SOON = {
     "workers.max_failed_heartbeats": "10",
 }
 """Settings with which Airflow notices within seconds, not minutes, that a part of it is gone."""
+CLIENTS_POOL = "instantly_clients"
+CLIENTS_SLOTS = 4
+"""The pool of the example that launches the campaigns of many clients."""
 TIMEOUT = 60.0
 """Seconds that anything may take that is waited for."""
 LOG_TAIL = 40
@@ -57,22 +63,52 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def airflow(sandbox: SandboxClient, request: pytest.FixtureRequest) -> Iterator[LocalAirflow]:
+def warehouse(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> URL:
+    """A database for people, empty. It is on PostgreSQL, but on SQLite where no server is installed."""
+    if server_binaries() is None:
+        return make_url(f"sqlite:///{tmp_path_factory.mktemp('warehouse') / 'warehouse.db'}")
+    return make_url(request.getfixturevalue("postgres").create_database("warehouse"))
+
+
+def connection_to(database: URL) -> dict[str, Any]:
+    """The fields of Airflow's connection to a database."""
+    if database.drivername == "sqlite":
+        return {"conn_type": "sqlite", "host": database.database}
+    return {
+        "conn_type": "postgres",
+        "host": database.host,
+        "port": database.port,
+        "login": database.username,
+        "password": database.password,
+        "schema": database.database,
+    }
+
+
+@pytest.fixture(scope="session")
+def airflow(sandbox: SandboxClient, warehouse: URL, request: pytest.FixtureRequest) -> Iterator[LocalAirflow]:
     """
     A real Airflow with the DAGs of these tests and the example DAGs, which it has wait for seconds, not minutes.
 
     It logs at the level DEBUG, and tests connections. It is on PostgreSQL, but on SQLite where no server is installed.
     """
     url = None if server_binaries() is None else request.getfixturevalue("postgres").create_database("airflow")
-    seconds = {
+    examples = {
         "INSTANTLY_LAUNCH_POKE_INTERVAL": "1",
         "INSTANTLY_LAUNCH_STABLE_FOR": "5",
         "INSTANTLY_STOPPED_POLL_INTERVAL": "1",
+        "INSTANTLY_CLIENTS_POOL": CLIENTS_POOL,
     }
+    if warehouse.drivername == "sqlite":
+        examples["INSTANTLY_PIPELINE_SQL"] = (
+            "SELECT email, first_name, company FROM audience WHERE campaign_id = :campaign_id"
+        )
     with LocalAirflow(
         DAGS,
         EXAMPLE_DAGS,
-        connections={"instantly_default": json.loads(sandbox.airflow_connection)},
+        connections={
+            "instantly_default": json.loads(sandbox.airflow_connection),
+            "warehouse": connection_to(warehouse),
+        },
         database_url=url,
         settings={
             **SOON,
@@ -80,8 +116,9 @@ def airflow(sandbox: SandboxClient, request: pytest.FixtureRequest) -> Iterator[
             "api.expose_config": "True",
             "core.test_connection": "Enabled",
         },
-        variables=seconds,
+        variables=examples,
     ) as local_airflow:
+        local_airflow.add_pool(CLIENTS_POOL, CLIENTS_SLOTS)
         yield local_airflow
 
 
