@@ -229,6 +229,7 @@ class TestDirection:
         "api/schedule.py",
         "api/senders.py",
         "api/sequence.py",
+        "api/stray.py",
         "api/template.py",
         "analytics/limits.py",
         "leads/chunks.py",
