@@ -223,7 +223,7 @@ def test_the_real_service_is_used_without_the_sandbox_and_at_its_pace() -> None:
     assert more["services"]["sandbox"] == {"profiles": ["sandbox"]}
     assert not any("sandbox" in service.get("depends_on", {}) for service in SERVICES.values())
     assert more["secrets"] == {"instantly-api-key": {"environment": "INSTANTLY_API_KEY"}}
-    assert [secret["source"] for secret in more["services"]["init"]["secrets"]] == [prepare.API_KEY.name]
+    assert more["services"]["init"]["secrets"] == [prepare.API_KEY.name]
     for name, value in more["services"]["worker"]["environment"].items():
         [default] = re.findall(rf'"{name}", ([\d *]+)\)', example)
         assert int(value) == math.prod(map(int, default.split("*")))
