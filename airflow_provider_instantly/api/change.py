@@ -110,6 +110,7 @@ class Change(Generic[Answer, State]):
         a lost answer right before it is sent again. It may raise, to send it no more.
     :param proof: what a state proves, given the one before (None: unseen) and one that was read after a lost answer.
     :param note: writes a line to the log.
+    :param note_retry: is called with the seconds of each pause before the change is tried again, and with the error.
     :param subject: what the change is about as a noun, for the log.
     :param max_retries: how often a change that certainly had no effect is put off, read again, and sent again.
     :param max_sends: how often a change is sent, where lost answers turn out to have been without effect.
@@ -129,6 +130,7 @@ class Change(Generic[Answer, State]):
     subject: str = "campaign"
     read_before: Callable[[], Any] | None = None
     before_send: Callable[[State | None, Unconfirmed[State] | None], Any] = lambda _before, _doubt: None
+    note_retry: Callable[[float, InstantlyError], Any] = lambda _seconds, _because: None
     max_sends: int = MAX_SENDS
     read_pauses: tuple[float, ...] = READ_BACK_PAUSES
     confirm_pauses: tuple[float, ...] = ()
@@ -190,7 +192,9 @@ def _steps(change: Change[Answer, State]) -> Generator[_Step, Any, Outcome[State
             raise outcome
         # In the pause, which may be minutes, the state may change: it is read again.
         yield partial(change.note, f"The {change.name} was put off, so it is tried again: {outcome}")
-        yield pause_before_retry(outcome, put_off, random.random())  # noqa: S311 - it spreads requests
+        pause = pause_before_retry(outcome, put_off, random.random())  # noqa: S311 - it spreads requests
+        yield partial(change.note_retry, pause, outcome)
+        yield pause
         put_off += 1
 
 

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
 S = TypeVar("S")
+R = TypeVar("R")
 T = TypeVar("T")
+
+if TYPE_CHECKING:
+    #: Is called with a step and what came of it.
+    Observe = Callable[[S, R], Any]
 
 
 def drive(steps: Generator[S, Any, T], perform: Callable[[S], Any]) -> T:
@@ -41,3 +46,20 @@ async def adrive(steps: Generator[S, Any, T], perform: Callable[[S], Awaitable[A
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
         reaction = await perform(step)
+
+
+def observed(steps: Generator[S, R, T], observe: Observe[S, R]) -> Generator[S, R, T]:
+    """
+    The same steps, while someone watches.
+
+    :param steps: a generator to run.
+    :param observe: is called with each step that was done, before the generator goes on.
+    """
+    reaction: Any = None
+    while True:
+        try:
+            step = steps.send(reaction)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        reaction = yield step
+        observe(step, reaction)

@@ -15,7 +15,7 @@ import ssl
 import time
 from typing import TYPE_CHECKING, Self
 
-from airflow_provider_instantly.api.driver import adrive, drive
+from airflow_provider_instantly.api.driver import adrive, drive, observed
 from airflow_provider_instantly.api.environment import environment_of, wrong_login
 from airflow_provider_instantly.api.errors import (
     InstantlyConnectionError,
@@ -31,6 +31,7 @@ from airflow_provider_instantly.api.protocol import (
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from airflow_provider_instantly.api.driver import Observe
     from airflow_provider_instantly.api.endpoint import Endpoint
     from airflow_provider_instantly.api.environment import Environment
     from airflow_provider_instantly.api.over_aiohttp import AiohttpSession
@@ -44,10 +45,12 @@ class SyncTransport:
     Talks to one endpoint from a task; its connections are reused until it is closed.
 
     :param endpoint: the service and the credentials.
+    :param observe: is called with each attempt and each pause of a request, and with what came of it.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, observe: Observe[Step, Reaction] | None = None) -> None:
         self.endpoint = endpoint
+        self._observe = observe
         self._session: RequestsSession | None = None
 
     def call(self, request: Request, *, max_retries: int | None = None) -> Document:
@@ -58,7 +61,7 @@ class SyncTransport:
         :param max_retries: overrides the endpoint's number.
         :raises InstantlyRequestError: see `protocol.exchange`.
         """
-        return drive(_exchange(request, self.endpoint, max_retries), self._perform)
+        return drive(_exchange(request, self.endpoint, max_retries, self._observe), self._perform)
 
     def close(self) -> None:
         """Close the connections. A later call opens new ones."""
@@ -104,10 +107,12 @@ class AsyncTransport:
     Talks to one endpoint from an event loop; its connections are reused until it is closed.
 
     :param endpoint: the service and the credentials.
+    :param observe: is called with each attempt and each pause of a request, and with what came of it.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, observe: Observe[Step, Reaction] | None = None) -> None:
         self.endpoint = endpoint
+        self._observe = observe
         self._session: AiohttpSession | None = None
 
     async def call(self, request: Request, *, max_retries: int | None = None) -> Document:
@@ -118,7 +123,7 @@ class AsyncTransport:
         :param max_retries: overrides the endpoint's number.
         :raises InstantlyRequestError: see `protocol.exchange`.
         """
-        return await adrive(_exchange(request, self.endpoint, max_retries), self._perform)
+        return await adrive(_exchange(request, self.endpoint, max_retries, self._observe), self._perform)
 
     async def close(self) -> None:
         """Close the connections. A later call opens new ones."""
@@ -159,9 +164,12 @@ class AsyncTransport:
             return _what_went_wrong(request, sending, error, session.environment)
 
 
-def _exchange(request: Request, endpoint: Endpoint, max_retries: int | None) -> Generator[Step, Reaction, Document]:
+def _exchange(
+    request: Request, endpoint: Endpoint, max_retries: int | None, observe: Observe[Step, Reaction] | None
+) -> Generator[Step, Reaction, Document]:
     retries = endpoint.max_retries if max_retries is None else max_retries
-    return exchange(request, max_retries=retries, api_key=endpoint.api_key)
+    steps = exchange(request, max_retries=retries, api_key=endpoint.api_key)
+    return steps if observe is None else observed(steps, observe)
 
 
 def _answer_of(sending: Sending, environment: Environment) -> Answer:

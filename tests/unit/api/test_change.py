@@ -272,6 +272,14 @@ def test_what_is_put_off_is_read_again_before_it_is_sent_again(
     assert remote.doubts == [None, None]
 
 
+def test_its_caller_learns_of_each_pause_before_it_is_tried_again(slept: list[float]) -> None:
+    noted: list[tuple[float, InstantlyError]] = []
+    remote = Remote([PUT_OFF, NEVER_SENT, "done"])
+    carry_out(remote.change(note_retry=lambda seconds, because: noted.append((seconds, because))))
+    assert [because for _, because in noted] == [PUT_OFF, NEVER_SENT]
+    assert [seconds for seconds, _ in noted] == slept
+
+
 def test_it_is_not_put_off_for_ever() -> None:
     remote = Remote([PUT_OFF] * 9)
     with pytest.raises(InstantlyRateLimitError):

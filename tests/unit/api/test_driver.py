@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_instantly.api.driver import adrive, drive
+from airflow_provider_instantly.api.driver import adrive, drive, observed
 from airflow_provider_instantly.api.endpoint import Endpoint
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
 from airflow_provider_instantly.api.operations import list_campaigns
@@ -82,6 +82,35 @@ class TestLoops:
 
         with pytest.raises(StopIteration):
             drive(steps(), lambda step: next(iter(())))
+
+
+class TestObserved:
+    def test_an_observer_sees_each_step_and_what_came_of_it_and_changes_nothing(self, run: Callable[..., Any]) -> None:
+        def steps() -> Generator[str, int, list[int]]:
+            return [(yield "a"), (yield "bb")]
+
+        seen: list[tuple[str, int]] = []
+
+        assert run(observed(steps(), lambda step, came: seen.append((step, came))), len) == [1, 2]
+        assert seen == [("a", 1), ("bb", 2)]
+
+    def test_it_sees_a_step_before_the_generator_goes_on(self) -> None:
+        order: list[str] = []
+
+        def steps() -> Generator[str, int, None]:
+            yield "a"
+            order.append("goes on")
+
+        drive(observed(steps(), lambda step, came: order.append(f"{step} was seen")), len)
+        assert order == ["a was seen", "goes on"]
+
+    def test_what_the_steps_raise_is_raised(self, run: Callable[..., Any]) -> None:
+        def steps() -> Generator[str, int, None]:
+            yield "a"
+            raise LookupError("from the steps")
+
+        with pytest.raises(LookupError, match="from the steps"):
+            run(observed(steps(), lambda step, came: None), len)
 
 
 class TestPagesOverHttp:
