@@ -43,6 +43,7 @@ from airflow_provider_instantly.get_provider_info import CONNECTION_FORM
 from airflow_provider_instantly.hooks.accounts import AccountCalls
 from airflow_provider_instantly.hooks.analytics import AnalyticsCalls
 from airflow_provider_instantly.hooks.leads import LeadCalls
+from airflow_provider_instantly.observability.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -78,6 +79,8 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
         # A template of digits is an integer after native rendering.
         self.instantly_conn_id = str(instantly_conn_id) if isinstance(instantly_conn_id, int) else instantly_conn_id
         self.max_retries = max_retries
+        #: What this hook and its callers count; Airflow has all of it when the hook is closed.
+        self.metrics = Metrics(self.instantly_conn_id)
         self._sync: SyncTransport | None = None
         self._async: AsyncTransport | None = None
         #: With a key that was replaced. Other calls may still wait for their answers there.
@@ -109,7 +112,7 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
         :raises InstantlyConfigurationError: if the connection does not exist or cannot be used as it is.
         """
         if self._sync is None:
-            self._sync = SyncTransport(self._look_up())
+            self._sync = SyncTransport(self._look_up(), self.metrics.observer)
         return self._sync
 
     async def aget_conn(self) -> AsyncTransport:
@@ -121,7 +124,7 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
         if self._async is None:
             endpoint = await self._alook_up()
             # Another call may have been quicker; a second transport would never be closed.
-            self._async = self._async or AsyncTransport(endpoint)
+            self._async = self._async or AsyncTransport(endpoint, self.metrics.observer)
         return self._async
 
     def get_max_retries(self) -> int:
@@ -150,6 +153,7 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
         if self._sync is not None:
             self._sync.close()
             self._sync = None
+        self.metrics.flush()
 
     async def aclose(self) -> None:
         """Give the connections of the event loop's calls back."""
@@ -159,6 +163,7 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
             self._async = None
         for transport in transports:
             await transport.close()
+        await self.metrics.aflush()
 
     def __enter__(self) -> Self:
         return self
@@ -331,7 +336,9 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
             return max_retries == 0 and not request.only_reads
 
         retries = self.max_retries if max_retries is None else max_retries
-        return drive(steps, reply)
+        returned = drive(steps, reply)
+        self.metrics.flush_if_due()
+        return returned
 
     async def adrive(self, steps: protocol.Conversation[T], *, max_retries: int | None = None) -> T:
         """Async twin of `drive`."""
@@ -354,7 +361,9 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
             return max_retries == 0 and not request.only_reads
 
         retries = self.max_retries if max_retries is None else max_retries
-        return await adrive(steps, reply)
+        returned = await adrive(steps, reply)
+        self.metrics.flush_soon_if_due()
+        return returned
 
     def _campaign(self, request: protocol.Request, max_retries: int | None = None) -> Campaign:
         return Campaign.from_api(self.drive(protocol.ask(request), max_retries=max_retries), request.resource.id)
@@ -378,7 +387,7 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
             endpoint = self._look_up()
             if endpoint != used.endpoint:
                 used.close()
-                self._sync = SyncTransport(endpoint)
+                self._sync = SyncTransport(endpoint, self.metrics.observer)
         transport = self.get_conn()
         return None if transport is used else transport
 
@@ -388,7 +397,7 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
             endpoint = await self._alook_up()
             if endpoint != used.endpoint and self._async is used:
                 self._retired.append(used)
-                self._async = AsyncTransport(endpoint)
+                self._async = AsyncTransport(endpoint, self.metrics.observer)
         transport = await self.aget_conn()
         return None if transport is used else transport
 

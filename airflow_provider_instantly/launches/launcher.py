@@ -47,6 +47,7 @@ from airflow_provider_instantly.launches.plan import (
 )
 from airflow_provider_instantly.launches.preflight import check
 from airflow_provider_instantly.launches.preflight.finding import STANDING_CODES
+from airflow_provider_instantly.observability.metrics import LAUNCHES, LAUNCHES_FAILED
 from airflow_provider_instantly.tasklog import write
 
 if TYPE_CHECKING:
@@ -62,6 +63,15 @@ if TYPE_CHECKING:
 
 #: The first read after an activation may still show one of these: from the read before, or from the moment since it.
 _SHOWN_UNTIL_IT_TAKES_EFFECT: Final = STOPPED_STATUSES | {CampaignStatus.COMPLETED}
+#: As what the launches are counted that these errors end.
+_REASONS: Final = {
+    LaunchRefusedError: "refused",
+    CheckIncompleteError: "check_incomplete",
+    CampaignStoppedError: "stopped",
+    LaunchNotConfirmedError: "not_confirmed",
+    TaskKilledError: "killed",
+    InstantlyError: "request_failed",
+}
 
 
 @dataclass(frozen=True)
@@ -116,6 +126,13 @@ class Launcher:
         :raises InstantlyError: if a request was refused or never sent; this try launched nothing then.
         """
         try:
+            return self._launch(campaign_id)
+        except BaseException as error:
+            self.hook.metrics.count(LAUNCHES_FAILED, 1, _reason(error))
+            raise
+
+    def _launch(self, campaign_id: str) -> Launched:
+        try:
             outcome = carry_out(self._activation(campaign_id))
         except InstantlyRequestError as error:
             error.outcome = f"This try did not activate campaign {campaign_id}{self._but_earlier}."
@@ -165,6 +182,7 @@ class Launcher:
             read=partial(self.hook.get_campaign, campaign_id),
             proof=effect_of_activation,
             note=partial(self.log.warning, "%s"),
+            note_retry=self.hook.metrics.note_retry,
             max_retries=self.hook.get_max_retries(),
         )
 
@@ -323,6 +341,7 @@ class Launcher:
         if campaign.status in NOT_LAUNCHED_STATUSES and not self.may_settle:
             raise _not_confirmed(campaign)
         self._say(f"Launched: the campaign is {campaign.status_label}.", campaign)
+        self.hook.metrics.count(LAUNCHES)
         return Launched(campaign, by_this_run=True, was_seen=campaign is not answered)
 
     def _read_after(self, campaign_id: str, answered: Campaign) -> Campaign:
@@ -361,6 +380,10 @@ class Launcher:
         except InstantlyError as error:
             self.log.warning("The reason could not be read: %s", error)
             return ()
+
+
+def _reason(error: BaseException) -> str:
+    return next((reason for kind, reason in _REASONS.items() if isinstance(error, kind)), "other")
 
 
 def _senders(campaign: Campaign) -> tuple[frozenset[str], frozenset[str]]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.api.change import Outcome
+    from airflow_provider_instantly.api.errors import InstantlyError
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.tasklog import TaskLog
 
@@ -119,6 +120,7 @@ def pause(
         send=partial(hook.pause_campaign, campaign_id, max_retries=0),
         read=partial(hook.get_campaign, campaign_id),
         note=partial(log.warning, "%s"),
+        note_retry=hook.metrics.note_retry,
     )
     try:
         return pausing.result(carry_out(change))
@@ -143,6 +145,7 @@ async def apause(
         send=partial(hook.apause_campaign, campaign_id, max_retries=0),
         read=partial(hook.aget_campaign, campaign_id),
         note=partial(awarn, log, "%s"),
+        note_retry=hook.metrics.note_retry,
     )
     try:
         return pausing.result(await acarry_out(change))
@@ -171,7 +174,13 @@ class _Pausing:
     reads: list[Campaign] = field(default_factory=list)
 
     def change(
-        self, max_retries: int, *, send: Callable[[], Any], read: Callable[[], Any], note: Callable[[str], Any]
+        self,
+        max_retries: int,
+        *,
+        send: Callable[[], Any],
+        read: Callable[[], Any],
+        note: Callable[[str], Any],
+        note_retry: Callable[[float, InstantlyError], Any],
     ) -> Change[Campaign, Campaign]:
         return Change(
             name="pause",
@@ -185,6 +194,7 @@ class _Pausing:
             send=send,
             read=read,
             note=note,
+            note_retry=note_retry,
         )
 
     def result(self, outcome: Outcome[Campaign, Campaign]) -> Paused:

@@ -35,6 +35,7 @@ from airflow_provider_instantly.leads.guard import IfRunning, lacks_room, why_no
 from airflow_provider_instantly.leads.presence import present_in
 from airflow_provider_instantly.leads.progress import Progress
 from airflow_provider_instantly.leads.reconciliation import SKIPPED, complaints_about, reconcile, said, unproven
+from airflow_provider_instantly.observability.metrics import LEADS_ADDED, LEADS_REJECTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -141,6 +142,9 @@ class Upload:
             # Such as Airflow's timeout, or a connection that could not be looked up: they know nothing of the rows.
             self.log.warning("%s", run.so_far)
             raise
+        finally:
+            self.hook.metrics.count(LEADS_ADDED, run.tally.uploaded)
+            self.hook.metrics.count(LEADS_REJECTED, run.tally.refused)
         return run.tally
 
     def dry_run(self, rows: Iterable[LeadRow], total: int) -> Tally:
@@ -404,6 +408,7 @@ class _Adding:
             read=self._read_back,
             proof=self._proof,
             note=partial(self.upload.log.warning, "%s"),
+            note_retry=self.upload.hook.metrics.note_retry,
             max_retries=self.upload.hook.get_max_retries(),
             read_pauses=READ_BACK_PAUSES,
         )

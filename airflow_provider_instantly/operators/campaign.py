@@ -25,7 +25,7 @@ from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.operators.check_rules import preflight_rules
 from airflow_provider_instantly.tasklog import reasons_first, write
 from airflow_provider_instantly.waits.ending import raise_for_result, result_of_event, returned
-from airflow_provider_instantly.waits.goal import Goal
+from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import Wait
 from airflow_provider_instantly.waits.placement import (
     BACKSTOP,
@@ -232,7 +232,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
             self._pause_if_own = partial(self._pause, campaign_id, context["ti"], record)
         try:
             self._stop_if_killed()
-            result = self._wait(launched, summary, clock, began)
+            result = self._wait(launched, summary, clock, began, is_first_try=context["ti"].try_number == 1)
         finally:
             # From here on the task is done, has failed, or waits in the triggerer; its worker may still be killed.
             self._pause_if_own = None
@@ -286,8 +286,11 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
 
     # The wait
 
-    def _wait(self, launched: Launched, summary: dict[str, Any], clock: Clock, began: float) -> WaitResult:
+    def _wait(
+        self, launched: Launched, summary: dict[str, Any], clock: Clock, began: float, *, is_first_try: bool
+    ) -> WaitResult:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
+        from airflow_provider_instantly.observability.metrics import TIME_TO_ACTIVE
         from airflow_provider_instantly.waits.reader import Reader
 
         now, campaign = clock(), launched.campaign
@@ -302,13 +305,17 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
                 write(self.log, info=decision.info, warnings=decision.warnings)
             else:
                 decision = poll(hook, reader, wait, clock, self.log)
-            if decision.delay is None:
-                return wait.result()
-            if self.deferrable:
-                goal = replace(goal, execution_deadline=execution_deadline(self, began))
-                self._defer(campaign.id, goal, summary, now)
-            time.sleep(decision.delay)
-            return wait_on_worker(hook, reader, wait, clock, self.log)
+            if decision.delay is not None:
+                if self.deferrable:
+                    goal = replace(goal, execution_deadline=execution_deadline(self, began))
+                    self._defer(campaign.id, goal, summary, now)
+                time.sleep(decision.delay)
+                wait_on_worker(hook, reader, wait, clock, self.log)
+            result = wait.result()
+            # In another try it is not known when the campaign was launched.
+            if is_first_try and launched.by_this_run and result.verdict is Verdict.REACHED:
+                hook.metrics.measure(TIME_TO_ACTIVE, clock() - now)
+            return result
 
     def _defer(self, campaign_id: str, goal: Goal, summary: dict[str, Any], now: float) -> None:
         from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger

@@ -164,6 +164,7 @@ class AddLeadsOperator(ReadsRows):
         """
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
         from airflow_provider_instantly.leads.spool import Spool
+        from airflow_provider_instantly.observability.metrics import LEADS_REJECTED
 
         place = self._place()
         columns = self._columns()
@@ -171,6 +172,8 @@ class AddLeadsOperator(ReadsRows):
             url = self._link(context, hook)
             self._read_into(spool, columns)
             self._log_input(spool)
+            if not self.is_dry_run:
+                hook.metrics.count(LEADS_REJECTED, spool.counts.rejected)
             upload = self._upload(context, hook, place, spool)
             try:
                 tally = (upload.dry_run if self.is_dry_run else upload.run)(spool, len(spool))

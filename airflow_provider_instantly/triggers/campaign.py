@@ -22,6 +22,7 @@ from airflow_provider_instantly.api.redaction import safe_text
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.links.campaign import CampaignLink
+from airflow_provider_instantly.observability.metrics import TIME_TO_ACTIVE
 from airflow_provider_instantly.tasklog import awarn, awrite
 from airflow_provider_instantly.triggers.poller import MAX_PAGES, Poller
 from airflow_provider_instantly.triggers.shared_hook import shared_hook
@@ -308,6 +309,7 @@ class CampaignStatusTrigger(_PollingTrigger):
             await drop_xcoms_of_earlier_tries(self.task_instance, ("return_value", "campaigns"), self.log)
         async with shared_hook(self.instantly_conn_id) as hook, self._linking(hook, campaign_ids):
             await self._wait(wait, poller, snapshots)
+            self._note_time(wait, hook, poller.clock())
             event = await self._event(wait, hook)
         if self.pause_on_kill:
             # Whatever becomes of the task from here on, its wait was not killed.
@@ -326,6 +328,14 @@ class CampaignStatusTrigger(_PollingTrigger):
                     return
                 watcher.campaign_ids = frozenset(wait.pending)
                 poller.poll_again(watcher, decision.delay)
+
+    def _note_time(self, wait: Wait, hook: InstantlyHook, now: float) -> None:
+        """Note how long it took from the launch, if this task's first try did it: of another it is not known when."""
+        is_first_try = getattr(self.task_instance, "try_number", 1) == 1
+        if not is_first_try or self.passthrough.get("launched") is not True:
+            return
+        if wait.result().verdict is Verdict.REACHED and self.goal.deadline and self.goal.timeout:
+            hook.metrics.measure(TIME_TO_ACTIVE, now - (self.goal.deadline - self.goal.timeout))
 
     @property
     def started_here(self) -> bool:

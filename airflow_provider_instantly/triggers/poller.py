@@ -193,13 +193,14 @@ class Poller:
         now = self.clock()
         if poll.request is None:
             polls.remove(poll)
-            return self._over(poll, poll.recipients, now)
+            hook.metrics.note_poll(poll.seen)
+            return self._over(hook, poll, poll.recipients, now)
         if poll.requests % BURST == 0:
             if poll.is_listing:
                 # The rest of a long list is for those who watch all of it.
                 self._release(poll)
             if complete := poll.complete:
-                return self._over(poll, complete, now)
+                return self._over(hook, poll, complete, now)
         return None
 
     def _release(self, poll: _Reading) -> None:
@@ -208,12 +209,13 @@ class Poller:
         poll.recipients -= others
         self._timing.put_back(others)
 
-    def _over(self, poll: _Reading, watchers: set[Watcher], now: float) -> Snapshot | None:
+    def _over(self, hook: InstantlyHook, poll: _Reading, watchers: set[Watcher], now: float) -> Snapshot | None:
         """Note that a poll has read all for some watchers, and return what is news to any of them."""
         spread = jitter()
         if poll.request is None:
-            errors = (e for e in (*poll.seen.values(), poll.error) if isinstance(e, InstantlyError))
-            self._timing.after_answers([e for e in errors if e.concerns_all and e.may_pass], now, spread)
+            errors = [e for e in (*poll.seen.values(), poll.error) if isinstance(e, InstantlyError)]
+            paused = self._timing.after_answers([e for e in errors if e.concerns_all and e.may_pass], now, spread)
+            hook.metrics.note_errors(paused, errors)
         campaigns = poll.seen if poll.request is None else _of(watchers, poll.seen)
         # A snapshot wakes all waits of the group, and most polls are no news to any.
         recipients = self._timing.recipients(watchers, campaigns, now)

@@ -408,9 +408,9 @@ class Timing:
             watcher.polled_since = None
         self._is_known = False
 
-    def after_answers(self, errors: Collection[InstantlyError], now: float, jitter: float) -> None:
+    def after_answers(self, errors: Collection[InstantlyError], now: float, jitter: float) -> float:
         """
-        After errors that concern all, make no request for a while.
+        After errors that concern all, make no request for a while, and return how long: seconds, or 0 without errors.
 
         :param errors: those errors that a poll met and that may pass; none, where it was answered.
         :param now: the present moment.
@@ -418,11 +418,12 @@ class Timing:
         """
         if not errors:
             self._misses = 0
-            return
+            return 0.0
         longest = max(pause_before_retry(error, self._misses, jitter) for error in errors)
         self._resumes = max(self._resumes, now + longest)
         self._misses += 1
         self._is_known = False
+        return longest
 
     def is_paused(self, now: float) -> bool:
         """

@@ -37,6 +37,8 @@ def poll(hook: InstantlyHook, reader: Reader, wait: Wait, clock: Clock, log: Tas
     seen: Seen = {}
     hook.drive(_until(wait.gives_up(clock()), clock, reader.read(wait.pending, seen)))
     decision = wait.advance(seen, now=clock(), jitter=jitter())
+    hook.metrics.note_poll(seen)
+    hook.metrics.note_errors(decision.delay or 0.0, seen.values())
     write(log, info=decision.info, warnings=decision.warnings)
     if decision.delay is None:
         explain(hook, wait, log)

@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 from airflow_provider_instantly.sandbox.client import running_sandbox
 from local_airflow.postgres import Postgres, server_binaries
 from local_airflow.standalone import LocalAirflow
+from tests.statsd_socket import StatsDSocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -85,11 +86,22 @@ def connection_to(database: URL) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def airflow(sandbox: SandboxClient, warehouse: URL, request: pytest.FixtureRequest) -> Iterator[LocalAirflow]:
+def statsd() -> Iterator[StatsDSocket]:
+    """Where Airflow sends the provider's metrics."""
+    found = StatsDSocket()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def airflow(
+    sandbox: SandboxClient, warehouse: URL, statsd: StatsDSocket, request: pytest.FixtureRequest
+) -> Iterator[LocalAirflow]:
     """
     A real Airflow with the DAGs of these tests and the example DAGs, which it has wait for seconds, not minutes.
 
-    It logs at the level DEBUG, and tests connections. It is on PostgreSQL, but on SQLite where no server is installed.
+    It logs at the level DEBUG, tests connections, and sends the provider's metrics to `statsd`. It is on PostgreSQL,
+    but on SQLite where no server is installed.
     """
     url = None if server_binaries() is None else request.getfixturevalue("postgres").create_database("airflow")
     examples = {
@@ -112,6 +124,7 @@ def airflow(sandbox: SandboxClient, warehouse: URL, request: pytest.FixtureReque
         database_url=url,
         settings={
             **SOON,
+            **_metrics(statsd),
             "logging.logging_level": "DEBUG",
             "api.expose_config": "True",
             "core.test_connection": "Enabled",
@@ -120,6 +133,16 @@ def airflow(sandbox: SandboxClient, warehouse: URL, request: pytest.FixtureReque
     ) as local_airflow:
         local_airflow.add_pool(CLIENTS_POOL, CLIENTS_SLOTS)
         yield local_airflow
+
+
+def _metrics(statsd: StatsDSocket) -> dict[str, str]:
+    return {
+        "metrics.statsd_on": "True",
+        "metrics.statsd_host": "127.0.0.1",
+        "metrics.statsd_port": str(statsd.port),
+        "metrics.statsd_influxdb_enabled": "True",
+        "metrics.metrics_allow_list": "instantly",
+    }
 
 
 @pytest.fixture(scope="session")

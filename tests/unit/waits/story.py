@@ -23,6 +23,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyServerError,
     InstantlyUnexpectedAnswerError,
 )
+from airflow_provider_instantly.observability.metrics import Metrics
 from airflow_provider_instantly.waits import worker
 from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import Decision, Wait
@@ -117,6 +118,7 @@ class ScriptedHook:
         self.unlisted: list[str] = []
         self.requests = 0
         self.explained: list[str] = []
+        self.metrics = Metrics("instantly_default")
 
     def drive(self, steps: Conversation[T]) -> T:
         poll = self._polls.pop(0) if len(self._polls) > 1 else self._polls[0]

@@ -1,0 +1,1 @@
+"""What the platform sees of the provider's work."""
