@@ -124,28 +124,28 @@ clean: ## Remove everything that was installed or built
 .venv/.installed: $(PROJECT) constraints/airflow-$(AIRFLOW).txt $(UV)
 	@echo "Installing Airflow $(AIRFLOW) into .venv"
 	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv
-	@$(UV) pip install --quiet --python .venv --compile-bytecode --editable '.[report,sandbox,sql]' --group dev \
+	@$(UV) pip install --quiet --python .venv --compile-bytecode --editable '.[openlineage,report,sandbox,sql]' --group dev \
 		--constraints constraints/airflow-$(AIRFLOW).txt --build-constraints constraints/airflow-$(AIRFLOW).txt
 	@touch $@
 
 .venv-2.11/.installed: $(PROJECT) constraints/airflow-$(AIRFLOW_2).txt $(UV)
 	@echo "Installing Airflow $(AIRFLOW_2) into .venv-2.11"
 	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv-2.11
-	@$(UV) pip install --quiet --python .venv-2.11 --compile-bytecode --editable '.[report,sandbox,sql]' --group test \
+	@$(UV) pip install --quiet --python .venv-2.11 --compile-bytecode --editable '.[openlineage,report,sandbox,sql]' --group test \
 		--constraints constraints/airflow-$(AIRFLOW_2).txt --build-constraints constraints/airflow-$(AIRFLOW_2).txt
 	@touch $@
 
 .venv-lowest/.installed: $(PROJECT) constraints/lowest.txt $(UV)
 	@echo "Installing the lowest versions that pyproject.toml allows into .venv-lowest"
 	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv-lowest
-	@$(UV) pip install --quiet --python .venv-lowest --compile-bytecode --editable '.[report,sandbox,sql]' --group test \
+	@$(UV) pip install --quiet --python .venv-lowest --compile-bytecode --editable '.[openlineage,report,sandbox,sql]' --group test \
 		--resolution lowest-direct --constraints constraints/lowest.txt --build-constraints constraints/airflow-$(AIRFLOW_2).txt
 	@touch $@
 
 .venv-bench/.installed: $(PROJECT) constraints/airflow-$(AIRFLOW).txt $(UV)
 	@echo "Installing Airflow $(AIRFLOW) and what is compared into .venv-bench"
 	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv-bench
-	@$(UV) pip install --quiet --python .venv-bench --compile-bytecode --editable '.[report,sandbox,sql]' --group bench \
+	@$(UV) pip install --quiet --python .venv-bench --compile-bytecode --editable '.[openlineage,report,sandbox,sql]' --group bench \
 		--constraints constraints/airflow-$(AIRFLOW).txt --build-constraints constraints/airflow-$(AIRFLOW).txt
 	@touch $@
 

@@ -48,7 +48,11 @@ CONNECTION_FORM: Final[dict[str, Any]] = {
 _INTEGRATION: Final = "Instantly"
 
 
-_ASSET_URIS: Final = {"schemes": ["instantly"], "handler": "airflow_provider_instantly.assets.campaign.sanitize_uri"}
+_ASSET_URIS: Final = {
+    "schemes": ["instantly"],
+    "handler": "airflow_provider_instantly.assets.campaign.sanitize_uri",
+    "to_openlineage_converter": "airflow_provider_instantly.observability.lineage.convert_asset_to_openlineage",
+}
 
 
 def get_provider_info() -> dict[str, Any]:

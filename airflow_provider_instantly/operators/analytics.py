@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_instantly.api.analytics import CampaignAnalytics
     from airflow_provider_instantly.api.campaign import Campaign
@@ -214,6 +215,16 @@ class CampaignAnalyticsOperator(BaseOperator):
         if self.do_xcom_push:
             context["ti"].xcom_push(key=XCOM_KEY, value=result)
         raise error
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
+        """
+        What this task is to OpenLineage, which calls this when it has succeeded or failed.
+
+        :param task_instance: the task instance.
+        """
+        from airflow_provider_instantly.observability.lineage import of_campaigns
+
+        return of_campaigns(validation.campaign_ids("campaign_id", self.campaign_id, many=True))
 
     def on_kill(self) -> None:
         """Pause nothing any more. Airflow calls it on the worker, from its handler of SIGTERM."""

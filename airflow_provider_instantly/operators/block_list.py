@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_instantly.leads.blocking import Taken
     from airflow_provider_instantly.leads.spool import Counts
@@ -90,6 +91,8 @@ class BlockContactsOperator(ReadsRows):
         self.on_reject = validation.one_of("on_reject", on_reject, ("fail", "warn"))
         self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
         self._is_killed = False
+        #: What it returns, once that is known.
+        self._returned: dict[str, Any] | None = None
 
     @reasons_first
     def execute(self, context: Context) -> dict[str, Any]:
@@ -119,14 +122,25 @@ class BlockContactsOperator(ReadsRows):
                 f"{_done(counts, taken)} {counts.rejected:,} rows have no address or domain.",
                 "Another try blocks the same again, which does no harm, and writes the file.",
             ) from unwritten
-        self._judge(counts, taken)
-        return {
+        self._returned = {
             "rows": counts.rows,
             "rejected": counts.rejected,
             "duplicates": counts.duplicates,
             "blocked": counts.good - taken.refused if taken.adds_up else None,
             "refused": taken.refused if taken.is_known else None,
         }
+        self._judge(counts, taken)
+        return self._returned
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
+        """
+        What this task is to OpenLineage, which calls this when it has succeeded or failed.
+
+        :param task_instance: the task instance.
+        """
+        from airflow_provider_instantly.observability.lineage import of_block_list
+
+        return of_block_list(self._lineage_of_input(), self.instantly_conn_id, self._returned)
 
     def on_kill(self) -> None:
         """Send no further request. Airflow calls it on the worker, from its handler of SIGTERM."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.clock import Clock
@@ -69,6 +70,10 @@ class _CampaignOperator(BaseOperator):
     ui_color = "#dfeeff"
     #: What is raised, without a retry, where a template renders to what is no campaign's id.
     refusal: ClassVar[type[AirflowFailException]] = AirflowFailException
+    #: Whether the task changes the campaign; else it only reads it.
+    changes_campaign: ClassVar[bool] = True
+    #: What it returns, once that is known.
+    _returned: dict[str, Any] | None = None
 
     def __init__(
         self, *, campaign_id: validation.CampaignId, instantly_conn_id: str = "instantly_default", **kwargs: Any
@@ -77,6 +82,16 @@ class _CampaignOperator(BaseOperator):
         validation.check_campaign_ids_early("campaign_id", campaign_id, many=False)
         self.campaign_id = validation.plain_campaign_ids(campaign_id)
         self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
+        """
+        What this task is to OpenLineage, which calls this when it has succeeded or failed.
+
+        :param task_instance: the task instance.
+        """
+        from airflow_provider_instantly.observability.lineage import of_campaign
+
+        return of_campaign(self.campaign_id, self._returned, changes=self.changes_campaign)
 
     def _checked_campaign_id(self) -> str:
         try:
@@ -101,6 +116,7 @@ class _CampaignOperator(BaseOperator):
 
     def _done(self, context: Context, summary: dict[str, Any]) -> dict[str, Any]:
         """Tell the DAGs that follow this task's assets which campaign it was, and how it stands."""
+        self._returned = summary
         said: dict[str, Any] = {key: summary[key] for key in _ANNOUNCED if key in summary}
         announce(context, self.outlets, self.instantly_conn_id, [{"campaign_id": summary["id"], **said}])
         return summary

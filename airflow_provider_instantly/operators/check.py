@@ -47,6 +47,8 @@ class CheckCampaignOperator(_CampaignOperator):
     :raises ValueError: while the DAG is parsed, if a parameter can be of no use.
     """
 
+    changes_campaign = False
+
     def __init__(
         self,
         *,

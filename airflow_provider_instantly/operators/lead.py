@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.leads.spool import Spool
@@ -146,6 +147,8 @@ class AddLeadsOperator(ReadsRows):
         self.is_dry_run = validation.flag("dry_run", dry_run)
         self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
         self._is_killed = False
+        #: What it returns, once that is known.
+        self._returned: dict[str, Any] | None = None
 
     @reasons_first
     def execute(self, context: Context) -> dict[str, Any]:
@@ -179,7 +182,7 @@ class AddLeadsOperator(ReadsRows):
                 tally = (upload.dry_run if self.is_dry_run else upload.run)(spool, len(spool))
             finally:
                 unwritten = self._report_rejects(spool)
-            summary = self._summary(spool, tally, url)
+            summary = self._returned = self._summary(spool, tally, url)
             sentence = _sentence(summary, upload.noun)
             self.log.info("%s", sentence)
             if unwritten is not None:
@@ -191,6 +194,17 @@ class AddLeadsOperator(ReadsRows):
                 ) from unwritten
             self._judge(summary, upload.noun)
         return self._done(context, summary)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
+        """
+        What this task is to OpenLineage, which calls this when it has succeeded or failed.
+
+        :param task_instance: the task instance.
+        """
+        from airflow_provider_instantly.observability.lineage import of_leads
+
+        place = {"campaign_id": self.campaign_id, "list_id": self.list_id}
+        return of_leads(self._lineage_of_input(), place, self._returned)
 
     def on_kill(self) -> None:
         """Add no further chunk. Airflow calls it on the worker, from its handler of SIGTERM."""

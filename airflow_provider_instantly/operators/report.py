@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_instantly.reports.figures import CampaignFigures, Report
 
@@ -105,6 +106,8 @@ class CampaignReportOperator(BaseOperator):
         self.min_sent = validation.count("min_sent", min_sent, low=1, high=MAX_SENT)
         self.confidence = validation.number("confidence", confidence, low=0.5, high=0.9999)
         self.public_url = public_url
+        #: The page, once it was written.
+        self._page: str | None = None
 
     @reasons_first
     def execute(self, context: Context) -> dict[str, Any]:
@@ -143,9 +146,20 @@ class CampaignReportOperator(BaseOperator):
         for sentence in reading.not_read:
             self.log.warning("%s", sentence)
         written = self._write(folder, self._report(campaigns, since, until))
+        self._page = written["page"]
         url = f"{public_url.rstrip('/')}/{PAGE_NAME}" if public_url else written["page"]
         ReportLink.persist(context, url)
         return {**written, "url": url, "campaigns": campaign_ids, "not_read": reading.not_read}
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
+        """
+        What this task is to OpenLineage, which calls this when it has succeeded or failed.
+
+        :param task_instance: the task instance.
+        """
+        from airflow_provider_instantly.observability.lineage import of_campaigns
+
+        return of_campaigns(validation.campaign_ids("campaign_id", self.campaign_id, many=True), written=self._page)
 
     def _report(self, campaigns: Sequence[CampaignFigures], since: str | None, until: str | None) -> Report:
         from airflow_provider_instantly.analytics.limits import Limits

@@ -13,6 +13,8 @@ from airflow_provider_instantly.exceptions import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from openlineage.client.event_v2 import InputDataset
+
     from airflow_provider_instantly.leads.spool import Counts, ReadsColumns, Spool
 
 
@@ -108,6 +110,21 @@ class ReadsRows(BaseOperator):
         if self.sql is not None and self.sql_conn_id is not None:
             return from_sql(database(self.sql_conn_id, self.sql_hook_params), self.sql, self.parameters)
         return from_values(self._rows.rows if isinstance(self._rows, HiddenRows) else self._rows)
+
+    def _lineage_of_input(self) -> list[InputDataset]:
+        """Where the rows come from, for OpenLineage; nothing, where that cannot be found out."""
+        from airflow_provider_instantly.leads.sources import database
+        from airflow_provider_instantly.observability.lineage import of_file, of_query
+
+        try:
+            if self.path is not None:
+                return of_file(self.path)
+            if self.sql is not None and self.sql_conn_id is not None:
+                return of_query(database(self.sql_conn_id, self.sql_hook_params), self.sql_conn_id, self.sql)
+        except Exception as error:
+            # Its text may have the statement, or what a secrets backend puts into it.
+            self.log.warning("OpenLineage does not learn where the rows come from (%s).", type(error).__name__)
+        return []
 
     def _read_into(self, spool: Spool, columns: ReadsColumns, *, rejects_duplicates: bool = True) -> Counts:
         """Read the whole input. What keeps it from that is raised as it is, and the log says that nothing was sent."""

@@ -1,0 +1,94 @@
+"""A real run with OpenLineage's provider on: what it writes of our tasks, and that no person is in it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local_airflow.configuration import Configuration, default_executor, environment
+from local_airflow.metadata_database import prepare_database, sqlite_url
+
+if TYPE_CHECKING:
+    from airflow_provider_instantly.sandbox.client import SandboxClient
+
+pytest.importorskip("airflow.providers.openlineage")
+
+ROOT = Path(__file__).parents[2]
+PEOPLE = [{"email": f"person{number}@customer.example", "first_name": f"Xaver{number}"} for number in range(3)]
+DAG = """
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
+from airflow_provider_instantly.operators.lead import AddLeadsOperator
+
+with DAG("lineage", schedule=None) as dag:
+    add = AddLeadsOperator(task_id="add", campaign_id={campaign_id!r}, path={path!r}, custom_variables="*")
+    rows = AddLeadsOperator(task_id="rows", campaign_id={campaign_id!r}, rows={rows!r})
+    launch = ActivateCampaignOperator(task_id="launch", campaign_id={campaign_id!r})
+    add >> rows >> launch
+
+if __name__ == "__main__":
+    dag.test()
+"""
+
+
+def run(folder: Path, text: str, sandbox: SandboxClient) -> list[dict[str, Any]]:
+    """Run a DAG in one process, and return the events that OpenLineage wrote."""
+    home, events = folder / "airflow", folder / "events.jsonl"
+    url = sqlite_url(home / "airflow.db")
+    configuration = Configuration(
+        home=home,
+        port=0,
+        database_url=url,
+        executor=default_executor(url),
+        settings={
+            "openlineage.transport": json.dumps({"type": "file", "log_file_path": str(events), "append": True}),
+            # With all that it can be asked to write.
+            "openlineage.include_full_task_info": "True",
+        },
+        variables={"AIRFLOW_CONN_INSTANTLY_DEFAULT": sandbox.airflow_connection, "PYTHONPATH": str(ROOT)},
+    )
+    for each in (configuration.dags_folder, configuration.task_logs, configuration.scratch):
+        each.mkdir(parents=True)
+    prepare_database(configuration)
+    file = configuration.dags_folder / "lineage.py"
+    file.write_text(text)
+    done = subprocess.run(
+        [sys.executable, str(file)],
+        env=environment(configuration),
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert events.exists(), done.stdout + done.stderr
+    return [json.loads(line) for line in events.read_text("utf-8").splitlines()]
+
+
+def test_it_writes_campaigns_and_files_and_no_person(sandbox: SandboxClient, tmp_path: Path) -> None:
+    campaign_id = sandbox.add_campaign("For ann@customer.example")
+    people = tmp_path / "people.jsonl"
+    people.write_text("\n".join(map(json.dumps, PEOPLE)))
+    dag = DAG.format(campaign_id=campaign_id, path=str(people), rows=PEOPLE)
+
+    events = run(tmp_path, dag, sandbox)
+
+    ended = {event["job"]["name"]: event for event in events if event["eventType"] == "COMPLETE"}
+    add, launch = ended["lineage.add"], ended["lineage.launch"]
+    assert [(each["namespace"], each["name"]) for each in add["inputs"]] == [("file", str(people))]
+    for event in (add, ended["lineage.rows"], launch):
+        assert [(each["namespace"], each["name"]) for each in event["outputs"]] == [
+            ("instantly", f"campaigns/{campaign_id}")
+        ]
+    assert add["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"] == 3
+    assert add["outputs"][0]["facets"]["instantly_leads"]["uploaded"] == 3
+    assert launch["outputs"][0]["facets"]["instantly_campaign"]["statusName"] == "Active"
+    text = json.dumps(events)
+    key = json.loads(sandbox.airflow_connection)["password"]
+    assert [secret for secret in ("@customer", "Xaver", key) if secret in text] == []
