@@ -7,18 +7,25 @@ import re
 import tomllib
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution, entry_points
+from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
 import airflow
 import jsonschema
 import pytest
+from airflow.providers.common.compat.notifier import BaseNotifier
+from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink
+from airflow.triggers.base import BaseTrigger
 
+import airflow_provider_instantly
 from airflow_provider_instantly import __version__
 from airflow_provider_instantly.get_provider_info import CONNECTION_FORM, get_provider_info
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
+from airflow_provider_instantly.observability.lineage import convert_asset_to_openlineage
 
 NAME = "airflow-provider-instantly"
+PACKAGE = Path(airflow_provider_instantly.__file__).parent
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 IS_AIRFLOW_2 = airflow.__version__.startswith("2.")
 #: What one of the two Airflows knows by another name, or by none.
@@ -65,7 +72,45 @@ class TestForAirflowsSchemas:
         assert field["description"].endswith(".")
 
 
+def classes_in(folder: str, base: type) -> set[str]:
+    """The paths of the public classes of a folder that a user can name: those that derive from one of Airflow's."""
+    found = set()
+    for file in sorted((PACKAGE / folder).glob("*.py")):
+        name = f"{PACKAGE.name}.{folder}.{file.stem}"
+        for kind in vars(import_module(name)).values():
+            is_ours = isinstance(kind, type) and issubclass(kind, base) and kind.__module__ == name
+            if is_ours and not kind.__name__.startswith("_") and not isabstract(kind):
+                found.add(f"{name}.{kind.__name__}")
+    return found
+
+
+def _own(path: str) -> dict[str, Any]:
+    """What a class itself defines."""
+    module, _, name = path.rpartition(".")
+    return dict(vars(getattr(import_module(module), name)))
+
+
+def modules_named(kind: str) -> set[str]:
+    return {module for entry in get_provider_info()[kind] for module in entry["python-modules"]}
+
+
 class TestForTheCode:
+    @pytest.mark.parametrize(
+        ("folder", "base"), [("operators", BaseOperator), ("sensors", BaseOperator), ("triggers", BaseTrigger)]
+    )
+    def test_every_module_with_a_class_for_users_is_named(self, folder: str, base: type) -> None:
+        classes = {path for path in classes_in(folder, base) if "execute" in _own(path) or base is BaseTrigger}
+        assert classes
+        assert {path.rpartition(".")[0] for path in classes} == modules_named(folder)
+
+    def test_every_transfer_is_named(self) -> None:
+        modules = {path.rpartition(".")[0] for path in classes_in("transfers", BaseOperator)}
+        assert modules == {transfer["python-module"] for transfer in get_provider_info()["transfers"]}
+
+    def test_every_notifier_and_every_link_is_named(self) -> None:
+        assert classes_in("notifications", BaseNotifier) == set(get_provider_info()["notifications"])
+        assert classes_in("links", BaseOperatorLink) == set(get_provider_info()["extra-links"])
+
     def test_its_name_is_the_distributions(self) -> None:
         project = tomllib.loads(PROJECT.read_text("utf-8"))["project"]
         assert get_provider_info()["package-name"] == project["name"] == NAME
@@ -154,8 +199,20 @@ class TestInAirflow:
         fields = {name.removeprefix(prefix) for name in providers.connection_form_widgets if name.startswith(prefix)}
         assert fields == CONNECTION_FORM["conn-fields"].keys()
 
-    def test_the_link_is_found(self, providers: Any) -> None:
-        assert "airflow_provider_instantly.links.campaign.CampaignLink" in providers.extra_links_class_names
+    def test_nothing_of_it_is_lost(self, providers: Any) -> None:
+        assert {key: providers.providers[NAME].data.get(key) for key in get_provider_info()} == get_provider_info()
+
+    def test_the_links_are_found(self, providers: Any) -> None:
+        assert set(get_provider_info()["extra-links"]) <= set(providers.extra_links_class_names)
+
+    def test_the_notifiers_are_found(self, providers: Any) -> None:
+        assert set(get_provider_info()["notifications"]) <= set(providers.notification)
+
+    def test_openlineage_finds_what_an_asset_is(self, providers: Any) -> None:
+        converters = (
+            providers.dataset_to_openlineage_converters if IS_AIRFLOW_2 else providers.asset_to_openlineage_converters
+        )
+        assert converters["instantly"] is convert_asset_to_openlineage
 
     def test_the_assets_are_found(self, providers: Any) -> None:
         handlers = providers.dataset_uri_handlers if IS_AIRFLOW_2 else providers.asset_uri_handlers
