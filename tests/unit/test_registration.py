@@ -34,7 +34,7 @@ def test_the_connection_form_asks_for_what_the_hook_reads(manager: ProvidersMana
     behaviour = manager.field_behaviours["instantly"]
 
     assert behaviour["relabeling"] == {"host": "Base URL", "password": "API key"}
-    assert set(behaviour["hidden_fields"]) == {"login", "port", "schema"}
+    assert set(behaviour["hidden_fields"]) == {"login", "schema"}
     assert {name for name in manager.connection_form_widgets if name.startswith("extra__instantly__")} == {
         f"extra__instantly__{field}"
         for field in ("workspace_id", "timeout", "max_retries", "allow_insecure_hosts", "app_url")
