@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass, field, fields
 from statistics import median
@@ -28,7 +29,7 @@ SETTINGS = settings(
 
 
 @dataclass
-class Counted:
+class Counted(ABC):
     """What is counted of every kind of story. Each kind adds fields of its own, and a line about them."""
 
     began: float = field(default_factory=monotonic)
@@ -43,9 +44,9 @@ class Counted:
         merged = {each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)}
         return type(self)(**{**merged, "began": min(self.began, other.began)})
 
+    @abstractmethod
     def own_line(self) -> str:
         """What only this kind of story has."""
-        raise NotImplementedError
 
     def lines(self) -> Iterator[str]:
         """All figures, for people."""

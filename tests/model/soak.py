@@ -49,9 +49,17 @@ def play_batch(batch: tuple[str, int, int]) -> Counted:
         atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
     warnings.simplefilter("ignore")
     model: Any = import_module(STORIES[stories])
+    figures_module: Any = import_module("tests.model.figures")
     model.FIGURES = model.Figures()
     try:
-        model.soak(seed_number=seed, schedules=schedules)
+        figures_module.play_others(
+            model.OTHERS,
+            model.play_and_judge,
+            model.FIGURES.broken.append,
+            kind=stories,
+            seed_number=seed,
+            count=schedules,
+        )
     except BaseException as error:
         # As text: what went wrong may be of a kind that cannot go from process to process.
         raise RuntimeError("".join(traceback.format_exception(error))) from None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.model.actors import Try, play
 from tests.model.fault_schedule import CHECKED_SCHEDULES, SCHEDULES, LaunchPlan, Schedule
-from tests.model.figures import SETTINGS, Counted, fail_with, play_others
+from tests.model.figures import SETTINGS, Counted, fail_with
 from tests.model.promises import broken, describe
 from tests.model.stage import Activation, Stage
 
@@ -51,6 +51,8 @@ class Figures(Counted):
 
 
 FIGURES = Figures()
+#: What a soak draws its stories from.
+OTHERS = st.one_of(SCHEDULES, SCHEDULES, CHECKED_SCHEDULES)
 
 
 def play_and_judge(schedule: Schedule) -> str:
@@ -77,23 +79,6 @@ def test_the_promises_hold(schedule: Schedule) -> None:
 @given(CHECKED_SCHEDULES)
 def test_the_promises_hold_with_a_check_before_the_launch(schedule: Schedule) -> None:
     check(schedule)
-
-
-def soak(*, seed_number: int, schedules: int) -> None:
-    """
-    Play other schedules, all of them, and keep the stories that break a promise.
-
-    :param seed_number: which.
-    :param schedules: how many.
-    """
-    play_others(
-        st.one_of(SCHEDULES, SCHEDULES, CHECKED_SCHEDULES),
-        play_and_judge,
-        FIGURES.broken.append,
-        kind="launches",
-        seed_number=seed_number,
-        count=schedules,
-    )
 
 
 def test_the_figures() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.model.actors import Try, play
-from tests.model.figures import SETTINGS, Counted, fail_with, play_others
+from tests.model.figures import SETTINGS, Counted, fail_with
 from tests.model.guards_promises import broken
 from tests.model.guards_schedule import CHAINS, SCHEDULES, GuardedSchedule
 from tests.model.guards_stage import GuardedStage, Shown
@@ -44,6 +44,8 @@ class Figures(Counted):
 
 
 FIGURES = Figures()
+#: What a soak draws its stories from.
+OTHERS = st.one_of(SCHEDULES, SCHEDULES, CHAINS)
 
 
 def play_and_judge(schedule: GuardedSchedule) -> str:
@@ -73,23 +75,6 @@ def test_the_promises_hold(schedule: GuardedSchedule) -> None:
 @given(CHAINS)
 def test_the_promises_hold_from_leads_to_pause(schedule: GuardedSchedule) -> None:
     check(schedule)
-
-
-def soak(*, seed_number: int, schedules: int) -> None:
-    """
-    Play other schedules, all of them, and keep the stories that break a promise.
-
-    :param seed_number: which.
-    :param schedules: how many.
-    """
-    play_others(
-        st.one_of(SCHEDULES, SCHEDULES, CHAINS),
-        play_and_judge,
-        FIGURES.broken.append,
-        kind="guards",
-        seed_number=seed_number,
-        count=schedules,
-    )
 
 
 def test_the_figures() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from hypothesis import given
 
-from tests.model.figures import SETTINGS, Counted, fail_with, play_others
+from tests.model.figures import SETTINGS, Counted, fail_with
 from tests.model.uploads_actors import Try, play
 from tests.model.uploads_promises import broken, describe
 from tests.model.uploads_schedule import SCHEDULES, Schedule
@@ -37,6 +37,8 @@ class Figures(Counted):
 
 
 FIGURES = Figures()
+#: What a soak draws its stories from.
+OTHERS = SCHEDULES
 
 
 def play_and_judge(schedule: Schedule) -> str:
@@ -57,23 +59,6 @@ def check(schedule: Schedule) -> None:
 @given(SCHEDULES)
 def test_the_promises_hold(schedule: Schedule) -> None:
     check(schedule)
-
-
-def soak(*, seed_number: int, schedules: int) -> None:
-    """
-    Play other schedules, all of them, and keep the stories that break a promise.
-
-    :param seed_number: which.
-    :param schedules: how many.
-    """
-    play_others(
-        SCHEDULES,
-        play_and_judge,
-        FIGURES.broken.append,
-        kind="uploads",
-        seed_number=seed_number,
-        count=schedules,
-    )
 
 
 def test_the_figures() -> None:
