@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.launches.preflight.facts import Facts
     from airflow_provider_instantly.launches.preflight.rules import CheckRules
 
-#: In capitals only: «todo» is a word of Spanish and Portuguese.
+#: What the check of an e-mail looks for. In capitals only: «todo» is a word of Spanish and Portuguese.
 _PLACEHOLDER = re.compile(r"\b(?:TODO|FIXME|X{3,}|(?i:lorem))\b")
 _HREF = re.compile(r"\bhref\s{0,9}=\s{0,9}(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'<>]+))", re.IGNORECASE)
 #: What a writer meant as a link: also with a slash or the colon lost.
