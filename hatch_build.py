@@ -34,7 +34,7 @@ class MetadataHook(MetadataHookInterface):
             readme = with_absolute_links(readme, repository, tag)
             metadata["urls"] = {
                 "Repository": repository,
-                "Documentation": f"{repository}/blob/{tag}/docs/manual.md",
+                "Documentation": f"{repository}/blob/{tag}/README.md#read-on",
                 "Changelog": f"{repository}/blob/{tag}/CHANGELOG.md",
                 "Issues": f"{repository}/issues",
             }

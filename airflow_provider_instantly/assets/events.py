@@ -41,9 +41,9 @@ def campaign_events(context: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     What the events that started a run say of campaigns, the oldest first: of each campaign a dict.
 
-    Each has a ``campaign_id``, as text in lower case; the manual lists what else tasks and watchers say. An event that
-    names no campaign is left out: anyone can make one by hand, and anything can have the asset as its outlet. A run
-    that was started by hand has no events.
+    Each has a ``campaign_id``, as text in lower case; docs/reference/events.md lists what else tasks and watchers say.
+    An event that names no campaign is left out: anyone can make one by hand, and anything can have the asset as its
+    outlet. A run that was started by hand has no events.
 
     :param context: the task's context.
     """

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
@@ -23,7 +23,7 @@ class Block:
     """
     A fenced block of code.
 
-    :param document: the file's name.
+    :param document: the file, below the project's root.
     :param line: the line of its first line of code.
     :param language: what follows the fence.
     :param text: the code.
@@ -81,7 +81,7 @@ def blocks(*languages: str) -> list[Block]:
     :param languages: such as ``python``; none for all.
     """
     return [
-        Block(document.name, text.count("\n", 0, match.start(2)) + 1, match[1], match[2])
+        Block(document.relative_to(ROOT).as_posix(), text.count("\n", 0, match.start(2)) + 1, match[1], match[2])
         for document in DOCUMENTS
         for text in [document.read_text("utf-8")]
         for match in _BLOCK.finditer(text)

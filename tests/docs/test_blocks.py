@@ -122,7 +122,7 @@ class _TaskInstance:
     [ActivateCampaignOperator, CheckCampaignOperator, PauseCampaignOperator, CampaignStatusSensor, AddLeadsOperator],
 )
 def test_what_a_task_returns_is_what_the_manual_shows(kind: Any, sandbox: SandboxClient) -> None:
-    part = section(text_of("docs/manual.md"), f"`{kind.__name__}`")
+    part = section(text_of("docs/reference/parameters.md"), f"`{kind.__name__}`")
     [shown] = [json.loads(block.text) for block in blocks("json") if block.text in part]
     is_launched = kind not in (ActivateCampaignOperator, CheckCampaignOperator)
     campaign_id = sandbox.add_campaign("Spring", script=[(0, "active")], running=is_launched, fields=WEEKEND_ONLY)

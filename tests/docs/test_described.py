@@ -1,4 +1,4 @@
-"""The manual describes whatever a user can name: classes, parameters, methods, errors; with their true defaults."""
+"""The documents describe whatever a user can name: classes, parameters, methods, errors; with their true defaults."""
 
 from __future__ import annotations
 
@@ -24,9 +24,12 @@ from tests.docs.documents import ROOT, rows, section, text_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MANUAL = text_of("docs/manual.md")
-SANDBOX = text_of("docs/sandbox.md")
-REFERENCE = "".join(page.read_text("utf-8") for page in sorted((ROOT / "docs" / "reference").iterdir()))
+PARAMETERS = text_of("docs/reference/parameters.md")
+ERRORS_PAGE = text_of("docs/reference/errors.md")
+SANDBOX = text_of("docs/reference/sandbox.md")
+#: All pages but those that are made of docstrings.
+PAGES = "".join(page.read_text("utf-8") for page in sorted((ROOT / "docs").rglob("*.md")))
+REFERENCE = "".join(page.read_text("utf-8") for page in sorted((ROOT / "docs" / "reference" / "api").iterdir()))
 #: Called by Airflow alone.
 AIRFLOWS = {
     "get_ui_field_behaviour": "the connection form below Airflow 3.2",
@@ -51,7 +54,7 @@ def _public(module: str, kind: Any = inspect.isclass) -> list[tuple[str, Any]]:
     return [(name, it) for name, it in members if it.__module__ == module and not name.startswith("_")]
 
 
-#: The classes that DAGs name; each has a section of the manual with a table of its parameters.
+#: The classes that DAGs name; each has a section of the reference with a table of its parameters.
 CLASSES = [
     cls for kind in ("operators", "sensors", "triggers") for module in _modules(kind) for _, cls in _public(module)
 ]
@@ -85,7 +88,7 @@ def _parameters(function: Any) -> Iterator[inspect.Parameter]:
 
 def _described(cls: type) -> dict[str, tuple[str, ...]]:
     """The rows of the class's section, by each name in their first cell."""
-    return {name: row.cells for row in rows(section(MANUAL, f"`{cls.__name__}`")) for name in row.names}
+    return {name: row.cells for row in rows(section(PARAMETERS, f"`{cls.__name__}`")) for name in row.names}
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
@@ -108,7 +111,7 @@ class TestClasses:
 
 
 def _shown(default: object) -> str:
-    """A default as the manual writes it, or a part of that."""
+    """A default as the reference writes it, or a part of that."""
     if default is None or default == ():
         return ""
     if isinstance(default, bool):
@@ -126,14 +129,14 @@ def _shown(default: object) -> str:
 
 @pytest.mark.parametrize("name", ERRORS)
 def test_every_error_is_described(name: str) -> None:
-    assert name in {found for row in rows(section(MANUAL, "Errors and retries")) for found in row.names}
+    assert name in {found for row in rows(ERRORS_PAGE) for found in row.names}
 
 
 class TestHook:
     @pytest.fixture
     def described(self) -> dict[str, str]:
         """The rows about the hook's methods, by the method's name."""
-        found = rows(section(MANUAL, "The hook"))
+        found = rows(text_of("docs/reference/hook.md"))
         return {name.partition("(")[0]: " ".join(row.cells) for row in found for name in row.names}
 
     @pytest.mark.parametrize("name", [name for name in METHODS if name not in AIRFLOWS])
@@ -154,23 +157,23 @@ def test_links_and_assets_are_described() -> None:
     names = [link.rpartition(".")[2] for link in get_provider_info()["extra-links"]]
     assets = [f"airflow_provider_instantly.assets.{name}" for name in ("campaign", "changes", "events")]
     names += [name for module in assets for name, _ in _public(module, inspect.isfunction)]
-    assert [name for name in names if f"`{name}" not in MANUAL and name not in AIRFLOWS] == []
+    assert [name for name in names if f"`{name}" not in PAGES and name not in AIRFLOWS] == []
     assert [link for link in get_provider_info()["extra-links"] if f".. autoclass:: {link}\n" not in REFERENCE] == []
 
 
 def test_every_field_of_the_connection_has_a_row_with_its_default() -> None:
-    described = {name: row.cells for row in rows(section(MANUAL, "The connection")) for name in row.names}
+    described = {name: row.cells for row in rows(text_of("docs/how-to/connection.md")) for name in row.names}
     for name, field in CONNECTION_FORM["conn-fields"].items():
         assert str(field["schema"].get("default", "")) in described[name][1], name
 
 
 def test_every_status_is_named() -> None:
-    assert [status.label for status in CampaignStatus if status.label not in MANUAL] == []
+    assert [status.label for status in CampaignStatus if status.label not in PAGES] == []
 
 
 def test_errors_that_prove_nothing_say_so() -> None:
     """The one error after which a caller must read before it repeats anything."""
-    [row] = [row for row in rows(MANUAL) if errors.AmbiguousOutcomeError.__name__ in row.names]
+    [row] = [row for row in rows(ERRORS_PAGE) if errors.AmbiguousOutcomeError.__name__ in row.names]
     assert "read" in row.cells[1]
 
 
@@ -203,7 +206,7 @@ class TestSandbox:
 
 
 def test_every_finding_of_a_check_has_a_row_with_its_level() -> None:
-    part = section(MANUAL, "`CheckCampaignOperator`")
-    described = {name: row.cells[1] for row in rows(part) for name in row.names}
+    findings = rows(text_of("docs/reference/findings.md"))
+    described = {name: row.cells[1] for row in findings for name in row.names}
     for code, (level, _) in CODES.items():
         assert level.value in described[code].split(", "), code

@@ -1,4 +1,4 @@
-"""The example DAGs: each can be parsed, says in Airflow's pages what it is for, and has its row in the manual."""
+"""The example DAGs: each can be parsed, says in Airflow's pages what it is for, and has its row in the reference."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_1_PLUS, AIRFLOW_V_3_3_PLUS
 
-from tests.docs.documents import ROOT, rows, section, text_of
+from tests.docs.documents import ROOT, rows, text_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +56,6 @@ class TestEachExample:
                 if hasattr(task, "partial_kwargs"):
                     assert task.partial_kwargs.get("map_index_template") == "{{ task.campaign_id }}", task.task_id
 
-    def test_it_has_a_row_in_the_manual(self, name: str) -> None:
-        described = {named for row in rows(section(text_of("docs/manual.md"), "Examples")) for named in row.names}
+    def test_it_has_a_row_in_the_reference(self, name: str) -> None:
+        described = {named for row in rows(text_of("docs/reference/examples.md")) for named in row.names}
         assert f"dags/{name}.py" in described

@@ -11,12 +11,12 @@ import pytest
 
 from airflow_provider_instantly.launches.launcher import _REASONS
 from airflow_provider_instantly.observability.metrics import LAUNCHES_FAILED, METRICS, Kind
-from tests.docs.documents import ROOT, rows, section, text_of
+from tests.docs.documents import ROOT, rows, text_of
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.observability.metrics import Metric
 
-DOCUMENT = text_of("docs/observability.md")
+DOCUMENT = text_of("docs/reference/metrics.md")
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "docs" / "grafana-dashboard.json").read_text("utf-8"))
 PANELS: list[dict[str, Any]] = DASHBOARD["panels"]
 QUERIES: list[str] = [target["expr"] for panel in PANELS for target in panel["targets"]]
@@ -27,7 +27,7 @@ each_panel = pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["t
 class TestDocument:
     @pytest.fixture
     def described(self) -> dict[str, tuple[str, ...]]:
-        return {row.names[0]: row.cells for row in rows(section(DOCUMENT, "What is counted")) if row.names}
+        return {row.names[0]: row.cells for row in rows(DOCUMENT) if row.names}
 
     def test_each_metric_has_a_row_with_its_kind_and_its_tags(self, described: dict[str, tuple[str, ...]]) -> None:
         assert described.keys() == {metric.name for metric in METRICS}

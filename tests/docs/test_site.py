@@ -65,10 +65,11 @@ def test_no_page_asks_another_host_for_anything() -> None:
     assert {target for page in PAGES.values() for target in page.loaded if _is_elsewhere(target)} == set()
 
 
-def test_the_manual_and_the_reference_can_be_searched() -> None:
+def test_guides_and_reference_can_be_searched() -> None:
     index = (SITE / "searchindex.js").read_text("utf-8")
-    assert '"manual"' in index
-    assert '"reference/operators"' in index
+    assert '"how-to/launch"' in index
+    assert '"reference/parameters"' in index
+    assert '"reference/api/operators"' in index
     assert "ActivateCampaignOperator" in index
     assert (SITE / "search.html").is_file()
 

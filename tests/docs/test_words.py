@@ -30,7 +30,9 @@ _CODE = re.compile(r"`[^`\n]+`")
 _LINK = re.compile(r"\]\(([^)#\s]*)(#[^)\s]*)?\)")
 _PATH = re.compile(r"`((?:tests|benchmarks|airflow_provider_instantly|dags|docs|constraints)/[\w/.]*)(?:`| -)")
 
-in_each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+in_each_document = pytest.mark.parametrize(
+    "document", DOCUMENTS, ids=lambda document: document.relative_to(ROOT).as_posix()
+)
 
 
 def _anchor(heading: str) -> str:

@@ -100,7 +100,7 @@ class TestUpToTheUpload:
         urls = dict(each.split(", ") for each in published.get_all("Project-URL", []))
         assert urls == {
             "Repository": ADDRESS,
-            "Documentation": f"{ADDRESS}/blob/{TAG}/docs/manual.md",
+            "Documentation": f"{ADDRESS}/blob/{TAG}/README.md#read-on",
             "Changelog": f"{ADDRESS}/blob/{TAG}/CHANGELOG.md",
             "Issues": f"{ADDRESS}/issues",
         }

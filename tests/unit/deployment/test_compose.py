@@ -318,7 +318,7 @@ def test_the_connection_is_made_once_and_takes_the_key_that_is_given() -> None:
 
 
 def test_the_guide_describes_every_variable_and_service() -> None:
-    guide = (CHECKOUT / "docs" / "deployment.md").read_text()
+    guide = (CHECKOUT / "docs" / "operations" / "deployment.md").read_text()
     rows = [line.split("|")[1] for line in guide.splitlines() if line.startswith("| `")]
     described = {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
     files = "".join(file.read_text() for file in (FILE, *MORE_FILES))

@@ -32,7 +32,7 @@ def test_the_versions_are_those_that_are_tested() -> None:
 
 
 def test_every_secret_is_made_beforehand_and_described() -> None:
-    guide = (CHECKOUT / "docs" / "deployment.md").read_text().split("## Kubernetes")[1]
+    guide = (CHECKOUT / "docs" / "operations" / "deployment.md").read_text().split("## Kubernetes")[1]
     described = re.findall(r"^\| (airflow-[a-z-]+) \|", guide, re.MULTILINE)
 
     assert sorted(_secret_names(VALUES)) == sorted(described)

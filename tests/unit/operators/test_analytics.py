@@ -130,7 +130,7 @@ def test_no_address_is_in_what_it_returns_or_logs(sandbox: SandboxClient, run_ta
 
 
 def test_returns_what_the_manual_shows(sandbox: SandboxClient, run_task: Any) -> None:
-    part = section(text_of("docs/manual.md"), "`CampaignAnalyticsOperator`")
+    part = section(text_of("docs/reference/parameters.md"), "`CampaignAnalyticsOperator`")
     [shown] = [json.loads(block.text) for block in blocks("json") if block.text in part]
     [entry] = shown["campaigns"]
     sandbox.add_campaign(entry["name"], id=entry["campaign_id"], status=ACTIVE)

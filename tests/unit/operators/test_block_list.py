@@ -223,7 +223,7 @@ def test_what_can_be_of_no_use_is_refused_while_the_dag_is_parsed(given: dict[st
 
 
 def test_returns_what_the_manual_shows(sandbox: SandboxClient, run_task: Any) -> None:
-    part = section(text_of("docs/manual.md"), "`BlockContactsOperator`")
+    part = section(text_of("docs/reference/parameters.md"), "`BlockContactsOperator`")
     [shown] = [json.loads(block.text) for block in blocks("json") if block.text in part]
     rows = [f"a{number}@example.com" for number in range(shown["blocked"])]
     rows += rows[: shown["duplicates"]] + ["nonsense"] * shown["rejected"]

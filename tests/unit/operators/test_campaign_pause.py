@@ -118,7 +118,7 @@ def test_what_instantly_stopped_stays_stopped(
 
 
 def test_returns_what_the_manual_shows(sandbox: SandboxClient, run_task: Any) -> None:
-    part = section(text_of("docs/manual.md"), "`PauseCampaignOperator`")
+    part = section(text_of("docs/reference/parameters.md"), "`PauseCampaignOperator`")
     [shown] = [json.loads(block.text) for block in blocks("json") if block.text in part]
     sandbox.add_campaign(shown["name"], id=shown["id"], status=shown["status_before"])
 

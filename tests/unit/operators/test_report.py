@@ -91,7 +91,7 @@ def test_scores_are_asked_for_of_senders_that_show_none(
 
 
 def test_it_returns_what_the_manual_shows(run_task: Any, campaign_id: str, folder: Path) -> None:
-    part = section(text_of("docs/manual.md"), "`CampaignReportOperator`")
+    part = section(text_of("docs/reference/parameters.md"), "`CampaignReportOperator`")
     [shown] = [json.loads(block.text) for block in blocks("json") if block.text in part]
 
     run = run_task(operator(campaign_id, str(folder)))

@@ -1,4 +1,4 @@
-"""The manual's page on the sandbox names everything that there is."""
+"""The reference's page on the sandbox names everything that there is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_provider_instantly.sandbox.server import build_app
 from airflow_provider_instantly.sandbox.settings import Settings
 from airflow_provider_instantly.sandbox.state import open_sandbox
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "sandbox.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "sandbox.md"
 
 
 @pytest.fixture(scope="module")
