@@ -194,7 +194,7 @@ class LeadsAdded:
         created = {
             index: lead_id
             for entry in (entries if isinstance(entries, list) else ())
-            if isinstance(entry, Mapping)
+            if isinstance(entry, dict)
             and (index := integer(entry.get("index"))) is not None
             and (lead_id := _id(entry.get("id"))) is not None
         }

@@ -169,17 +169,20 @@ class Columns:
 
     def _lead(self, row: Mapping[str, Any]) -> dict[str, Any]:
         layout = self._layout(tuple(row))
+        #: No fewer characters than the lead has, at a glance.
+        size = layout.names_size
         lead: dict[str, Any] = {}
         for name, column, read in layout.fields:
             value = read(row[column], column)
             if value is not None:
                 lead[name] = value
+                size += len(value) if type(value) is str else _LONGEST_NUMBER
         variables: dict[str, Any] = {}
         for column in layout.variables:
             value = _scalar(row[column], column)
             if value is not None:
                 variables[column] = value
-        size = layout.names_size + _size(lead) + _size(variables)
+                size += len(value) if type(value) is str else _LONGEST_NUMBER
         if size > MAX_LEAD and (size := _exact_size(lead) + _exact_size(variables)) > MAX_LEAD:
             raise _UnfitError(f"it has {size:,} characters, and more than {MAX_LEAD:,} are no lead")
         if variables:
@@ -226,11 +229,6 @@ class Columns:
             if problem := _problem_of_name(column):
                 raise _UnfitError(f"its column {_shown(column)} {problem}")
         return [column for column in others if isinstance(column, str)]
-
-
-def _size(values: Mapping[str, Any]) -> int:
-    """No fewer characters than the values have, at a glance."""
-    return sum([len(value) if type(value) is str else _LONGEST_NUMBER for value in values.values()])
 
 
 def _exact_size(values: Mapping[str, Any]) -> int:
@@ -299,9 +297,9 @@ def _email(value: object, column: str) -> str:
 
 def _text(value: object, column: str) -> str | None:
     """A field's value. Numbers, such as those of telephones, become texts."""
-    if type(value) is str:
-        return _checked_text(value.strip(), column)
     value = _scalar(value, column)
+    if type(value) is str:
+        return value
     if isinstance(value, bool):
         raise _UnfitError(f"its column {_shown(column)} is of type bool, and has to be a text")
     if isinstance(value, float) and value.is_integer():
@@ -330,7 +328,11 @@ def _scalar(value: object, column: str) -> str | int | float | bool | None:
     What a database returns and JSON does not have becomes a text as a person would write it.
     """
     if isinstance(value, str):
-        return _checked_text(value.strip(), column)
+        text = value.strip()
+        # Most texts take no call of ours.
+        if len(text) <= MAX_TEXT and text.isascii() and "\0" not in text:
+            return text or None
+        return _checked_text(text, column)
     if value is None or isinstance(value, bool):
         return value
     # Most integers are of this type, and to ask an abstract one takes ten times as long.

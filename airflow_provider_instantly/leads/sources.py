@@ -150,9 +150,12 @@ def from_sql(
             names: list[str] | None = None
             while rows := cursor.fetchmany(FETCH):
                 names = names or _column_names(cursor.description)
-                for row in rows:
-                    # A connection may ask for rows that are mappings already.
-                    yield dict(row) if isinstance(row, Mapping) else dict(zip(names, row, strict=True))
+                if isinstance(rows[0], Mapping):
+                    # The connection asks for rows that are mappings already.
+                    yield from map(dict, rows)
+                else:
+                    for row in rows:
+                        yield dict(zip(names, row, strict=True))
             if names is None:
                 _column_names(cursor.description)
         except InputError:
