@@ -22,6 +22,7 @@ NAMES = (
     "import_time",
     "hook_calls",
     "lead_upload",
+    "upload_tasks",
     "dag_in_trigger",
     "thousand_waits",
     "workers",

@@ -76,7 +76,7 @@ def dlt(campaign_id: str) -> None:
                 yield [dict(row) for row in rows]
 
     def instantly(items: list[dict[str, Any]], _table: Any) -> None:
-        session.post(f"{url}/api/v2/leads/add", json=_body(campaign_id, items)).raise_for_status()
+        session.post(f"{url}/api/v2/leads/add", json=body(campaign_id, items)).raise_for_status()
 
     destination = library.destination(
         instantly, batch_size=CHUNK, name="instantly", naming_convention="direct", max_parallel_load_jobs=1
@@ -108,12 +108,17 @@ def http(campaign_id: str) -> None:
                 http_conn_id=HTTP,
                 endpoint="/api/v2/leads/add",
                 headers={"Content-Type": "application/json"},
-                data=json.dumps(_body(campaign_id, [dict(zip(names, row, strict=True)) for row in rows])),
+                data=json.dumps(body(campaign_id, [dict(zip(names, row, strict=True)) for row in rows])),
             ).execute(context)
 
 
-def _body(campaign_id: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """A request's body."""
+def body(campaign_id: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """
+    A request's body.
+
+    :param campaign_id: the campaign.
+    :param rows: rows of the table.
+    """
     leads = [
         {
             **{name: value for name, value in row.items() if name not in VARIABLES},

@@ -74,7 +74,7 @@ def run(small: int = SMALL, large: int = LARGE) -> list[Row]:
         "Leads: of PostgreSQL, 1,000 in a request, each side in a process of its own, each with a sandbox of its own "
         f"over TLS. CPU is that of the process, of {large:,} rows less {small:,}, so that no start counts. Ours checks "
         "all rows before the first request, reads the campaign before each, and knows what became of each row; the "
-        "others do none of that. The HttpOperators run in one process; mapped, each would need one."
+        "others do none of that. The HttpOperators run in one process; `upload_tasks` has them as tasks."
     )
     what = f"upload of {large:,} leads"
     return [
@@ -104,14 +104,25 @@ def measure(sizes: Sequence[int], sides: Sequence[str]) -> dict[str, list[Upload
     found: dict[str, list[Upload]] = {side: [] for side in sides}
     with Postgres() as postgres:
         for rows in sizes:
-            url = postgres.create_database(f"people_{rows}")
-            engine = create_engine(url)
-            with engine.begin() as connection:
-                connection.execute(text(_TABLE.format(rows=rows)))
-            engine.dispose()
+            url = table_of(postgres, rows)
             for side in sides:
                 found[side].append(_upload(url, rows, side))
     return found
+
+
+def table_of(postgres: Postgres, rows: int) -> str:
+    """
+    Make a database with a table of people, and return its URL.
+
+    :param postgres: the server.
+    :param rows: how many people.
+    """
+    url = postgres.create_database(f"people_{rows}")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(_TABLE.format(rows=rows)))
+    engine.dispose()
+    return url
 
 
 def _upload(database: str, rows: int, side: str) -> Upload:
@@ -142,15 +153,20 @@ def _upload(database: str, rows: int, side: str) -> Upload:
             text=True,
             check=True,
         )
-        there = _count(services, campaign_id)
+        there = leads_of(services, campaign_id)
         if there != rows:
             raise RuntimeError(f"{side}: {there:,} of {rows:,} leads are in the campaign.")
     took = json.loads(result.stdout.splitlines()[-1])
     return Upload(rows, took["cpu"], took["peak"])
 
 
-def _count(services: Endpoints, campaign_id: str) -> int:
-    """How many leads the campaign has."""
+def leads_of(services: Endpoints, campaign_id: str) -> int:
+    """
+    How many leads a campaign has.
+
+    :param services: where it is.
+    :param campaign_id: the campaign.
+    """
     answer = requests.get(f"{services.sandbox.url}/_sandbox/campaigns/{campaign_id}/picture", timeout=60)
     answer.raise_for_status()
     return int(answer.json()["leads"]["total"])

@@ -84,11 +84,11 @@ def _launches(airflow: LocalAirflow, services: Endpoints, dag_id: str, runs: int
     """Worker processes and their CPU seconds for one run, on average."""
     script: list[tuple[float, str | int]] = [(wait, "active")]
     ids = services.sandbox.add_campaigns(runs, dag_id, script=script, status=0)
-    before = _worker_cpu(airflow)
+    before = worker_cpu(airflow)
     started = [airflow.trigger(dag_id, conf={"campaign_id": campaign_id}) for campaign_id in ids]
-    _expect_success(airflow, dag_id, started)
+    expect_success(airflow, dag_id, started)
     time.sleep(2)
-    return _workers(airflow, dag_id) / runs, (_worker_cpu(airflow) - before) / runs
+    return _workers(airflow, dag_id) / runs, (worker_cpu(airflow) - before) / runs
 
 
 def _waits(airflow: LocalAirflow, services: Endpoints, runs: int, wait: float) -> dict[str, float]:
@@ -104,12 +104,19 @@ def _waits(airflow: LocalAirflow, services: Endpoints, runs: int, wait: float) -
     for campaign_id in ids:
         services.sandbox.set_status(campaign_id, "active")
     for dag_id, run_ids in started.items():
-        _expect_success(airflow, dag_id, run_ids)
+        expect_success(airflow, dag_id, run_ids)
     time.sleep(2)
     return {dag_id: _workers(airflow, dag_id) / runs for dag_id in dags}
 
 
-def _expect_success(airflow: LocalAirflow, dag_id: str, run_ids: list[str]) -> None:
+def expect_success(airflow: LocalAirflow, dag_id: str, run_ids: list[str]) -> None:
+    """
+    Wait for the end of runs, and say which of them failed.
+
+    :param airflow: where they run.
+    :param dag_id: their DAG.
+    :param run_ids: the runs.
+    """
     states = [airflow.wait_for_run(dag_id, run_id, timeout=TIMEOUT) for run_id in run_ids]
     if set(states) != {"success"}:
         # Airflow may fail a task that it queues again within seconds; such a run has still cost what it cost.
@@ -121,8 +128,12 @@ def _workers(airflow: LocalAirflow, dag_id: str) -> int:
     return "".join(_HANDED_OVER.findall(airflow.log("scheduler"))).count(f"<TaskInstance: {dag_id}.")
 
 
-def _worker_cpu(airflow: LocalAirflow) -> float:
-    """CPU seconds of the executor's processes, which are the scheduler's children, and of all they have started."""
+def worker_cpu(airflow: LocalAirflow) -> float:
+    """
+    CPU seconds of the executor's processes, which are the scheduler's children, and of all they have started.
+
+    :param airflow: where they run.
+    """
     total = 0.0
     for worker in psutil.Process(airflow.pid("scheduler")).children():
         times = worker.cpu_times()

@@ -1,0 +1,1 @@
+"""DAG files of the uploads that are measured as tasks."""
