@@ -168,7 +168,7 @@ def test_commands_exist(line: str) -> None:
     elif "pytest" in words or words[0].endswith("/python"):
         assert all((ROOT / word).exists() for word in words if word.startswith("tests/"))
     elif words[:2] == ["pip", "install"]:
-        _check_requirement(words[2])
+        _check_requirement(words[-1])
     elif words[0] == "airflow":
         _airflow_parser().parse_args(words[1:])
     else:
@@ -199,6 +199,14 @@ def test_architecture_names_every_module() -> None:
     named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*)`", section(text_of("docs/architecture.md"), "The parts")))
     assert modules - named == set()
     assert {name for name in named if "/" in name} - modules == set()
+
+
+@pytest.mark.parametrize("guide", sorted((ROOT / "docs" / "how-to").iterdir()), ids=lambda guide: guide.stem)
+def test_each_guide_begins_with_a_whole_dag(guide: Path) -> None:
+    first = next(block for block in blocks() if block.document == guide.relative_to(ROOT).as_posix())
+    assert first.language == "python"
+    assert "with DAG(" in first.text
+    assert first.line < 12, "little is to be read before it"
 
 
 def test_every_document_is_reached_from_the_readme_or_the_contents_of_the_site() -> None:

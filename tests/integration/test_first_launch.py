@@ -1,4 +1,4 @@
-"""The README's first launch, command by command, on an Airflow that has nothing: both samples end as it says."""
+"""The first launch of "Get started", command by command, on a bare Airflow: both samples end as the page says."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.every_version
 
-STEPS = section(text_of("README.md"), "The first launch")
+PAGE = "docs/get-started.md"
+STEPS = section(text_of(PAGE), "The first launch")
 TIMEOUT = 600.0
 """Seconds that a run may take; it takes minutes where other tests keep the machine busy."""
 #: Airflow finds a DAG's file as late as where nothing is set; a task waits longer for the API server of a full machine.
@@ -32,9 +33,14 @@ SETTINGS = {
 
 
 def commands(program: str) -> list[list[str]]:
-    """The commands of the README's steps that call a program, as lists of words."""
-    lines = [line for block in blocks("sh") if block.text in STEPS for line in block.text.splitlines()]
+    """The commands of the steps that call a program, as lists of words."""
+    lines = [line for text in shown("sh") for line in text.splitlines()]
     return [words for words in map(shlex.split, lines) if words[0] == program]
+
+
+def shown(language: str) -> list[str]:
+    """The steps' blocks of code of a language."""
+    return [block.text for block in blocks(language) if block.document == PAGE and block.text in STEPS]
 
 
 @pytest.fixture
@@ -44,7 +50,7 @@ def bare_airflow() -> Iterator[LocalAirflow]:
         yield airflow
 
 
-def test_a_person_who_follows_the_readme_sees_a_launch_and_a_failure(bare_airflow: LocalAirflow) -> None:
+def test_a_person_who_gets_started_sees_a_launch_and_a_failure(bare_airflow: LocalAirflow) -> None:
     def run(words: list[str]) -> None:
         env = environment(bare_airflow.configuration)
         ended = subprocess.run(words, env=env, cwd=bare_airflow.home, capture_output=True, text=True, check=False)
@@ -56,7 +62,7 @@ def test_a_person_who_follows_the_readme_sees_a_launch_and_a_failure(bare_airflo
     [start] = commands("python")
     assert start[:5] == ["python", "-m", "airflow_provider_instantly.sandbox", "--port", "8989"]
     connect, *launch = commands("airflow")
-    [dag] = [block.text for block in blocks("python") if block.text in STEPS]
+    [dag] = shown("python")
     with running_sandbox(*start[5:]) as sandbox:
         # Another port, since that one may be taken here.
         run([word.replace("8989", sandbox.url.rpartition(":")[2]) for word in connect])
