@@ -112,7 +112,7 @@ class Account:
     @property
     def domain(self) -> str:
         """What stands behind the @ of its address, or an empty string."""
-        return self.email.partition("@")[1] and self.email.rpartition("@")[2]
+        return domain_of(self.email) if "@" in self.email else ""
 
     @property
     def may_send(self) -> bool:
@@ -125,6 +125,15 @@ class Account:
     def is_known_to_send(self) -> bool:
         """Whether it is known to be Active and set up: nothing of it is left out or of a later release."""
         return self.status is AccountStatus.ACTIVE and self.setup_pending is False
+
+
+def domain_of(address: str) -> str:
+    """
+    What stands behind the @ of an address; all of it, where there is none.
+
+    :param address: an e-mail address.
+    """
+    return address.rpartition("@")[2]
 
 
 class WarmthSign(StrEnum):

@@ -17,6 +17,8 @@ from airflow_provider_instantly.api.campaign import is_campaign_id
 from airflow_provider_instantly.api.parsing import OpenIntEnum, count, integer
 from airflow_provider_instantly.api.redaction import storable_text
 
+#: Leads, or entries of the block list, in one request.
+MAX_PER_REQUEST: Final = 1000
 #: The fields of a lead that Instantly knows, and the name of each among the variables of a campaign's e-mails.
 CORE_VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from airflow_provider_instantly.api.account import domain_of
 from airflow_provider_instantly.api.errors import CampaignNotFoundError
 from airflow_provider_instantly.api.lead import as_json
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, Expected, Request, Resource
@@ -254,7 +255,7 @@ def get_warmup_analytics(emails: Sequence[str]) -> Request:
 
 def get_account_vitals(emails: Sequence[str]) -> Request:
     """``POST /accounts/test/vitals``: it tests the domains, and not whether the accounts exist."""
-    domains = frozenset(email.rpartition("@")[2] for email in _in_lower_case(emails))
+    domains = frozenset(map(domain_of, _in_lower_case(emails)))
     return _about_accounts("/accounts/test/vitals", {"accounts": list(emails)}, partial(stray_vitals, domains=domains))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_instantly.api.account import Account
+from airflow_provider_instantly.api.account import Account, domain_of
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.api.operations import list_accounts
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages
@@ -102,7 +102,7 @@ class SenderSearch:
             accounts = yield from self._page(pages)
             read += 1
             self._take_missing(accounts)
-            domains = {_domain(address) for address in self.missing} - searched
+            domains = {domain_of(address) for address in self.missing} - searched
             reach = self._left if self._is_hurried else min(self._left, read)
             if len(accounts) >= pages.size and 0 < len(domains) <= reach:
                 yield from self._by_domain(sorted(domains))
@@ -117,7 +117,7 @@ class SenderSearch:
         """That an account is gone is believed only where the same search shows another one."""
         for domain in domains:
             pages, was_shown = Pages(list_accounts(search=domain)), False
-            wanted = {address for address in self.missing if _domain(address) == domain}
+            wanted = {address for address in self.missing if domain_of(address) == domain}
             while pages.has_more and not wanted.isdisjoint(self.missing) and self._left > 0:
                 accounts = yield from self._page(pages)
                 was_shown = was_shown or any(account.domain == domain for account in accounts)
@@ -142,10 +142,6 @@ class SenderSearch:
     def _give_up(self, addresses: Iterable[str]) -> None:
         self.gone |= set(addresses)
         self.missing -= self.gone
-
-
-def _domain(address: str) -> str:
-    return address.rpartition("@")[2]
 
 
 def _in_hundreds(tags: list[str]) -> Iterator[list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_instantly.api import operations
-from airflow_provider_instantly.api.account import Account, domain_vitals, warmup_scores
+from airflow_provider_instantly.api.account import Account, domain_of, domain_vitals, warmup_scores
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, ask
 from airflow_provider_instantly.hooks.calls import Calls
 
@@ -76,4 +76,4 @@ def _in_hundreds(
 
 
 def _one_for_each_domain(emails: Sequence[str]) -> list[str]:
-    return list({email.rpartition("@")[2].lower(): email for email in emails}.values())
+    return list({domain_of(email).lower(): email for email in emails}.values())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from airflow_provider_instantly.api import operations
 from airflow_provider_instantly.api.campaign import check_campaign_id
 from airflow_provider_instantly.api.errors import InstantlyUnexpectedAnswerError
-from airflow_provider_instantly.api.lead import Blocked, Lead, LeadsAdded, Plan
+from airflow_provider_instantly.api.lead import MAX_PER_REQUEST, Blocked, Lead, LeadsAdded, Plan
 from airflow_provider_instantly.api.parsing import count
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, ask
 from airflow_provider_instantly.hooks.calls import Calls
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.api.protocol import Json, Request
 
-#: Leads, or entries of the block list, in one request.
-MAX_LEADS: Final = 1000
 #: Leads that a list may show beyond those whose addresses were asked for: more, and it does not end.
 SURPLUS: Final = 100
 
@@ -93,7 +91,7 @@ class LeadCalls(Calls):
         :raises AmbiguousOutcomeError: if it is not known whether it took effect.
         :raises InstantlyError: if it was refused or never sent.
         """
-        request = operations.add_leads(_checked(leads, MAX_LEADS), check_place(campaign_id, list_id), options)
+        request = operations.add_leads(_checked(leads, MAX_PER_REQUEST), check_place(campaign_id, list_id), options)
         return LeadsAdded.from_api(self.drive(ask(request), max_retries=max_retries))
 
     async def aadd_leads(
@@ -106,7 +104,7 @@ class LeadCalls(Calls):
         **options: Any,
     ) -> LeadsAdded:
         """Async twin of `add_leads`."""
-        request = operations.add_leads(_checked(leads, MAX_LEADS), check_place(campaign_id, list_id), options)
+        request = operations.add_leads(_checked(leads, MAX_PER_REQUEST), check_place(campaign_id, list_id), options)
         return LeadsAdded.from_api(await self.adrive(ask(request), max_retries=max_retries))
 
     def delete_leads(self, ids: Sequence[str], campaign_id: str) -> int | None:
@@ -138,12 +136,12 @@ class LeadCalls(Calls):
         :raises AmbiguousOutcomeError: if it is not known whether it took effect; repeating it does no harm.
         :raises InstantlyError: if it was refused or never sent.
         """
-        request = operations.add_block_list_entries(_checked(values, MAX_LEADS))
+        request = operations.add_block_list_entries(_checked(values, MAX_PER_REQUEST))
         return Blocked.from_api(self.drive(ask(request)))
 
     async def ablock(self, values: Sequence[str]) -> Blocked:
         """Async twin of `block`."""
-        request = operations.add_block_list_entries(_checked(values, MAX_LEADS))
+        request = operations.add_block_list_entries(_checked(values, MAX_PER_REQUEST))
         return Blocked.from_api(await self.adrive(ask(request)))
 
     def get_plan(self) -> Plan:

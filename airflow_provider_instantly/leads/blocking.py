@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyRequestError
+from airflow_provider_instantly.api.lead import MAX_PER_REQUEST
 from airflow_provider_instantly.api.retry import pause_before_retry
 from airflow_provider_instantly.api.sending import BEFORE_LEAVING
 from airflow_provider_instantly.exceptions import TaskKilledError
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.leads.rows import LeadRow
     from airflow_provider_instantly.tasklog import TaskLog
 
-#: Values in one request, at most.
-CHUNK: Final = 1000
 #: How often a chunk is sent whose answers are lost.
 MAX_SENDS: Final = 3
 
@@ -75,7 +74,7 @@ def block_all(
 
     token = BEFORE_LEAVING.set(stop_if_killed)
     try:
-        while chunk := list(islice(remaining, CHUNK)):
+        while chunk := list(islice(remaining, MAX_PER_REQUEST)):
             stop_if_killed()
             blocked = _block(hook, [row.lead["email"] for row in chunk], log)
             taken = _with(taken, blocked, len(chunk), log)

@@ -21,6 +21,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyPermissionError,
     InstantlyRequestError,
 )
+from airflow_provider_instantly.api.lead import MAX_PER_REQUEST
 from airflow_provider_instantly.api.operations import add_leads
 from airflow_provider_instantly.api.protocol import PAGE_SIZE
 from airflow_provider_instantly.api.sending import BEFORE_LEAVING
@@ -114,7 +115,7 @@ class Upload:
     if_running: IfRunning = "refuse"
     skip_if_in: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    chunk_size: int = 1000
+    chunk_size: int = MAX_PER_REQUEST
     max_chunk_bytes: int = 500_000
     is_retry: bool = False
 

@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.campaign import check_campaign_id
+from airflow_provider_instantly.api.lead import MAX_PER_REQUEST
 from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.exceptions import RejectsNotWrittenError, RowsRejectedError, TooFewLeadsError, failure
 from airflow_provider_instantly.leads.rows import Columns
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.leads.spool import Spool
     from airflow_provider_instantly.leads.upload import Tally, Upload
 
-DEFAULT_CHUNK_SIZE: Final = 1000
 #: Bytes of a request. Instantly documents no limit; most proxies let a body of a megabyte pass.
 DEFAULT_CHUNK_BYTES: Final = 500_000
 _LARGEST_CHUNK_BYTES: Final = 10_000_000
@@ -110,7 +110,7 @@ class AddLeadsOperator(ReadsRows):
         max_rejected: float = 0,
         rejects_path: validation.Location | None = None,
         min_present: float | None = None,
-        chunk_size: int = DEFAULT_CHUNK_SIZE,
+        chunk_size: int = MAX_PER_REQUEST,
         max_chunk_bytes: int = DEFAULT_CHUNK_BYTES,
         dry_run: bool = False,
         instantly_conn_id: str = "instantly_default",
@@ -139,7 +139,7 @@ class AddLeadsOperator(ReadsRows):
         self.on_reject = validation.one_of("on_reject", on_reject, ("fail", "warn"))
         self.max_rejected = validation.amount("max_rejected", max_rejected)
         self.min_present = None if min_present is None else validation.amount("min_present", min_present)
-        self.chunk_size = validation.count("chunk_size", chunk_size, low=1, high=DEFAULT_CHUNK_SIZE)
+        self.chunk_size = validation.count("chunk_size", chunk_size, low=1, high=MAX_PER_REQUEST)
         self.max_chunk_bytes = validation.count(
             "max_chunk_bytes", max_chunk_bytes, low=1_000, high=_LARGEST_CHUNK_BYTES
         )

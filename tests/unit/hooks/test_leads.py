@@ -14,9 +14,9 @@ from airflow_provider_instantly.api.errors import (
     InstantlyPermissionError,
     InstantlyUnexpectedAnswerError,
 )
-from airflow_provider_instantly.api.lead import Blocked, LeadStatus, Plan
+from airflow_provider_instantly.api.lead import MAX_PER_REQUEST, Blocked, LeadStatus, Plan
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
-from airflow_provider_instantly.hooks.leads import MAX_LEADS, SURPLUS, check_place
+from airflow_provider_instantly.hooks.leads import SURPLUS, check_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ class TestAdding:
             ask("add_leads", leads("a"), **place)
         assert sandbox.requests() == []
 
-    @pytest.mark.parametrize("count", [0, MAX_LEADS + 1])
+    @pytest.mark.parametrize("count", [0, MAX_PER_REQUEST + 1])
     def test_so_many_at_once(self, ask: Callable[..., Any], campaign: str, sandbox: SandboxClient, count: int) -> None:
         with pytest.raises(ValueError, match=r"1 to 1,000"):
             ask("add_leads", leads(*map(str, range(count))), campaign_id=campaign)
@@ -233,7 +233,7 @@ class TestBlocking:
         assert ask("add_leads", leads("a", "b"), campaign_id=campaign).in_blocklist == 1
 
     def test_none_and_too_many(self, ask: Callable[..., Any]) -> None:
-        for values in ([], ["x.org"] * (MAX_LEADS + 1)):
+        for values in ([], ["x.org"] * (MAX_PER_REQUEST + 1)):
             with pytest.raises(ValueError, match="1 to 1,000"):
                 ask("block", values)
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyPaymentRequiredError
+from airflow_provider_instantly.api.lead import MAX_PER_REQUEST
 from airflow_provider_instantly.exceptions import TaskKilledError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
-from airflow_provider_instantly.leads.blocking import CHUNK, MAX_SENDS, Taken, block_all
+from airflow_provider_instantly.leads.blocking import MAX_SENDS, Taken, block_all
 from airflow_provider_instantly.leads.rows import LeadRow
 
 if TYPE_CHECKING:
@@ -43,13 +44,13 @@ def blocked(sandbox: SandboxClient, rows: list[LeadRow]) -> int:
     """How many of the rows the sandbox refuses to add to a campaign, since they are blocked."""
     campaign = sandbox.add_campaign("Spring")
     with InstantlyHook() as hook:
-        chunks = (rows[begin : begin + CHUNK] for begin in range(0, len(rows), CHUNK))
+        chunks = (rows[begin : begin + MAX_PER_REQUEST] for begin in range(0, len(rows), MAX_PER_REQUEST))
         answers = [hook.add_leads([row.lead for row in chunk], campaign_id=campaign) for chunk in chunks]
         return sum(answer.in_blocklist or 0 for answer in answers)
 
 
 def test_in_thousands(sandbox: SandboxClient) -> None:
-    wanted = rows(2 * CHUNK + 5)
+    wanted = rows(2 * MAX_PER_REQUEST + 5)
     assert block(wanted) == 0
     assert len(sandbox.requests(path=PATH)) == 3
     assert blocked(sandbox, [*wanted, *rows(3, first=5000)]) == len(wanted)
@@ -68,9 +69,9 @@ def test_again(sandbox: SandboxClient) -> None:
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_lost_answer(sandbox: SandboxClient, caplog: pytest.LogCaptureFixture, moment: str) -> None:
     sandbox.add_fault("reset", PATH, moment=moment, count=2)
-    assert block(rows(CHUNK + 1)) == 0
+    assert block(rows(MAX_PER_REQUEST + 1)) == 0
     assert len(sandbox.requests(path=PATH)) == 4
-    assert blocked(sandbox, rows(CHUNK + 2)) == CHUNK + 1
+    assert blocked(sandbox, rows(MAX_PER_REQUEST + 2)) == MAX_PER_REQUEST + 1
     assert caplog.text.count("sent again, which does no harm") == 2
     assert "@example.com" not in caplog.text
 
@@ -78,7 +79,7 @@ def test_a_lost_answer(sandbox: SandboxClient, caplog: pytest.LogCaptureFixture,
 def test_lost_answers_without_end(sandbox: SandboxClient) -> None:
     sandbox.add_fault("reset", PATH, moment="after", count=None, skip=1)
     with pytest.raises(AmbiguousOutcomeError, match="1,000 of 1,001 values were blocked before") as caught:
-        block(rows(CHUNK + 1))
+        block(rows(MAX_PER_REQUEST + 1))
     assert len(sandbox.requests(path=PATH)) == 1 + MAX_SENDS
     assert "@example.com" not in f"{caught.value} {caught.value!r} {vars(caught.value)}"
 
@@ -86,7 +87,7 @@ def test_lost_answers_without_end(sandbox: SandboxClient) -> None:
 def test_a_refusal(sandbox: SandboxClient) -> None:
     sandbox.add_fault("error", PATH, status=402, skip=1)
     with pytest.raises(InstantlyPaymentRequiredError, match=r"1,000 of 1,001 values were blocked before. Run it again"):
-        block(rows(CHUNK + 1))
+        block(rows(MAX_PER_REQUEST + 1))
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -127,9 +128,9 @@ def test_counts_are_believed_as_far_as_they_can_be_true(
 
 @pytest.mark.parametrize("skip", [0, 1])
 def test_an_answer_that_does_not_say_hides_no_refusal_of_another(sandbox: SandboxClient, skip: int) -> None:
-    sandbox.add_fault("body", PATH, json={"valid_count": CHUNK - 3, "invalid_count": 3}, skip=skip)
+    sandbox.add_fault("body", PATH, json={"valid_count": MAX_PER_REQUEST - 3, "invalid_count": 3}, skip=skip)
     sandbox.add_fault("body", PATH, json={})
-    assert taken_of(rows(2 * CHUNK)) == Taken(3, is_known=False, adds_up=False)
+    assert taken_of(rows(2 * MAX_PER_REQUEST)) == Taken(3, is_known=False, adds_up=False)
 
 
 def test_a_task_that_is_killed_after_a_lost_answer_sends_nothing_again(sandbox: SandboxClient) -> None:
@@ -149,12 +150,12 @@ def test_what_ends_a_task_from_outside_hides_no_outcome(
         return False
 
     with pytest.raises(KeyboardInterrupt):
-        block(rows(CHUNK + 1), is_killed=is_killed)
+        block(rows(MAX_PER_REQUEST + 1), is_killed=is_killed)
     assert "1,000 of 1,001 values were blocked before" in caplog.text
 
 
 def test_a_killed_task_sends_no_further_request(sandbox: SandboxClient) -> None:
     answers: Iterator[bool] = iter([False, False, True])
     with pytest.raises(TaskKilledError, match="1,000 of 3,000 values were blocked before"):
-        block(rows(3 * CHUNK), is_killed=lambda: next(answers))
+        block(rows(3 * MAX_PER_REQUEST), is_killed=lambda: next(answers))
     assert len(sandbox.requests(path=PATH)) == 1
