@@ -162,6 +162,7 @@ def add_control(app: FastAPI, sandbox: Sandbox) -> None:
 
     for router in (
         _campaign_routes(sandbox),
+        _action_routes(sandbox),
         _lead_routes(sandbox),
         _fault_routes(sandbox),
         _access_routes(sandbox),
@@ -243,6 +244,14 @@ def _campaign_routes(sandbox: Sandbox) -> APIRouter:
         deleted = campaigns.delete(str(campaign_id), None, _ACTOR)
         sandbox.store.commit()
         return {"id": deleted.id}
+
+    return router
+
+
+def _action_routes(sandbox: Sandbox) -> APIRouter:
+    """What is done to a campaign, and what was done."""
+    router = APIRouter()
+    campaigns = sandbox.campaigns
 
     @router.post("/campaigns/{campaign_id}/script")
     async def set_script(campaign_id: UUID, given: ScriptInput) -> dict[str, Any]:
