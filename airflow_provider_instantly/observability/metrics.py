@@ -104,10 +104,15 @@ class _Batch:
 
 @cache
 def are_on() -> bool:
-    """Whether Airflow hands metrics on; read once by each process."""
+    """Whether Airflow hands metrics on; read once by each process. A switch that is no boolean is off."""
     from airflow.providers.common.compat.sdk import conf
 
-    return any(conf.getboolean("metrics", switch, fallback=False) for switch in SWITCHES)
+    try:
+        return any(conf.getboolean("metrics", switch, fallback=False) for switch in SWITCHES)
+    except Exception as error:
+        # A launch must not fail for it, least of all after it was sent.
+        _log.warning("Airflow's metrics are taken for off, since a switch cannot be read (%s).", type(error).__name__)
+        return False
 
 
 class Metrics:

@@ -340,6 +340,17 @@ class TestWhereMetricsAreOff:
         monkeypatch.setenv(f"AIRFLOW__METRICS__{switch}", "True")
         assert are_on()
 
+    def test_a_switch_that_is_no_boolean_is_off_and_said_to_be(
+        self, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, run_task: Any
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW__METRICS__STATSD_ON", "perhaps")
+        campaign_id = sandbox.add_campaign(status=DRAFT)
+        assert run_task(launch(campaign_id, wait_for_active=False)).error is None
+        assert sandbox.activations(campaign_id) == 1
+        assert "Airflow's metrics are taken for off, since a switch cannot be read (AirflowConfigException)." in (
+            caplog.text
+        )
+
     def test_no_one_watches_the_requests_and_nothing_is_kept(self) -> None:
         counted = Metrics(CONNECTION)
         counted.count(POLLS)
