@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from airflow_provider_instantly.sandbox.client import running_sandbox
 from demo.watching import Launch, Watch, teller
-from local_airflow.standalone import LocalAirflow, LocalAirflowError
+from local_airflow.standalone import LocalAirflow
+from local_airflow.work import LocalAirflowError
 
 DAGS = Path(__file__).parents[1] / "dags"
 DAG_ID = "instantly_launch"

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from airflow_provider_instantly.sandbox.client import running_sandbox
 from demo.watching import Launch, Watch, teller
-from local_airflow.standalone import LocalAirflow, LocalAirflowError
+from local_airflow.standalone import LocalAirflow
+from local_airflow.work import LocalAirflowError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,6 +5,7 @@ It needs Debian's package `postgresql`, or another with `initdb` and `postgres`,
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -17,6 +18,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
+import psutil
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
@@ -24,6 +26,7 @@ from sqlalchemy.pool import NullPool
 from local_airflow.processes import ProcessGuard, end_sessions, free_port
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
     from typing import Self
 
@@ -34,7 +37,7 @@ TIMEOUT = 30.0
 POLL_INTERVAL = 0.02
 """Seconds between two checks of something that is waited for."""
 SUPERUSER = "local"
-"""The role that owns everything in the cluster."""
+"""The role that owns everything in the cluster, where no other is named."""
 UNPRIVILEGED = ("postgres", "nobody")
 """Users that may run the server for root, who may not; the first that exists does."""
 
@@ -65,16 +68,29 @@ class Postgres:
     """
     A PostgreSQL server with a cluster of its own; to be used in a ``with`` statement, which ends and removes it.
 
+    :param user: The role that owns everything in the cluster.
+    :param password: Its password; default: a random one.
+    :param settings: Settings of the server, beside :data:`SETTINGS`.
+    :param port: Its port on loopback; default: a free one.
     :raises PostgresError: No server is installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        user: str = SUPERUSER,
+        password: str | None = None,
+        settings: Mapping[str, str] | None = None,
+        port: int | None = None,
+    ) -> None:
         binaries = server_binaries()
         if binaries is None:
             raise PostgresError("No PostgreSQL server is installed: apt-get install postgresql")
         self._binaries = binaries
-        self.port = free_port()
-        self._password = token_hex(16)
+        self.port = port or free_port()
+        self._user = user
+        self._password = password or token_hex(16)
+        self._settings = SETTINGS | dict(settings or {})
         self._home = Path(tempfile.mkdtemp(prefix="local-postgres-"))
         self._guard = ProcessGuard(remove=self._home)
         self._server: subprocess.Popen[bytes] | None = None
@@ -111,7 +127,7 @@ class Postgres:
 
         :param database: Its name.
         """
-        return f"postgresql+psycopg2://{SUPERUSER}:{self._password}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql+psycopg2://{self._user}:{self._password}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
         """
@@ -119,7 +135,7 @@ class Postgres:
 
         :raises PostgresError: It does not.
         """
-        settings = [option for name, value in SETTINGS.items() for option in ("-c", f"{name}={value}")]
+        settings = [option for name, value in self._settings.items() for option in ("-c", f"{name}={value}")]
         self._server = self._guard.start(
             [
                 *_as_unprivileged(),
@@ -144,18 +160,28 @@ class Postgres:
         """
         Stop the server, and return when it has ended; its data stays.
 
-        :param with_signal: SIGINT cuts off its clients, SIGTERM waits for them, SIGKILL is a crash.
+        :param with_signal: SIGINT cuts off its clients, SIGTERM waits for them, SIGKILL is a crash of it all.
         :raises PostgresError: It does not end.
         """
         if self._server is None:
             return
         server, self._server = self._server, None
+        # They have sessions of their own, and one that is busy holds the memory that the next start needs.
+        backends = psutil.Process(server.pid).children(recursive=True) if with_signal == signal.SIGKILL else []
         server.send_signal(with_signal)
+        for backend in backends:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                backend.kill()
         try:
             server.wait(TIMEOUT)
         except subprocess.TimeoutExpired as error:
             end_sessions([server.pid])
             raise PostgresError("PostgreSQL did not end by itself.") from error
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the server runs."""
+        return self._server is not None and self._server.poll() is None
 
     @property
     def _data(self) -> Path:
@@ -172,7 +198,7 @@ class Postgres:
         if owner := _unprivileged():
             for path in (self._home, secret):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
-        options = ["--username", SUPERUSER, "--pwfile", str(secret), "--auth", "scram-sha-256", "--no-sync"]
+        options = ["--username", self._user, "--pwfile", str(secret), "--auth", "scram-sha-256", "--no-sync"]
         options += ["--encoding", "UTF8", "--locale", "C"]
         result = subprocess.run(
             [*_as_unprivileged(), str(self._binaries / "initdb"), "--pgdata", str(self._data), *options],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
-    from local_airflow.standalone import TaskInstance
+    from local_airflow.work import TaskInstance
 
 DAGS = Path(__file__).parent / "dags"
 EXAMPLE_DAGS = Path(__file__).parents[2] / "dags"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local_airflow.standalone import LocalAirflowError
+from local_airflow.work import LocalAirflowError
 
 if TYPE_CHECKING:
     from local_airflow.standalone import LocalAirflow

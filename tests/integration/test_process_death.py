@@ -16,7 +16,7 @@ import pytest
 from airflow_provider_instantly.sandbox.client import running_sandbox
 from local_airflow.configuration import AIRFLOW_3, environment
 from local_airflow.processes import ProcessGuard, free_port, session_members
-from local_airflow.standalone import LocalAirflowError
+from local_airflow.work import LocalAirflowError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
     from local_airflow.standalone import LocalAirflow
+    from local_airflow.work import RunningAirflow
 
 pytestmark = pytest.mark.skipif(not AIRFLOW_3, reason="these tests know the REST API of Airflow 3")
 
@@ -227,14 +228,14 @@ def is_readable(file: Any) -> bool:
     return file.is_file() and not file.is_symlink() and "dags" not in file.parts
 
 
-def tables(airflow: LocalAirflow) -> list[str]:
+def tables(airflow: RunningAirflow) -> list[str]:
     return [
         name
         for [name] in airflow.query("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
     ]
 
 
-def rows(airflow: LocalAirflow, table: str) -> str:
+def rows(airflow: RunningAirflow, table: str) -> str:
     """Return a table as text, as PostgreSQL's own dump would."""
     return "\n".join(row for [row] in airflow.query(f'SELECT CAST(t AS text) FROM "{table}" AS t'))  # noqa: S608
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from local_airflow.configuration import Configuration, default_executor, environment
-from local_airflow.standalone import readable
+from local_airflow.work import readable
 
 if TYPE_CHECKING:
     from pathlib import Path
