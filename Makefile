@@ -22,16 +22,17 @@ BIN := .venv/bin
 BIN_2 := .venv-2.11/bin
 BIN_LOWEST := .venv-lowest/bin
 BIN_BENCH := .venv-bench/bin
+BIN_DISTRIBUTED := .venv-distributed/bin
 BIN_DOCS := .venv-docs/bin
 # uv trusts whom the system trusts, since some networks have a certificate authority of their own.
 export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/*),true,false)
 EMPTY_TREE = $(shell git hash-object -t tree /dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-pipeline test soak lint dist check release coverage mutants oldest lowest matrix bench thousand prism docs constraints clean
+.PHONY: help install demo demo-pipeline test test-distributed test-distributed-short soak lint dist check release coverage mutants oldest lowest matrix bench thousand prism docs constraints clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-22s %s\n", $$1, $$2}' Makefile
 
 install: .venv/.installed ## Install the provider, the newest Airflow and the tools into .venv
 
@@ -44,6 +45,12 @@ demo-pipeline: .venv/.installed ## Watch people of a table become leads, and be 
 # `make check` has those of the packages.
 test: .venv/.installed ## Run the unit and integration tests
 	@$(BIN)/python -m pytest $(IN_PARALLEL) --ignore tests/packaging
+
+test-distributed: .venv-distributed/.installed ## Launch 200 campaigns on Celery while parts of Airflow die (SEED=… repeats a run; needs PostgreSQL's and Redis's programs)
+	@$(BIN_DISTRIBUTED)/python -m tests.distributed $(if $(SEED),--seed $(SEED)) $(if $(CAMPAIGNS),--campaigns $(CAMPAIGNS))
+
+test-distributed-short: .venv-distributed/.installed ## Launch 20 campaigns on Celery while a worker and a triggerer die
+	@$(BIN_DISTRIBUTED)/python -m pytest tests/distributed -m distributed
 
 soak: .venv/.installed ## Play 10,000 fault schedules each of launches, uploads and guards, others each time, fuzz the parsers of answers, and run the slow tests
 	@$(BIN)/python tests/model/soak.py --schedules $(or $(SCHEDULES),10000)
@@ -119,7 +126,7 @@ constraints: $(UV) ## Choose all versions in constraints/ again
 	constraints/choose $(UV)
 
 clean: ## Remove everything that was installed or built
-	rm -rf build dist .venv .venv-2.11 .venv-lowest .venv-bench .venv-docs .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist .venv .venv-2.11 .venv-lowest .venv-bench .venv-distributed .venv-docs .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 .venv/.installed: $(PROJECT) constraints/airflow-$(AIRFLOW).txt $(UV)
 	@echo "Installing Airflow $(AIRFLOW) into .venv"
@@ -146,6 +153,13 @@ clean: ## Remove everything that was installed or built
 	@echo "Installing Airflow $(AIRFLOW) and what is compared into .venv-bench"
 	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv-bench
 	@$(UV) pip install --quiet --python .venv-bench --compile-bytecode --editable '.[openlineage,report,sandbox,sql]' --group bench \
+		--constraints constraints/airflow-$(AIRFLOW).txt --build-constraints constraints/airflow-$(AIRFLOW).txt
+	@touch $@
+
+.venv-distributed/.installed: $(PROJECT) constraints/airflow-$(AIRFLOW).txt $(UV)
+	@echo "Installing Airflow $(AIRFLOW) and Celery into .venv-distributed"
+	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv-distributed
+	@$(UV) pip install --quiet --python .venv-distributed --compile-bytecode --editable '.[report,sandbox,sql]' --group deployment --group test \
 		--constraints constraints/airflow-$(AIRFLOW).txt --build-constraints constraints/airflow-$(AIRFLOW).txt
 	@touch $@
 

@@ -6,5 +6,6 @@ Python imports it by itself where this folder is on `PYTHONPATH`. It imports not
 import os
 import socket
 
-if name := os.environ.get("LOCAL_HOSTNAME"):
-    socket.gethostname = lambda: name
+_NAME = os.environ.get("LOCAL_HOSTNAME", "")
+if _NAME:
+    socket.gethostname = lambda: _NAME

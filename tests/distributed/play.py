@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DAGS = Path(__file__).parent / "dags"
 PATIENCE = 45 * 60.0
 """Seconds that a run may take."""
-INTERVAL = 1.0
+INTERVAL = 2.0
 """Seconds between two looks at how far it is."""
 #: What cannot be asked while a part of it is down.
 AWAY = (DBAPIError, requests.RequestException, RestError)

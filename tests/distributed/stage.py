@@ -59,7 +59,8 @@ def set_stage(sandbox: SandboxClient, folder: Path, *, campaigns: int, leads: in
     """
     ids = sandbox.add_campaigns(campaigns, "Team", script=[(2, "active")], status="draft")
     for number, campaign_id in enumerate(ids):
-        senders = [f"sender{number}.{at}@mail.example" for at in range(SENDERS)]
+        # A check finds senders by their domain: of several hundred in one, it would not read all.
+        senders = [f"sender{at}@client{number}.example" for at in range(SENDERS)]
         sandbox.add_accounts(*senders)
         sandbox.set_fields(campaign_id, **CAMPAIGN, email_list=senders)
     folder.mkdir()
