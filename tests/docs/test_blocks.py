@@ -108,6 +108,38 @@ WEEKEND_ONLY: dict[str, Any] = {
 }
 
 
+#: Documents whose DAG is run to its end, with how the campaign stands before and after. What the others ask for is more
+#: than a sandbox has or a test may take: a database, a bucket, a person, a quarter of an hour.
+RUN = {
+    "docs/get-started.md": ("draft", "Active"),
+    "docs/how-to/brake.md": ("active", "Active"),
+    "docs/how-to/check.md": ("draft", "Active"),
+    "docs/how-to/connection.md": ("draft", "Draft"),
+    "docs/how-to/follow-launches.md": ("draft", "Active"),
+    "docs/how-to/guard.md": ("active", "Active"),
+    "docs/how-to/leads.md": ("draft", "Draft"),
+    "docs/how-to/pause.md": ("active", "Paused"),
+    "docs/how-to/wait.md": ("completed", "Completed"),
+}
+
+
+@pytest.mark.usefixtures("airflow_database")
+@pytest.mark.parametrize("document", RUN)
+def test_the_dag_of_a_document_runs_to_its_end(document: str, sandbox: SandboxClient, dag_folder: Path) -> None:
+    before, after = RUN[document]
+    [text, *_] = [block.text for block in PYTHON if block.document == document]
+    file = dag_folder / "block.py"
+    file.write_text(_for_this_airflow(text))
+    dag = next(iter(_parsed(file).values()))
+    sandbox.add_accounts("ada@mail.example")
+    campaign_id = sandbox.add_campaign("Spring", status=before, script=[(0, "active")], fields=WEEKEND_ONLY)
+    with InstantlyHook() as hook:
+        hook.add_leads([{"email": "grace@customer.example"}], campaign_id=campaign_id)
+        run = dag.test(run_conf={"campaign_id": campaign_id} if dag.params else None)
+        assert run.state == "success"
+        assert hook.get_campaign(campaign_id).status_label == after
+
+
 class _TaskInstance:
     """As much of a task instance as a task asks for that ends at once."""
 
