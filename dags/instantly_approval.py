@@ -10,16 +10,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.providers.common.compat.sdk import DAG, Param
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
 
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from airflow_provider_instantly.operators.check import CheckCampaignOperator
 
-try:
+# Older Airflows ask no one.
+if AIRFLOW_V_3_1_PLUS:
     from airflow.providers.standard.operators.hitl import ApprovalOperator
-except ImportError:  # Airflow < 3.1 asks no one.
-    ApprovalOperator = None
 
-if ApprovalOperator is not None:
     with DAG(
         dag_id="instantly_approval",
         schedule=None,

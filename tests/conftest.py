@@ -9,14 +9,17 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Iterator
+
     from xdist.remote import Producer
 
 # Airflow reads its environment when it is first imported, which is when pytest collects the test modules.
@@ -28,6 +31,15 @@ atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(autouse=True)
+def _no_supervisor() -> Iterator[None]:
+    """`dag.test()` leaves a supervisor in its process, which Airflow < 3.2 then asks for connections in every test."""
+    yield
+    task_runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    if hasattr(task_runner, "SUPERVISOR_COMMS"):
+        del task_runner.SUPERVISOR_COMMS
 
 
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]

@@ -427,8 +427,9 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
 
     def _not_found(self) -> InstantlyConfigurationError:
         return InstantlyConfigurationError(
-            f"There is no Airflow connection {self.instantly_conn_id!r} (Airflow 3 says the same where it could not "
-            "look it up just now). Add one of type instantly, with an Instantly API V2 key in its field API key."
+            f"There is no Airflow connection {self.instantly_conn_id!r} (Airflow 3 says the same of one that it could "
+            "not look up just now, or not read: an extra must be a JSON object). Add one of type instantly, with an "
+            "Instantly API V2 key in its field API key."
         )
 
     def _not_looked_up(self, error: Exception) -> ConnectionLookupError:

@@ -344,7 +344,7 @@ def _first_poll(ti: Any, context: Context, retries: int | None) -> datetime | No
 def _reschedule(delay: float) -> Exception:
     try:
         from airflow.sdk.exceptions import AirflowRescheduleException
-    except ImportError:  # Airflow 2
+    except ImportError:  # Airflow < 3.2
         from airflow.exceptions import AirflowRescheduleException
     next_poll = datetime.now(UTC) + timedelta(seconds=delay)
     return AirflowRescheduleException(next_poll)  # type: ignore[no-untyped-call]

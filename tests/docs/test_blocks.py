@@ -10,7 +10,6 @@ import shlex
 import shutil
 import subprocess
 import tomllib
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from airflow_provider_instantly.operators.check import CheckCampaignOperator
 from airflow_provider_instantly.operators.lead import AddLeadsOperator
 from airflow_provider_instantly.sandbox.__main__ import _parser
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
+from tests.airflow_versions import dags_of
 from tests.docs.documents import DOCUMENTS, ROOT, blocks, section, text_of
 
 if TYPE_CHECKING:
@@ -58,15 +58,6 @@ def _for_this_airflow(text: str) -> str:
     return text.replace("from airflow.sdk ", "from airflow.providers.common.compat.sdk ")
 
 
-def _parsed(file: Path) -> dict[str, Any]:
-    """The DAGs of a file, as Airflow's DAG processor finds them."""
-    module = "airflow.dag_processing.dagbag" if AIRFLOW_V_3_3_PLUS else "airflow.models.dagbag"
-    bag = import_module(module).DagBag(str(file), safe_mode=False)
-    assert not bag.import_errors
-    dags: dict[str, Any] = bag.dags
-    return dags
-
-
 @pytest.fixture
 def dag_folder() -> Iterator[Path]:
     """Airflow's own, empty: what tests a DAG from its file expects the file to be there."""
@@ -84,7 +75,7 @@ def test_python_runs(block: Block, sandbox: SandboxClient, dag_folder: Path) -> 
     file = dag_folder / "block.py"
     file.write_text(_for_this_airflow(block.text))
     if "with DAG(" in block.text:
-        dags = _parsed(file)
+        dags = dags_of(file)
         assert len(dags) == block.text.count("with DAG(")
         assert all(dag.tasks for dag in dags.values())
         if "__main__" not in block.text:

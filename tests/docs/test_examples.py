@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_1_PLUS, AIRFLOW_V_3_3_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_1_PLUS
 
+from tests.airflow_versions import dags_of
 from tests.docs.documents import ROOT, rows, text_of
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 EXAMPLES = sorted((ROOT / "dags").glob("*.py"))
 #: What needs a later Airflow than the oldest. It must not be an error there, either.
@@ -21,15 +18,7 @@ SINCE = {"instantly_stopped_campaign": AIRFLOW_V_3_0_PLUS, "instantly_approval":
 @pytest.fixture(scope="module")
 def dags() -> dict[str, list[Any]]:
     """The DAGs of each example, by the name of its file."""
-    return {file.stem: _parsed(file) for file in EXAMPLES}
-
-
-def _parsed(file: Path) -> list[Any]:
-    """What Airflow's DAG processor finds in a file."""
-    module = "airflow.dag_processing.dagbag" if AIRFLOW_V_3_3_PLUS else "airflow.models.dagbag"
-    bag = import_module(module).DagBag(str(file), safe_mode=False)
-    assert not bag.import_errors
-    return list(bag.dags.values())
+    return {file.stem: list(dags_of(file).values()) for file in EXAMPLES}
 
 
 @pytest.mark.parametrize("name", [file.stem for file in EXAMPLES])

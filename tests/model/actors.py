@@ -26,16 +26,13 @@ from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from airflow_provider_instantly.triggers import xcom
+from tests.airflow_versions import AirflowRescheduleException, TaskDeferred
 from tests.model.fault_schedule import BESIDE, KILL, LaunchPlan, Plan, WaitPlan
 from tests.model.guards_schedule import BrakePlan, GuardPlan, PausePlan
 from tests.model.guards_tasks import brake, guard_task
 from tests.model.stage import ProcessDied, Runaway, VirtualLoop
 from tests.shared_streams import events_of
 
-try:
-    from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
-except ImportError:  # Airflow 2
-    from airflow.exceptions import AirflowRescheduleException, TaskDeferred  # type: ignore[no-redef]
 try:
     from airflow.triggers.shared_stream import SharedStreamManager
 except ImportError:  # Airflow < 3.3

@@ -17,7 +17,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -217,6 +217,8 @@ def run_task() -> RunTask:
     """
 
     def run_to_its_end(task: Any, ti: TaskInstanceStandIn | None = None, **context: Any) -> Run:
+        from tests.airflow_versions import AirflowRescheduleException, TaskDeferred
+
         run = Run(ti or TaskInstanceStandIn())
         context = {"ti": run.ti, "task_instance": run.ti, "task": task, **context}
         give_up_at = time.monotonic() + PATIENCE
@@ -225,7 +227,7 @@ def run_task() -> RunTask:
             try:
                 run.value = step()
                 return run
-            except _Airflow.deferred() as deferral:
+            except TaskDeferred as deferral:
                 event = asyncio.run(first_event(_through_airflow(deferral.trigger, run)))
                 if hasattr(event, "xcoms"):
                     run.ti.xcom |= event.xcoms or {}
@@ -233,7 +235,7 @@ def run_task() -> RunTask:
                     return run
                 run.events.append(event.payload)
                 step = _resumption(task, deferral, event.payload, context)
-            except _Airflow.rescheduled() as reschedule:
+            except AirflowRescheduleException as reschedule:
                 run.rescheduled += 1
                 run.ti.first_reschedule_date = run.ti.first_reschedule_date or datetime.now(UTC)
                 time.sleep(max(0.0, (reschedule.reschedule_date - datetime.now(UTC)).total_seconds()))
@@ -270,30 +272,6 @@ def _through_airflow(trigger: Any, run: Run) -> Any:
     module, _, name = row.classpath.rpartition(".")
     # Here is no scheduler that would need the time to notice that the task has left its worker.
     return getattr(import_module(module), name)(**{**row.kwargs, "resume_after": None})
-
-
-class _Airflow:
-    """The two exceptions by which a task leaves its worker; where they live depends on the version."""
-
-    _found: ClassVar[dict[str, Any]] = {}
-
-    @classmethod
-    def deferred(cls) -> Any:
-        return cls._find("TaskDeferred")
-
-    @classmethod
-    def rescheduled(cls) -> Any:
-        return cls._find("AirflowRescheduleException")
-
-    @classmethod
-    def _find(cls, name: str) -> Any:
-        from importlib import import_module
-
-        try:
-            exceptions = import_module("airflow.sdk.exceptions")
-        except ImportError:
-            exceptions = import_module("airflow.exceptions")
-        return cls._found.setdefault(name, getattr(exceptions, name))
 
 
 @pytest.fixture

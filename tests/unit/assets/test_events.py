@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from airflow_provider_instantly.assets.events import announce, campaign_events
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from tests.statuses import ACTIVE
+from tests.unit.outlet_events import Outlet, OutletEvents
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
@@ -21,26 +22,6 @@ if TYPE_CHECKING:
 CAMPAIGN = "5a3d0e5e-0001-4000-8000-000000000001"
 OTHER = "5a3d0e5e-0002-4000-8000-000000000002"
 WAITS: list[dict[str, Any]] = [{}, {"wait_for_active": True, "deferrable": True, "poll_interval": 0.1}]
-
-
-@dataclass
-class Outlet:
-    """The events of one outlet, as a task fills them in."""
-
-    extra: dict[str, Any] | None = None
-    added: list[tuple[str, Any]] = field(default_factory=list)
-
-    def add(self, asset: Any, extra: Any = None) -> None:
-        """Add an event of an asset to an alias."""
-        self.added.append((asset.uri, extra))
-
-
-class OutletEvents(dict[Any, Outlet]):
-    """What Airflow gives a task for the events of its outlets."""
-
-    def __missing__(self, outlet: Any) -> Outlet:
-        event = self[outlet] = Outlet()
-        return event
 
 
 @dataclass
@@ -94,7 +75,7 @@ class TestTasksWriteThem:
         run = run_task(task, outlet_events=events)
 
         assert run.error is not None
-        assert events == {}
+        assert events.said == {}
 
     @pytest.mark.parametrize("mode", [{}, {"deferrable": True}])
     def test_a_sensor_says_which_campaigns_have_arrived(
@@ -123,7 +104,7 @@ class TestTasksWriteThem:
     def test_an_outlet_that_is_no_asset_is_passed_over(self) -> None:
         events = OutletEvents()
         announce({"outlet_events": events}, ["a table"], "instantly_default", [{"campaign_id": CAMPAIGN}])
-        assert events == {}
+        assert events.said == {}
 
     def test_an_alias_has_no_event_of_a_list_of_leads(self) -> None:
         events, asset, alias = OutletEvents(), Asset("leads"), AssetAlias("any")
@@ -131,7 +112,7 @@ class TestTasksWriteThem:
 
         announce({"outlet_events": events}, [asset, alias], "instantly_default", [said])
 
-        assert events == {asset: Outlet(extra={**said, "instantly_conn_id": "instantly_default"})}
+        assert events.said == {repr(asset): Outlet(extra={**said, "instantly_conn_id": "instantly_default"})}
 
 
 def names(context: dict[str, Any]) -> list[str]:

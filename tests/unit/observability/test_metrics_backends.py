@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+from collections import Counter
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -39,6 +40,16 @@ def work(sandbox: SandboxClient, campaigns: int, **settings: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def counted(lines: list[str]) -> dict[str, int]:
+    """What each of the provider's counters adds up to: on a busy machine, it comes in several parts."""
+    found: Counter[str] = Counter()
+    for line in lines:
+        name, _, value = line.rpartition(":")
+        if ".instantly." in name and value.endswith("|c"):
+            found[name] += int(value.removesuffix("|c"))
+    return dict(found)
+
+
 @pytest.fixture
 def statsd() -> Iterator[StatsDSocket]:
     pytest.importorskip("statsd", reason="Airflow's extra statsd is not installed")
@@ -56,16 +67,17 @@ def test_a_statsd_socket_gets_them_with_tags(
     sandbox: SandboxClient, statsd: StatsDSocket, settings: dict[str, str]
 ) -> None:
     work(sandbox, 3, **settings, statsd_influxdb_enabled="True")
-    ours = sorted(line for line in statsd.lines() if ".instantly." in line)
-    assert ours[0] == "airflow.instantly.rate_limit_wait,connection=instantly_default:1500.000000|ms"
-    assert ours[1:] == ["airflow.instantly.requests,connection=instantly_default,method=GET,status=200:3|c"]
+    lines = statsd.lines()
+    assert counted(lines) == {"airflow.instantly.requests,connection=instantly_default,method=GET,status=200": 3}
+    measured = [line for line in lines if ".instantly." in line and line.endswith("|ms")]
+    assert measured == ["airflow.instantly.rate_limit_wait,connection=instantly_default:1500.000000|ms"]
 
 
 def test_without_tags_the_names_are_the_same(
     sandbox: SandboxClient, statsd: StatsDSocket, settings: dict[str, str]
 ) -> None:
     work(sandbox, 2, **settings)
-    assert "airflow.instantly.requests:2|c" in statsd.lines()
+    assert counted(statsd.lines()) == {"airflow.instantly.requests": 2}
 
 
 def test_airflows_own_list_of_allowed_metrics_counts(

@@ -30,6 +30,7 @@ from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.operators.analytics import CampaignAnalyticsOperator
 from tests.docs.documents import blocks, section, text_of
 from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED
+from tests.unit.outlet_events import OutletEvents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -192,17 +193,14 @@ def test_one_that_there_is_not_does_not_keep_the_guard_from_the_others(
 def test_an_event_of_its_outlets_names_what_breaches_a_limit(
     sandbox: SandboxClient, run_task: Any, answer: Any
 ) -> None:
-    class Event:
-        extra: Any = None
-
     bad, good = (sandbox.add_campaign(name, status=ACTIVE) for name in ("Bad list", "Good list"))
     answer({bad: {"sent": 100, "bounced": 10}, good: {"sent": 100}})
-    outlet, event = all_campaigns_asset(), Event()
+    outlet, events = all_campaigns_asset(), OutletEvents()
     task = operator([bad, good], max_bounce_rate=0.05, on_breach="pause", outlets=[outlet])
 
-    assert run_task(task, outlet_events={outlet: event}).error is None
+    assert run_task(task, outlet_events=events).error is None
 
-    assert event.extra == {
+    assert events[outlet].extra == {
         "campaign_id": bad,
         "name": NAME,
         "verdict": "breached",

@@ -22,6 +22,7 @@ from airflow_provider_instantly.operators.campaign import PauseCampaignOperator
 from tests.docs.documents import blocks, section, text_of
 from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, SUBSEQUENCES, SUSPENDED, UNHEALTHY, UNKNOWN
 from tests.unit.operators.test_campaign import LOST_AFTER_THE_EFFECT, LOST_BEFORE_THE_EFFECT, NAME, OTHER_ID
+from tests.unit.outlet_events import OutletEvents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,15 +140,12 @@ def test_the_link_works_before_anything_is_sent(sandbox: SandboxClient, run_task
 
 
 def test_an_event_of_its_outlets_says_how_the_campaign_stands(sandbox: SandboxClient, run_task: Any) -> None:
-    class Event:
-        extra: Any = None
-
     campaign_id = sandbox.add_campaign(NAME, status=ACTIVE)
-    outlet, event = Asset(f"instantly://campaigns/{campaign_id}"), Event()
+    outlet, events = Asset(f"instantly://campaigns/{campaign_id}"), OutletEvents()
 
-    run_task(operator(campaign_id, outlets=[outlet]), outlet_events={outlet: event})
+    run_task(operator(campaign_id, outlets=[outlet]), outlet_events=events)
 
-    assert event.extra == {
+    assert events[outlet].extra == {
         "campaign_id": campaign_id,
         "name": NAME,
         "status": PAUSED,

@@ -13,6 +13,7 @@ from airflow_provider_instantly.exceptions import CheckFailedError, CheckIncompl
 from airflow_provider_instantly.operators.check import CheckCampaignOperator
 from tests.unit.launches.preflight.ready import CAMPAIGN_ID, WEEKDAYS
 from tests.unit.launches.preflight.test_check import prepare
+from tests.unit.outlet_events import OutletEvents
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
@@ -139,11 +140,7 @@ def test_what_is_no_campaigns_id(run_task: Any) -> None:
 
 
 def test_it_tells_assets_which_campaign_it_was(sandbox: SandboxClient, run_task: Any) -> None:
-    class Event:
-        extra: Any = None
-
-    outlet = Asset("instantly://campaigns")
-    events = {outlet: Event()}
+    outlet, events = Asset("instantly://campaigns"), OutletEvents()
     campaign_id = prepare(sandbox, SENDER)
     run_task(operator(campaign_id, outlets=[outlet]), outlet_events=events)
     assert events[outlet].extra == {

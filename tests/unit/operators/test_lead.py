@@ -27,6 +27,7 @@ from airflow_provider_instantly.leads.upload import READ_BACK_PAUSES
 from airflow_provider_instantly.operators.lead import AddLeadsOperator, _of
 from airflow_provider_instantly.sandbox.auth import DEFAULT_WORKSPACE
 from tests.statuses import ACTIVE
+from tests.unit.outlet_events import OutletEvents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,13 +136,10 @@ def test_the_button_works_from_the_start(sandbox: SandboxClient, campaign_id: st
 def test_it_tells_assets_which_campaign_it_was(sandbox: SandboxClient, campaign_id: str, run_task: Any) -> None:
     from airflow.providers.common.compat.sdk import Asset
 
-    class Event:
-        extra: Any = None
-
-    asset, event = Asset(f"instantly://campaigns/{CAMPAIGN_ID}"), Event()
+    asset, events = Asset(f"instantly://campaigns/{CAMPAIGN_ID}"), OutletEvents()
     task = operator(rows=people(2), outlets=[asset])
-    assert run_task(task, outlet_events={asset: event}).error is None
-    assert event.extra == {
+    assert run_task(task, outlet_events=events).error is None
+    assert events[asset].extra == {
         "campaign_id": CAMPAIGN_ID,
         "list_id": None,
         "url": f"{sandbox.url}/app/campaign/{CAMPAIGN_ID}/analytics",

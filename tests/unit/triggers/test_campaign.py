@@ -577,7 +577,7 @@ async def test_the_key_is_nowhere(sandbox: SandboxClient, fire: Fire, task_log: 
 def test_what_a_task_defers_to_holds_no_secret_and_no_more_than_json(
     sandbox: SandboxClient, task_instance: Any, task: Any
 ) -> None:
-    from airflow.providers.common.compat.sdk import TaskDeferred
+    from tests.airflow_versions import TaskDeferred
 
     sandbox.add_campaign(NAME, id=CAMPAIGN_ID)
 

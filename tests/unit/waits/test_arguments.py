@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 from cryptography.fernet import Fernet
 from hypothesis import given
@@ -17,6 +16,7 @@ from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from airflow_provider_instantly.waits import arguments
 from airflow_provider_instantly.waits.goal import Goal
 from airflow_provider_instantly.waits.placement import TOO_LONG, why_not_start_in_triggerer
+from tests.airflow_versions import TaskDeferred
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
