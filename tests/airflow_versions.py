@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_2_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_1_PLUS, AIRFLOW_V_3_2_PLUS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,8 +15,18 @@ try:
 except ImportError:  # Airflow < 3.2
     from airflow.exceptions import AirflowRescheduleException, TaskDeferred  # type: ignore[no-redef]
 
-__all__ = ["READS_ANY_EXTRA", "AirflowRescheduleException", "TaskDeferred", "dags_of"]
+__all__ = [
+    "READS_ANY_EXTRA",
+    "SHOWS_FORMS",
+    "AirflowRescheduleException",
+    "TaskDeferred",
+    "connection_form",
+    "dags_of",
+    "encode_trigger",
+]
 
+#: Airflow 3.0 shows what a provider says of its form only where Flask AppBuilder is installed.
+SHOWS_FORMS = AIRFLOW_V_3_1_PLUS or find_spec("flask_appbuilder") is not None
 #: Airflow 3.0 and 3.1 say of a connection in the environment whose extra is no JSON object that there is none.
 READS_ANY_EXTRA = AIRFLOW_V_3_2_PLUS or not AIRFLOW_V_3_0_PLUS
 
@@ -30,3 +41,40 @@ def dags_of(file: Path) -> dict[str, Any]:
     assert not bag.import_errors
     dags: dict[str, Any] = bag.dags
     return dags
+
+
+def connection_form(conn_type: str) -> dict[str, Any]:
+    """
+    What Airflow's pages know of the form of a connection.
+
+    Below 3.2, the hook says it with Flask AppBuilder. Only Airflow 2 has that; the pages of 3.1 stand in for it.
+    """
+    from airflow.providers_manager import ProvidersManager
+
+    manager = ProvidersManager()  # type: ignore[no-untyped-call]
+    if not AIRFLOW_V_3_0_PLUS:
+        prefix = f"extra__{conn_type}__"
+        extra = {name.removeprefix(prefix) for name in manager.connection_form_widgets if name.startswith(prefix)}
+        return {**manager.field_behaviours[conn_type], "extra": extra}
+    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+
+    # It may have read the hooks before without what the pages put in the place of Flask AppBuilder.
+    manager._cleanup()  # type: ignore[no-untyped-call]
+    hooks: Any = HookMetaService.hook_meta_data()
+    [hook] = [each for each in hooks if each.connection_type == conn_type]
+    fields = {("schema" if name == "url_schema" else name): field for name, field in hook.standard_fields if field}
+    return {
+        "hidden_fields": [name for name, field in fields.items() if field.hidden],
+        "relabeling": {name: field.title for name, field in fields.items() if field.title},
+        "placeholders": {name: field.placeholder for name, field in fields.items() if field.placeholder},
+        "extra": set(hook.extra_fields),
+    }
+
+
+def encode_trigger(trigger: Any) -> Any:
+    """The trigger of a watcher as it stands in a serialized DAG, and as its hash is made of."""
+    try:
+        from airflow.serialization.encoders import encode_trigger
+    except ImportError:  # Airflow < 3.2
+        from airflow.serialization.serialized_objects import _encode_trigger as encode_trigger  # type: ignore
+    return encode_trigger(trigger)

@@ -38,8 +38,8 @@ def _no_supervisor() -> Iterator[None]:
     """`dag.test()` leaves a supervisor in its process, which Airflow < 3.2 then asks for connections in every test."""
     yield
     task_runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
-    if hasattr(task_runner, "SUPERVISOR_COMMS"):
-        del task_runner.SUPERVISOR_COMMS
+    if task_runner is not None:
+        vars(task_runner).pop("SUPERVISOR_COMMS", None)
 
 
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]

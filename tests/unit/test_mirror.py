@@ -12,7 +12,7 @@ PACKAGE = ROOT / "airflow_provider_instantly"
 #: What a folder mirrors that is no folder of the package.
 BESIDE = {"deployment": ROOT / "deployment", "local_airflow": ROOT / "local_airflow"}
 #: Tests that hold for the package as a whole, or for what its files make together.
-CROSS_CUTTING = {"test_imports.py", "test_least_privilege.py", "test_mirror.py", "test_registration.py"}
+CROSS_CUTTING = {"test_imports.py", "test_least_privilege.py", "test_mirror.py"}
 #: The sandbox is tested as it is used: over HTTP and as a process, by what it promises.
 BY_PROMISE = "sandbox"
 

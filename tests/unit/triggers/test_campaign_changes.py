@@ -635,11 +635,8 @@ def test_the_arguments_make_the_same_trigger_again() -> None:
 
 ENCODE = """
 import json
-try:
-    from airflow.serialization.encoders import encode_trigger
-except ImportError:
-    from airflow.serialization.serialized_objects import encode_trigger
 from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger
+from tests.airflow_versions import encode_trigger
 
 encoded = encode_trigger(CampaignChangeTrigger(tag_ids={"c", "b", "a"}, to_statuses=frozenset({-1, -2, -99})))
 result = json.dumps(encoded)
