@@ -121,7 +121,7 @@ def test_the_dag_of_a_document_runs_to_its_end(document: str, sandbox: SandboxCl
     [text, *_] = [block.text for block in PYTHON if block.document == document]
     file = dag_folder / "block.py"
     file.write_text(_for_this_airflow(text))
-    dag = next(iter(_parsed(file).values()))
+    dag = next(iter(dags_of(file).values()))
     sandbox.add_accounts("ada@mail.example")
     campaign_id = sandbox.add_campaign("Spring", status=before, script=[(0, "active")], fields=WEEKEND_ONLY)
     with InstantlyHook() as hook:
