@@ -1,7 +1,8 @@
 """
 Keeps every test away from the Airflow of the person who runs it, and those that share one in one process.
 
-And none is timed: a machine that does other things, too, is no reason to fail.
+And none is timed: a machine that does other things, too, is no reason to fail. Here is also what tests of several
+folders share: a sandbox over real HTTP, and Airflow's database.
 """
 
 from __future__ import annotations
@@ -11,16 +12,21 @@ import os
 import shutil
 import sys
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+from airflow_provider_instantly.sandbox.client import running_sandbox
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xdist.remote import Producer
+
+    from airflow_provider_instantly.sandbox.client import SandboxClient
 
 # Airflow reads its environment when it is first imported, which is when pytest collects the test modules.
 for _name in [_name for _name in os.environ if _name.startswith(("AIRFLOW_", "_AIRFLOW_"))]:
@@ -53,3 +59,31 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Schedu
     """Hand out files in their order, since the longest come early in it."""
     config.option.loadscopereorder = False
     return _Scheduling(config, log)
+
+
+@pytest.fixture(scope="session")
+def airflow_database() -> Path:
+    """Airflow's metadata database, migrated: for the few tests that need one."""
+    from local_airflow.configuration import Configuration
+    from local_airflow.metadata_database import prepare_database, sqlite_url
+
+    home = Path(os.environ["AIRFLOW_HOME"])
+    file = home / "airflow.db"
+    prepare_database(Configuration(home=home, port=0, database_url=sqlite_url(file), executor="SequentialExecutor"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def sandbox_process() -> Iterator[SandboxClient]:
+    """One sandbox for all tests; they ask for `sandbox`."""
+    with running_sandbox() as client:
+        yield client
+
+
+@pytest.fixture
+def sandbox(sandbox_process: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> SandboxClient:
+    """An empty sandbox without rate limits, and the connection to it as ``instantly_default``."""
+    sandbox_process.reset()
+    sandbox_process.set(limits_enabled=False)
+    monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", sandbox_process.airflow_connection)
+    return sandbox_process

@@ -1,5 +1,5 @@
 """
-What the unit tests share: a sandbox over real HTTP, a task's context, and a way to run a task to its end.
+What the unit tests share: a task's context, and a way to run a task to its end.
 
 A task is run as Airflow would run it: what it defers to goes through Airflow's own serialization and is run to its
 event, and a task that is rescheduled starts again with nothing but its arguments.
@@ -9,19 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import threading
 import time
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
-
-from airflow_provider_instantly.sandbox.client import running_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,18 +26,6 @@ if TYPE_CHECKING:
 
 #: The longest that a test waits for something that should happen at once.
 PATIENCE = 20.0
-
-
-@pytest.fixture(scope="session")
-def airflow_database() -> Path:
-    """Airflow's metadata database, migrated: for the few tests that need one."""
-    from local_airflow.configuration import Configuration
-    from local_airflow.metadata_database import prepare_database, sqlite_url
-
-    home = Path(os.environ["AIRFLOW_HOME"])
-    file = home / "airflow.db"
-    prepare_database(Configuration(home=home, port=0, database_url=sqlite_url(file), executor="SequentialExecutor"))
-    return file
 
 
 @pytest.fixture
@@ -82,22 +66,6 @@ def key_replaced_meanwhile(
     stop.set()
     for thread in threads:
         thread.join()
-
-
-@pytest.fixture(scope="session")
-def sandbox_process() -> Iterator[SandboxClient]:
-    """One sandbox for all tests; they ask for `sandbox`."""
-    with running_sandbox() as client:
-        yield client
-
-
-@pytest.fixture
-def sandbox(sandbox_process: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> SandboxClient:
-    """An empty sandbox without rate limits, and the connection to it as ``instantly_default``."""
-    sandbox_process.reset()
-    sandbox_process.set(limits_enabled=False)
-    monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", sandbox_process.airflow_connection)
-    return sandbox_process
 
 
 @pytest.fixture
