@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-START_TIMEOUT = 120.0
+START_TIMEOUT = 300.0
 """Seconds until every component must be up."""
 LOG_TAIL = 40
 """Lines of a component's log that are shown when something went wrong."""

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from local_airflow.rest import AirflowRest
 
-DAG_TIMEOUT = 60.0
+DAG_TIMEOUT = 120.0
 """Seconds until a DAG file must have been read."""
-RUN_TIMEOUT = 120.0
+RUN_TIMEOUT = 240.0
 """Seconds until a run must have ended."""
 POLL_INTERVAL = 0.1
 """Seconds between two checks of something that is waited for."""

@@ -41,7 +41,7 @@ SOON = {
 CLIENTS_POOL = "instantly_clients"
 CLIENTS_SLOTS = 4
 """The pool of the example that launches the campaigns of many clients."""
-TIMEOUT = 60.0
+TIMEOUT = 120.0
 """Seconds that anything may take that is waited for."""
 LOG_TAIL = 40
 """Lines of each component's log that are shown with a failed test."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(not AIRFLOW_3, reason="these tests know the processes of Airflow 3")
 
-TIMEOUT = 60.0
+TIMEOUT = 120.0
 """Seconds that anything may take that is waited for."""
 NEVER = [(3600, "active")]
 """The script of a campaign that stays as it is after its activation, until a test says otherwise."""

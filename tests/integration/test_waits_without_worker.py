@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 LAUNCHED = "5a3d0e5e-0007-4000-8000-000000000007"
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def wait_until(airflow: LocalAirflow, condition: Callable[[], bool], problem: str) -> None:
