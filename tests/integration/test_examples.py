@@ -115,7 +115,7 @@ def test_of_many_clients_one_that_must_not_be_launched_holds_up_no_other(
 def test_a_pool_limits_how_many_clients_launch_at_once(
     airflow_on_postgres: LocalAirflow, sandbox: SandboxClient
 ) -> None:
-    airflow, many = airflow_on_postgres, 30
+    airflow, many = airflow_on_postgres, 3 * CLIENTS_SLOTS
     campaigns = [sandbox.add_campaign(f"One of many {n}", script=[(0, "active")]) for n in range(many)]
     run_id = airflow.trigger("instantly_clients", conf={"campaign_ids": campaigns})
     at_once = 0
