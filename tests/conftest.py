@@ -48,17 +48,41 @@ def _no_supervisor() -> Iterator[None]:
         vars(task_runner).pop("SUPERVISOR_COMMS", None)
 
 
+#: These end, stop, delay or search the Airflow that they share; the others use one that nothing happens to.
+_WITH_FORCE = {"test_process_death.py", "test_secrets.py", "test_stopping.py", "test_time_limits.py"}
+#: Each of these starts what it needs by itself.
+_ALONE = {"test_first_launch.py", "test_guard_examples.py", "test_lineage.py", "test_trigger_rows.py"}
+#: What waits for a real Airflow takes longest and leaves the processor to the rest, so it begins first.
+_FIRST = ("integration, gently", "integration, with force", "integration, alone")
+
+
+def _part(file: str) -> str:
+    """What a file's tests are part of: they share an Airflow with the rest of the first two, and none with the rest."""
+    name = file.removeprefix("tests/integration/")
+    if name == file:
+        return ""
+    return _FIRST[1 if name in _WITH_FORCE else 2 if name in _ALONE else 0]
+
+
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]
-    """The tests of a file run in one process, and those of tests/integration all in the same: they share an Airflow."""
+    """The tests of a file run in one process, and so do all that share an Airflow."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "tests/integration" if nodeid.startswith("tests/integration/") else nodeid.partition("::")[0]
+        file = nodeid.partition("::")[0]
+        part = _part(file)
+        return part if part in _FIRST[:2] else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Scheduling:
     """Hand out files in their order, since the longest come early in it."""
     config.option.loadscopereorder = False
     return _Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the integration tests; all else stays in its order."""
+    turns = {part: turn for turn, part in enumerate(_FIRST)}
+    items.sort(key=lambda item: turns.get(_part(item.nodeid.partition("::")[0]), len(turns)))
 
 
 @pytest.fixture(scope="session")
