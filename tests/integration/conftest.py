@@ -28,9 +28,10 @@ DAGS = Path(__file__).parent / "dags"
 EXAMPLE_DAGS = Path(__file__).parents[2] / "dags"
 SOON = {
     "scheduler.task_instance_heartbeat_sec": "1",
-    "scheduler.task_instance_heartbeat_timeout": "10",
+    "scheduler.task_instance_heartbeat_timeout": "20",
     "scheduler.task_instance_heartbeat_timeout_detection_interval": "1",
-    "scheduler.scheduler_health_check_threshold": "8",
+    # A scheduler whose turn takes longer thinks that it is gone itself, and takes its tasks from their workers.
+    "scheduler.scheduler_health_check_threshold": "30",
     "scheduler.orphaned_tasks_check_interval": "2",
     "triggerer.job_heartbeat_sec": "1",
     "triggerer.triggerer_health_check_threshold": "6",
