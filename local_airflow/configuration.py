@@ -114,6 +114,8 @@ def _variable(name: str) -> str:
 
 def _shared_settings(configuration: Configuration) -> dict[str, str]:
     return {
+        # Airflow >= 3.1 does not ask for it.
+        "api.enable_xcom_deserialize_support": "True",
         "core.dags_folder": str(configuration.dags_folder),
         "core.plugins_folder": str(configuration.home / "plugins"),
         "core.executor": configuration.executor,
@@ -155,7 +157,6 @@ def _airflow_3_settings(configuration: Configuration) -> dict[str, str]:
 def _airflow_2_settings(configuration: Configuration) -> dict[str, str]:
     return {
         "api.auth_backends": "airflow.providers.fab.auth_manager.api.auth.backend.basic_auth",
-        "api.enable_xcom_deserialize_support": "True",
         "fab.update_fab_perms": "False",
         "scheduler.dag_dir_list_interval": "2",
         "scheduler.min_file_process_interval": "600",

@@ -137,6 +137,12 @@ def check_api_key(key: str | None) -> str:
         raise InstantlyConfigurationError(
             "The Instantly connection has no API key. Put an API V2 key into its field API key."
         )
+    if not text.strip("*"):
+        raise InstantlyConfigurationError(
+            "The Instantly connection has *** in the place of its API key, which is how Airflow hides one: the button "
+            "Test of Airflow 3.0 knows no other. Nothing was sent. Test with the command `airflow connections test`, "
+            "or put the API V2 key into the field API key."
+        )
     if not _BEARER_TOKEN.fullmatch(text):
         raise InstantlyConfigurationError(
             f"The API key of the Instantly connection {_what_no_key_has(text)}. Nothing was sent. "

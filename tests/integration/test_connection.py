@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_1_PLUS
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
@@ -27,13 +27,29 @@ def as_the_page_sends_it(stored: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_a_connection_with_its_port_can_be_tested(airflow: LocalAirflow, sandbox: SandboxClient) -> None:
+def tested(airflow: LocalAirflow, sandbox: SandboxClient) -> dict[str, Any]:
+    """What Airflow answers to the button Test of a connection that it has stored."""
     host, _, port = sandbox.url.rpartition(":")
     airflow.add_connection("tested", conn_type="instantly", host=host, port=int(port), password=sandbox.api_key)
     sent = as_the_page_sends_it(airflow.api("/connections/tested"))
     assert sent["password"] == "***"
 
-    answer = airflow.api("/connections/test", method="POST", json=sent)
+    answer: dict[str, Any] = airflow.api("/connections/test", method="POST", json=sent)
+    return answer
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="Airflow 3.0 tests a stored connection without its key")
+def test_a_connection_with_its_port_can_be_tested(airflow: LocalAirflow, sandbox: SandboxClient) -> None:
+    answer = tested(airflow, sandbox)
 
     assert answer["status"], answer
     assert answer["message"].startswith("Connected to the workspace ")
+
+
+@pytest.mark.skipif(AIRFLOW_V_3_1_PLUS, reason="Airflow tests a stored connection with its key from 3.1 on")
+def test_a_button_that_knows_no_key_says_how_to_test(airflow: LocalAirflow, sandbox: SandboxClient) -> None:
+    answer = tested(airflow, sandbox)
+
+    assert not answer["status"]
+    assert answer["message"].startswith("The Instantly connection has *** in the place of its API key")
+    assert "`airflow connections test`" in answer["message"]

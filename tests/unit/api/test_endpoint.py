@@ -245,6 +245,11 @@ class TestApiKey:
         with pytest.raises(InstantlyConfigurationError, match=r"has no API key\. .*field API key"):
             check_api_key(key)
 
+    @pytest.mark.parametrize("key", ["***", " ***\n", "*"])
+    def test_a_mask_is_no_key_and_the_command_knows_the_key(self, key: str) -> None:
+        with pytest.raises(InstantlyConfigurationError, match=r"has \*\*\* in the place .*`airflow connections test`"):
+            check_api_key(key)
+
     @pytest.mark.parametrize("bad", [" ", "\n", "\r\nX-Evil: 1", "\x00", "\x7f", "é", "\u200b", "\ud83d"])
     def test_a_key_that_cannot_be_a_header_is_refused_without_being_quoted(self, bad: str) -> None:
         with pytest.raises(InstantlyConfigurationError, match="Copy the API V2 key again") as caught:
