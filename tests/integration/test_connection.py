@@ -27,7 +27,7 @@ def as_the_page_sends_it(stored: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def tested(airflow: LocalAirflow, sandbox: SandboxClient) -> dict[str, Any]:
+def answer_to_the_button(airflow: LocalAirflow, sandbox: SandboxClient) -> dict[str, Any]:
     """What Airflow answers to the button Test of a connection that it has stored."""
     host, _, port = sandbox.url.rpartition(":")
     airflow.add_connection("tested", conn_type="instantly", host=host, port=int(port), password=sandbox.api_key)
@@ -40,7 +40,7 @@ def tested(airflow: LocalAirflow, sandbox: SandboxClient) -> dict[str, Any]:
 
 @pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="Airflow 3.0 tests a stored connection without its key")
 def test_a_connection_with_its_port_can_be_tested(airflow: LocalAirflow, sandbox: SandboxClient) -> None:
-    answer = tested(airflow, sandbox)
+    answer = answer_to_the_button(airflow, sandbox)
 
     assert answer["status"], answer
     assert answer["message"].startswith("Connected to the workspace ")
@@ -48,7 +48,7 @@ def test_a_connection_with_its_port_can_be_tested(airflow: LocalAirflow, sandbox
 
 @pytest.mark.skipif(AIRFLOW_V_3_1_PLUS, reason="Airflow tests a stored connection with its key from 3.1 on")
 def test_a_button_that_knows_no_key_says_how_to_test(airflow: LocalAirflow, sandbox: SandboxClient) -> None:
-    answer = tested(airflow, sandbox)
+    answer = answer_to_the_button(airflow, sandbox)
 
     assert not answer["status"]
     assert answer["message"].startswith("The Instantly connection has *** in the place of its API key")
