@@ -30,7 +30,7 @@ NAMES = (
     "large_dag",
     "growth",
 )
-MORE = ("dag_sizes",)
+MORE = ("dag_sizes", "shared_limit")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,7 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of {', '.join((*NAMES, *MORE))}; default: all but the last"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"of {', '.join((*NAMES, *MORE))}; default: all but {' and '.join(MORE)}",
     )
     parser.add_argument(
         "--publish", action="store_true", help="write the documents, with the figures measured last of the other parts"
