@@ -23,6 +23,7 @@ __all__ = [
     "connection_form",
     "dags_of",
     "encode_trigger",
+    "gets_context",
 ]
 
 #: Airflow 3.0 shows what a provider says of its form only where Flask AppBuilder is installed.
@@ -78,3 +79,15 @@ def encode_trigger(trigger: Any) -> Any:
     except ImportError:  # Airflow < 3.2
         from airflow.serialization.serialized_objects import _encode_trigger as encode_trigger  # type: ignore
     return encode_trigger(trigger)
+
+
+def gets_context(callback: Any) -> bool:
+    """Whether Airflow hands a context to this callback of a deadline. Airflow 3.1 hands one to each."""
+    if not AIRFLOW_V_3_2_PLUS:
+        return True
+    try:
+        from airflow._shared.module_loading import accepts_context
+    except ImportError:  # Airflow 3.2
+        from airflow.models.callback import _accepts_context as accepts_context  # type: ignore
+    ask: Any = accepts_context
+    return bool(ask(callback))

@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 from airflow.providers.common.compat.notifier import BaseNotifier
 from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_2_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 from airflow.triggers.base import BaseTrigger
 
 import airflow_provider_instantly
@@ -57,7 +57,7 @@ class TestForAirflowsSchemas:
             properties |= schema(name)["properties"]["connection-types"]["items"]["properties"].keys()
         (connection_type,) = get_provider_info()["connection-types"]
         later = {"conn-fields", "ui-field-behaviour", "hook-name"}
-        assert connection_type.keys() <= properties | (set() if AIRFLOW_V_3_2_PLUS else later)
+        assert connection_type.keys() <= properties | (set() if AIRFLOW_V_3_3_PLUS else later)
 
     def test_the_form_of_the_hook(self) -> None:
         jsonschema.validate(

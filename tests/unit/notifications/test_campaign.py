@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
 
 from airflow_provider_instantly.notifications.campaign import PauseCampaignNotifier
+from tests.airflow_versions import gets_context
 from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, SUBSEQUENCES, SUSPENDED, UNHEALTHY, UNKNOWN
 
 if TYPE_CHECKING:
@@ -264,15 +265,12 @@ def test_a_task_that_fails_pulls_the_brake_and_its_own_error_stays_seen(
 @pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="Deadlines are new in Airflow 3.1.")
 def test_a_deadline_makes_it_with_its_context_and_awaits_it(sandbox: SandboxClient) -> None:
     """As `CallbackTrigger` of Airflow 3.3.2 does it."""
-    from airflow._shared.module_loading import accepts_context
-
     campaign_id = sandbox.add_campaign("Spring", status=ACTIVE)
     kwargs = json.loads(json.dumps({"campaign_id": campaign_id}))
 
     async def run() -> None:
         await PauseCampaignNotifier(**kwargs, context={"dag_run": {}})
 
-    takes_context: Any = accepts_context
-    assert takes_context(PauseCampaignNotifier)
+    assert gets_context(PauseCampaignNotifier)
     asyncio.run(run())
     assert sandbox.campaign(campaign_id)["status"] == PAUSED
