@@ -90,6 +90,7 @@ class Service:
     :param health: What tells by its exit status whether it does its work; empty for a step.
     :param waits_for: The services that come before it.
     :param options: The settings of PostgreSQL.
+    :param is_step: Whether it runs once and ends, before others start.
     """
 
     name: str
