@@ -120,6 +120,7 @@ class Exchange:
     :param answered: whether there was an answer of the API's own form.
     :param about_another: whether the answer was about another campaign than the one asked for.
     :param status: the HTTP status that the client was given, or None.
+    :param until: when its end came, on the service's clock; None while it is under way.
     """
 
     number: int
@@ -134,6 +135,7 @@ class Exchange:
     answered: bool = False
     about_another: bool = False
     status: int | None = None
+    until: float | None = None
 
 
 #: The kinds of fault by which no byte of a request leaves.
@@ -385,8 +387,14 @@ class Stage:
             exchange.answered = reaction.status == 200 and bool(
                 exchange.seen or exchange.operation in ("why", "list", "check")
             )
+        exchange.until = self.clock.now()
         self.service.call(lambda: self._note_effects(exchange))
         return self._dies_after
+
+    def keep_back(self, exchange: Exchange) -> None:
+        """Note that a killed task sent nothing of a request. Had it left, the sandbox's history would tell."""
+        exchange.fault = KEPT_BACK
+        self._late = [each for each in self._late if each[1] is not exchange]
 
     def _exchange(self, request: Request) -> Exchange:
         names = {"activate": "activate", "pause": "pause", "sending-status": "why"}
@@ -542,8 +550,8 @@ class Stage:
             try:
                 reaction = original(where, request)
             except AirflowException as error:
-                # A task that was killed keeps its request back. Had it left, the sandbox's history would show it.
-                kept_back, exchange.fault = error, KEPT_BACK
+                kept_back = error
+                stage.keep_back(exchange)
             if stage.after(exchange, reaction):
                 stage.ledger.append(Death(stage.task))
                 raise ProcessDied

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from tests.model.actors import play
 from tests.model.fault_schedule import KILL, Event, Fault, LaunchPlan, Schedule, WaitPlan, another_campaign
 from tests.model.guards_schedule import GuardedSchedule, GuardPlan, figures_fault, shown_figures
+from tests.model.promises import broken
+from tests.model.stage import Exchange, Stage
 from tests.model.test_fault_schedules import check
 from tests.model.test_guards import check as check_guards
 from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, SUSPENDED, UNKNOWN
@@ -42,6 +45,13 @@ def test_a_pause_while_the_rate_limit_puts_a_resumption_off() -> None:
     """The same with what resume_paused=False protects."""
     paused = Event("a person pauses")
     check(Schedule(DRAFT, AT_ONCE, (LaunchPlan(resume_paused=False),), ((2, TOO_MANY), (3, paused)), remembers=True))
+
+
+def test_what_a_killed_task_keeps_back_has_no_effect_either() -> None:
+    """The stage let it come, late, and the judge blamed the task that had sent nothing."""
+    plan = LaunchPlan(reactivate_stopped=True, check_before=False, retries=1, clears=1)
+    late = Fault("effect that comes late", waits=True)
+    check(Schedule(UNKNOWN, AT_ONCE, (plan,), ((1, KILLED), (1, late)), remembers=True))
 
 
 @pytest.mark.parametrize("wait", ["worker", "deferred"])
@@ -262,3 +272,16 @@ def test_what_is_paused_was_not_left_as_it_is() -> None:
     plan = GuardPlan(max_unsubscribe_rate=0.05, retries=0)
     false = figures_fault("figures of another kind", shown_figures(0, emails_sent_count=100, bounced_count=20))
     check_guards(GuardedSchedule(ACTIVE, AT_ONCE, (plan,), ((1, false),), remembers=True))
+
+
+@pytest.mark.parametrize(("early", "is_blamed"), [(0.0, False), (3.0, True)])
+def test_an_answer_that_takes_seconds_counts_from_when_it_came(early: float, is_blamed: bool) -> None:
+    """The judge counted from when the request left, and blamed a wait on a busy machine for a hold that was whole."""
+    stage = Stage(Schedule(ACTIVE, None, (WaitPlan(mode="deferred", stable_for=120.0),), (), remembers=True))
+    tries = play(stage)
+    last = [each for each in stage.ledger if isinstance(each, Exchange)][-1]
+    # It left three seconds before it could tell that the hold is whole, and its answer came then, or earlier.
+    assert last.until is not None
+    last.at -= 3.0
+    last.until -= early
+    assert [each.startswith("ends: ") for each in broken(stage, tries)] == [True] * is_blamed
