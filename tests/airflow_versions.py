@@ -1,4 +1,4 @@
-"""In what versions of Airflow differ that tests meet in more than one place, or that has moved."""
+"""What differs between versions of Airflow, or has moved, and is met by tests in more than one place."""
 
 from __future__ import annotations
 
