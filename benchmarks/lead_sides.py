@@ -20,12 +20,19 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from airflow_provider_instantly.transfers.sql_to_instantly import SqlToInstantlyLeadsOperator
+
 #: Rows in a request.
 CHUNK: Final = 1_000
 #: The Airflow connections to the table's database and to the service.
 DATABASE: Final = "leads_table"
 INSTANTLY: Final = "instantly_default"
-HTTP: Final = "instantly_http"
+#: What each `HttpOperator` has beside its data.
+HTTP_ARGUMENTS: Final[dict[str, Any]] = {
+    "http_conn_id": "instantly_http",
+    "endpoint": "/api/v2/leads/add",
+    "headers": {"Content-Type": "application/json"},
+}
 #: The environment variable with what `dlt` needs instead: the database's address, the service's, and its key.
 WITHOUT_AIRFLOW: Final = "BENCHMARK_LEADS"
 SQL: Final = "SELECT email, first_name, last_name, company_name, job_title, city, employees FROM people"
@@ -38,9 +45,18 @@ def ours(campaign_id: str) -> None:
 
     :param campaign_id: the campaign.
     """
+    our_operator(campaign_id).execute({"ti": _TaskInstance()})  # type: ignore[typeddict-item]
+
+
+def our_operator(campaign_id: str) -> SqlToInstantlyLeadsOperator:
+    """
+    The operator that uploads the table.
+
+    :param campaign_id: the campaign, or a template of it.
+    """
     from airflow_provider_instantly.transfers.sql_to_instantly import SqlToInstantlyLeadsOperator
 
-    operator = SqlToInstantlyLeadsOperator(
+    return SqlToInstantlyLeadsOperator(
         task_id="upload",
         campaign_id=campaign_id,
         sql=SQL,
@@ -49,7 +65,6 @@ def ours(campaign_id: str) -> None:
         chunk_size=CHUNK,
         instantly_conn_id=INSTANTLY,
     )
-    operator.execute({"ti": _TaskInstance()})  # type: ignore[typeddict-item]
 
 
 def dlt(campaign_id: str) -> None:
@@ -76,7 +91,7 @@ def dlt(campaign_id: str) -> None:
                 yield [dict(row) for row in rows]
 
     def instantly(items: list[dict[str, Any]], _table: Any) -> None:
-        session.post(f"{url}/api/v2/leads/add", json=body(campaign_id, items)).raise_for_status()
+        session.post(f"{url}/api/v2/leads/add", json=_body(campaign_id, items)).raise_for_status()
 
     destination = library.destination(
         instantly, batch_size=CHUNK, name="instantly", naming_convention="direct", max_parallel_load_jobs=1
@@ -94,31 +109,31 @@ def http(campaign_id: str) -> None:
     :param campaign_id: the campaign.
     """
     from airflow.providers.http.operators.http import HttpOperator
-    from airflow.providers.postgres.hooks.postgres import PostgresHook
 
     context: Any = {"ti": _TaskInstance()}
+    for data in bodies(campaign_id):
+        HttpOperator(task_id="upload", data=data, **HTTP_ARGUMENTS).execute(context)
+
+
+def bodies(campaign_id: str) -> Iterator[str]:
+    """
+    The JSON bodies of the requests that upload the table, as a user of `HttpOperator` would make them.
+
+    :param campaign_id: the campaign.
+    """
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+
     with PostgresHook(DATABASE).get_conn() as connection:
         cursor = connection.cursor("people")
         cursor.execute(SQL)
         names: list[str] = []
         while rows := cursor.fetchmany(CHUNK):
             names = names or [column[0] for column in cursor.description or ()]
-            HttpOperator(
-                task_id="upload",
-                http_conn_id=HTTP,
-                endpoint="/api/v2/leads/add",
-                headers={"Content-Type": "application/json"},
-                data=json.dumps(body(campaign_id, [dict(zip(names, row, strict=True)) for row in rows])),
-            ).execute(context)
+            yield json.dumps(_body(campaign_id, [dict(zip(names, row, strict=True)) for row in rows]))
 
 
-def body(campaign_id: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """
-    A request's body.
-
-    :param campaign_id: the campaign.
-    :param rows: rows of the table.
-    """
+def _body(campaign_id: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """A request's body."""
     leads = [
         {
             **{name: value for name, value in row.items() if name not in VARIABLES},
