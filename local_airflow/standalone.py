@@ -22,7 +22,6 @@ from local_airflow.work import LocalAirflowError, RunningAirflow
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Mapping
-    from types import TracebackType
     from typing import Self
 
 START_TIMEOUT = 300.0
@@ -114,11 +113,6 @@ class LocalAirflow(RunningAirflow):
             self._exit = stack.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._exit.close()
-
     # -- components ----------------------------------------------------------------------------------------------------
 
     def pid(self, component: str) -> int:
@@ -153,10 +147,6 @@ class LocalAirflow(RunningAirflow):
         is_up = self._start(component)
         self.wait_for(is_up, START_TIMEOUT, lambda: f"Airflow's {component} did not start again")
 
-    def log(self, component: str) -> str:
-        """Return what a component has written to its output."""
-        return self._log_file(component).read_text(errors="replace")
-
     def _start(self, component: str) -> Callable[[], bool]:
         """Start a component and return a function that tells whether it is up."""
         last_job = self._last_job(component)
@@ -173,9 +163,6 @@ class LocalAirflow(RunningAirflow):
             self._tell(f"Airflow's {component} is up")
             del starting[component]
         return not starting
-
-    def _log_file(self, component: str) -> Path:
-        return self.home / f"{component}.log"
 
     def _last_job(self, component: str) -> int:
         if component not in JOB_TYPES:

@@ -29,7 +29,6 @@ from local_airflow.work import LocalAirflowError, RunningAirflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from types import TracebackType
     from typing import Self
 
 START_TIMEOUT = 300.0
@@ -113,11 +112,6 @@ class Team(RunningAirflow):
             self._exit = stack.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._exit.close()
-
     # -- containers ----------------------------------------------------------------------------------------------------
 
     def kill(self, container: str) -> None:
@@ -171,10 +165,6 @@ class Team(RunningAirflow):
             if container not in self._down and process.poll() is not None:
                 self.restarts[container] += 1
                 self._start(container)
-
-    def log(self, container: str) -> str:
-        """Return what a container has written to its output."""
-        return self._log_file(container).read_text(errors="replace")
 
     def logged(self) -> str:
         """Return the ends of the containers' logs."""
@@ -256,6 +246,3 @@ class Team(RunningAirflow):
 
     def _environment(self, service: Service, container: str) -> dict[str, str]:
         return service.variables(self.place, container) | dict(self._differences)
-
-    def _log_file(self, container: str) -> Path:
-        return self.home / f"{container}.log"

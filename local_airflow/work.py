@@ -15,7 +15,9 @@ from local_airflow.configuration import AIRFLOW_3
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import ExitStack
     from pathlib import Path
+    from types import TracebackType
 
     from sqlalchemy.engine import Engine
 
@@ -51,6 +53,22 @@ class RunningAirflow(ABC):
     """The SQLAlchemy URL of its metadata database."""
     task_logs: Path
     """The folder with the logs of tasks and triggers."""
+    home: Path
+    """The folder with everything that it writes."""
+    _exit: ExitStack
+    """What ends it."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exit.close()
+
+    def log(self, part: str) -> str:
+        """Return what a component, or a container, has written to its output."""
+        return self._log_file(part).read_text(errors="replace")
+
+    def _log_file(self, part: str) -> Path:
+        return self.home / f"{part}.log"
 
     @cached_property
     def _engine(self) -> Engine:
