@@ -5,7 +5,6 @@ Leads are uploaded beside them, and a campaign is polled as a wait does it, so t
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
@@ -40,22 +39,13 @@ class Round(NamedTuple):
 
     :param limit: requests a second, as Instantly documents them, or as older reports have them (100 in 10 s).
     :param slots: launches at once.
-    :param max_retries: that of the connection; 4 is its default.
     """
 
     limit: int
     slots: int
-    max_retries: int
 
 
-ROUNDS: Final = (
-    Round(100, LAUNCHES, 4),
-    Round(100, 32, 4),
-    Round(10, LAUNCHES, 4),
-    Round(10, 8, 4),
-    Round(10, 8, 8),
-    Round(10, 3, 8),
-)
+ROUNDS: Final = (Round(100, LAUNCHES), Round(100, 32), Round(10, LAUNCHES), Round(10, 32), Round(10, 8), Round(10, 4))
 
 
 @dataclass
@@ -86,10 +76,10 @@ def run(launches: int = LAUNCHES) -> list[Row]:
     :param launches: how many launches.
     """
     rows = []
-    for limit, slots, max_retries in ROUNDS:
-        played = _play(Round(limit, min(slots, launches), max_retries), launches)
+    for limit, slots in ROUNDS:
+        played = _play(Round(limit, min(slots, launches)), launches)
         how = "all at once" if slots >= launches else f"{slots} at a time"
-        what = f"{launches} launches at {limit} requests/s, {how}, max_retries {max_retries}"
+        what = f"{launches} launches at {limit} requests/s, {how}"
         note = (
             f"{what.capitalize()}: with an upload of {UPLOADED:,} leads and a wait beside them. The other is what the "
             f"limit allows for as many requests; {played.refused:,} were answered with 429 beside these."
@@ -107,8 +97,7 @@ def run(launches: int = LAUNCHES) -> list[Row]:
 def _play(game: Round, launches: int) -> _Played:
     with running_sandbox() as sandbox:
         sandbox.set(requests_per_second=game.limit, requests_per_minute=60 * game.limit)
-        connection = {**json.loads(sandbox.airflow_connection), "extra": {"max_retries": game.max_retries}}
-        os.environ["AIRFLOW_CONN_INSTANTLY_DEFAULT"] = json.dumps(connection)
+        os.environ["AIRFLOW_CONN_INSTANTLY_DEFAULT"] = sandbox.airflow_connection
         ids = sandbox.add_campaigns(launches, "At once", status=0)
         filled, watched = sandbox.add_campaigns(2, "Beside", status=0)
         given_up: Counter[str] = Counter()

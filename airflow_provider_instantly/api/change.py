@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from airflow_provider_instantly.api.driver import adrive, drive
 from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyError
 from airflow_provider_instantly.api.protocol import may_repeat
-from airflow_provider_instantly.api.retry import pause_before_retry
+from airflow_provider_instantly.api.retry import Retries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -112,7 +112,8 @@ class Change(Generic[Answer, State]):
     :param note: writes a line to the log.
     :param note_retry: is called with the seconds of each pause before the change is tried again, and with the error.
     :param subject: what the change is about as a noun, for the log.
-    :param max_retries: how often a change that certainly had no effect is put off, read again, and sent again.
+    :param max_retries: how often a change that certainly had no effect is put off, read again, and sent again; see
+        `Retries`.
     :param max_sends: how often a change is sent, where lost answers turn out to have been without effect.
     :param read_pauses: seconds before each read after a lost answer.
     :param confirm_pauses: seconds before each read after an answer, until one shows the effect; none are made by
@@ -175,7 +176,7 @@ async def _atake(step: _Step) -> Any:
 
 
 def _steps(change: Change[Answer, State]) -> Generator[_Step, Any, Outcome[State, Answer]]:
-    put_off, was_key_replaced = 0, False
+    retries, was_key_replaced = Retries(change.max_retries), False
     while True:
         before = _known((yield change.read_before or change.read))
         if not _known((yield partial(change.is_needed, before))):
@@ -188,14 +189,17 @@ def _steps(change: Change[Answer, State]) -> Generator[_Step, Any, Outcome[State
             yield partial(change.note, f"The API key was replaced, so the {change.name} is tried again: {outcome}")
             was_key_replaced = True
             continue
-        if put_off == change.max_retries or not may_repeat(change.request, outcome):
+        pause = (
+            retries.pause_after(outcome, random.random())  # noqa: S311 - it spreads requests
+            if may_repeat(change.request, outcome)
+            else None
+        )
+        if pause is None:
             raise outcome
         # In the pause, which may be minutes, the state may change: it is read again.
         yield partial(change.note, f"The {change.name} was put off, so it is tried again: {outcome}")
-        pause = pause_before_retry(outcome, put_off, random.random())  # noqa: S311 - it spreads requests
         yield partial(change.note_retry, pause, outcome)
         yield pause
-        put_off += 1
 
 
 def _send(

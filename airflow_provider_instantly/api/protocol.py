@@ -30,7 +30,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyUnexpectedAnswerError,
 )
 from airflow_provider_instantly.api.redaction import safe_text, strike_key_out, without_addresses
-from airflow_provider_instantly.api.retry import pause_before_retry, retry_after
+from airflow_provider_instantly.api.retry import Retries, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -339,14 +339,15 @@ def exchange(
     What it returns is what the request expects.
 
     :param request: what to ask.
-    :param max_retries: how often it may be sent again, where that is safe. A read that met a kept connection which the
-        server had closed is sent again at once, but once only: that counts as one of these, and is allowed at 0 too.
+    :param max_retries: how often it may be sent again, where that is safe; see `Retries`. A read that met a kept
+        connection which the server had closed is sent again at once, but once only: that counts as one of these, and is
+        allowed at 0 too.
     :param api_key: the key, so that it can be struck out of what the server echoes.
     :param jitter: a number from 0 to 1 for each pause.
     :raises InstantlyRequestError: the last error, where no try succeeded or none was allowed;
         `AmbiguousOutcomeError` where a change may or may not have taken effect.
     """
-    attempt, was_stale = 0, False
+    retries, was_stale = Retries(max_retries), False
     while True:
         reaction = yield request
         try:
@@ -358,13 +359,14 @@ def exchange(
         except InstantlyRequestError as error:
             if request.only_reads and error.on_stale_connection and not was_stale:
                 # There is nothing to wait for.
-                was_stale, attempt = True, attempt + 1
+                was_stale = True
+                retries.count()
                 continue
-            if attempt >= max_retries or not may_repeat(request, error):
+            pause = retries.pause_after(error, jitter()) if may_repeat(request, error) else None
+            if pause is None:
                 outcome = _as_outcome(request, error)
                 raise outcome from outcome.__cause__
-            yield Pause(pause_before_retry(error, attempt, jitter()), because=error)
-            attempt += 1
+            yield Pause(pause, because=error)
 
 
 def may_repeat(request: Request, error: InstantlyError) -> bool:
@@ -490,7 +492,8 @@ def _error_of_status(
         wait = retry_after(answer.headers.get("retry-after"), now=now)
         return InstantlyRateLimitError(
             "The workspace's rate limit is used up; all its API keys share it."
-            + (f" Instantly asks to wait {wait:.0f} s." if wait is not None else ""),
+            + (f" Instantly asks to wait {wait:.0f} s." if wait is not None else "")
+            + " Let fewer tasks ask at once, with one of Airflow's pools.",
             retry_after=wait,
             **coordinates,
         )

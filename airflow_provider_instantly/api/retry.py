@@ -1,14 +1,18 @@
-"""How long to pause before another try: what the server asks for, else longer and longer."""
+"""Whether there is another try, and how long to pause before it: as the server asks, else longer and longer."""
 
 from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_instantly.api.errors import InstantlyRateLimitError
+
+if TYPE_CHECKING:
+    from airflow_provider_instantly.api.errors import InstantlyError
 
 #: The first pause between two tries is at most this long; every further one at most twice the one before.
 BACKOFF_BASE: Final = 1.0
@@ -16,6 +20,58 @@ BACKOFF_CAP: Final = 60.0
 #: The longest that we let the server hold us back. Above `ABSURD_RETRY_AFTER` we don't believe it at all.
 MAX_RETRY_AFTER: Final = 300.0
 ABSURD_RETRY_AFTER: Final = 86_400.0
+#: Where the rate limit is used up, it is free again soon: the first pause is at most this long, and the longest.
+RATE_LIMIT_BASE: Final = 0.5
+RATE_LIMIT_CAP: Final = 8.0
+#: Seconds of such pauses that a request has. Instantly's longest window is a minute, and a pause must fit behind it.
+RATE_LIMIT_PATIENCE: Final = 90.0
+
+
+@dataclass
+class Retries:
+    """
+    The retries of one request: how many were made, and what is left of them.
+
+    An answer that the rate limit is used up (429) says that the request had no effect, and nothing against it. Tasks
+    that share the limit get many such answers, so they are bounded by time first, and only then by number.
+
+    :param allowed: how often the request may be sent again; with 0 it never is.
+    """
+
+    allowed: int
+    _made: int = field(default=0, init=False)
+    _refused: int = field(default=0, init=False)
+    _patience: float = field(default=RATE_LIMIT_PATIENCE, init=False)
+
+    def count(self) -> None:
+        """Count a retry that was made without a pause."""
+        self._made += 1
+
+    def pause_after(self, error: InstantlyError, jitter: float) -> float | None:
+        """
+        Seconds to pause before the next try, or None where there is to be none.
+
+        :param error: what the last try ended with. Whether it may be repeated at all is the caller's to know.
+        :param jitter: a number from 0 to 1.
+        """
+        if self.allowed and isinstance(error, InstantlyRateLimitError):
+            pause = _pause_for_rate_limit(error, self._refused, jitter)
+            if pause <= self._patience:
+                self._refused += 1
+                self._patience -= pause
+                return pause
+        if self._made >= self.allowed:
+            return None
+        pause = pause_before_retry(error, self._made, jitter)
+        self._made += 1
+        return pause
+
+
+def _pause_for_rate_limit(error: InstantlyRateLimitError, refused: int, jitter: float) -> float:
+    longest = min(RATE_LIMIT_CAP, RATE_LIMIT_BASE * 2.0 ** min(refused, 30))
+    # At least half of it, so that the number of requests is bounded, too.
+    pause = longest * (1 + jitter) / 2
+    return pause if error.retry_after is None else max(pause, error.retry_after + jitter)
 
 
 def pause_before_retry(error: Exception | None, attempt: int, jitter: float) -> float:

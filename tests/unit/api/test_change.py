@@ -33,6 +33,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyServerError,
 )
 from airflow_provider_instantly.api.operations import pause_campaign
+from airflow_provider_instantly.api.retry import RATE_LIMIT_PATIENCE
 from tests.unit.api.conftest import KilledError
 
 if TYPE_CHECKING:
@@ -281,10 +282,25 @@ def test_its_caller_learns_of_each_pause_before_it_is_tried_again(slept: list[fl
 
 
 def test_it_is_not_put_off_for_ever() -> None:
-    remote = Remote([PUT_OFF] * 9)
-    with pytest.raises(InstantlyRateLimitError):
+    remote = Remote([NEVER_SENT] * 9)
+    with pytest.raises(InstantlyConnectionError):
         carry_out(remote.change())
     assert remote.trace.count("send") == 3
+
+
+def test_the_rate_limit_puts_it_off_for_longer_but_not_for_ever(slept: list[float]) -> None:
+    remote = Remote([PUT_OFF] * 99)
+    with pytest.raises(InstantlyRateLimitError):
+        carry_out(remote.change())
+    assert RATE_LIMIT_PATIENCE - 16 < sum(slept) <= RATE_LIMIT_PATIENCE + 16
+    assert remote.trace.count("send") == remote.trace.count("read before") == len(slept) + 1
+
+
+def test_the_rate_limit_does_not_put_it_off_where_nothing_may() -> None:
+    remote = Remote([PUT_OFF] * 9)
+    with pytest.raises(InstantlyRateLimitError):
+        carry_out(remote.change(max_retries=0))
+    assert remote.trace.count("send") == 1
 
 
 @pytest.mark.parametrize("sending", [1, 2])
@@ -317,7 +333,7 @@ def test_it_is_never_sent_blindly_and_alike_from_tasks_and_event_loops(
 ) -> None:
     found = []
     for asynchronous in (False, True):
-        remote = Remote(sends.copy(), states.copy(), killed_before=killed_before)
+        remote = Remote([*sends, "done"], states.copy(), killed_before=killed_before)
         change = remote.change(asynchronous=asynchronous, confirm_pauses=confirm_pauses)
         with _no_waiting() as slept:
             try:
@@ -340,4 +356,4 @@ def test_it_is_never_sent_blindly_and_alike_from_tasks_and_event_loops(
         else:
             absent += next(reads) is ABSENT
             permitted = absent == len(READ_BACK_PAUSES)
-    assert steps.count("send") <= MAX_SENDS + 2
+    assert steps.count("send") <= MAX_SENDS + 2 + sends.count(PUT_OFF)

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api.errors import (
+    InstantlyError,
     InstantlyRateLimitError,
     InstantlyServerError,
 )
@@ -18,6 +19,10 @@ from airflow_provider_instantly.api.retry import (
     BACKOFF_BASE,
     BACKOFF_CAP,
     MAX_RETRY_AFTER,
+    RATE_LIMIT_BASE,
+    RATE_LIMIT_CAP,
+    RATE_LIMIT_PATIENCE,
+    Retries,
     pause_before_retry,
     retry_after,
 )
@@ -27,6 +32,7 @@ NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
 def test_the_limits_that_the_manual_names() -> None:
     assert (BACKOFF_BASE, BACKOFF_CAP, MAX_RETRY_AFTER, ABSURD_RETRY_AFTER) == (1.0, 60.0, 300.0, 86_400.0)
+    assert (RATE_LIMIT_BASE, RATE_LIMIT_CAP, RATE_LIMIT_PATIENCE) == (0.5, 8.0, 90.0)
 
 
 class TestRetryAfter:
@@ -113,3 +119,75 @@ class TestBackoff:
     @pytest.mark.parametrize("error", [InstantlyRateLimitError("x"), InstantlyServerError("x"), ValueError("x"), None])
     def test_without_a_wish_it_is_exponential(self, error: Exception | None) -> None:
         assert [pause_before_retry(error, attempt, 1.0) for attempt in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+LIMITED = InstantlyRateLimitError("429")
+SERVER_ERROR = InstantlyServerError("503")
+#: How often a request may be sent again after 429, before such an answer counts as any other failure.
+MOST_REFUSED = 25
+
+
+def pauses(retries: Retries, errors: list[InstantlyError], jitter: float) -> list[float]:
+    """The pauses after these errors, one after the other, until there is none."""
+    found = []
+    for error in errors:
+        if (pause := retries.pause_after(error, jitter)) is None:
+            break
+        found.append(pause)
+    return found
+
+
+class TestRetries:
+    @pytest.mark.parametrize("error", [LIMITED, InstantlyRateLimitError("429", retry_after=1.0), SERVER_ERROR], ids=str)
+    def test_there_are_none_where_none_are_allowed(self, error: InstantlyError) -> None:
+        assert pauses(Retries(0), [error], 0.5) == []
+
+    def test_failures_are_bounded_by_their_number(self) -> None:
+        assert pauses(Retries(4), [SERVER_ERROR] * 9, 1.0) == [1, 2, 4, 8]
+
+    def test_a_retry_without_a_pause_counts(self) -> None:
+        retries = Retries(2)
+        retries.count()
+        assert pauses(retries, [SERVER_ERROR] * 9, 1.0) == [2]
+
+    def test_the_rate_limit_is_waited_for_in_short_pauses_and_then_counts_as_a_failure(self) -> None:
+        short = [0.5, 1, 2, 4, *[8] * 10]
+        assert sum(short) <= RATE_LIMIT_PATIENCE < sum(short) + 8
+        assert pauses(Retries(2), [LIMITED] * 99, 1.0) == [*short, 1, 2]
+
+    def test_it_leaves_the_retries_of_failures_alone(self) -> None:
+        errors = [LIMITED, SERVER_ERROR, LIMITED, LIMITED, SERVER_ERROR, LIMITED, SERVER_ERROR]
+        assert pauses(Retries(2), errors, 1.0) == [0.5, 1, 1, 2, 2, 4]
+
+    @pytest.mark.parametrize(
+        ("asked", "expected"),
+        [
+            # Sooner than our own pauses never, however often we are told to.
+            (0.0, [1, 1, 2, 4, *[8] * 10, 1]),
+            (2.0, [3, 3, 3, 4, *[8] * 9, 3]),
+            (60.0, [61, 61]),
+            # More than we wait for the rate limit: that counts, but it is heeded.
+            (120.0, [121]),
+            (4_000.0, [301]),
+        ],
+    )
+    def test_the_server_is_obeyed(self, asked: float, expected: list[float]) -> None:
+        assert pauses(Retries(1), [InstantlyRateLimitError("429", retry_after=asked)] * 99, 1.0) == expected
+
+    @given(
+        allowed=st.integers(0, 10),
+        errors=st.lists(
+            st.just(SERVER_ERROR)
+            | st.builds(InstantlyRateLimitError, st.just("429"), retry_after=st.none() | st.floats(0, 500)),
+            max_size=200,
+        ),
+        jitter=st.floats(0, 1),
+    )
+    @example(allowed=10, errors=[LIMITED] * 200, jitter=0.0)
+    @example(allowed=10, errors=[InstantlyRateLimitError("429", retry_after=0.0)] * 200, jitter=0.0)
+    def test_they_end(self, allowed: int, errors: list[InstantlyError], jitter: float) -> None:
+        found = pauses(Retries(allowed), errors, jitter)
+        limited = sum(error is not SERVER_ERROR for error in errors[: len(found)])
+        assert len(found) <= (allowed + min(limited, MOST_REFUSED) if allowed else 0)
+        assert sum(found) <= RATE_LIMIT_PATIENCE + allowed * (MAX_RETRY_AFTER + 1)
+        assert all(0 <= pause <= MAX_RETRY_AFTER + 1 for pause in found)

@@ -294,9 +294,10 @@ def test_an_error_says_that_the_campaigns_were_left(sandbox: SandboxClient, run_
     assert "figures" not in two.ti.xcom | one.ti.xcom
 
 
-@pytest.mark.parametrize("status", [403, 429])
+@pytest.mark.usefixtures("sandbox_time")
+@pytest.mark.parametrize(("status", "fewest", "most"), [(403, 3, 3), (429, 15, 31)])
 def test_figures_that_cannot_be_read_do_not_keep_the_guard_from_the_others(
-    sandbox: SandboxClient, run_task: Any, task_log: Any, status: int
+    sandbox: SandboxClient, run_task: Any, task_log: Any, status: int, fewest: int, most: int
 ) -> None:
     ids = sandbox.add_campaigns(201, NAME, status=ACTIVE)
     rows = [row(ids[0], sent=100, bounced=50)]
@@ -311,7 +312,7 @@ def test_figures_that_cannot_be_read_do_not_keep_the_guard_from_the_others(
     assert run.ti.xcom["figures"]["paused"] == [ids[0]]
     assert len(run.ti.xcom["figures"]["campaigns"]) == 100
     # No one asks on where the way to Instantly is blocked; each attempt is a request.
-    assert len(sandbox.requests(path="*/campaigns/analytics")) == (3 if status == 403 else 6)
+    assert fewest <= len(sandbox.requests(path="*/campaigns/analytics")) <= most
 
 
 def test_what_breaches_one_limit_and_lacks_the_figure_of_another(
