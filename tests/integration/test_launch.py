@@ -39,11 +39,14 @@ def page_of(sandbox: SandboxClient, campaign_id: str) -> str:
     return f"{sandbox.url}/app/campaign/{campaign_id}/analytics"
 
 
-@pytest.mark.every_version
-def test_every_mode_waits_for_a_campaign_that_a_person_launches(airflow: LocalAirflow, sandbox: SandboxClient) -> None:
+def refusals(sandbox: SandboxClient) -> int:
+    """How often a key was refused."""
+    return sum(counted["count"] for counted in sandbox.request_counts() if counted["status"] == 401)
+
+
+def wait_until_every_mode_waits(airflow: LocalAirflow, run_id: str) -> None:
+    """Wait until each task of ``wait_in_every_mode`` has polled its campaign, and waits where its mode waits."""
     dag_id = "wait_in_every_mode"
-    campaign_id = sandbox.add_campaign("Launched by a person", script=[(0, "active")])
-    run_id = airflow.trigger(dag_id, conf={"campaign_id": campaign_id})
     waiting = {"in_the_triggerer": "deferred", "deferred_by_a_worker": "deferred", "poke": "running"}
     airflow.wait_for(
         lambda: (
@@ -54,6 +57,14 @@ def test_every_mode_waits_for_a_campaign_that_a_person_launches(airflow: LocalAi
         TIMEOUT,
         lambda: f"Not every task waits with a link that works: {airflow.task_states(dag_id, run_id)}",
     )
+
+
+@pytest.mark.every_version
+def test_every_mode_waits_for_a_campaign_that_a_person_launches(airflow: LocalAirflow, sandbox: SandboxClient) -> None:
+    dag_id = "wait_in_every_mode"
+    campaign_id = sandbox.add_campaign("Launched by a person", script=[(0, "active")])
+    run_id = airflow.trigger(dag_id, conf={"campaign_id": campaign_id})
+    wait_until_every_mode_waits(airflow, run_id)
     links = {link_of(airflow, dag_id, run_id, mode) for mode in MODES}
 
     sandbox.activate(campaign_id)
@@ -66,6 +77,27 @@ def test_every_mode_waits_for_a_campaign_that_a_person_launches(airflow: LocalAi
     assert {task.try_number for task in airflow.task_instances(dag_id, run_id)} == {1}
     # No one but the person has activated it.
     assert sandbox.activations(campaign_id) == 1
+
+
+def test_the_key_is_replaced_while_every_mode_waits(airflow: LocalAirflow, sandbox: SandboxClient) -> None:
+    dag_id, conn_id = "wait_in_every_mode", "replaced_key"
+    host, _, port = sandbox.url.rpartition(":")
+    connection = {"conn_type": "instantly", "host": host, "port": int(port)}
+    airflow.add_connection(conn_id, **connection, password=sandbox.add_key("old"))
+    campaign_id = sandbox.add_campaign("Waited for with two keys", script=[(0, "active")])
+    run_id = airflow.trigger(dag_id, conf={"campaign_id": campaign_id, "conn_id": conn_id})
+    wait_until_every_mode_waits(airflow, run_id)
+
+    changed = {"connection_id": conn_id, **connection, "password": sandbox.add_key("new")}
+    airflow.api(f"/connections/{conn_id}", method="PATCH", json=changed)
+    before = refusals(sandbox)
+    sandbox.revoke_key("old")
+    sandbox.activate(campaign_id)
+
+    assert airflow.wait_for_run(dag_id, run_id, timeout=TIMEOUT) == "success"
+    assert {task.try_number for task in airflow.task_instances(dag_id, run_id)} == {1}
+    # The two in the triggerer share a connection, and those on a worker have one each.
+    assert refusals(sandbox) - before in (2, 3)
 
 
 def test_every_mode_fails_with_the_reason_and_without_a_retry(airflow: LocalAirflow, sandbox: SandboxClient) -> None:

@@ -18,11 +18,17 @@ MODES: dict[str, dict[str, Any]] = {
     "poke": {"mode": "poke"},
 }
 
-with DAG("wait_in_every_mode", schedule=None, params=PARAMS, default_args={"retries": 2, "poke_interval": 1}):
+with DAG(
+    "wait_in_every_mode",
+    schedule=None,
+    params={**PARAMS, "conn_id": "instantly_default"},
+    default_args={"retries": 2, "poke_interval": 1},
+):
     for mode, arguments in MODES.items():
         CampaignStatusSensor(
             task_id=mode,
             campaign_id="{{ params.campaign_id }}",
+            instantly_conn_id="{{ params.conn_id }}",
             stable_for=3,
             timeout=300,
             weight_rule="absolute",
