@@ -138,6 +138,10 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
 
         :param context: the task's context.
         :return: how it stands with the campaign, or with each of them.
+        :raises CampaignStoppedError: if a campaign is in one of the ``failed_statuses``. Not retried.
+        :raises CampaignWaitError: if the wait could not learn the status.
+        :raises AirflowSensorTimeout: if ``timeout`` is over. Not retried.
+        :raises AirflowTaskTimeout: if ``execution_timeout`` is over.
         """
         try:
             result = self._wait(context, steady_clock())
@@ -283,7 +287,7 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
         try:
             raise_for_result(result)
         except (AirflowException, AirflowTaskTimeout) as error:
-            if len(result.campaigns) > 1:
+            if len(result.campaigns) > 1 and self.do_xcom_push:
                 # A task that fails returns nothing, and its message has room for some campaigns only.
                 context["ti"].xcom_push(key="campaigns", value=result.xcom)
             self._skip_if_asked(error)

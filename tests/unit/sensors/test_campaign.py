@@ -527,6 +527,20 @@ def test_without_fail_fast_all_are_waited_for(sandbox: SandboxClient, run_task: 
 
 
 @every_mode
+def test_of_several_a_failed_wait_pushes_how_each_stands_if_the_task_pushes_anything(
+    sandbox: SandboxClient, run_task: Any, mode: dict[str, Any]
+) -> None:
+    ids = [sandbox.add_campaign(NAME, status=CampaignStatus.BOUNCE_PROTECT), sandbox.add_campaign(NAME, status=ACTIVE)]
+
+    loud = run_task(sensor(ids, **mode))
+    silent = run_task(sensor(ids, do_xcom_push=False, **mode))
+
+    assert type(loud.error) is type(silent.error) is CampaignStoppedError
+    assert [each["campaign_id"] for each in loud.ti.xcom["campaigns"]["campaigns"]] == ids
+    assert "campaigns" not in silent.ti.xcom
+
+
+@every_mode
 def test_one_of_several_that_is_gone(sandbox: SandboxClient, run_task: Any, mode: dict[str, Any]) -> None:
     ids = [*sandbox.add_campaigns(3, NAME, status=ACTIVE), CAMPAIGN_ID]
 
