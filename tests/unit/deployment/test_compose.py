@@ -55,6 +55,12 @@ def test_it_meets_the_schema_of_the_compose_specification(file: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_each_part_that_may_speak_to_instantly_trusts_an_authority_of_ones_own() -> None:
+    trusting = yaml.safe_load((FOLDER / "trust.yaml").read_text())["services"]
+    # A scheduler speaks to no service: callbacks of DAGs run in the DAG processor, and all else in a worker or a triggerer.
+    assert trusting.keys() == AIRFLOW - {"scheduler"}
+
+
 def test_it_has_all_parts_of_an_airflow_on_celery_and_a_sandbox() -> None:
     assert SERVICES.keys() == {"secrets", "init", "postgres", "redis", "sandbox", *AIRFLOW}
     assert SERVICES["worker"]["environment"]["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
