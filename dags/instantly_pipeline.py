@@ -2,7 +2,7 @@
 Each night, new people of a table become leads of a campaign, which is checked and launched before it writes to them.
 
 It needs the extra `sql`, the Airflow Variable `instantly_campaign_id`, the connection `instantly_default`, and one to
-your warehouse, which has a table `audience`. `INSTANTLY_PIPELINE_SQL_CONN_ID` names the latter; without, it is
+your warehouse, which has a table `audience`. `INSTANTLY_WAREHOUSE_CONN_ID` names the latter; without, it is
 `warehouse`. The DAG is paused at first. A run by hand may be for another campaign.
 
 From the second night on the campaign runs, and to add leads to it would be to send. So it is paused, gets its leads, is
@@ -65,7 +65,7 @@ with DAG(
         task_id="add_leads",
         sql=PEOPLE,
         parameters={"campaign_id": CAMPAIGN_ID},
-        sql_conn_id=os.environ.get("INSTANTLY_PIPELINE_SQL_CONN_ID", "warehouse"),
+        sql_conn_id=os.environ.get("INSTANTLY_WAREHOUSE_CONN_ID", "warehouse"),
         campaign_id=CAMPAIGN_ID,
         fields={"company_name": "company"},
         # A few rows without a good address are no reason to launch nothing; their numbers are in the log.

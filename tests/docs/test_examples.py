@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -48,3 +49,9 @@ class TestEachExample:
     def test_it_has_a_row_in_the_reference(self, name: str) -> None:
         described = {named for row in rows(text_of("docs/reference/examples.md")) for named in row.names}
         assert f"dags/{name}.py" in described
+
+
+def test_what_they_read_from_the_environment_is_described() -> None:
+    read = {name for file in EXAMPLES for name in re.findall(r'"(INSTANTLY_[A-Z_]+)"', file.read_text("utf-8"))}
+    described = {name for row in rows(text_of("docs/reference/examples.md")) for name in row.names}
+    assert read == {name for name in described if name.startswith("INSTANTLY_")}
