@@ -120,8 +120,8 @@ class CampaignAnalyticsOperator(BaseOperator):
 
     :param campaign_id: one campaign or many, as for `CampaignStatusSensor`: texts, UUIDs, templates, XComs. (templated)
     :param instantly_conn_id: the id of the Airflow connection. (templated)
-    :param since: only what was sent from the midnight, UTC, on at which this day begins (``YYYY-MM-DD``). (templated)
-    :param until: only what was sent before the midnight, UTC, at which this day begins. (templated)
+    :param since: only what was sent on this day or later (``YYYY-MM-DD``, UTC). (templated)
+    :param until: only what was sent before this day (UTC). (templated)
     :param max_bounce_rate: the largest share of e-mails that may bounce, from 0 to 1.
     :param max_unsubscribe_rate: the largest share of e-mails after which a lead may unsubscribe, from 0 to 1.
     :param min_reply_rate: the smallest share of e-mails that must be replied to, from 0 to 1.

@@ -217,6 +217,9 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         :raises LaunchNotConfirmedError: if it is unknown whether the launch took effect.
         :raises TaskKilledError: if the task was killed before it activated the campaign.
         :raises InstantlyError: if Instantly refused a request or could not be reached; this try launched nothing then.
+        :raises CampaignWaitError: if the wait after the launch could not learn the status.
+        :raises AirflowSensorTimeout: if the ``timeout`` of that wait is over. Not retried.
+        :raises AirflowTaskTimeout: if ``execution_timeout`` is over.
         """
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
         from airflow_provider_instantly.launches.launcher import Launcher

@@ -45,8 +45,8 @@ class CampaignReportOperator(BaseOperator):
         is replaced. (templated)
     :param instantly_conn_id: the id of the Airflow connection. (templated)
     :param title: the heading of the page. (templated)
-    :param since: only what was sent from the midnight, UTC, on at which this day begins (``YYYY-MM-DD``). (templated)
-    :param until: only what was sent before the midnight, UTC, at which this day begins. (templated)
+    :param since: only what was sent on this day or later (``YYYY-MM-DD``, UTC). (templated)
+    :param until: only what was sent before this day (UTC). (templated)
     :param results: what tasks of this run returned about the campaigns, by what to call that moment:
         ``{"the launch": activate.output}``. (templated)
     :param max_bounce_rate: the most of the e-mails that may bounce, from 0 to 1.

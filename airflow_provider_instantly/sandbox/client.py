@@ -225,8 +225,7 @@ class SandboxClient:
         """
         Change settings; what is not given stays.
 
-        :param settings: ``limits_enabled``, ``requests_per_second``, ``requests_per_minute``,
-            ``retry_after``, ``latency``, ``cursor``, ``default_script``.
+        :param settings: any of those in ``docs/reference/sandbox.md``, such as ``requests_per_second`` or ``latency``.
         :return: all settings.
         """
         return self._ask("PATCH", "/settings", settings)

@@ -162,7 +162,7 @@ class TestRetries:
     @pytest.mark.parametrize(
         ("asked", "expected"),
         [
-            # Sooner than our own pauses never, however often we are told to.
+            # Never sooner than our own pauses, whatever the server asks for.
             (0.0, [1, 1, 2, 4, *[8] * 10, 1]),
             (2.0, [3, 3, 3, 4, *[8] * 9, 3]),
             (60.0, [61, 61]),
