@@ -1,21 +1,17 @@
-"""The contract agrees with Instantly's own OpenAPI file, where that lies beside the checkout."""
+"""The contract agrees with Instantly's own OpenAPI file, where there is one."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_instantly.sandbox.contract import contract
+from tests.contract.references import OPENAPI_OF_A_PIPELINE, WHY_NOT
 
-OFFICIAL = Path(__file__).resolve().parents[3] / "shared" / "instantly" / "official-openapi-pipeline.json"
-
-pytestmark = pytest.mark.skipif(
-    not OFFICIAL.exists(), reason="Instantly's OpenAPI file is not part of the project and not beside it"
-)
+pytestmark = pytest.mark.skipif(not OPENAPI_OF_A_PIPELINE.exists(), reason=WHY_NOT)
 
 OPERATIONS = [(path, method) for path, methods in contract()["paths"].items() for method in methods]
 #: A header that Instantly documents elsewhere than in this file.
@@ -31,7 +27,7 @@ Document = Mapping[str, Any]
 
 @pytest.fixture(scope="module")
 def official() -> Document:
-    document: Document = json.loads(OFFICIAL.read_text("utf-8"))
+    document: Document = json.loads(OPENAPI_OF_A_PIPELINE.read_text("utf-8"))
     return document
 
 

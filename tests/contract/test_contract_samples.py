@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,12 +18,12 @@ from airflow_provider_instantly.api.campaign import Campaign, SendingStatus
 from airflow_provider_instantly.sandbox.client import SandboxClient, running_sandbox
 from airflow_provider_instantly.sandbox.contract import contract, resolved, validator
 from tests import samples
+from tests.contract.references import RECORDED_ANSWERS, WHY_NOT
 from tests.samples import body_of, sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-RECORDINGS = sorted((Path(__file__).resolve().parents[3] / "shared" / "instantly" / "live").glob("recorded-*.json"))
+    from pathlib import Path
 
 OPERATIONS = {
     (method.upper(), path): operation
@@ -94,8 +93,8 @@ def test_the_contract_tells_a_wrong_answer(field: str, wrong: Any) -> None:
     assert complaints(BY_ID["activateCampaign"], 200, {**body, field: wrong}) != []
 
 
-@pytest.mark.skipif(not RECORDINGS, reason="live recordings are not part of the project and not beside it")
-@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
+@pytest.mark.skipif(not RECORDED_ANSWERS, reason=WHY_NOT)
+@pytest.mark.parametrize("path", RECORDED_ANSWERS, ids=lambda path: path.stem)
 def test_recordings_meet_the_contract_and_parse(path: Path) -> None:
     checked = 0
     for call in json.loads(path.read_text("utf-8")):

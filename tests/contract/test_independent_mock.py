@@ -21,13 +21,14 @@ import requests
 from airflow_provider_instantly.api.campaign import Campaign
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from local_airflow.processes import ProcessGuard, free_port
+from tests.contract.references import OPENAPI_OF_A_LAUNCH
+from tests.contract.references import WHY_NOT as NO_REFERENCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CONTRACT = CHECKOUT / "airflow_provider_instantly" / "sandbox" / "contract.json"
-OFFICIAL = CHECKOUT.parent / "shared" / "instantly" / "official-openapi-subset.json"
 PRISM = CHECKOUT / "build" / "prism" / "node_modules" / ".bin" / "prism"
 CAMPAIGN_ID = "5a3d0e5e-0001-4000-8000-000000000001"
 START_TIMEOUT = 60.0
@@ -51,11 +52,9 @@ pytestmark = pytest.mark.skipif(WHY_NOT is not None and "REQUIRE_PRISM" not in o
     params=[
         pytest.param(CONTRACT, id="our_contract"),
         pytest.param(
-            OFFICIAL,
+            OPENAPI_OF_A_LAUNCH,
             id="instantly",
-            marks=pytest.mark.skipif(
-                not OFFICIAL.exists(), reason="Instantly's OpenAPI file is not part of the project and not beside it"
-            ),
+            marks=pytest.mark.skipif(not OPENAPI_OF_A_LAUNCH.exists(), reason=NO_REFERENCES),
         ),
     ],
 )

@@ -57,7 +57,7 @@ def test_it_meets_the_schema_of_the_compose_specification(file: Path) -> None:
 
 def test_each_part_that_may_speak_to_instantly_trusts_an_authority_of_ones_own() -> None:
     trusting = yaml.safe_load((FOLDER / "trust.yaml").read_text())["services"]
-    # A scheduler speaks to no service: callbacks of DAGs run in the DAG processor, and all else in a worker or a triggerer.
+    # A scheduler speaks to no service: a DAG's callbacks run in the DAG processor, all else in a worker or a triggerer.
     assert trusting.keys() == AIRFLOW - {"scheduler"}
 
 
