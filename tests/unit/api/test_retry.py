@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given
@@ -26,6 +27,9 @@ from airflow_provider_instantly.api.retry import (
     pause_before_retry,
     retry_after,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
@@ -127,7 +131,7 @@ SERVER_ERROR = InstantlyServerError("503")
 MOST_REFUSED = 25
 
 
-def pauses(retries: Retries, errors: list[InstantlyError], jitter: float) -> list[float]:
+def pauses(retries: Retries, errors: Sequence[InstantlyError], jitter: float) -> list[float]:
     """The pauses after these errors, one after the other, until there is none."""
     found = []
     for error in errors:
