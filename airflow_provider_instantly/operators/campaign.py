@@ -20,9 +20,7 @@ from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.exceptions import LaunchRefusedError, PauseNotConfirmedError, TaskKilledError, failure
-from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.links.campaign import CampaignLink
-from airflow_provider_instantly.operators.check_rules import preflight_rules
 from airflow_provider_instantly.tasklog import reasons_first, write
 from airflow_provider_instantly.waits.ending import raise_for_result, result_of_event, returned
 from airflow_provider_instantly.waits.goal import Goal, Verdict
@@ -45,6 +43,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.clock import Clock
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.launches.launcher import Launched
+    from airflow_provider_instantly.launches.preflight.rules import CheckRules
     from airflow_provider_instantly.launches.record import LaunchRecord
     from airflow_provider_instantly.waits.result import WaitResult
 
@@ -196,7 +195,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         self.reactivate_stopped = validation.flag("reactivate_stopped", reactivate_stopped)
         self.resume_paused = validation.flag("resume_paused", resume_paused)
         self.check_before = validation.flag("check_before", check_before)
-        self.preflight = preflight_rules(preflight)
+        self.preflight = None if preflight is False else _preflight_rules(preflight)
         if self.preflight is not None and not self.check_before:
             raise ValueError("preflight reads the campaign, so it needs check_before=True.")
         self.pause_on_kill = validation.flag("pause_on_kill", if_meant("pause_on_kill", pause_on_kill, False))
@@ -247,6 +246,8 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         if not self.wait_for_active:
             return self._done(context, summary)
         if self.pause_on_kill and launched.by_this_run:
+            from airflow_provider_instantly.launches import ownership
+
             ownership.claim(context["ti"])
             self._pause_if_own = partial(self._pause, campaign_id, context["ti"], record)
         try:
@@ -296,6 +297,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
     def _pause(self, campaign_id: str, ti: Any, record: LaunchRecord) -> str:
         """Pause the campaign if it is this attempt's, and say what became of it."""
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
+        from airflow_provider_instantly.launches import ownership
 
         with InstantlyHook(self.instantly_conn_id) as hook:
             killed = ownership.pause_own(hook, ti, campaign_id, self.log)
@@ -454,3 +456,10 @@ class PauseCampaignOperator(_CampaignOperator):
         if campaign.status is not None and not campaign.status.is_known:
             stands = f"The campaign is {campaign.status_label}, a status that this release does not know"
             self.log.warning("%s. Pausing it. %s", stands, about(campaign.title))
+
+
+def _preflight_rules(preflight: object) -> CheckRules | None:
+    # Loaded by the DAGs that ask for a check, and by no others.
+    from airflow_provider_instantly.operators.check_rules import preflight_rules
+
+    return preflight_rules(preflight)
