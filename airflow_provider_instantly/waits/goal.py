@@ -132,8 +132,8 @@ def _statuses(name: str, value: object) -> frozenset[int]:
 
 def _seconds(name: str, value: object) -> float:
     # JSON may have what is not a number, and no end.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _END_OF_TIME:
-        raise ValueError(f"{name} must be a number of seconds, 0 or more, not {_shown(value)}.")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _END_OF_TIME:
+        raise ValueError(f"{name} must be a number of seconds, not {_shown(value)}.")
     return float(value)
 
 
