@@ -15,7 +15,7 @@ from airflow_provider_instantly.api.operations import get_campaign, list_campaig
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from airflow_provider_instantly.api.protocol import Conversation, Json, Request
 
@@ -57,12 +57,22 @@ class Search:
     :param wanted: the campaigns to look for.
     :param expected: those of them that the list should show.
     :param page_size: how many campaigns a page has at most.
+    :param note: is called with each campaign that the list shows, wanted or not.
+    :param is_thorough: whether to read on to the list's end when all are found, for the sake of those calls.
     """
 
     def __init__(
-        self, listing: Listing, wanted: Iterable[str], expected: Iterable[str], page_size: int = PAGE_SIZE
+        self,
+        listing: Listing,
+        wanted: Iterable[str],
+        expected: Iterable[str],
+        page_size: int = PAGE_SIZE,
+        note: Callable[[Campaign], object] = lambda _: None,
+        is_thorough: bool = False,
     ) -> None:
         self.listing = listing
+        self._is_thorough = is_thorough
+        self._note_shown = note
         #: The campaigns that were not found yet, and those of them that the list should show.
         self.left = set(wanted)
         self.missing = set(expected)
@@ -101,11 +111,13 @@ class Search:
 
     def _is_worth_another_page(self, limit: float) -> bool:
         """More pages than there are campaigns left to find cost more than asking for each."""
-        return bool(self.missing) and self.pages <= len(self.missing) and self.pages < limit
+        is_worth = self._is_thorough or (bool(self.missing) and self.pages <= len(self.missing))
+        return is_worth and self.pages < limit
 
     def _note(self, campaign: Campaign, seen: Seen) -> None:
         if self.listing.exclude_status is not None and campaign.status == self.listing.exclude_status:
             self.is_honoured = False
+        self._note_shown(campaign)
         if campaign.id in self.left:
             self.left.remove(campaign.id)
             self.missing.discard(campaign.id)

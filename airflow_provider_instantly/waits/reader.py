@@ -29,6 +29,13 @@ _MAX_TRUST: Final = 9
 #: After so many polls, what they taught is learned again: the costs of lists, and which campaigns there are.
 _MEMORY: Final = 100
 
+#: So few campaigns that no poll has read before are read one by one, where that is the cheapest: it shows their names.
+#: Of more it is believed what the lists have shown of them meanwhile; and where that does not tell of more than a page,
+#: the whole list is read. Else thousands that join one shortly after the other would read it once for each part of them.
+_FEW: Final = 10
+#: The most pages of the whole list that are read for those who will join.
+_MOST_PAGES: Final = 250
+
 #: A wait for a launch is a wait for a Draft. Those that are not on this list still are one; and to be wrong about that
 #: only makes a wait longer.
 NO_DRAFTS: Final = Listing(exclude_status=CampaignStatus.DRAFT)
@@ -47,6 +54,7 @@ class Reader:
     costs: dict[Listing, float] = field(default_factory=dict)
     page_size: int = PAGE_SIZE
     _known: dict[str, CampaignStatus | None] = field(default_factory=dict)
+    _shown: dict[str, CampaignStatus | None] = field(default_factory=dict)
     _trusted: Counter[str] = field(default_factory=Counter)
     _polls: int = field(default=0, compare=False)
 
@@ -61,14 +69,29 @@ class Reader:
         """
         wanted = list(dict.fromkeys(campaign_ids))
         seen = {} if seen is None else seen
-        for listing, cost, limit in self._plan(wanted):
+        is_thorough = self._get_to_know(wanted) > PAGE_SIZE
+        for listing, cost, limit in [(EVERYTHING, 0.0, _MOST_PAGES)] if is_thorough else self._plan(wanted):
             left = [campaign_id for campaign_id in wanted if campaign_id not in seen]
             if len(left) > cost:
-                yield from self._read_list(listing, left, limit, seen)
+                yield from self._read_list(listing, left, limit, seen, is_thorough=is_thorough)
         # Not on a list: it is gone, or the list moved while it was read. Its own path knows.
         yield from read_each((campaign_id for campaign_id in wanted if campaign_id not in seen), seen)
         self._remember({campaign_id: seen[campaign_id] for campaign_id in wanted})
         return seen
+
+    def _get_to_know(self, wanted: list[str]) -> int:
+        """Of many new ones, believe what lists have shown. How many are left of which nothing is known."""
+        new = [campaign_id for campaign_id in wanted if campaign_id not in self._known]
+        if len(new) <= _FEW:
+            return 0
+        shown = {campaign_id: self._shown[campaign_id] for campaign_id in new if campaign_id in self._shown}
+        self._known |= shown
+        return len(new) - len(shown)
+
+    def _note_shown(self, campaign: Campaign) -> None:
+        """Also of campaigns that are wanted by others: they need not be looked for again."""
+        self._shown[campaign.id] = campaign.status
+        self._trusted.pop(campaign.id, None)
 
     def _plan(self, wanted: list[str]) -> list[tuple[Listing, float, float]]:
         """The lists to try, the cheapest first: what each will cost, and after how many pages to give it up."""
@@ -93,9 +116,11 @@ class Reader:
             expected[NO_DRAFTS] = self.costs.get(NO_DRAFTS, 1) + len(wanted) - statuses.total()
         return expected
 
-    def _read_list(self, listing: Listing, wanted: list[str], limit: float, seen: Seen) -> Conversation[None]:
+    def _read_list(
+        self, listing: Listing, wanted: list[str], limit: float, seen: Seen, *, is_thorough: bool
+    ) -> Conversation[None]:
         expected = wanted if listing.status is None else self._known_as(listing.status, wanted)
-        search = Search(listing, wanted, expected, self.page_size)
+        search = Search(listing, wanted, expected, self.page_size, self._note_shown, is_thorough)
         try:
             yield from search.run(seen, limit)
         except InstantlyError as error:
@@ -130,6 +155,7 @@ class Reader:
         self._polls += 1
         if self._polls % _MEMORY == 0:
             self._known.clear()
+            self._shown.clear()
             self._trusted.clear()
             self.costs = {listing: cost for listing, cost in self.costs.items() if listing == EVERYTHING}
 

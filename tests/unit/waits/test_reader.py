@@ -60,8 +60,9 @@ class TestFewestRequests:
             (3, 50, (1, 0), (1, 0)),
             (50, 50, (1, 0), (1, 0)),
             (100, 100, (1, 0), (1, 0)),
-            (1_000, 1_000, (10, 0), (10, 0)),
-            (1_000, 3_000, (10, 0), (10, 0)),
+            # More than a page that no one knows: the first poll reads to the list's end, for those who may join.
+            (1_000, 1_000, (11, 0), (10, 0)),
+            (1_000, 3_000, (31, 0), (10, 0)),
         ],
     )
     def test_pages_where_they_are_cheaper(
@@ -117,7 +118,7 @@ class TestShorterLists:
         for _ in range(21):
             assert statuses(poll(reader, ids(1_000), workspace)) == workspace.statuses
             costs.append((workspace.pages, workspace.singles))
-        assert costs == [(10, 0), *[(1, 0)] * 9, (10, 0), *[(1, 0)] * 9, (10, 0)], "each tenth poll sees all again"
+        assert costs == [(11, 0), *[(1, 0)] * 9, (10, 0), *[(1, 0)] * 9, (10, 0)], "each tenth poll sees all again"
 
     def test_a_launched_draft_is_seen_at_once(self) -> None:
         reader, workspace = Reader(), Workspace(dict.fromkeys(ids(1_000), 0))
@@ -199,7 +200,7 @@ class TestShorterLists:
         for _ in range(20):
             assert statuses(poll(reader, ids(500), workspace)) == workspace.statuses
             costs.append(workspace.pages)
-        assert costs == [5, 6, *[5] * 18]
+        assert costs == [6, 7, *[5] * 18]
 
     @pytest.mark.parametrize("error", [InstantlyRateLimitError("429"), InstantlyConnectionError("broken")])
     def test_an_error_that_concerns_all_is_met_once_and_forgets_nothing(self, error: InstantlyError) -> None:
@@ -211,6 +212,34 @@ class TestShorterLists:
         workspace.fails = lambda request: None
         poll(reader, ids(500), workspace)
         assert (workspace.pages, workspace.singles) == (1, 0)
+
+    def test_thousands_that_join_in_parts_have_the_list_read_once(self) -> None:
+        everyone = list(dict.fromkeys(ids(5_000), 0))
+        reader, workspace = Reader(), Workspace(dict.fromkeys(everyone, 0))
+        costs = []
+        for begin in range(0, 5_000, 200):
+            part = everyone[begin : begin + 200]
+            assert statuses(poll(reader, part, workspace)) == dict.fromkeys(part, 0)
+            costs.append((workspace.pages, workspace.singles))
+        assert costs == [(51, 0), *[(1, 0)] * 24]
+
+    def test_of_those_who_are_polled_in_parts_one_part_sees_all_again_for_the_others(self) -> None:
+        everyone = list(dict.fromkeys(ids(3_000), 0))
+        reader, workspace = Reader(), Workspace(dict.fromkeys(everyone, 0))
+        poll(reader, everyone, workspace)
+        pages = 0
+        for _ in range(10):
+            for part in (everyone[2_000:], everyone[1_000:2_000], everyone[:1_000]):
+                poll(reader, part, workspace)
+                pages += workspace.pages
+        assert pages <= 30 + 30
+
+    def test_few_that_join_are_read_by_themselves_which_shows_their_names(self) -> None:
+        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(1_000), 0))
+        poll(reader, ids(995), workspace)
+        found = poll(reader, ids(1_000), workspace)
+        assert (workspace.pages, workspace.singles) == (1, 5)
+        assert all(found[each].name for each in ids(1_000)[995:])
 
     def test_campaigns_that_no_wait_is_for_any_longer_are_forgotten(self) -> None:
         reader, workspace = Reader(), Workspace(dict.fromkeys(ids(1_000), 0))
@@ -312,7 +341,7 @@ class TestPagesThatAreTooLarge:
 
         workspace = Workspace(dict.fromkeys(ids(200), 1), fails=fails)
         assert list(statuses(poll(Reader(), ids(200), workspace)).values()) == [1] * 200
-        assert len(workspace.asked) == 1 + 1 + 2
+        assert len(workspace.asked) == 1 + 1 + 2 + 1
 
     def test_one_campaign_that_is_too_large_is_an_error(self) -> None:
         workspace = Workspace(dict.fromkeys(ids(9), 1), fails=lambda request: too_large(request, above=0))
