@@ -53,7 +53,7 @@ DEFAULT_POLL_INTERVAL: Final = 60.0
 _KILLED: Final = "The task was killed, so it does not wait any longer."
 
 #: What a task returns and its asset events say, too, so that who follows them need not read the campaign first.
-_ANNOUNCED: Final = ("name", "status", "status_name", "url", "launched", "next_sending_window", "paused", "verdict")
+_ANNOUNCED: Final = ("name", "status", "status_name", "url", "launched", "paused", "verdict")
 
 
 class _CampaignOperator(BaseOperator):
@@ -117,8 +117,18 @@ class _CampaignOperator(BaseOperator):
         """Tell the DAGs that follow this task's assets which campaign it was, and how it stands."""
         self._returned = summary
         said: dict[str, Any] = {key: summary[key] for key in _ANNOUNCED if key in summary}
+        said |= _announced_window(summary)
         announce(context, self.outlets, self.instantly_conn_id, [{"campaign_id": summary["id"], **said}])
         return summary
+
+
+def _announced_window(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The next sending window of a launch, flat, as events have it."""
+    if "next_sending_window" not in summary:
+        return {}
+    window = summary["next_sending_window"]
+    known = window if isinstance(window, dict) else {}
+    return {"next_window_opens": known.get("opens"), "next_window_closes": known.get("closes")}
 
 
 class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator):
