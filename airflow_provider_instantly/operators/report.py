@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.errors import InstantlyRequestError
+from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.links.report import ReportLink
 from airflow_provider_instantly.tasklog import reasons_first
 
@@ -149,6 +150,8 @@ class CampaignReportOperator(BaseOperator):
         self._page = written["page"]
         url = f"{public_url.rstrip('/')}/{PAGE_NAME}" if public_url else written["page"]
         ReportLink.persist(context, url)
+        said = [{"campaign_id": campaign_id, "report_url": url} for campaign_id in campaign_ids]
+        announce(context, self.outlets, self.instantly_conn_id, said)
         return {**written, "url": url, "campaigns": campaign_ids, "not_read": reading.not_read}
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
