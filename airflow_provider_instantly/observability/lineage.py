@@ -1,7 +1,8 @@
 """
 What a task reads and writes, in OpenLineage's words: campaigns, lists of leads, tables and files.
 
-No person is in it: no row, no statement, no campaign's name. OpenLineage is imported when it asks, and not before:
+No person is in it: no row, no statement, no campaign's name. What events of outlets say, OpenLineage's own provider
+adds. OpenLineage is imported when it asks, and not before:
 Airflow imports this module wherever an asset is named.
 """
 

@@ -38,7 +38,8 @@ class BlockContactsOperator(ReadsRows):
     :param sql: a query in their place, or a file with one: ``optouts.sql``. (templated)
     :param column: the column with the address or domain, if there is more than one. (templated)
     :param sql_conn_id: the id of the database's Airflow connection. (templated)
-    :param parameters: what the database's driver puts into the query. (templated)
+    :param parameters: what the database's driver puts into the query. Once rendered, Airflow shows it nowhere.
+        (templated)
     :param sql_hook_params: arguments of the database's hook.
     :param on_reject: ``"fail"`` to fail at the end if there is a value that is no address or domain, or ``"warn"``.
     :param rejects_path: a file for the rejected rows, below any ``ObjectStoragePath``: their numbers, reasons and

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.assets import Asset
-from airflow.providers.common.compat.sdk import ObjectStoragePath
+from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath
 
 from airflow_provider_instantly.assets.campaign import campaign_uri
 from airflow_provider_instantly.observability.lineage import convert_asset_to_openlineage
@@ -218,6 +218,21 @@ class TestQueries:
         assert sent.outputs == [CAMPAIGN]
         assert not any(secret in sent.text for secret in ("@", "SELECT", "hunter2"))
         assert sent.lineage.job_facets == sent.lineage.run_facets == {}
+
+    @pytest.mark.parametrize("written_by", ["TaskInfo", "TaskInfoComplete"])
+    def test_what_goes_into_the_statement_is_not_shown(self, written_by: str) -> None:
+        """OpenLineage's own facet has the parameters of any task whose operator calls them so."""
+        utils: Any = import_module("airflow.providers.openlineage.utils.utils")
+        with DAG("a_dag", schedule=None):
+            task = SqlToInstantlyLeadsOperator(
+                task_id="add",
+                campaign_id=CAMPAIGN_ID,
+                sql="SELECT email FROM people WHERE manager = %(manager)s",
+                sql_conn_id="crm",
+                parameters={"manager": "{{ manager }}"},
+            )
+        task.render_template_fields({"manager": "ann@customer.example"})  # type: ignore[typeddict-unknown-key]
+        assert "ann@" not in str(getattr(utils, written_by)(task))
 
     def test_a_statement_that_cannot_be_parsed_hides_nothing_else(self) -> None:
         task = SqlToInstantlyLeadsOperator(
