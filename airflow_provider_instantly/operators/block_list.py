@@ -116,13 +116,6 @@ class BlockContactsOperator(ReadsRows):
             counts = self._read_into(spool, Contacts(self.column), rejects_duplicates=False)
             unwritten = self._report_rejects(spool)
             taken = block_all(hook, spool, len(spool), is_killed=lambda: self._is_killed, log=self.log)
-        if unwritten is not None:
-            raise failure(
-                RejectsNotWrittenError,
-                f"The file of rejects_path could not be written ({type(unwritten).__name__}).",
-                f"{_done(counts, taken)} {counts.rejected:,} rows have no address or domain.",
-                "Another try blocks the same again, which does no harm, and writes the file.",
-            ) from unwritten
         self._returned = {
             "rows": counts.rows,
             "rejected": counts.rejected,
@@ -130,6 +123,13 @@ class BlockContactsOperator(ReadsRows):
             "blocked": counts.good - taken.refused if taken.adds_up else None,
             "refused": taken.refused if taken.is_known else None,
         }
+        if unwritten is not None:
+            raise failure(
+                RejectsNotWrittenError,
+                f"The file of rejects_path could not be written ({type(unwritten).__name__}).",
+                f"{_done(counts, taken)} {counts.rejected:,} rows have no address or domain.",
+                "Another try blocks the same again, which does no harm, and writes the file.",
+            ) from unwritten
         self._judge(counts, taken)
         return self._returned
 

@@ -71,7 +71,7 @@ class _CampaignOperator(BaseOperator):
     refusal: ClassVar[type[AirflowFailException]] = AirflowFailException
     #: Whether the task changes the campaign; else it only reads it.
     changes_campaign: ClassVar[bool] = True
-    #: What it returns, once that is known.
+    #: What it returns, once that is known; where it fails, as much of it as it has found out.
     _returned: dict[str, Any] | None = None
 
     def __init__(
@@ -252,7 +252,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
                 preflight=self.preflight,
             )
             launched = launcher.launch(campaign_id)
-        summary = self._launch_summary(launched, url)
+        self._returned = summary = self._launch_summary(launched, url)
         if not self.wait_for_active:
             return self._done(context, summary)
         if self.pause_on_kill and launched.by_this_run:
@@ -387,9 +387,10 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         }
 
     def _arrived(self, context: Context, result: WaitResult, summary: dict[str, Any]) -> dict[str, Any]:
+        self._returned = summary = returned(result, summary)
         raise_for_result(result, preface="This run activated the campaign." if summary.get("launched") else "")
         write(self.log, info=[result.ending])
-        return self._done(context, returned(result, summary))
+        return self._done(context, summary)
 
 
 class PauseCampaignOperator(_CampaignOperator):

@@ -162,7 +162,7 @@ class CampaignReportOperator(BaseOperator):
         """
         from airflow_provider_instantly.observability.lineage import of_campaigns
 
-        return of_campaigns(validation.campaign_ids("campaign_id", self.campaign_id, many=True), written=self._page)
+        return of_campaigns(self.campaign_id, written=self._page)
 
     def _report(self, campaigns: Sequence[CampaignFigures], since: str | None, until: str | None) -> Report:
         from airflow_provider_instantly.analytics.limits import Limits

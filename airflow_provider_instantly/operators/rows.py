@@ -143,10 +143,12 @@ class ReadsRows(BaseOperator):
         return from_values(self._rows.rows if isinstance(self._rows, HiddenRows) else self._rows)
 
     def _lineage_of_input(self) -> list[InputDataset]:
-        """Where the rows come from, for OpenLineage; nothing, where that cannot be found out."""
+        """Where the rows come from, for OpenLineage; nothing, where that cannot be found out or was not rendered."""
         from airflow_provider_instantly.leads.sources import database
         from airflow_provider_instantly.observability.lineage import of_file, of_query
 
+        if any(is_rendered_later(each) for each in (self.path, self.sql, self.sql_conn_id)):
+            return []
         try:
             if self.path is not None:
                 return of_file(self.path)
