@@ -20,6 +20,7 @@ from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.exceptions import LaunchRefusedError, PauseNotConfirmedError, TaskKilledError, failure
+from airflow_provider_instantly.launches.failed import counts_failures
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.tasklog import reasons_first, write
 from airflow_provider_instantly.waits.ending import raise_for_result, result_of_event, returned
@@ -215,6 +216,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         self._pause_if_own: Callable[[], str] | None = None
 
     @reasons_first
+    @counts_failures
     def execute(self, context: Context) -> dict[str, Any]:
         """
         Launch, confirm, and wait if asked to.
@@ -269,6 +271,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         return self._arrived(context, result, summary)
 
     @reasons_first
+    @counts_failures
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """
         Resume after the triggerer.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_instantly.launches.launcher import _REASONS
+from airflow_provider_instantly.launches.failed import OTHER, REASONS
 from airflow_provider_instantly.observability.metrics import LAUNCHES_FAILED, METRICS, Kind
 from tests.docs.documents import ROOT, rows, text_of
 
@@ -37,7 +37,7 @@ class TestDocument:
 
     def test_each_reason_of_a_failed_launch_is_named(self, described: dict[str, tuple[str, ...]]) -> None:
         named = re.findall(r"`(\w+)`", described[LAUNCHES_FAILED.name][3])
-        assert named == [*_REASONS.values(), "other"]
+        assert named == [*dict.fromkeys(REASONS.values()), OTHER]
 
 
 class TestDashboard:

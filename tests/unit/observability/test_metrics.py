@@ -6,14 +6,17 @@ import asyncio
 import re
 import threading
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
 from airflow_provider_instantly.api.errors import CampaignNotFoundError, InstantlyConnectionError
-from airflow_provider_instantly.exceptions import LaunchRefusedError
+from airflow_provider_instantly.exceptions import LaunchRefusedError, TaskKilledError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
+from airflow_provider_instantly.launches.failed import counts_failures
 from airflow_provider_instantly.observability import metrics
 from airflow_provider_instantly.observability.metrics import (
     CAMPAIGNS_POLLED,
@@ -36,8 +39,9 @@ from airflow_provider_instantly.operators.campaign import ActivateCampaignOperat
 from airflow_provider_instantly.operators.lead import AddLeadsOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger
+from tests.airflow_versions import TaskDeferred
 from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, UNKNOWN
-from tests.unit.conftest import first_event
+from tests.unit.conftest import TaskInstanceStandIn, first_event
 from tests.unit.observability.conftest import CONNECTION, AirflowsStats
 
 if TYPE_CHECKING:
@@ -195,6 +199,81 @@ class TestLaunches:
     ) -> None:
         assert run_task(launch(NO_CAMPAIGN)).error is not None
         assert stats.of(LAUNCHES_FAILED, reason="request_failed") == 1
+
+    @pytest.mark.parametrize(
+        ("given", "reason"),
+        [
+            ({"campaign_id": "{{ a_template }}"}, "refused"),
+            ({"instantly_conn_id": "no_such_connection"}, "no_connection"),
+            ({"preflight": True}, "refused"),
+        ],
+        ids=str,
+    )
+    def test_one_that_ends_before_it_begins(
+        self, sandbox: SandboxClient, stats: AirflowsStats, run_task: Any, given: dict[str, Any], reason: str
+    ) -> None:
+        operator = launch(**{"campaign_id": sandbox.add_campaign(), **given})
+        assert run_task(operator).error is not None
+        counted = {tags for (name, tags), _ in stats.counts.items() if name == LAUNCHES_FAILED.name}
+        assert counted == {frozenset({("connection", operator.instantly_conn_id), ("reason", reason)})}
+        assert stats.total(LAUNCHES_FAILED) == 1
+
+    @EITHER_WAIT
+    @pytest.mark.parametrize(
+        ("script", "given", "reason"),
+        [
+            ([(0, "active"), (0.1, "bounce_protect")], {"stable_for": 5}, "stopped"),
+            ([(60, "active")], {"timeout": 0.3}, "timed_out"),
+        ],
+        ids=["stopped", "timeout"],
+    )
+    def test_one_whose_wait_fails_is_counted_once(
+        self,
+        sandbox: SandboxClient,
+        stats: AirflowsStats,
+        run_task: Any,
+        deferrable: bool,
+        script: Any,
+        given: dict[str, Any],
+        reason: str,
+    ) -> None:
+        operator = launch(sandbox.add_campaign(script=script), wait_for_active=True, deferrable=deferrable, **given)
+        assert run_task(operator).error is not None
+        assert stats.of(LAUNCHES_FAILED, reason=reason) == stats.total(LAUNCHES_FAILED) == 1
+
+    def test_one_whose_execution_timeout_is_over(
+        self, sandbox: SandboxClient, stats: AirflowsStats, run_task: Any
+    ) -> None:
+        given = {"wait_for_active": True, "deferrable": True, "stable_for": 5}
+        operator = launch(sandbox.add_campaign(), execution_timeout=timedelta(seconds=0.5), **given)
+        with pytest.raises(AirflowTaskTimeout):
+            run_task(operator)
+        assert stats.of(LAUNCHES_FAILED, reason="timed_out") == stats.total(LAUNCHES_FAILED) == 1
+
+    def test_one_that_waits_in_the_triggerer_has_not_failed(self, sandbox: SandboxClient, stats: AirflowsStats) -> None:
+        task = launch(sandbox.add_campaign(), wait_for_active=True, stable_for=5, deferrable=True)
+        with pytest.raises(TaskDeferred):
+            task.execute({"ti": TaskInstanceStandIn()})  # type: ignore[typeddict-item]
+        assert stats.total(LAUNCHES_FAILED) == 0
+
+    @pytest.mark.parametrize("error", [TaskKilledError("Killed."), KeyboardInterrupt(), SystemExit(1)], ids=repr)
+    def test_nor_has_one_that_is_killed(self, stats: AirflowsStats, error: BaseException) -> None:
+        @counts_failures
+        def execute(task: Any) -> None:
+            raise error
+
+        with pytest.raises(type(error)):
+            execute(launch(NO_CAMPAIGN))
+        assert stats.total(LAUNCHES_FAILED) == 0
+
+    def test_what_no_one_expected_is_counted_too(self, stats: AirflowsStats) -> None:
+        @counts_failures
+        def execute(task: Any) -> None:
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            execute(launch(NO_CAMPAIGN))
+        assert stats.of(LAUNCHES_FAILED, reason="other") == 1
 
     @EITHER_WAIT
     def test_the_time_until_it_was_seen_active(
