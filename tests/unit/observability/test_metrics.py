@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import threading
 import time
@@ -172,6 +173,33 @@ class TestWaits:
         assert run.error is None
         assert len(stats.seconds(RATE_LIMIT_WAIT)) == 1
 
+    def test_a_worker_hands_them_over_before_it_sleeps(
+        self, sandbox: SandboxClient, stats: AirflowsStats, run_task: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The next poll may be an hour away, and a worker that is killed loses what it has."""
+        campaign_id = sandbox.add_campaign(status=DRAFT)
+        polls: list[tuple[int, int]] = []
+
+        def sleep(seconds: float) -> None:
+            polls.append((stats.of(POLLS), stats.of(REQUESTS, method="GET", status="200")))
+            sandbox.set_status(campaign_id, ACTIVE)
+
+        monkeypatch.setattr("airflow_provider_instantly.sensors.campaign.time.sleep", sleep)
+        sensor = CampaignStatusSensor(task_id="wait", campaign_id=campaign_id, poke_interval=60, timeout=1000)
+        assert run_task(sensor).error is None
+        assert polls == [(1, 1)]
+
+    async def test_so_does_the_triggerer(self, sandbox: SandboxClient, stats: AirflowsStats) -> None:
+        trigger = CampaignStatusTrigger(sandbox.add_campaign(status=DRAFT), poll_interval=60)
+        waiting = asyncio.create_task(first_event(trigger))
+        async with asyncio.timeout(10):
+            while not stats.of(POLLS):  # noqa: ASYNC110 - a thread counts
+                await asyncio.sleep(0.01)
+        assert stats.of(CAMPAIGNS_POLLED) == stats.of(STATUSES_SEEN, status="draft") == 1
+        assert threading.get_ident() not in stats.threads
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
 
 class TestLaunches:
     def test_a_launch_is_counted(self, sandbox: SandboxClient, stats: AirflowsStats, run_task: Any) -> None:
@@ -338,6 +366,7 @@ class TestHandingOver:
 
     def test_it_happens_at_most_every_few_seconds(self, stats: AirflowsStats, clock: list[float]) -> None:
         counted = Metrics(CONNECTION)
+        clock[0] += 2 * FLUSH_INTERVAL
         counted.count(POLLS)
         counted.flush_if_due()
         assert stats.calls == 0
@@ -349,6 +378,18 @@ class TestHandingOver:
         assert stats.of(POLLS) == 1
         counted.flush()
         assert stats.of(POLLS) == 3
+
+    def test_what_would_be_due_in_a_pause_is_handed_over_before_it(
+        self, stats: AirflowsStats, clock: list[float]
+    ) -> None:
+        counted = Metrics(CONNECTION)
+        counted.flush_if_due(math.inf)
+        counted.count(POLLS)
+        clock[0] += 1
+        counted.flush_if_due(FLUSH_INTERVAL - 1.5)
+        assert stats.calls == 0
+        counted.flush_if_due(FLUSH_INTERVAL - 1)
+        assert stats.of(POLLS) == 1
 
     def test_alike_numbers_are_handed_over_as_one(self, stats: AirflowsStats) -> None:
         counted = Metrics(CONNECTION)
@@ -401,6 +442,18 @@ class TestHandingOver:
         with InstantlyHook() as hook:
             hook.get_campaign(sandbox.add_campaign())
         assert "Metrics could not be handed to Airflow (OSError)." in caplog.text
+
+    def test_a_task_that_is_killed_meanwhile_ends(self, stats: AirflowsStats, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A signal's handler raises it wherever the task is, and it would wait on."""
+
+        def killed(*args: Any, **kwargs: Any) -> None:
+            raise TaskKilledError("The task was killed.")
+
+        monkeypatch.setattr(stats, "incr", killed)
+        counted = Metrics(CONNECTION)
+        counted.count(POLLS)
+        with pytest.raises(TaskKilledError):
+            counted.flush()
 
 
 class TestWhereMetricsAreOff:
