@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ FLUSH_INTERVAL: Final = 10.0
 #: Of what makes Airflow hand metrics on: any of these, in its section ``metrics``.
 SWITCHES: Final = ("statsd_on", "statsd_datadog_enabled", "otel_on")
 _NO_ANSWER: Final = "none"
+#: What Airflow refuses in a name of StatsD (2.11 to 3.3), tags included: it drops the number, with a traceback.
+_REFUSED: Final = re.compile(r"[^A-Za-z0-9_./-]")
+#: Airflow refuses names of more than 250 characters, tags included.
+_TAG_CHARS: Final = 100
 
 _log = logging.getLogger(__name__)
 
@@ -123,11 +128,11 @@ class Metrics:
     """
     The numbers of one connection, until Airflow has them.
 
-    :param conn_id: the id of the Airflow connection, which is a tag of each.
+    :param conn_id: the id of the Airflow connection, which is a tag of each, as far as every backend takes it.
     """
 
     def __init__(self, conn_id: str) -> None:
-        self._connection = ("connection", str(conn_id))
+        self._connection = ("connection", _REFUSED.sub("_", str(conn_id))[:_TAG_CHARS])
         self._counts: Counter[_Key] = Counter()
         self._times: list[tuple[_Key, float]] = []
         #: Since when there is something to hand over.

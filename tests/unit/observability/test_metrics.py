@@ -391,6 +391,22 @@ class TestHandingOver:
         counted.flush_if_due(FLUSH_INTERVAL - 1)
         assert stats.of(POLLS) == 1
 
+    @pytest.mark.parametrize(
+        ("conn_id", "tag"),
+        [
+            ("instantly_default", "instantly_default"),
+            ("team/a.b-c_D1", "team/a.b-c_D1"),
+            ("a#b!c(d):e\\f>g,h=i|j@k l", "a_b_c_d__e_f_g_h_i_j_k_l"),
+            ("Münch\n", "M_nch_"),
+            ("x" * 250, "x" * 100),
+        ],
+    )
+    def test_any_connections_id_is_a_tag_that_statsd_takes(self, stats: AirflowsStats, conn_id: str, tag: str) -> None:
+        counted = Metrics(conn_id)
+        counted.count(POLLS)
+        counted.flush()
+        assert stats.counts == {(POLLS.name, frozenset({("connection", tag)})): 1}
+
     def test_alike_numbers_are_handed_over_as_one(self, stats: AirflowsStats) -> None:
         counted = Metrics(CONNECTION)
         for _ in range(1000):
