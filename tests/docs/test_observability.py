@@ -76,6 +76,20 @@ class TestDashboard:
             for label in re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]):
                 assert re.search(rf"by \([^)]*\b{label}\b", target["expr"])
 
+    @pytest.mark.parametrize("query", [query for query in QUERIES if "$__range]" in query])
+    def test_a_total_has_the_first_event_of_a_series(self, query: str) -> None:
+        """Prometheus sees no increase from nothing to 1, and an exporter knows a series from its first event on."""
+        for series in re.findall(r"increase\(([^\[]+)\[", query):
+            increase, new = f"increase({series}[$__range])", f"(min_over_time({series}[$__range]) unless {series} "
+            total = f"(({increase} + {new}offset $__range)) or {increase} or {new}offset $__range))"
+            assert total in query
+
+    def test_what_is_counted_has_no_decimals(self) -> None:
+        """An increase is extrapolated to the whole of the chosen time."""
+        totals = [panel for panel in PANELS if panel["type"] == "stat"]
+        assert len(totals) == 4
+        assert {panel["fieldConfig"]["defaults"]["decimals"] for panel in totals} == {0}
+
     def test_panels_do_not_overlap(self) -> None:
         assert len({panel["id"] for panel in PANELS}) == len(PANELS)
         for one, other in combinations((panel["gridPos"] for panel in PANELS), 2):
