@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeGuard
 from uuid import UUID
 
 from airflow_provider_instantly.api.campaign import CampaignStatus, check_campaign_id
-from airflow_provider_instantly.api.redaction import safe_text
+from airflow_provider_instantly.api.redaction import shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -462,4 +462,4 @@ def _is_template(text: str) -> bool:
 
 
 def _shown(value: object) -> str:
-    return safe_text(repr(value), limit=80)
+    return shown_value(value, limit=80)

@@ -48,9 +48,11 @@ with DAG(
 
     @task.short_circuit
     def launched() -> list[str]:
-        """The campaigns that run, each once. Pauses and checks may come on the same asset, and end here."""
+        """The campaigns that run or ran, each once. Pauses and checks may come on the same asset, and end here."""
         events = campaign_events(get_current_context())
-        return sorted({event["campaign_id"] for event in events if event.get("status") in RUNNING_STATUSES})
+        # A campaign that has no one to write to is Completed at once.
+        ran = (event for event in events if event.get("launched") or event.get("status") in RUNNING_STATUSES)
+        return sorted({event["campaign_id"] for event in ran})
 
     running = launched()
     wait = CampaignStatusSensor(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeGuard
 from uuid import UUID
 
 from airflow_provider_instantly.api.parsing import OpenIntEnum, integer
-from airflow_provider_instantly.api.redaction import safe_text, storable_text, without_addresses
+from airflow_provider_instantly.api.redaction import safe_text, shown_value, storable_text, without_addresses
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.api.campaign_settings import CampaignSettings
@@ -99,7 +99,7 @@ def check_campaign_id(value: object, name: str = "campaign_id", noun: str = "cam
     if not is_campaign_id(text):
         raise ValueError(
             f"{name} must be the UUID of a {noun}, such as 019e18e2-a521-7bb9-9dd6-45f1bc69dcd0, "
-            f"not {safe_text(repr(value))}. Nothing was requested from Instantly."
+            f"not {shown_value(value)}. Nothing was requested from Instantly."
         )
     return text.lower()
 

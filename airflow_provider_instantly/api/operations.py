@@ -14,6 +14,7 @@ from airflow_provider_instantly.api.account import domain_of
 from airflow_provider_instantly.api.errors import CampaignNotFoundError
 from airflow_provider_instantly.api.lead import as_json
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, Expected, Request, Resource
+from airflow_provider_instantly.api.redaction import shown_value
 from airflow_provider_instantly.api.stray import (
     LEAD_FILTERS,
     stray_account,
@@ -123,8 +124,8 @@ def list_leads(
     """
     if filter is not None and filter not in LEAD_FILTERS:
         raise ValueError(
-            f"filter must be one of the API's words, such as FILTER_VAL_BOUNCED, not {filter!r}: Instantly may ignore "
-            "a word that it does not know, and list all leads. Nothing was requested."
+            f"filter must be one of the API's words, such as FILTER_VAL_BOUNCED, not {shown_value(filter)}: Instantly "
+            "may ignore a word that it does not know, and list all leads. Nothing was requested."
         )
     wanted = {
         "campaign": place.get("campaign_id"),

@@ -76,6 +76,16 @@ def without_addresses(text: str) -> str:
     return _WORD.sub(lambda word: "(an address)" if _AT_SIGN.search(word[0]) else word[0], beginning)
 
 
+def shown_value(value: object, *, limit: int = EXCERPT_CHARS) -> str:
+    """
+    Return what an author or a template passed, for an error that refuses it: in the wrong place, it may be an address.
+
+    :param value: anything.
+    :param limit: the most characters to keep.
+    """
+    return safe_text(without_addresses(repr(value)), limit=limit)
+
+
 def masked_address(email: str) -> str:
     """
     Return an address as a person may recognise it, and no one can write to it: ``a…@example.com``.

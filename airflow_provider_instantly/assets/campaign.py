@@ -37,7 +37,7 @@ def campaign_uri(campaign_id: str | UUID) -> str:
 
 def changes_uri(name: str) -> str:
     """
-    The address of what a watcher reports.
+    The address of what a watcher reports. DAGs that follow it take `assets.changes.changes_asset`, with its watcher.
 
     :param name: what tells it from other watchers: letters, digits, ``_``, ``.`` and ``-``, at most 100.
     :raises ValueError: if it is no such name.

@@ -16,7 +16,10 @@ def changes_asset(name: str, trigger: CampaignChangeTrigger) -> Asset:
     """
     The asset ``instantly://changes/<name>``, with the watcher that reports changes on it. For ``schedule=`` of DAGs.
 
-    Give each trigger a name of its own: all that follow a name hear of whatever its triggers report.
+    Give each trigger a name of its own: all that follow a name hear of whatever its triggers report. Where several
+    DAGs name the asset, each calls this with an equal trigger; best, all import the asset from one module. An
+    ``Asset(changes_uri(name))`` has no watcher, and Airflow (3.0 to 3.3.2) takes away whatever watchers an asset does
+    not have in the file that it has parsed last.
 
     :param name: what tells it from other watchers: letters, digits, ``_``, ``.`` and ``-``, at most 100.
     :param trigger: which changes to report.

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import logging
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_instantly.api.campaign import is_campaign_id
 from airflow_provider_instantly.assets.campaign import campaign_asset
+from airflow_provider_instantly.exceptions import TaskKilledError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+#: So many events of an alias are made by one task, at most. Airflow gets them all in the request that ends the task.
+MAX_ALIAS_EVENTS: Final = 500
+#: What a value of an event may be. Airflow 2.11 to 3.1 hash those of an alias, and a task that is done fails on others.
+_PLAIN: Final = (str, int, float, type(None))
+
+_log = logging.getLogger(__name__)
 
 
 def announce(
@@ -18,23 +27,57 @@ def announce(
     Say in the events of a task's outlets which campaigns it was about, and how they stand.
 
     An asset has one event for each task. An alias has one for each campaign, on the asset of that campaign: which one a
-    template means is not known while the DAG is parsed.
+    template means is not known while the DAG is parsed. `MAX_ALIAS_EVENTS` of them are made at most.
+
+    The work is done by then, so nothing that Airflow raises here fails the task: the log has a warning instead.
 
     :param context: the task's context.
-    :param outlets: the task's outlets. What is neither an asset nor an alias is passed over.
+    :param outlets: the task's outlets. What is no asset, no reference to one and no alias is passed over.
     :param conn_id: the id of the Airflow connection.
-    :param results: what to say of each campaign: its ``campaign_id``, and more.
+    :param results: what to say of each campaign: its ``campaign_id``, and more. Only plain values are said, so that an
+        event is as flat for every version of Airflow: texts, numbers, booleans and None.
     """
+    said = [_flat({**result, "instantly_conn_id": conn_id}) for result in results]
+    for outlet in outlets:
+        try:
+            _announce_on(context, outlet, said)
+        except TaskKilledError:
+            raise
+        except Exception as error:
+            # Airflow asks its API server for the asset that a reference means.
+            _log.warning("The event of an outlet says nothing of what this task did (%s).", type(error).__name__)
+
+
+def _announce_on(context: Mapping[str, Any], outlet: object, said: Sequence[dict[str, Any]]) -> None:
     from airflow.providers.common.compat.sdk import AssetAlias
 
-    said = [{**result, "instantly_conn_id": conn_id} for result in results]
-    for outlet in outlets:
-        if isinstance(outlet, AssetAlias):
-            for each in said:
-                if is_campaign_id(campaign_id := each.get("campaign_id")):
-                    context["outlet_events"][outlet].add(campaign_asset(campaign_id), extra=each)
-        elif hasattr(outlet, "uri"):
-            context["outlet_events"][outlet].extra = said[0] if len(said) == 1 else {"campaigns": said}
+    if isinstance(outlet, AssetAlias):
+        of_campaigns = [each for each in said if is_campaign_id(each.get("campaign_id"))]
+        for each in of_campaigns[:MAX_ALIAS_EVENTS]:
+            context["outlet_events"][outlet].add(campaign_asset(each["campaign_id"]), extra=each)
+        if (left := len(of_campaigns) - MAX_ALIAS_EVENTS) > 0:
+            _log.warning(
+                "An alias has events of %s campaigns and none of %s more: one task makes no more of them. Give the "
+                "task an asset as its outlet, whose event names all, or several tasks some of the campaigns each.",
+                f"{MAX_ALIAS_EVENTS:,}",
+                f"{left:,}",
+            )
+    elif isinstance(outlet, _kinds_of_assets()):
+        context["outlet_events"][outlet].extra = said[0] if len(said) == 1 else {"campaigns": [*said]}
+
+
+def _kinds_of_assets() -> tuple[type, ...]:
+    from airflow.providers.common.compat.sdk import Asset
+
+    try:
+        from airflow.sdk.definitions.asset import AssetRef
+    except ImportError:  # Airflow 2
+        return (Asset,)
+    return (Asset, AssetRef)
+
+
+def _flat(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in said.items() if isinstance(value, _PLAIN)}
 
 
 def campaign_events(context: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -39,6 +39,7 @@ from airflow_provider_instantly.api.errors import (
 )
 from airflow_provider_instantly.api.redaction import safe_text
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
+from airflow_provider_instantly.exceptions import TaskKilledError
 from airflow_provider_instantly.get_provider_info import CONNECTION_FORM
 from airflow_provider_instantly.hooks.accounts import AccountCalls
 from airflow_provider_instantly.hooks.analytics import AnalyticsCalls
@@ -406,6 +407,9 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
             connection = self.get_connection(self.instantly_conn_id)
         except AirflowNotFoundException as error:
             raise self._not_found() from error
+        except TaskKilledError:
+            # A signal's handler raises it wherever the task is.
+            raise
         except Exception as error:
             raise self._not_looked_up(error) from None
         self._check_type(connection)

@@ -47,7 +47,7 @@ from airflow_provider_instantly.launches.plan import (
 )
 from airflow_provider_instantly.launches.preflight import check
 from airflow_provider_instantly.launches.preflight.finding import STANDING_CODES
-from airflow_provider_instantly.observability.metrics import LAUNCHES, LAUNCHES_FAILED
+from airflow_provider_instantly.observability.metrics import LAUNCHES
 from airflow_provider_instantly.tasklog import write
 
 if TYPE_CHECKING:
@@ -63,15 +63,6 @@ if TYPE_CHECKING:
 
 #: The first read after an activation may still show one of these: from the read before, or from the moment since it.
 _SHOWN_UNTIL_IT_TAKES_EFFECT: Final = STOPPED_STATUSES | {CampaignStatus.COMPLETED}
-#: As what the launches are counted that these errors end.
-_REASONS: Final = {
-    LaunchRefusedError: "refused",
-    CheckIncompleteError: "check_incomplete",
-    CampaignStoppedError: "stopped",
-    LaunchNotConfirmedError: "not_confirmed",
-    TaskKilledError: "killed",
-    InstantlyError: "request_failed",
-}
 
 
 @dataclass(frozen=True)
@@ -125,13 +116,6 @@ class Launcher:
         :raises TaskKilledError: if the task was killed before it activated the campaign.
         :raises InstantlyError: if a request was refused or never sent; this try launched nothing then.
         """
-        try:
-            return self._launch(campaign_id)
-        except BaseException as error:
-            self.hook.metrics.count(LAUNCHES_FAILED, 1, _reason(error))
-            raise
-
-    def _launch(self, campaign_id: str) -> Launched:
         try:
             outcome = carry_out(self._activation(campaign_id))
         except InstantlyRequestError as error:
@@ -380,10 +364,6 @@ class Launcher:
         except InstantlyError as error:
             self.log.warning("The reason could not be read: %s", error)
             return ()
-
-
-def _reason(error: BaseException) -> str:
-    return next((reason for kind, reason in _REASONS.items() if isinstance(error, kind)), "other")
 
 
 def _senders(campaign: Campaign) -> tuple[frozenset[str], frozenset[str]]:

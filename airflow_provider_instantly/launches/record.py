@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_instantly.api.campaign import CampaignStatus
+from airflow_provider_instantly.exceptions import TaskKilledError
 from airflow_provider_instantly.launches.plan import PriorOutcome
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class LaunchRecord:
             return
         try:
             self._store.set(self._key, sent)
+        except TaskKilledError:
+            raise
         except Exception as error:
             # The launch is safe without the record; only a later try knows less.
             self._log.warning("The task state store could not be written (%s).", type(error).__name__)

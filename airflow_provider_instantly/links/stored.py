@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 def _database_xcom() -> Any:
     try:
-        from airflow.sdk import BaseXCom
+        # Below Airflow 3.2, `airflow.sdk` itself does not have it.
+        from airflow.sdk.bases.xcom import BaseXCom
     except ImportError:  # Airflow 2 reads links as all other XComs
         return XCom
     return BaseXCom

@@ -1,17 +1,19 @@
 """
 What a task reads and writes, in OpenLineage's words: campaigns, lists of leads, tables and files.
 
-No person is in it: no row, no statement, no campaign's name. OpenLineage is imported when it asks, and not before:
+No person is in it: no row, no statement, no campaign's name. What events of outlets say, OpenLineage's own provider
+adds. OpenLineage is imported when it asks, and not before:
 Airflow imports this module wherever an asset is named.
 """
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from airflow_provider_instantly.api.campaign import is_campaign_id
+from airflow_provider_instantly.api.campaign import check_campaign_id
 from airflow_provider_instantly.api.redaction import without_addresses
 from airflow_provider_instantly.assets.campaign import campaign_uri
 
@@ -26,8 +28,12 @@ NAMESPACE: Final = "instantly"
 #: The names under which a campaign and its leads have facets of ours.
 CAMPAIGN_FACET: Final = "instantly_campaign"
 LEADS_FACET: Final = "instantly_leads"
+#: So many campaigns of one task are datasets of their own, at most: OpenLineage sends them all in one event.
+MAX_CAMPAIGNS: Final = 100
 #: Schemes that OpenLineage knows by another name.
 _SCHEMES: Final = {"gcs": "gs", "s3a": "s3", "s3n": "s3"}
+
+_log = logging.getLogger(__name__)
 
 
 def convert_asset_to_openlineage(asset: Any, lineage_context: Any) -> Dataset:
@@ -49,11 +55,12 @@ def of_campaign(campaign_id: object, summary: Mapping[str, Any] | None, *, chang
     """
     The lineage of a task about one campaign.
 
-    :param campaign_id: the campaign as the task names it; nothing is said of what is no UUID.
-    :param summary: what the task returns, or None where it failed before that.
+    :param campaign_id: the campaign as the task names it; nothing is said of what is no UUID, such as a template that
+        was not rendered.
+    :param summary: what the task returns, or as much as is known where it failed; None for nothing.
     :param changes: whether the task changes the campaign; else it reads it.
     """
-    if not is_campaign_id(campaign_id):
+    if (known_id := _known(campaign_id)) is None:
         return _lineage()
     from airflow_provider_instantly.observability.facets import CampaignDatasetFacet
 
@@ -61,18 +68,29 @@ def of_campaign(campaign_id: object, summary: Mapping[str, Any] | None, *, chang
     changed = known.get("launched", known.get("paused")) if changes else None
     facet = CampaignDatasetFacet(status=known.get("status"), statusName=known.get("status_name"), changed=changed)
     facets = {CAMPAIGN_FACET: facet} if summary else {}
-    name = _name_of(campaign_uri(campaign_id))
+    name = _name_of(campaign_uri(known_id))
     return _lineage(outputs=[_output(name, facets)]) if changes else _lineage(inputs=[_input(NAMESPACE, name, facets)])
 
 
-def of_campaigns(campaign_ids: Sequence[str], *, written: object = None) -> OperatorLineage[Any, Any]:
+def of_campaigns(campaign_ids: object, *, written: object = None) -> OperatorLineage[Any, Any]:
     """
     The lineage of a task that reads campaigns.
 
-    :param campaign_ids: their UUIDs.
+    :param campaign_ids: the campaigns as the task names them; `MAX_CAMPAIGNS` are said at most, and nothing of what
+        names none.
     :param written: the file that it wrote, or None.
     """
-    inputs = [_input(NAMESPACE, _name_of(campaign_uri(each))) for each in campaign_ids if is_campaign_id(each)]
+    from airflow_provider_instantly import validation
+
+    try:
+        names = [
+            _name_of(campaign_uri(each)) for each in validation.campaign_ids("campaign_id", campaign_ids, many=True)
+        ]
+    except ValueError:
+        names = []
+    if (left := len(names) - MAX_CAMPAIGNS) > 0:
+        _log.warning("OpenLineage learns of %s campaigns of this task, and not of %s more.", MAX_CAMPAIGNS, f"{left:,}")
+    inputs = [_input(NAMESPACE, name) for name in names[:MAX_CAMPAIGNS]]
     if written is None:
         return _lineage(inputs=inputs)
     namespace, name = _place_of(written)
@@ -86,15 +104,14 @@ def of_leads(
     The lineage of a task that adds leads.
 
     :param sources: where the rows come from: see `of_file` and `of_query`.
-    :param place: the ``campaign_id`` or ``list_id`` that they go to.
+    :param place: the ``campaign_id`` or ``list_id`` that they go to, as the task names it; nothing is written where
+        neither is a UUID.
     :param summary: what the task returns, or None where it failed before that.
     """
     from airflow_provider_instantly.observability.facets import LeadsDatasetFacet
 
     counts = summary or {}
     _count_rows(sources, counts.get("rows"))
-    if counts.get("dry_run"):
-        return _lineage(inputs=sources)
     facet = LeadsDatasetFacet(
         rows=counts.get("rows"),
         rejected=counts.get("rejected"),
@@ -104,10 +121,11 @@ def of_leads(
         found=counts.get("found"),
         skipped=counts.get("skipped"),
     )
-    campaign_id, list_id = place.get("campaign_id"), place.get("list_id")
-    name = _name_of(campaign_uri(campaign_id)) if is_campaign_id(campaign_id) else f"lead-lists/{list_id}"
+    kinds = {"campaign_id": "campaigns", "list_id": "lead-lists"}
+    names = [f"{kind}/{known}" for name, kind in kinds.items() if (known := _known(place.get(name)))]
     facets = {LEADS_FACET: facet} if summary else {}
-    return _lineage(inputs=sources, outputs=[_output(name, facets, rows=counts.get("uploaded"))])
+    outputs = [_output(name, facets, rows=counts.get("uploaded")) for name in names]
+    return _lineage(inputs=sources, outputs=outputs)
 
 
 def of_block_list(
@@ -117,11 +135,14 @@ def of_block_list(
     The lineage of a task that puts addresses and domains on the block list.
 
     :param sources: see `of_leads`.
-    :param conn_id: the id of the Airflow connection; each workspace has one list.
+    :param conn_id: the id of the Airflow connection; each workspace has one list. Nothing is written to that of a
+        template that was not rendered.
     :param summary: what the task returns, or None where it failed before that.
     """
     counts = summary or {}
     _count_rows(sources, counts.get("rows"))
+    if "{{" in conn_id or "{%" in conn_id:
+        return _lineage(inputs=sources)
     return _lineage(inputs=sources, outputs=[_output(f"block-lists/{conn_id}", rows=counts.get("blocked"))])
 
 
@@ -175,6 +196,14 @@ def _place_of(path: object) -> tuple[str, str]:
 
 
 # How OpenLineage writes it
+
+
+def _known(value: object) -> str | None:
+    """A UUID in its one form, or None: of what is none, and of a template that was not rendered, nothing is said."""
+    try:
+        return check_campaign_id(value)
+    except ValueError:
+        return None
 
 
 def _name_of(uri: str) -> str:

@@ -1,14 +1,16 @@
 """
 What the provider counts, handed to Airflow's own metrics: StatsD, Datadog or OpenTelemetry, as Airflow is configured.
 
-Counting adds to a number in memory. The numbers go to Airflow after the work, at most every ten seconds, and from the
-triggerer in a thread, so that no request waits for them. Where Airflow's metrics are off, nothing is counted.
+Counting adds to a number in memory. The numbers go to Airflow after the work, when the oldest is ten seconds old or a
+pause begins that is as long, and from the triggerer in a thread, so that no request waits for them. Where Airflow's
+metrics are off, nothing is counted.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_instantly.api.campaign import Campaign
 from airflow_provider_instantly.api.errors import InstantlyRateLimitError
 from airflow_provider_instantly.api.protocol import Pause
+from airflow_provider_instantly.exceptions import TaskKilledError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,11 +30,15 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.api.errors import InstantlyError
     from airflow_provider_instantly.api.protocol import Reaction, Step
 
-#: Seconds between two times that numbers are handed to Airflow, at least.
+#: Seconds that a number waits until it is handed to Airflow, while there is work.
 FLUSH_INTERVAL: Final = 10.0
 #: Of what makes Airflow hand metrics on: any of these, in its section ``metrics``.
 SWITCHES: Final = ("statsd_on", "statsd_datadog_enabled", "otel_on")
 _NO_ANSWER: Final = "none"
+#: What Airflow refuses in a name of StatsD (2.11 to 3.3), tags included: it drops the number, with a traceback.
+_REFUSED: Final = re.compile(r"[^A-Za-z0-9_./-]")
+#: Airflow refuses names of more than 250 characters, tags included.
+_TAG_CHARS: Final = 100
 
 _log = logging.getLogger(__name__)
 
@@ -109,6 +116,8 @@ def are_on() -> bool:
 
     try:
         return any(conf.getboolean("metrics", switch, fallback=False) for switch in SWITCHES)
+    except TaskKilledError:
+        raise
     except Exception as error:
         # A launch must not fail for it, least of all after it was sent.
         _log.warning("Airflow's metrics are taken for off, since a switch cannot be read (%s).", type(error).__name__)
@@ -119,14 +128,15 @@ class Metrics:
     """
     The numbers of one connection, until Airflow has them.
 
-    :param conn_id: the id of the Airflow connection, which is a tag of each.
+    :param conn_id: the id of the Airflow connection, which is a tag of each, as far as every backend takes it.
     """
 
     def __init__(self, conn_id: str) -> None:
-        self._connection = ("connection", str(conn_id))
+        self._connection = ("connection", _REFUSED.sub("_", str(conn_id))[:_TAG_CHARS])
         self._counts: Counter[_Key] = Counter()
         self._times: list[tuple[_Key, float]] = []
-        self._flushed_at = time.monotonic()
+        #: Since when there is something to hand over.
+        self._since: float | None = None
 
     # What is counted
 
@@ -144,6 +154,7 @@ class Metrics:
         :param tags: the values of the metric's tags, in their order.
         """
         if number and are_on():
+            self._note_time()
             self._counts[self._key(metric, tags)] += number
 
     def measure(self, metric: Metric, seconds: float) -> None:
@@ -154,6 +165,7 @@ class Metrics:
         :param seconds: how long.
         """
         if are_on():
+            self._note_time()
             self._times.append((self._key(metric, ()), max(seconds, 0.0)))
 
     def note_retry(self, seconds: float, because: InstantlyError) -> None:
@@ -199,21 +211,28 @@ class Metrics:
     def _key(self, metric: Metric, values: tuple[str, ...]) -> _Key:
         return metric.name, (self._connection, *zip(metric.tags, values, strict=True))
 
+    def _note_time(self) -> None:
+        if self._since is None:
+            self._since = time.monotonic()
+
     # How it gets to Airflow
 
-    def flush_if_due(self) -> None:
-        """Hand all to Airflow, unless it was given something a moment ago."""
-        if self._is_due:
+    def flush_if_due(self, pause: float = 0.0) -> None:
+        """
+        Hand all to Airflow, if the oldest of it is as old as that.
+
+        :param pause: seconds in which nothing is done now; what would be due by their end is handed over before.
+        """
+        if self._is_due(pause):
             self.flush()
 
-    def flush_soon_if_due(self) -> None:
+    def flush_soon_if_due(self, pause: float = 0.0) -> None:
         """The same in the event loop, which goes on at once."""
-        if self._is_due and (batch := self._take()):
+        if self._is_due(pause) and (batch := self._take()):
             asyncio.get_running_loop().run_in_executor(None, _hand_over, batch)
 
-    @property
-    def _is_due(self) -> bool:
-        return bool(self._counts or self._times) and time.monotonic() >= self._flushed_at + FLUSH_INTERVAL
+    def _is_due(self, pause: float) -> bool:
+        return self._since is not None and time.monotonic() + pause >= self._since + FLUSH_INTERVAL
 
     def flush(self) -> None:
         """Hand all to Airflow."""
@@ -226,10 +245,10 @@ class Metrics:
             await asyncio.to_thread(_hand_over, batch)
 
     def _take(self) -> _Batch | None:
-        if not self._counts and not self._times:
+        if self._since is None:
             return None
         batch = _Batch(self._counts, self._times)
-        self._counts, self._times, self._flushed_at = Counter(), [], time.monotonic()
+        self._counts, self._times, self._since = Counter(), [], None
         return batch
 
 
@@ -244,6 +263,9 @@ def _hand_over(batch: _Batch) -> None:
         for (name, tags), seconds in batch.times:
             # As a number, it is milliseconds to every version of Airflow and to every backend.
             stats.timing(name, seconds * 1000.0, tags=dict(tags))
+    except TaskKilledError:
+        # A signal's handler raises it wherever the task is.
+        raise
     except Exception as error:
         _log.warning("Metrics could not be handed to Airflow (%s).", type(error).__name__)
 

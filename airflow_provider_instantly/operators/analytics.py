@@ -224,7 +224,7 @@ class CampaignAnalyticsOperator(BaseOperator):
         """
         from airflow_provider_instantly.observability.lineage import of_campaigns
 
-        return of_campaigns(validation.campaign_ids("campaign_id", self.campaign_id, many=True))
+        return of_campaigns(self.campaign_id)
 
     def on_kill(self) -> None:
         """Pause nothing any more. Airflow calls it on the worker, from its handler of SIGTERM."""

@@ -38,7 +38,8 @@ class BlockContactsOperator(ReadsRows):
     :param sql: a query in their place, or a file with one: ``optouts.sql``. (templated)
     :param column: the column with the address or domain, if there is more than one. (templated)
     :param sql_conn_id: the id of the database's Airflow connection. (templated)
-    :param parameters: what the database's driver puts into the query. (templated)
+    :param parameters: what the database's driver puts into the query. Once rendered, Airflow shows it nowhere.
+        (templated)
     :param sql_hook_params: arguments of the database's hook.
     :param on_reject: ``"fail"`` to fail at the end if there is a value that is no address or domain, or ``"warn"``.
     :param rejects_path: a file for the rejected rows, below any ``ObjectStoragePath``: their numbers, reasons and
@@ -115,13 +116,6 @@ class BlockContactsOperator(ReadsRows):
             counts = self._read_into(spool, Contacts(self.column), rejects_duplicates=False)
             unwritten = self._report_rejects(spool)
             taken = block_all(hook, spool, len(spool), is_killed=lambda: self._is_killed, log=self.log)
-        if unwritten is not None:
-            raise failure(
-                RejectsNotWrittenError,
-                f"The file of rejects_path could not be written ({type(unwritten).__name__}).",
-                f"{_done(counts, taken)} {counts.rejected:,} rows have no address or domain.",
-                "Another try blocks the same again, which does no harm, and writes the file.",
-            ) from unwritten
         self._returned = {
             "rows": counts.rows,
             "rejected": counts.rejected,
@@ -129,6 +123,13 @@ class BlockContactsOperator(ReadsRows):
             "blocked": counts.good - taken.refused if taken.adds_up else None,
             "refused": taken.refused if taken.is_known else None,
         }
+        if unwritten is not None:
+            raise failure(
+                RejectsNotWrittenError,
+                f"The file of rejects_path could not be written ({type(unwritten).__name__}).",
+                f"{_done(counts, taken)} {counts.rejected:,} rows have no address or domain.",
+                "Another try blocks the same again, which does no harm, and writes the file.",
+            ) from unwritten
         self._judge(counts, taken)
         return self._returned
 

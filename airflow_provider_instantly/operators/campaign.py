@@ -20,6 +20,7 @@ from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.exceptions import LaunchRefusedError, PauseNotConfirmedError, TaskKilledError, failure
+from airflow_provider_instantly.launches.failed import counts_failures
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.tasklog import reasons_first, write
 from airflow_provider_instantly.waits.ending import raise_for_result, result_of_event, returned
@@ -53,7 +54,7 @@ DEFAULT_POLL_INTERVAL: Final = 60.0
 _KILLED: Final = "The task was killed, so it does not wait any longer."
 
 #: What a task returns and its asset events say, too, so that who follows them need not read the campaign first.
-_ANNOUNCED: Final = ("name", "status", "status_name", "url", "launched", "next_sending_window", "paused", "verdict")
+_ANNOUNCED: Final = ("name", "status", "status_name", "url", "launched", "paused", "verdict")
 
 
 class _CampaignOperator(BaseOperator):
@@ -71,7 +72,7 @@ class _CampaignOperator(BaseOperator):
     refusal: ClassVar[type[AirflowFailException]] = AirflowFailException
     #: Whether the task changes the campaign; else it only reads it.
     changes_campaign: ClassVar[bool] = True
-    #: What it returns, once that is known.
+    #: What it returns, once that is known; where it fails, as much of it as it has found out.
     _returned: dict[str, Any] | None = None
 
     def __init__(
@@ -117,8 +118,18 @@ class _CampaignOperator(BaseOperator):
         """Tell the DAGs that follow this task's assets which campaign it was, and how it stands."""
         self._returned = summary
         said: dict[str, Any] = {key: summary[key] for key in _ANNOUNCED if key in summary}
+        said |= _announced_window(summary)
         announce(context, self.outlets, self.instantly_conn_id, [{"campaign_id": summary["id"], **said}])
         return summary
+
+
+def _announced_window(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The next sending window of a launch, flat, as events have it."""
+    if "next_sending_window" not in summary:
+        return {}
+    window = summary["next_sending_window"]
+    known = window if isinstance(window, dict) else {}
+    return {"next_window_opens": known.get("opens"), "next_window_closes": known.get("closes")}
 
 
 class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator):
@@ -205,6 +216,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         self._pause_if_own: Callable[[], str] | None = None
 
     @reasons_first
+    @counts_failures
     def execute(self, context: Context) -> dict[str, Any]:
         """
         Launch, confirm, and wait if asked to.
@@ -242,7 +254,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
                 preflight=self.preflight,
             )
             launched = launcher.launch(campaign_id)
-        summary = self._launch_summary(launched, url)
+        self._returned = summary = self._launch_summary(launched, url)
         if not self.wait_for_active:
             return self._done(context, summary)
         if self.pause_on_kill and launched.by_this_run:
@@ -259,6 +271,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         return self._arrived(context, result, summary)
 
     @reasons_first
+    @counts_failures
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """
         Resume after the triggerer.
@@ -377,9 +390,10 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         }
 
     def _arrived(self, context: Context, result: WaitResult, summary: dict[str, Any]) -> dict[str, Any]:
+        self._returned = summary = returned(result, summary)
         raise_for_result(result, preface="This run activated the campaign." if summary.get("launched") else "")
         write(self.log, info=[result.ending])
-        return self._done(context, returned(result, summary))
+        return self._done(context, summary)
 
 
 class PauseCampaignOperator(_CampaignOperator):

@@ -96,6 +96,7 @@ class CheckCampaignOperator(_CampaignOperator):
         write(self.log, warnings=report.lines())
         if report.ignored:
             self.log.info("Found and ignored: %s.", ", ".join(finding.code for finding in report.ignored))
+        self._returned = self._summary(campaign, url)
         if report.failing:
             kind = CheckIncompleteError if report.may_pass else CheckFailedError
             raise kind(report.message(campaign.title, "The campaign was left as it is."))

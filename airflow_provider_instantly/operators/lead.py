@@ -203,7 +203,8 @@ class AddLeadsOperator(ReadsRows):
         """
         from airflow_provider_instantly.observability.lineage import of_leads
 
-        place = {"campaign_id": self.campaign_id, "list_id": self.list_id}
+        # A dry run that fails has written nothing either.
+        place = {} if self.is_dry_run else {"campaign_id": self.campaign_id, "list_id": self.list_id}
         return of_leads(self._lineage_of_input(), place, self._returned)
 
     def on_kill(self) -> None:

@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.errors import InstantlyRequestError
+from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.links.report import ReportLink
 from airflow_provider_instantly.tasklog import reasons_first
 
@@ -149,6 +150,8 @@ class CampaignReportOperator(BaseOperator):
         self._page = written["page"]
         url = f"{public_url.rstrip('/')}/{PAGE_NAME}" if public_url else written["page"]
         ReportLink.persist(context, url)
+        said = [{"campaign_id": campaign_id, "report_url": url} for campaign_id in campaign_ids]
+        announce(context, self.outlets, self.instantly_conn_id, said)
         return {**written, "url": url, "campaigns": campaign_ids, "not_read": reading.not_read}
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
@@ -159,7 +162,7 @@ class CampaignReportOperator(BaseOperator):
         """
         from airflow_provider_instantly.observability.lineage import of_campaigns
 
-        return of_campaigns(validation.campaign_ids("campaign_id", self.campaign_id, many=True), written=self._page)
+        return of_campaigns(self.campaign_id, written=self._page)
 
     def _report(self, campaigns: Sequence[CampaignFigures], since: str | None, until: str | None) -> Report:
         from airflow_provider_instantly.analytics.limits import Limits

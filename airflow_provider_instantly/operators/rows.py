@@ -32,6 +32,20 @@ class HiddenRows:
         return "rows, which are not shown since they are persons"
 
 
+class HiddenParameters:
+    """
+    What goes into a statement, once it is rendered: Airflow keeps it, and OpenLineage sends it on.
+
+    :param parameters: what the database's driver takes.
+    """
+
+    def __init__(self, parameters: Any) -> None:
+        self.parameters = parameters
+
+    def __repr__(self) -> str:
+        return "parameters, which are not shown since they may name persons"
+
+
 class ReadsRows(BaseOperator):
     """
     An operator that reads rows of a list, a file or a database: one of ``rows``, ``path`` and ``sql``.
@@ -41,7 +55,7 @@ class ReadsRows(BaseOperator):
     :param path: a file below any Airflow ``ObjectStoragePath``: JSON objects, one a line, or CSV.
     :param sql: one statement that returns rows.
     :param sql_conn_id: the id of the database's Airflow connection.
-    :param parameters: what the database's driver puts into the statement.
+    :param parameters: what the database's driver puts into the statement. Once rendered, Airflow does not show it.
     :param sql_hook_params: arguments of the database's hook.
     :param rejects_path: a file for the rejected rows, below any ``ObjectStoragePath``.
     :raises ValueError: while the DAG is parsed, if there is not exactly one source, or no run could use it.
@@ -79,7 +93,7 @@ class ReadsRows(BaseOperator):
         # Any: Airflow renders them before they are used.
         self.sql: Any = sql
         self.sql_conn_id = None if sql_conn_id is None else validation.connection_id("sql_conn_id", sql_conn_id)
-        self.parameters: Any = parameters
+        self._parameters: Any = parameters
         self.sql_hook_params = sql_hook_params
         self.rejects_path = path_as_kept(rejects_path)
 
@@ -92,6 +106,12 @@ class ReadsRows(BaseOperator):
         """
         return _Partial(super().partial(**_with_hidden_rows(kwargs)))
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Hide what is rendered before Airflow has it: it keeps that beside the attribute, too."""
+        hide = {"rows": HiddenRows, "parameters": HiddenParameters}.get(name)
+        is_shown = hide is None or value is None or isinstance(value, hide)
+        super().__setattr__(name, value if hide is None or is_shown else hide(value))
+
     @property
     def rows(self) -> Any:
         """What the rows are rendered from; once they are known, something that does not show them."""
@@ -99,7 +119,16 @@ class ReadsRows(BaseOperator):
 
     @rows.setter
     def rows(self, rendered: Any) -> None:
-        self._rows = rendered if rendered is None or isinstance(rendered, HiddenRows) else HiddenRows(rendered)
+        self._rows = rendered
+
+    @property
+    def parameters(self) -> Any:
+        """What the parameters are rendered from; once they are known, something that does not show them."""
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, rendered: Any) -> None:
+        self._parameters = rendered
 
     def _input(self) -> Iterator[object]:
         """The rows, read once."""
@@ -108,14 +137,18 @@ class ReadsRows(BaseOperator):
         if self.path is not None:
             return from_file(self.path)
         if self.sql is not None and self.sql_conn_id is not None:
-            return from_sql(database(self.sql_conn_id, self.sql_hook_params), self.sql, self.parameters)
+            known = self._parameters
+            parameters = known.parameters if isinstance(known, HiddenParameters) else known
+            return from_sql(database(self.sql_conn_id, self.sql_hook_params), self.sql, parameters)
         return from_values(self._rows.rows if isinstance(self._rows, HiddenRows) else self._rows)
 
     def _lineage_of_input(self) -> list[InputDataset]:
-        """Where the rows come from, for OpenLineage; nothing, where that cannot be found out."""
+        """Where the rows come from, for OpenLineage; nothing, where that cannot be found out or was not rendered."""
         from airflow_provider_instantly.leads.sources import database
         from airflow_provider_instantly.observability.lineage import of_file, of_query
 
+        if any(is_rendered_later(each) for each in (self.path, self.sql, self.sql_conn_id)):
+            return []
         try:
             if self.path is not None:
                 return of_file(self.path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
@@ -13,7 +13,7 @@ from airflow_provider_instantly.api.parsing import integer
 from airflow_provider_instantly.api.redaction import masked_address, safe_text, without_addresses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from airflow_provider_instantly.api.account import Account, Warmth
@@ -245,7 +245,8 @@ def _documents(result: object) -> Iterator[Mapping[str, object]]:
     if isinstance(result, Mapping):
         yield result
         yield from _documents(result.get("campaigns"))
-    elif isinstance(result, list | tuple):
+    elif isinstance(result, Sequence) and not isinstance(result, str | bytes):
+        # What Airflow makes of a mapped task's XComs is a sequence, but no list.
         for entry in result:
             yield from _documents(entry)
 

@@ -22,7 +22,8 @@ class SqlToInstantlyLeadsOperator(AddLeadsOperator):
 
     :param sql: one statement that returns rows, or a file with one: ``people.sql``. (templated)
     :param sql_conn_id: the id of the database's Airflow connection. (templated)
-    :param parameters: what the database's driver puts into the statement. (templated)
+    :param parameters: what the database's driver puts into the statement. Once rendered, Airflow shows it nowhere.
+        (templated)
     :param sql_hook_params: arguments of the database's hook.
     :param more: the parameters of `AddLeadsOperator`.
 

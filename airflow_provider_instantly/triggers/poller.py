@@ -160,7 +160,9 @@ class Poller:
                         self._begin(polls, watchers, now)
                     poll = None if self._timing.is_paused(now) else polls.take_turn(now)
                     if poll is None:
-                        await self._until(self._timing.next_moment(polls))
+                        moment = self._timing.next_moment(polls)
+                        hook.metrics.flush_soon_if_due(moment - now)
+                        await self._until(moment)
                     elif news := await self._go_on(hook, polls, poll):
                         yield news
             finally:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignStatus
-from airflow_provider_instantly.api.redaction import safe_text
+from airflow_provider_instantly.api.redaction import safe_text, shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -148,7 +148,7 @@ def _switch(name: str, value: object) -> bool:
 
 
 def _shown(value: object) -> str:
-    return safe_text(repr(value), limit=80)
+    return shown_value(value, limit=80)
 
 
 #: How a field of each type is read.

@@ -42,6 +42,8 @@ def poll(hook: InstantlyHook, reader: Reader, wait: Wait, clock: Clock, log: Tas
     write(log, info=decision.info, warnings=decision.warnings)
     if decision.delay is None:
         explain(hook, wait, log)
+    else:
+        hook.metrics.flush_if_due(decision.delay)
     return decision
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, A
 
 from tests.airflow_versions import dags_of
 from tests.docs.documents import ROOT, rows, text_of
+from tests.statuses import ACTIVE, COMPLETED, DRAFT, PAUSED, SUBSEQUENCES
 
 EXAMPLES = sorted((ROOT / "dags").glob("*.py"))
 #: What needs a later Airflow than the oldest. It must not be an error there, either.
@@ -55,3 +57,25 @@ def test_what_they_read_from_the_environment_is_described() -> None:
     read = {name for file in EXAMPLES for name in re.findall(r'"(INSTANTLY_[A-Z_]+)"', file.read_text("utf-8"))}
     described = {name for row in rows(text_of("docs/reference/examples.md")) for name in row.names}
     assert read == {name for name in described if name.startswith("INSTANTLY_")}
+
+
+def test_a_launch_that_is_completed_at_once_is_followed_like_any_other(
+    dags: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [task] = [task for dag in dags["instantly_after_launch"] for task in dag.tasks if task.task_id == "launched"]
+    ids = [f"5a3d0e5e-000{number}-4000-8000-000000000001" for number in range(6)]
+    said: list[dict[str, Any]] = [
+        {"status": COMPLETED, "launched": True},
+        {"status": ACTIVE, "launched": False},
+        {"status": SUBSEQUENCES},
+        {"status": COMPLETED, "launched": False},
+        {"status": PAUSED, "paused": True},
+        {"verdict": "passed", "status": DRAFT},
+    ]
+    events = [
+        SimpleNamespace(timestamp=number, extra={"campaign_id": campaign_id, **extra})
+        for number, (campaign_id, extra) in enumerate(zip(ids, said, strict=True))
+    ]
+    context = {"triggering_asset_events": {"campaigns": events}}
+    monkeypatch.setitem(task.python_callable.__globals__, "get_current_context", lambda: context)
+    assert task.python_callable() == ids[:3]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_instantly.launches.launcher import _REASONS
+from airflow_provider_instantly.launches.failed import OTHER, REASONS
 from airflow_provider_instantly.observability.metrics import LAUNCHES_FAILED, METRICS, Kind
 from tests.docs.documents import ROOT, rows, text_of
 
@@ -37,7 +37,7 @@ class TestDocument:
 
     def test_each_reason_of_a_failed_launch_is_named(self, described: dict[str, tuple[str, ...]]) -> None:
         named = re.findall(r"`(\w+)`", described[LAUNCHES_FAILED.name][3])
-        assert named == [*_REASONS.values(), "other"]
+        assert named == [*dict.fromkeys(REASONS.values()), OTHER]
 
 
 class TestDashboard:
@@ -75,6 +75,20 @@ class TestDashboard:
         for target in panel["targets"]:
             for label in re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]):
                 assert re.search(rf"by \([^)]*\b{label}\b", target["expr"])
+
+    @pytest.mark.parametrize("query", [query for query in QUERIES if "$__range]" in query])
+    def test_a_total_has_the_first_event_of_a_series(self, query: str) -> None:
+        """Prometheus sees no increase from nothing to 1, and an exporter knows a series from its first event on."""
+        for series in re.findall(r"increase\(([^\[]+)\[", query):
+            increase, new = f"increase({series}[$__range])", f"(min_over_time({series}[$__range]) unless {series} "
+            total = f"(({increase} + {new}offset $__range)) or {increase} or {new}offset $__range))"
+            assert total in query
+
+    def test_what_is_counted_has_no_decimals(self) -> None:
+        """An increase is extrapolated to the whole of the chosen time."""
+        totals = [panel for panel in PANELS if panel["type"] == "stat"]
+        assert len(totals) == 4
+        assert {panel["fieldConfig"]["defaults"]["decimals"] for panel in totals} == {0}
 
     def test_panels_do_not_overlap(self) -> None:
         assert len({panel["id"] for panel in PANELS}) == len(PANELS)

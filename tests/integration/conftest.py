@@ -152,6 +152,14 @@ def airflow_on_postgres(postgres: Postgres, airflow: LocalAirflow) -> LocalAirfl
     return airflow
 
 
+def first_run(airflow: LocalAirflow, dag_id: str) -> str:
+    """The run that an asset has started, once there is one."""
+    airflow.wait_for(
+        lambda: bool(airflow.run_ids(dag_id)), 2 * TIMEOUT, lambda: f"The asset started no run of {dag_id}"
+    )
+    return airflow.run_ids(dag_id)[0]
+
+
 class Launch:
     """
     A run of a DAG with a task `launch`, and the campaign that it launches.

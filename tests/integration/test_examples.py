@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
-from tests.integration.conftest import CLIENTS_SLOTS
+from tests.integration.conftest import CLIENTS_SLOTS, first_run
 from tests.statuses import ACTIVE, PAUSED
 from tests.unit.launches.preflight.ready import DOCUMENT
 
@@ -26,12 +26,6 @@ pytestmark = pytest.mark.every_version
 
 TIMEOUT = 240.0
 """Seconds that anything may take that is waited for; Airflow 2.11 on SQLite runs one task after the other."""
-
-
-def first_run(airflow: LocalAirflow, dag_id: str) -> str:
-    """The run that an asset has started, once there is one."""
-    airflow.wait_for(lambda: bool(airflow.run_ids(dag_id)), TIMEOUT, lambda: f"The asset started no run of {dag_id}")
-    return airflow.run_ids(dag_id)[0]
 
 
 def names_in_grid(airflow: LocalAirflow, dag_id: str, run_id: str, task_id: str) -> set[str]:

@@ -8,8 +8,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
 
 from local_airflow.configuration import AIRFLOW_3, environment
+from tests.integration.conftest import first_run
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
@@ -77,6 +79,29 @@ def test_every_mode_waits_for_a_campaign_that_a_person_launches(airflow: LocalAi
     assert {task.try_number for task in airflow.task_instances(dag_id, run_id)} == {1}
     # No one but the person has activated it.
     assert sandbox.activations(campaign_id) == 1
+
+
+@pytest.mark.every_version
+def test_a_launch_with_an_alias_succeeds_and_starts_what_follows_the_alias(
+    airflow: LocalAirflow, sandbox: SandboxClient
+) -> None:
+    """What an event may say differs from version to version, and Airflow finds out when the task is done."""
+    campaign_id = sandbox.add_campaign("Launched by an alias", script=[(0, "active")])
+    airflow.wait_until_known("after_the_alias")
+
+    run_id = airflow.trigger("launch_with_an_alias", conf={"campaign_id": campaign_id})
+
+    assert airflow.wait_for_run("launch_with_an_alias", run_id, timeout=TIMEOUT) == "success"
+    table = "asset_event" if AIRFLOW_3 else "dataset_event"
+    sql = f"SELECT extra FROM {table} WHERE source_run_id = :run_id"  # noqa: S608 - no input
+    [[extra]] = airflow.query(sql, run_id=run_id)
+    said = extra if isinstance(extra, dict) else json.loads(extra)
+    assert (said["campaign_id"], said["launched"], said["status_name"]) == (campaign_id, True, "Active")
+    assert said["next_window_opens"] < said["next_window_closes"]
+    started = first_run(airflow, "after_the_alias")
+    assert airflow.wait_for_run("after_the_alias", started, timeout=TIMEOUT) == "success"
+    # Airflow 3.0 starts the run, and gives it no event.
+    assert airflow.xcom("after_the_alias", started, "said") == ([said] if AIRFLOW_V_3_1_PLUS or not AIRFLOW_3 else [])
 
 
 def test_the_key_is_replaced_while_every_mode_waits(airflow: LocalAirflow, sandbox: SandboxClient) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -21,23 +22,34 @@ pytest.importorskip("airflow.providers.openlineage")
 ROOT = Path(__file__).parents[2]
 PEOPLE = [{"email": f"person{number}@customer.example", "first_name": f"Xaver{number}"} for number in range(3)]
 DAG = """
-from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG, AssetAlias
 
+from airflow_provider_instantly.assets.campaign import all_campaigns_asset
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from airflow_provider_instantly.operators.lead import AddLeadsOperator
+from airflow_provider_instantly.transfers.sql_to_instantly import SqlToInstantlyLeadsOperator
 
 with DAG("lineage", schedule=None) as dag:
     add = AddLeadsOperator(task_id="add", campaign_id={campaign_id!r}, path={path!r}, custom_variables="*")
     rows = AddLeadsOperator(task_id="rows", campaign_id={campaign_id!r}, rows={rows!r})
-    launch = ActivateCampaignOperator(task_id="launch", campaign_id={campaign_id!r})
-    add >> rows >> launch
+    query = SqlToInstantlyLeadsOperator(
+        task_id="query",
+        campaign_id={campaign_id!r},
+        sql="SELECT email FROM people WHERE email = :email",
+        sql_conn_id="crm",
+        parameters={{"email": "{{{{ var.value.person }}}}"}},
+    )
+    launch = ActivateCampaignOperator(
+        task_id="launch", campaign_id={campaign_id!r}, outlets=[all_campaigns_asset(), AssetAlias("launched")]
+    )
+    add >> rows >> query >> launch
 
 if __name__ == "__main__":
     dag.test()
 """
 
 
-def run(folder: Path, text: str, sandbox: SandboxClient) -> list[dict[str, Any]]:
+def run(folder: Path, text: str, sandbox: SandboxClient, **variables: str) -> list[dict[str, Any]]:
     """Run a DAG in one process, and return the events that OpenLineage wrote."""
     home, events = folder / "airflow", folder / "events.jsonl"
     url = sqlite_url(home / "airflow.db")
@@ -51,7 +63,11 @@ def run(folder: Path, text: str, sandbox: SandboxClient) -> list[dict[str, Any]]
             # With all that it can be asked to write.
             "openlineage.include_full_task_info": "True",
         },
-        variables={"AIRFLOW_CONN_INSTANTLY_DEFAULT": sandbox.airflow_connection, "PYTHONPATH": str(ROOT)},
+        variables={
+            "AIRFLOW_CONN_INSTANTLY_DEFAULT": sandbox.airflow_connection,
+            "PYTHONPATH": str(ROOT),
+            **variables,
+        },
     )
     for each in (configuration.dags_folder, configuration.task_logs, configuration.scratch):
         each.mkdir(parents=True)
@@ -75,17 +91,21 @@ def test_it_writes_campaigns_and_files_and_no_person(sandbox: SandboxClient, tmp
     campaign_id = sandbox.add_campaign("For ann@customer.example")
     people = tmp_path / "people.jsonl"
     people.write_text("\n".join(map(json.dumps, PEOPLE)))
+    database = tmp_path / "crm.db"
+    with sqlite3.connect(database) as connection:
+        connection.execute("CREATE TABLE people (email TEXT)")
+        connection.execute("INSERT INTO people VALUES (?)", (PEOPLE[0]["email"],))
     dag = DAG.format(campaign_id=campaign_id, path=str(people), rows=PEOPLE)
+    crm = json.dumps({"conn_type": "sqlite", "host": str(database)})
 
-    events = run(tmp_path, dag, sandbox)
+    events = run(tmp_path, dag, sandbox, AIRFLOW_CONN_CRM=crm, AIRFLOW_VAR_PERSON=PEOPLE[0]["email"])
 
     ended = {event["job"]["name"]: event for event in events if event["eventType"] == "COMPLETE"}
     add, launch = ended["lineage.add"], ended["lineage.launch"]
     assert [(each["namespace"], each["name"]) for each in add["inputs"]] == [("file", str(people))]
-    for event in (add, ended["lineage.rows"], launch):
-        assert [(each["namespace"], each["name"]) for each in event["outputs"]] == [
-            ("instantly", f"campaigns/{campaign_id}")
-        ]
+    campaign = ("instantly", f"campaigns/{campaign_id}")
+    for event in (add, ended["lineage.rows"], ended["lineage.query"], launch):
+        assert campaign in [(each["namespace"], each["name"]) for each in event["outputs"]]
     assert add["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"] == 3
     assert add["outputs"][0]["facets"]["instantly_leads"]["uploaded"] == 3
     assert launch["outputs"][0]["facets"]["instantly_campaign"]["statusName"] == "Active"

@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from jinja2.nativetypes import NativeEnvironment
 
 from airflow_provider_instantly import validation
-from airflow_provider_instantly.api.campaign import CampaignStatus
+from airflow_provider_instantly.api.campaign import CampaignStatus, check_campaign_id
+from airflow_provider_instantly.api.operations import list_leads
+from airflow_provider_instantly.waits.goal import Goal
 
 ONE = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 TWO = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd1"
@@ -45,6 +47,41 @@ NO_IDS: list[Any] = [
     Path("x"),
 ]
 WRONG_TYPES: list[Any] = [None, True, "", "60", b"60", [], [1], {}, {1}, ..., 1j]
+
+
+#: Whatever names a value that it refuses.
+REFUSERS: list[Callable[[Any], object]] = [
+    check_campaign_id,
+    lambda value: validation.campaign_ids("campaign_id", value, many=True),
+    lambda value: validation.campaign_ids("campaign_id", [[value]], many=True),
+    lambda value: validation.check_campaign_ids_early("campaign_id", value, many=False),
+    lambda value: validation.seconds("timeout", value),
+    lambda value: validation.number("max_bounce_rate", value, low=0, high=1),
+    lambda value: validation.some_of("ignore", [value], ["no_leads"]),
+    lambda value: validation.some_of("ignore", value, ["no_leads"]),
+    lambda value: validation.flag("deferrable", value),
+    lambda value: validation.optional_day("since", value),
+    lambda value: validation.statuses("target_statuses", value),
+    lambda value: validation.texts("tag_ids", value),
+    lambda value: validation.one_of("on_reject", value, ("fail", "warn")),
+    lambda value: validation.count("chunk_size", value, low=1, high=2),
+    lambda value: validation.amount("max_rejected", value),
+    lambda value: validation.connection_id("instantly_conn_id", [value]),
+    lambda value: validation.storage_path("path", [value]),
+    lambda value: validation.optional_web_address("public_url", value),
+    lambda value: validation.results_by_moment("results", value),
+    lambda value: Goal.from_json({"failed_statuses": value}),
+    lambda value: Goal.from_json({"fail_fast": value}),
+    lambda value: list_leads({"campaign_id": ONE}, filter=value),
+]
+
+
+@pytest.mark.parametrize("refuse", REFUSERS, ids=range(len(REFUSERS)))
+def test_a_value_that_is_refused_may_be_a_persons_address(refuse: Callable[[Any], object]) -> None:
+    """A template that takes the wrong column of a row renders to one, and errors stand in logs."""
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - each has a message of its own
+        refuse("ann@customer.example")
+    assert "customer" not in str(caught.value)
 
 
 class TestSeconds:

@@ -1,11 +1,16 @@
-"""DAGs for the tests of launches: the sensor in each mode, an operator that waits, and a launch that is mapped."""
+"""
+DAGs for the tests of launches: the sensor in each mode, an operator that waits, a launch that is mapped, and one whose
+outlet is an alias.
+"""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, Param, task
+from airflow.providers.common.compat.sdk import DAG, AssetAlias, Param, get_current_context, task
 
+from airflow_provider_instantly.assets.events import campaign_events
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 
@@ -58,3 +63,17 @@ with DAG("launch_several", schedule=None, params={"campaign_ids": Param([], type
     launch = ActivateCampaignOperator.partial(task_id="launch").expand(campaign_id=ids)
     wait = CampaignStatusSensor(task_id="wait", campaign_id=ids, poke_interval=1, timeout=300)
     launch >> wait
+
+ALIAS = AssetAlias("launched_campaigns")
+
+with DAG("launch_with_an_alias", schedule=None, params=PARAMS):
+    ActivateCampaignOperator(task_id="launch", campaign_id="{{ params.campaign_id }}", outlets=[ALIAS])
+
+with DAG("after_the_alias", schedule=[ALIAS], start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+
+    @task
+    def said() -> list[dict[str, Any]]:
+        """What the events say."""
+        return campaign_events(get_current_context())
+
+    said()

@@ -20,6 +20,7 @@ from airflow_provider_instantly.api.redaction import (
     STORED_CHARS,
     masked_address,
     safe_text,
+    shown_value,
     storable_text,
     strike_key_out,
     without_addresses,
@@ -313,3 +314,19 @@ def test_nor_is_the_beginning_of_an_address_shown_where_a_text_is_cut(before: in
 )
 def test_an_address_that_no_one_can_write_to(address: str, shown: str) -> None:
     assert masked_address(address) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("ann@customer.example", "'(an address)'"),
+        (["a", "ann@customer.example"], "['a', '(an address)']"),
+        ({"email": "ann@customer.example"}, "{'email': '(an address)'}"),
+        (b"ann@customer.example", "b'(an address)'"),
+        (7, "7"),
+        ("two\nlines", "'two\\nlines'"),
+    ],
+    ids=str,
+)
+def test_what_an_author_passed_is_shown_without_addresses(value: object, shown: str) -> None:
+    assert shown_value(value) == shown

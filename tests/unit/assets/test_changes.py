@@ -9,6 +9,7 @@ from airflow_provider_instantly.api.campaign import STOPPED_STATUSES
 from airflow_provider_instantly.assets.campaign import ALL_CAMPAIGNS_URI
 from airflow_provider_instantly.assets.changes import changes_asset
 from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger
+from tests.airflow_versions import encode_trigger
 
 
 @pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="Airflow 2 has no watchers")
@@ -26,6 +27,14 @@ class TestOnAirflow3:
     def test_two_names_are_two_assets(self) -> None:
         stopped, launched = (changes_asset(name, CampaignChangeTrigger()) for name in ("stopped", "launched"))
         assert stopped.uri != launched.uri
+
+    def test_two_files_that_name_it_alike_share_its_watcher(self) -> None:
+        """When it parses a file, Airflow takes away all watchers of an asset but those with the triggers there."""
+        one, other = (
+            changes_asset("stopped", CampaignChangeTrigger(to_statuses=statuses))
+            for statuses in (sorted(STOPPED_STATUSES), STOPPED_STATUSES)
+        )
+        assert encode_trigger(one.watchers[0].trigger) == encode_trigger(other.watchers[0].trigger)
 
 
 @pytest.mark.parametrize("name", ["", "two words", "a/b"])

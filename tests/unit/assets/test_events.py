@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_instantly.assets.campaign import ALL_CAMPAIGNS_URI, campaign_asset, campaign_uri
-from airflow_provider_instantly.assets.events import announce, campaign_events
+from airflow_provider_instantly.assets.events import MAX_ALIAS_EVENTS, announce, campaign_events
+from airflow_provider_instantly.exceptions import TaskKilledError
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from tests.statuses import ACTIVE
@@ -51,7 +53,8 @@ class TestTasksWriteThem:
             "status_name": "Active",
             "url": f"{sandbox.url}/app/campaign/{cid}/analytics",
             "launched": True,
-            "next_sending_window": run.value["next_sending_window"],
+            "next_window_opens": run.value["next_sending_window"]["opens"],
+            "next_window_closes": run.value["next_sending_window"]["closes"],
             "instantly_conn_id": "instantly_default",
         }
         assert [events[outlet].extra for outlet in outlets] == [said, said]
@@ -66,6 +69,8 @@ class TestTasksWriteThem:
         [(uri, said)] = events[alias].added
         assert uri == campaign_uri(cid)
         assert (said["campaign_id"], said["launched"]) == (cid, True)
+        # Airflow 2.11 to 3.1 put an alias's events in a set.
+        assert hash(frozenset(said.items()))
 
     def test_a_launch_that_fails_says_nothing(self, sandbox: SandboxClient, run_task: Any) -> None:
         cid = sandbox.add_campaign("Spring", status="bounce_protect")
@@ -113,6 +118,84 @@ class TestTasksWriteThem:
         announce({"outlet_events": events}, [asset, alias], "instantly_default", [said])
 
         assert events.said == {repr(asset): Outlet(extra={**said, "instantly_conn_id": "instantly_default"})}
+
+    def test_what_is_not_plain_is_no_part_of_an_event(self) -> None:
+        events, alias = OutletEvents(), AssetAlias("any")
+        plain = {"campaign_id": CAMPAIGN, "status": 1, "share": 0.5, "launched": True, "url": None}
+
+        said = {**plain, "window": {"opens": "9:00"}, "findings": [1]}
+        announce({"outlet_events": events}, [alias], "instantly_default", [said])
+
+        assert events[alias].added == [(campaign_uri(CAMPAIGN), {**plain, "instantly_conn_id": "instantly_default"})]
+
+    def test_a_window_that_came_back_as_something_else_fails_no_launch(self) -> None:
+        """A trigger carries it, and a trigger's event is input."""
+        events, asset = OutletEvents(), campaign_asset(CAMPAIGN)
+        task = ActivateCampaignOperator(task_id="launch", campaign_id=CAMPAIGN, outlets=[asset])
+        context: Any = {"outlet_events": events}
+
+        task._done(context, {"id": CAMPAIGN, "next_sending_window": "tomorrow"})
+
+        said = events[asset].extra or {}
+        assert (said["next_window_opens"], said["next_window_closes"]) == (None, None)
+
+    @pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="Airflow 2 has no references to assets")
+    @pytest.mark.parametrize("by", [{"name": "campaigns"}, {"uri": ALL_CAMPAIGNS_URI}], ids=["name", "uri"])
+    def test_a_reference_to_an_asset_is_one(self, by: dict[str, str]) -> None:
+        events, outlet = OutletEvents(), Asset.ref(**by)
+        announce({"outlet_events": events}, [outlet], "instantly_default", [{"campaign_id": CAMPAIGN}])
+        assert events[outlet].extra == {"campaign_id": CAMPAIGN, "instantly_conn_id": "instantly_default"}
+
+    def test_an_outlet_that_airflow_cannot_make_out_fails_no_task_that_is_done(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        unknown, known = Asset("unknown"), campaign_asset(CAMPAIGN)
+        events = Unresolved(unknown, RuntimeError("ASSET_NOT_FOUND: ann@customer.example"))
+
+        announce({"outlet_events": events}, [unknown, known], "instantly_default", [{"campaign_id": CAMPAIGN}])
+
+        assert events[known].extra == {"campaign_id": CAMPAIGN, "instantly_conn_id": "instantly_default"}
+        [line] = caplog.messages
+        assert line == "The event of an outlet says nothing of what this task did (RuntimeError)."
+
+    def test_a_task_that_is_killed_meanwhile_ends(self) -> None:
+        outlet = campaign_asset(CAMPAIGN)
+        events = Unresolved(outlet, TaskKilledError("The task was killed."))
+        with pytest.raises(TaskKilledError):
+            announce({"outlet_events": events}, [outlet], "instantly_default", [{"campaign_id": CAMPAIGN}])
+
+    def test_an_alias_has_events_of_some_of_very_many_campaigns_and_an_asset_names_all(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Airflow gets them in one request, and makes a row of each."""
+        events, alias, asset = OutletEvents(), AssetAlias("any"), Asset(ALL_CAMPAIGNS_URI)
+        many = [{"campaign_id": f"5a3d0e5e-0001-4000-8000-{n:012}"} for n in range(MAX_ALIAS_EVENTS + 1_000)]
+
+        announce({"outlet_events": events}, [alias, asset], "instantly_default", many)
+
+        assert [said["campaign_id"] for _, said in events[alias].added] == [
+            each["campaign_id"] for each in many[:MAX_ALIAS_EVENTS]
+        ]
+        assert len((events[asset].extra or {})["campaigns"]) == len(many)
+        assert "500 campaigns and none of 1,000 more" in caplog.text
+
+
+class Unresolved(OutletEvents):
+    """
+    Events of outlets, one of which Airflow cannot make out.
+
+    :param outlet: which.
+    :param error: what it raises.
+    """
+
+    def __init__(self, outlet: Any, error: Exception) -> None:
+        super().__init__()
+        self._outlet, self._error = outlet, error
+
+    def __getitem__(self, outlet: Any) -> Outlet:
+        if outlet == self._outlet:
+            raise self._error
+        return super().__getitem__(outlet)
 
 
 def names(context: dict[str, Any]) -> list[str]:

@@ -36,6 +36,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyUnexpectedAnswerError,
 )
 from airflow_provider_instantly.api.protocol import Expected, Request, Resource, ask_array
+from airflow_provider_instantly.exceptions import TaskKilledError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from tests.airflow_versions import READS_ANY_EXTRA
 from tests.unit.api.conftest import RawServer, http_answer
@@ -813,6 +814,16 @@ class TestConnectionErrors:
         with pytest.raises(ConnectionLookupError, match=r"could not be looked up \(RuntimeError\)") as caught:
             ask("get_campaign", UNKNOWN_ID)
         _assert_free_of_key(caught.value)
+
+    def test_a_task_that_is_killed_during_a_look_up_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As a look-up that failed, a wait would take it for a poll without an answer, and go on."""
+
+        def get_connection(*args: Any, **more: Any) -> Any:
+            raise TaskKilledError("The task was killed.")
+
+        monkeypatch.setattr(InstantlyHook, "get_connection", get_connection)
+        with pytest.raises(TaskKilledError):
+            InstantlyHook().get_campaign(UNKNOWN_ID)
 
     def test_airflows_word_that_there_is_none_is_kept(self) -> None:
         with pytest.raises(InstantlyConfigurationError) as caught:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_instantly.api.campaign import CampaignStatus
+from airflow_provider_instantly.exceptions import TaskKilledError
 from airflow_provider_instantly.launches.plan import PriorOutcome
 from airflow_provider_instantly.launches.record import LaunchRecord
 from tests import statuses
@@ -185,3 +186,12 @@ def test_what_was_not_written_as_a_record_is_not_believed(store: TaskStateStore,
     store.kept[key] = json.dumps(foreign)
 
     assert record(store).prior_outcome(DRAFT) in (PriorOutcome.NOTHING, PriorOutcome.MAYBE)
+
+
+def test_a_task_that_is_killed_while_it_is_written_ends(store: TaskStateStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*args: Any) -> None:
+        raise TaskKilledError("The task was killed.")
+
+    monkeypatch.setattr(store, "set", killed)
+    with pytest.raises(TaskKilledError):
+        record(store).note_sending(DRAFT)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_instantly.links import stored as links
 from airflow_provider_instantly.links.campaign import CampaignLink
@@ -40,6 +43,15 @@ def test_the_address_is_read_from_the_tasks_xcom(monkeypatch: pytest.MonkeyPatch
 
     assert CampaignLink().get_link(None, ti_key="the task") == address  # type: ignore[arg-type]
     assert asked == [{"key": CampaignLink().xcom_key, "ti_key": "the task"}]
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="Airflow 2 reads links as all other XComs")
+def test_links_lie_past_the_backend_on_each_airflow_3(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow 3.0 and 3.1 do not have the class in `airflow.sdk` itself."""
+    from airflow.sdk.bases.xcom import BaseXCom
+
+    monkeypatch.setitem(sys.modules, "airflow.sdk", ModuleType("airflow.sdk"))
+    assert links._database_xcom() is BaseXCom
 
 
 class Supervisor:

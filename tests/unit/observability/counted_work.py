@@ -1,7 +1,7 @@
 """
 Reads a campaign with Airflow's metrics on, as a process of Airflow does: run by the tests, to be seen from outside.
 
-Its arguments are campaign ids.
+Its arguments are the id of a connection, and campaign ids.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ def start_metrics() -> None:
 def main() -> None:
     """Read the campaigns, and say that there was a wait of 1.5 s."""
     start_metrics()
-    with InstantlyHook() as hook:
-        for campaign_id in sys.argv[1:]:
+    conn_id, *campaign_ids = sys.argv[1:]
+    with InstantlyHook(conn_id) as hook:
+        for campaign_id in campaign_ids:
             hook.get_campaign(campaign_id)
         hook.metrics.measure(RATE_LIMIT_WAIT, 1.5)
     if conf.getboolean("metrics", "otel_on"):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 from airflow.providers.common.compat.assets import Asset
-from airflow.providers.common.compat.sdk import ObjectStoragePath
+from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath
 
 from airflow_provider_instantly.assets.campaign import campaign_uri
-from airflow_provider_instantly.observability.lineage import convert_asset_to_openlineage
+from airflow_provider_instantly.observability.lineage import MAX_CAMPAIGNS, convert_asset_to_openlineage
 from airflow_provider_instantly.operators.analytics import CampaignAnalyticsOperator
 from airflow_provider_instantly.operators.block_list import BlockContactsOperator
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator, PauseCampaignOperator
@@ -69,6 +70,29 @@ class Sent:
         return {key: value for key, value in json.loads(serde.Serde.to_json(facet)).items() if key[0] != "_"}
 
 
+def rendered(operator: Any, **given: Any) -> Any:
+    """A task whose parameters were rendered to these values, whatever they are."""
+    early = {name: "{{ later }}" if name.endswith("_id") else value for name, value in given.items()}
+    task = operator(task_id="task", **early)
+    for name, value in given.items():
+        setattr(task, name, value)
+    return task
+
+
+def no_datasets(task: Any) -> bool:
+    """Whether OpenLineage learns of none."""
+    sent = Sent(task)
+    return (sent.inputs, sent.outputs) == ([], [])
+
+
+NO_CAMPAIGNS = pytest.mark.parametrize(
+    "value", ["{{ params.campaign_id }}", "ann@customer.example", "", None, 7, ["x"], []], ids=str
+)
+WRITTEN = pytest.mark.parametrize(
+    "value", [CAMPAIGN_ID.upper(), f" {CAMPAIGN_ID}\n", UUID(CAMPAIGN_ID)], ids=["capitals", "white space", "UUID"]
+)
+
+
 @pytest.fixture
 def campaign_id(sandbox: SandboxClient) -> str:
     return sandbox.add_campaign("Ask ann@customer.example", id=CAMPAIGN_ID)
@@ -115,9 +139,48 @@ class TestCampaigns:
         assert sent.outputs == [CAMPAIGN]
         assert "instantly_campaign" not in sent.text
 
-    def test_what_is_no_campaign_is_none(self) -> None:
-        task = ActivateCampaignOperator(task_id="launch", campaign_id="{{ params.campaign_id }}")
-        assert Sent(task).outputs == []
+    @pytest.mark.parametrize("deferrable", [False, True])
+    def test_a_launch_that_is_stopped_says_how_it_ended(
+        self, sandbox: SandboxClient, run_task: Any, deferrable: bool
+    ) -> None:
+        sandbox.add_campaign(id=CAMPAIGN_ID, script=[(0, "active"), (0.1, "bounce_protect")])
+        task = ActivateCampaignOperator(
+            task_id="launch",
+            campaign_id=CAMPAIGN_ID,
+            wait_for_active=True,
+            stable_for=5,
+            poll_interval=0.1,
+            deferrable=deferrable,
+        )
+        assert run_task(task).error is not None
+        facet = Sent(task).facet("instantly_campaign")
+        assert facet == {"status": BOUNCED, "statusName": "Bounce Protect", "changed": True}
+
+    def test_a_check_that_fails_says_how_the_campaign_stands(self, campaign_id: str, run_task: Any) -> None:
+        task = CheckCampaignOperator(task_id="check", campaign_id=campaign_id)
+        assert run_task(task).error is not None
+        assert Sent(task).facet("instantly_campaign")["statusName"] == "Draft"
+
+    @NO_CAMPAIGNS
+    @pytest.mark.parametrize("operator", [ActivateCampaignOperator, CheckCampaignOperator, CampaignAnalyticsOperator])
+    def test_what_is_no_campaign_is_none(self, operator: Any, value: Any) -> None:
+        assert no_datasets(rendered(operator, campaign_id=value))
+
+    @NO_CAMPAIGNS
+    def test_nor_of_a_report(self, value: Any, tmp_path: Path) -> None:
+        assert no_datasets(rendered(CampaignReportOperator, campaign_id=value, path=str(tmp_path)))
+
+    @WRITTEN
+    @pytest.mark.parametrize("operator", [ActivateCampaignOperator, CheckCampaignOperator, CampaignAnalyticsOperator])
+    def test_however_its_id_is_written_it_is_one_dataset(self, operator: Any, value: Any) -> None:
+        sent = Sent(rendered(operator, campaign_id=value))
+        assert [*sent.inputs, *sent.outputs] == [CAMPAIGN]
+
+    def test_of_very_many_only_some_are_said(self, task_log: Callable[[], str]) -> None:
+        ids = [f"019e18e2-a521-7bb9-9dd6-{number:012}" for number in range(MAX_CAMPAIGNS + 1_000)]
+        sent = Sent(CampaignAnalyticsOperator(task_id="figures", campaign_id=ids))
+        assert [name for _, name in sent.inputs] == [f"campaigns/{each}" for each in ids[:MAX_CAMPAIGNS]]
+        assert "OpenLineage learns of 100 campaigns of this task, and not of 1,000 more." in task_log()
 
     def test_figures_are_read(self, campaign_id: str) -> None:
         sent = Sent(CampaignAnalyticsOperator(task_id="figures", campaign_id=[campaign_id]))
@@ -174,6 +237,36 @@ class TestLeads:
         sent = Sent(task)
         assert (sent.inputs, sent.outputs) == ([("file", str(file))], [])
 
+    def test_a_dry_run_that_fails_neither(self, run_task: Any, tmp_path: Path) -> None:
+        gone = str(tmp_path / "gone.jsonl")
+        task = AddLeadsOperator(task_id="add", campaign_id=CAMPAIGN_ID, path=gone, dry_run=True)
+        assert run_task(task).error is not None
+        assert Sent(task).outputs == []
+
+    @WRITTEN
+    @pytest.mark.parametrize(("name", "kind"), [("campaign_id", "campaigns"), ("list_id", "lead-lists")])
+    def test_however_the_id_is_written_the_place_is_one_dataset(self, name: str, kind: str, value: Any) -> None:
+        task = rendered(AddLeadsOperator, rows=[], **{name: value})
+        assert Sent(task).outputs == [("instantly", f"{kind}/{CAMPAIGN_ID}")]
+
+    @NO_CAMPAIGNS
+    @pytest.mark.parametrize("name", ["campaign_id", "list_id"])
+    def test_what_is_no_place_is_none(self, name: str, value: Any) -> None:
+        assert no_datasets(rendered(AddLeadsOperator, rows=[], **{name: value}))
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"path": "s3://bucket/{{ ds }}.csv"},
+            {"sql": "SELECT email FROM {{ params.table }}", "sql_conn_id": "crm"},
+            {"sql": "SELECT email FROM people", "sql_conn_id": "{{ params.crm }}"},
+        ],
+        ids=str,
+    )
+    def test_what_was_not_rendered_is_no_place(self, given: dict[str, Any]) -> None:
+        task = BlockContactsOperator(task_id="block", instantly_conn_id="{{ params.client }}", **given)
+        assert no_datasets(task)
+
     @pytest.mark.parametrize(
         ("path", "place"),
         [
@@ -219,6 +312,21 @@ class TestQueries:
         assert not any(secret in sent.text for secret in ("@", "SELECT", "hunter2"))
         assert sent.lineage.job_facets == sent.lineage.run_facets == {}
 
+    @pytest.mark.parametrize("written_by", ["TaskInfo", "TaskInfoComplete"])
+    def test_what_goes_into_the_statement_is_not_shown(self, written_by: str) -> None:
+        """OpenLineage's own facet has the parameters of any task whose operator calls them so."""
+        utils: Any = import_module("airflow.providers.openlineage.utils.utils")
+        with DAG("a_dag", schedule=None):
+            task = SqlToInstantlyLeadsOperator(
+                task_id="add",
+                campaign_id=CAMPAIGN_ID,
+                sql="SELECT email FROM people WHERE manager = %(manager)s",
+                sql_conn_id="crm",
+                parameters={"manager": "{{ manager }}"},
+            )
+        task.render_template_fields({"manager": "ann@customer.example"})  # type: ignore[typeddict-unknown-key]
+        assert "ann@" not in str(getattr(utils, written_by)(task))
+
     def test_a_statement_that_cannot_be_parsed_hides_nothing_else(self) -> None:
         task = SqlToInstantlyLeadsOperator(
             task_id="add", campaign_id=CAMPAIGN_ID, sql="SELEKT email FORM people 'ann@b.example'", sql_conn_id="crm"
@@ -240,6 +348,16 @@ class TestQueries:
         )
         assert Sent(task).outputs == [CAMPAIGN]
         assert "OpenLineage does not learn where the rows come from" in task_log()
+
+
+def test_what_is_blocked_is_counted_where_the_file_of_rejects_cannot_be_written(
+    sandbox: SandboxClient, run_task: Any, tmp_path: Path
+) -> None:
+    rows, nowhere = ["customer.example", "no address"], str(tmp_path / "gone" / "rejects.jsonl")
+    (tmp_path / "gone").write_text("is a file")
+    task = BlockContactsOperator(task_id="block", rows=rows, rejects_path=nowhere)
+    assert run_task(task).error is not None
+    assert Sent(task).lineage.outputs[0].outputFacets["outputStatistics"].rowCount == 1
 
 
 def test_what_is_blocked_goes_to_the_connections_list(sandbox: SandboxClient, run_task: Any, tmp_path: Path) -> None:

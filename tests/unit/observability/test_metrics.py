@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import threading
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
 from airflow_provider_instantly.api.errors import CampaignNotFoundError, InstantlyConnectionError
-from airflow_provider_instantly.exceptions import LaunchRefusedError
+from airflow_provider_instantly.exceptions import LaunchRefusedError, TaskKilledError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
+from airflow_provider_instantly.launches.failed import counts_failures
 from airflow_provider_instantly.observability import metrics
 from airflow_provider_instantly.observability.metrics import (
     CAMPAIGNS_POLLED,
@@ -36,8 +40,9 @@ from airflow_provider_instantly.operators.campaign import ActivateCampaignOperat
 from airflow_provider_instantly.operators.lead import AddLeadsOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger
+from tests.airflow_versions import TaskDeferred
 from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, UNKNOWN
-from tests.unit.conftest import first_event
+from tests.unit.conftest import TaskInstanceStandIn, first_event
 from tests.unit.observability.conftest import CONNECTION, AirflowsStats
 
 if TYPE_CHECKING:
@@ -168,6 +173,33 @@ class TestWaits:
         assert run.error is None
         assert len(stats.seconds(RATE_LIMIT_WAIT)) == 1
 
+    def test_a_worker_hands_them_over_before_it_sleeps(
+        self, sandbox: SandboxClient, stats: AirflowsStats, run_task: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The next poll may be an hour away, and a worker that is killed loses what it has."""
+        campaign_id = sandbox.add_campaign(status=DRAFT)
+        polls: list[tuple[int, int]] = []
+
+        def sleep(seconds: float) -> None:
+            polls.append((stats.of(POLLS), stats.of(REQUESTS, method="GET", status="200")))
+            sandbox.set_status(campaign_id, ACTIVE)
+
+        monkeypatch.setattr("airflow_provider_instantly.sensors.campaign.time.sleep", sleep)
+        sensor = CampaignStatusSensor(task_id="wait", campaign_id=campaign_id, poke_interval=60, timeout=1000)
+        assert run_task(sensor).error is None
+        assert polls == [(1, 1)]
+
+    async def test_so_does_the_triggerer(self, sandbox: SandboxClient, stats: AirflowsStats) -> None:
+        trigger = CampaignStatusTrigger(sandbox.add_campaign(status=DRAFT), poll_interval=60)
+        waiting = asyncio.create_task(first_event(trigger))
+        async with asyncio.timeout(10):
+            while not stats.of(POLLS):  # noqa: ASYNC110 - a thread counts
+                await asyncio.sleep(0.01)
+        assert stats.of(CAMPAIGNS_POLLED) == stats.of(STATUSES_SEEN, status="draft") == 1
+        assert threading.get_ident() not in stats.threads
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
 
 class TestLaunches:
     def test_a_launch_is_counted(self, sandbox: SandboxClient, stats: AirflowsStats, run_task: Any) -> None:
@@ -195,6 +227,81 @@ class TestLaunches:
     ) -> None:
         assert run_task(launch(NO_CAMPAIGN)).error is not None
         assert stats.of(LAUNCHES_FAILED, reason="request_failed") == 1
+
+    @pytest.mark.parametrize(
+        ("given", "reason"),
+        [
+            ({"campaign_id": "{{ a_template }}"}, "refused"),
+            ({"instantly_conn_id": "no_such_connection"}, "no_connection"),
+            ({"preflight": True}, "refused"),
+        ],
+        ids=str,
+    )
+    def test_one_that_ends_before_it_begins(
+        self, sandbox: SandboxClient, stats: AirflowsStats, run_task: Any, given: dict[str, Any], reason: str
+    ) -> None:
+        operator = launch(**{"campaign_id": sandbox.add_campaign(), **given})
+        assert run_task(operator).error is not None
+        counted = {tags for (name, tags), _ in stats.counts.items() if name == LAUNCHES_FAILED.name}
+        assert counted == {frozenset({("connection", operator.instantly_conn_id), ("reason", reason)})}
+        assert stats.total(LAUNCHES_FAILED) == 1
+
+    @EITHER_WAIT
+    @pytest.mark.parametrize(
+        ("script", "given", "reason"),
+        [
+            ([(0, "active"), (0.1, "bounce_protect")], {"stable_for": 5}, "stopped"),
+            ([(60, "active")], {"timeout": 0.3}, "timed_out"),
+        ],
+        ids=["stopped", "timeout"],
+    )
+    def test_one_whose_wait_fails_is_counted_once(
+        self,
+        sandbox: SandboxClient,
+        stats: AirflowsStats,
+        run_task: Any,
+        deferrable: bool,
+        script: Any,
+        given: dict[str, Any],
+        reason: str,
+    ) -> None:
+        operator = launch(sandbox.add_campaign(script=script), wait_for_active=True, deferrable=deferrable, **given)
+        assert run_task(operator).error is not None
+        assert stats.of(LAUNCHES_FAILED, reason=reason) == stats.total(LAUNCHES_FAILED) == 1
+
+    def test_one_whose_execution_timeout_is_over(
+        self, sandbox: SandboxClient, stats: AirflowsStats, run_task: Any
+    ) -> None:
+        given = {"wait_for_active": True, "deferrable": True, "stable_for": 5}
+        operator = launch(sandbox.add_campaign(), execution_timeout=timedelta(seconds=0.5), **given)
+        with pytest.raises(AirflowTaskTimeout):
+            run_task(operator)
+        assert stats.of(LAUNCHES_FAILED, reason="timed_out") == stats.total(LAUNCHES_FAILED) == 1
+
+    def test_one_that_waits_in_the_triggerer_has_not_failed(self, sandbox: SandboxClient, stats: AirflowsStats) -> None:
+        task = launch(sandbox.add_campaign(), wait_for_active=True, stable_for=5, deferrable=True)
+        with pytest.raises(TaskDeferred):
+            task.execute({"ti": TaskInstanceStandIn()})  # type: ignore[typeddict-item]
+        assert stats.total(LAUNCHES_FAILED) == 0
+
+    @pytest.mark.parametrize("error", [TaskKilledError("Killed."), KeyboardInterrupt(), SystemExit(1)], ids=repr)
+    def test_nor_has_one_that_is_killed(self, stats: AirflowsStats, error: BaseException) -> None:
+        @counts_failures
+        def execute(task: Any) -> None:
+            raise error
+
+        with pytest.raises(type(error)):
+            execute(launch(NO_CAMPAIGN))
+        assert stats.total(LAUNCHES_FAILED) == 0
+
+    def test_what_no_one_expected_is_counted_too(self, stats: AirflowsStats) -> None:
+        @counts_failures
+        def execute(task: Any) -> None:
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            execute(launch(NO_CAMPAIGN))
+        assert stats.of(LAUNCHES_FAILED, reason="other") == 1
 
     @EITHER_WAIT
     def test_the_time_until_it_was_seen_active(
@@ -259,6 +366,7 @@ class TestHandingOver:
 
     def test_it_happens_at_most_every_few_seconds(self, stats: AirflowsStats, clock: list[float]) -> None:
         counted = Metrics(CONNECTION)
+        clock[0] += 2 * FLUSH_INTERVAL
         counted.count(POLLS)
         counted.flush_if_due()
         assert stats.calls == 0
@@ -270,6 +378,34 @@ class TestHandingOver:
         assert stats.of(POLLS) == 1
         counted.flush()
         assert stats.of(POLLS) == 3
+
+    def test_what_would_be_due_in_a_pause_is_handed_over_before_it(
+        self, stats: AirflowsStats, clock: list[float]
+    ) -> None:
+        counted = Metrics(CONNECTION)
+        counted.flush_if_due(math.inf)
+        counted.count(POLLS)
+        clock[0] += 1
+        counted.flush_if_due(FLUSH_INTERVAL - 1.5)
+        assert stats.calls == 0
+        counted.flush_if_due(FLUSH_INTERVAL - 1)
+        assert stats.of(POLLS) == 1
+
+    @pytest.mark.parametrize(
+        ("conn_id", "tag"),
+        [
+            ("instantly_default", "instantly_default"),
+            ("team/a.b-c_D1", "team/a.b-c_D1"),
+            ("a#b!c(d):e\\f>g,h=i|j@k l", "a_b_c_d__e_f_g_h_i_j_k_l"),
+            ("Münch\n", "M_nch_"),
+            ("x" * 250, "x" * 100),
+        ],
+    )
+    def test_any_connections_id_is_a_tag_that_statsd_takes(self, stats: AirflowsStats, conn_id: str, tag: str) -> None:
+        counted = Metrics(conn_id)
+        counted.count(POLLS)
+        counted.flush()
+        assert stats.counts == {(POLLS.name, frozenset({("connection", tag)})): 1}
 
     def test_alike_numbers_are_handed_over_as_one(self, stats: AirflowsStats) -> None:
         counted = Metrics(CONNECTION)
@@ -322,6 +458,18 @@ class TestHandingOver:
         with InstantlyHook() as hook:
             hook.get_campaign(sandbox.add_campaign())
         assert "Metrics could not be handed to Airflow (OSError)." in caplog.text
+
+    def test_a_task_that_is_killed_meanwhile_ends(self, stats: AirflowsStats, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A signal's handler raises it wherever the task is, and it would wait on."""
+
+        def killed(*args: Any, **kwargs: Any) -> None:
+            raise TaskKilledError("The task was killed.")
+
+        monkeypatch.setattr(stats, "incr", killed)
+        counted = Metrics(CONNECTION)
+        counted.count(POLLS)
+        with pytest.raises(TaskKilledError):
+            counted.flush()
 
 
 class TestWhereMetricsAreOff:

@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 
 
-def work(sandbox: SandboxClient, campaigns: int, **settings: str) -> None:
+def work(sandbox: SandboxClient, campaigns: int, conn_id: str = "instantly_default", **settings: str) -> None:
     """Read campaigns in a process of its own, with settings of Airflow's section ``metrics``."""
     ids = sandbox.add_campaigns(campaigns)
     environment = {
         **os.environ,
-        "AIRFLOW_CONN_INSTANTLY_DEFAULT": sandbox.airflow_connection,
+        f"AIRFLOW_CONN_{conn_id.upper()}": sandbox.airflow_connection,
         **{f"AIRFLOW__METRICS__{name.upper()}": value for name, value in settings.items()},
         "PYTHONPATH": str(ROOT),
     }
-    command = [sys.executable, "-m", "tests.unit.observability.counted_work", *ids]
+    command = [sys.executable, "-m", "tests.unit.observability.counted_work", conn_id, *ids]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -71,6 +71,16 @@ def test_a_statsd_socket_gets_them_with_tags(
     assert counted(lines) == {"airflow.instantly.requests,connection=instantly_default,method=GET,status=200": 3}
     measured = [line for line in lines if ".instantly." in line and line.endswith("|ms")]
     assert measured == ["airflow.instantly.rate_limit_wait,connection=instantly_default:1500.000000|ms"]
+
+
+def test_whatever_the_connection_is_called_the_numbers_come(
+    sandbox: SandboxClient, statsd: StatsDSocket, settings: dict[str, str]
+) -> None:
+    """Airflow drops a number whose name has a character that it refuses, and the tags are a part of the name."""
+    work(sandbox, 2, "client #1 (Zürich)", **settings, statsd_influxdb_enabled="True")
+    assert counted(statsd.lines()) == {
+        "airflow.instantly.requests,connection=client__1__Z_rich_,method=GET,status=200": 2
+    }
 
 
 def test_without_tags_the_names_are_the_same(

@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException, ObjectStoragePath
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AssetAlias, ObjectStoragePath
 
 from airflow_provider_instantly.api.errors import (
     InstantlyAuthenticationError,
     InstantlyServerError,
     InstantlyUnexpectedAnswerError,
 )
+from airflow_provider_instantly.assets.campaign import all_campaigns_asset, campaign_uri
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.links.report import ReportLink
 from airflow_provider_instantly.operators.report import CampaignReportOperator
 from tests.docs.documents import blocks, section, text_of
 from tests.statuses import ACTIVE, BOUNCED, DRAFT
+from tests.unit.outlet_events import OutletEvents
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
@@ -105,6 +107,18 @@ def test_it_returns_what_the_manual_shows(run_task: Any, campaign_id: str, folde
         "not_read": [],
     }
     json.dumps(run.value)
+
+
+def test_the_events_of_its_outlets_say_where_the_report_on_each_campaign_is(
+    run_task: Any, campaign_id: str, folder: Path
+) -> None:
+    events, asset, alias = OutletEvents(), all_campaigns_asset(), AssetAlias("reports")
+
+    run = run_task(operator(campaign_id, str(folder), outlets=[asset, alias]), outlet_events=events)
+
+    said = {"campaign_id": campaign_id, "report_url": run.value["url"], "instantly_conn_id": "instantly_default"}
+    assert events[asset].extra == said
+    assert events[alias].added == [(campaign_uri(campaign_id), said)]
 
 
 def test_several_campaigns_in_their_order(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,13 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath
 
-from airflow_provider_instantly.operators.rows import HiddenRows, ReadsRows, is_rendered_later, path_as_kept
+from airflow_provider_instantly.operators.rows import (
+    HiddenParameters,
+    HiddenRows,
+    ReadsRows,
+    is_rendered_later,
+    path_as_kept,
+)
 
 ROWS = [{"email": "ada@example.com", "first_name": "{{ 1 + 1 }}"}]
 
@@ -19,6 +26,16 @@ class Operator(ReadsRows):
     """As small as one can be."""
 
     template_fields = ("rows", "path")
+
+    def execute(self, context: Any) -> Any:
+        """Return the rows."""
+        return list(self._input())
+
+
+class Query(ReadsRows):
+    """One that asks a database."""
+
+    template_fields = ("sql", "parameters", "sql_conn_id")
 
     def execute(self, context: Any) -> Any:
         """Return the rows."""
@@ -47,12 +64,17 @@ def shown(task: Any) -> str:
     return json.dumps(kept, default=str) + repr(task) + repr(task._rows)
 
 
+def kept_beside(task: Any) -> str:
+    """What Airflow keeps of the arguments of a task whose templates are rendered."""
+    return repr(task._BaseOperator__init_kwargs)
+
+
 def test_a_list_is_not_shown_nor_rendered() -> None:
     with DAG("a_dag", schedule=None) as dag:
         task = Operator(task_id="a_task", rows=ROWS)
     assert "example.com" not in shown(task)
     task.render_template_fields({})
-    assert "example.com" not in shown(task)
+    assert "example.com" not in shown(task) + kept_beside(task)
     assert task.execute({}) == ROWS
     objects: Any = import_module("airflow.serialization.serialized_objects")
     serialization = getattr(objects, "DagSerialization", None) or objects.SerializedDAG
@@ -86,8 +108,30 @@ def test_what_an_xcom_is_rendered_to_is_not_shown(value: Any) -> None:
     if isinstance(task.rows, HiddenRows) and isinstance(task.rows.rows, XCom):
         # Airflow 2.11 asks for the class.
         task.rows = task.rows.rows.resolve({})
-    assert "example.com" not in shown(task)
+    assert "example.com" not in shown(task) + kept_beside(task)
     assert task.execute({}) == ROWS
+
+
+@pytest.mark.parametrize("parameters", [{"mail": "{{ mail }}"}, ["{{ mail }}"], "{{ [mail] }}"], ids=str)
+def test_what_parameters_are_rendered_to_is_not_shown_and_reaches_the_database(
+    parameters: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, mail = tmp_path / "warehouse.db", "ada@example.com"
+    with sqlite3.connect(file) as connection:
+        connection.execute("CREATE TABLE people (email TEXT)")
+        connection.executemany("INSERT INTO people VALUES (?)", [(mail,), ("bea@example.com",)])
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "sqlite", "host": str(file)}))
+    sql = "SELECT email FROM people WHERE email = " + (":mail" if isinstance(parameters, dict) else "?")  # noqa: S608 - no input
+    with DAG("a_dag", schedule=None, render_template_as_native_obj=True):
+        task = Query(task_id="a_task", sql=sql, sql_conn_id="warehouse", parameters=parameters)
+    assert "{{" in json.dumps(task.parameters)
+
+    for _ in range(2):  # as where a task is run again in one process
+        task.render_template_fields({"mail": mail})  # type: ignore[typeddict-unknown-key]
+
+    assert isinstance(task.parameters, HiddenParameters)
+    assert "example.com" not in shown(task) + repr(vars(task)["_parameters"]) + kept_beside(task)
+    assert [dict(row) for row in task.execute({})] == [{"email": mail}]
 
 
 def test_a_file(tmp_path: Path) -> None:

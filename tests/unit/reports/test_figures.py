@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import UserList
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,7 @@ def test_how_tasks_saw_a_campaign_in_their_order() -> None:
             "campaigns": [{"id": DRAFT_ID, "status": DRAFT}, {"id": SENT_ID, "status": 1}],
         },
         "mapped": [{"id": SENT_ID, "status": UNKNOWN}, {"id": DRAFT_ID, "status": DRAFT}],
+        "of mapped tasks": UserList([{"id": DRAFT_ID, "status": DRAFT}, {"id": SENT_ID, "status": ACTIVE}]),
         "the pause": {"id": SENT_ID, "status_before": ACTIVE, "status": BOUNCED},
     }
     seen = [(state.when, state.label) for state in states_of(results, SENT_ID)]
@@ -98,6 +100,7 @@ def test_how_tasks_saw_a_campaign_in_their_order() -> None:
         ("the launch", "Active"),
         ("the wait", "Active"),
         ("mapped", "UNKNOWN(7)"),
+        ("of mapped tasks", "Active"),
         ("before the pause", "Active"),
         ("the pause", "Bounce Protect"),
     ]

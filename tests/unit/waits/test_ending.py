@@ -132,6 +132,11 @@ GOOD_EVENT = {"campaigns": outcome("reached", 1).as_json()}
 
 
 class TestEvents:
+    def test_a_reason_that_names_a_person_does_not_in_the_error(self) -> None:
+        event = {"campaigns": None, "reason": "campaign_id must be a UUID, not 'ann@customer.example'."}
+        with pytest.raises(CampaignWaitError, match=r"could not wait: campaign_id must be .* '\(an address\)'"):
+            ending.result_of_event(event, Goal(), [ONE])
+
     def test_one_of_this_wait_is_believed(self) -> None:
         assert ending.result_of_event(GOOD_EVENT, Goal(), [ONE]) == outcome("reached", 1)
 
