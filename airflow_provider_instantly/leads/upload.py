@@ -35,7 +35,7 @@ from airflow_provider_instantly.leads.chunks import chunk_of, cut, listed
 from airflow_provider_instantly.leads.guard import IfRunning, lacks_room, why_not
 from airflow_provider_instantly.leads.presence import present_in
 from airflow_provider_instantly.leads.progress import Progress
-from airflow_provider_instantly.leads.reconciliation import SKIPPED, complaints_about, reconcile, said, unproven
+from airflow_provider_instantly.leads.reconciliation import complaints_about, reconcile, said, unproven
 from airflow_provider_instantly.observability.metrics import LEADS_ADDED, LEADS_REJECTED
 
 if TYPE_CHECKING:
@@ -323,18 +323,12 @@ class _Run:
         self.reads_first = self.reads_first or bool(result.duplicated)
         if answer.remaining_in_plan is not None:
             self.tally.remaining_in_plan = answer.remaining_in_plan
+        skipped = 0 if self.upload.skip_if_in is None else result.skipped
+        self.tally.skipped += skipped
+        self.tally.refused += len(result.left_out) - skipped
         for index, reasons in result.left_out.items():
-            self._left_out(sent[index], reasons)
-
-    def _left_out(self, row: LeadRow, reasons: tuple[str, ...]) -> None:
-        if reasons == (SKIPPED,) and self.upload.skip_if_in is not None:
-            self.tally.skipped += 1
-            return
-        self._reject(row, f"Instantly did not take it: {said(reasons)}")
-
-    def _reject(self, row: LeadRow, reason: str) -> None:
-        self.tally.refused += 1
-        self.upload.reject(row, reason)
+            if skipped < len(result.left_out):
+                self.upload.reject(sent[index], f"Instantly did not take it: {said(reasons)}")
 
     # What ends it
 
@@ -358,7 +352,8 @@ class _Run:
         if not missing:
             return ()
         if was_alone:
-            self._reject(missing[0], "Instantly finds it too large, even in a request of its own")
+            self.tally.refused += 1
+            self.upload.reject(missing[0], "Instantly finds it too large, even in a request of its own")
             return ()
         self.upload.log.warning("Instantly finds a request of %s too large, so it is halved.", chunk.span)
         rest = chunk_of(missing)

@@ -98,6 +98,22 @@ def test_one_reason_is_certain(story: Story) -> None:
         assert set(reasons) == others
 
 
+@given(true_stories())
+def test_how_many_were_skipped_is_no_guess(story: Story) -> None:
+    """Which of them is not known where there are other reasons; how many is, if no one of those is there already."""
+    found = reconcile(story.answer, len(story.fates), story.read)
+    skipped = [i for i, fate in enumerate(story.fates) if fate == "skipped" and i not in story.hidden]
+    assert found.skipped <= len(skipped)
+    if not story.hidden or {fate for fate in story.fates if fate not in (UPLOADED, DUPLICATED)} == {"skipped"}:
+        assert found.skipped == len(skipped)
+
+
+@given(true_stories())
+def test_no_one_is_certainly_skipped_where_the_plan_may_be_full(story: Story) -> None:
+    found = reconcile(replace(story.answer, remaining_in_plan=0), len(story.fates), story.read)
+    assert found.skipped == 0
+
+
 @given(stories())
 def test_whatever_the_answer_says_no_count_is_untrue_after_a_read(story: Story) -> None:
     count = len(story.fates)

@@ -220,6 +220,18 @@ def test_who_is_there_already_and_blocked_is_there(sandbox: SandboxClient, campa
     assert upload.rejects == {7: "Instantly did not take it: in_blocklist"}
 
 
+def test_one_who_is_blocked_makes_no_one_refused_who_was_skipped(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    """Instantly does not say which of them was blocked, but how many were."""
+    put(sandbox, sandbox.add_campaign("Other"), rows(2, 3, 4, 5))
+    with InstantlyHook() as hook:
+        hook.block(["person6@example.com"])
+    tally = upload(some(6), skip_if_in="campaign")
+    assert (tally.uploaded, tally.skipped, tally.refused) == (1, 4, 1)
+    assert upload.rejects == dict.fromkeys(range(2, 7), "Instantly did not take it: one of in_blocklist, skipped")
+
+
 def test_other_options_are_passed_on(sandbox: SandboxClient, upload: Uploading, campaign_id: str) -> None:
     upload(some(1), options={"verify_leads_on_import": True})
     assert sandbox.leads(campaign_id)[0]["verification_status"] == 11
