@@ -136,7 +136,7 @@ def _counts(world: World, one: Try) -> Iterator[str]:
 
 
 def _skipped(world: World, one: Try) -> int | None:
-    """How many were skipped, where the answers leave no doubt: the plan has room, and no one of them was there before."""
+    """How many were skipped, where the answers leave no doubt: the plan has room, and no one was there before."""
     adds = [sent for sent in world.ledger if sent.task == one.task and sent.operation == "add"]
     is_certain = world.schedule.duplicates_first and world.schedule.room is None and world.room is None
     if not is_certain or world.others or any(sent.answered != 200 or sent.fault is not None for sent in adds):

@@ -566,9 +566,54 @@ def test_a_campaign_that_is_launched_after_a_lost_answer_is_not_added_to(
 ) -> None:
     sandbox.add_fault("reset", "*/leads/add", moment="before")
     monkeypatch.setattr(time, "sleep", lambda _: sandbox.set_status(campaign_id, ACTIVE))
-    with pytest.raises(UploadRefusedError, match="Whether rows 1 to 10 were added is not known of all of them"):
+    with pytest.raises(UploadNotConfirmedError, match="Whether rows 1 to 10 were added is not known of all of them"):
         upload(some(10))
     assert asked(sandbox).count("add") == 1
+
+
+def test_who_was_read_after_a_lost_answer_is_counted_whatever_ends_it(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.add_fault("reset", "*/leads/add", moment="before")
+
+    def sleep(seconds: float) -> None:
+        if seconds == READ_BACK_PAUSES[0]:
+            put(sandbox, campaign_id, rows(1, 2, 3))
+        sandbox.set_status(campaign_id, ACTIVE)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    with pytest.raises(UploadNotConfirmedError, match=r"Of 10 rows, 3 are certainly in.* and 3 by it or before it\."):
+        upload(some(10))
+
+
+def test_who_was_there_before_is_counted_whatever_ends_it(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    put(sandbox, campaign_id, rows(2, 3))
+    upload.is_killed = lambda: "list" in asked(sandbox)
+    with pytest.raises(TaskKilledError, match="Of 10 rows, 2 are certainly in"):
+        upload(some(10))
+
+
+def test_who_was_there_before_is_counted_where_the_campaign_cannot_be_read(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    put(sandbox, campaign_id, rows(2, 3))
+    sandbox.add_fault("error", f"*/{campaign_id}", status=403, skip=1)
+    with pytest.raises(InstantlyPermissionError, match="Of 10 rows, 2 are certainly in"):
+        upload(some(10))
+
+
+def test_a_retry_that_meets_an_upload_counts_who_is_there(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sleep(seconds: float) -> None:
+        if seconds == READ_BACK_PAUSES[-1]:
+            put(sandbox, campaign_id, rows(1, 2))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    with pytest.raises(UploadNotConfirmedError, match=r"2 of rows 1 to 10 came .* Of 10 rows, 2 are certainly in"):
+        upload(some(10), is_retry=True)
 
 
 def test_a_campaign_that_cannot_be_read_after_a_lost_answer_is_not_added_to(
@@ -715,6 +760,65 @@ def test_a_list_that_lags_behind_an_answer_refuses_no_one(
     tally = upload(some(3))
     assert (tally.uploaded, tally.found, tally.refused) == (0, 3, 0)
     assert upload.rejects == {}
+
+
+def test_a_counter_that_is_new_takes_half_a_minute_of_each_chunk(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, slept: list[float]
+) -> None:
+    """One of the leads has a reason that this release does not know."""
+    with InstantlyHook() as hook:
+        hook.block(["person2@example.com"])
+    sandbox.add_fault("fields", "*/leads/add", fields={"in_blocklist": 0, "on_holiday_count": 1})
+    tally = upload(some(3))
+    assert (tally.present, tally.refused) == (2, 1)
+    assert 30 <= sum(slept) < sum(READ_BACK_PAUSES)
+
+
+def test_a_lead_that_comes_late_is_waited_for_again(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, slept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reads have to agree for half a minute, and the last of them came in between."""
+    sandbox.add_fault("body", "*/leads/add", json={"status": "success"}, moment="before")
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if seconds == READ_BACK_PAUSES[2]:
+            put(sandbox, campaign_id, rows(1))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    tally = upload(some(3))
+    assert (tally.present, tally.refused) == (1, 2)
+    assert sum(slept) == sum(READ_BACK_PAUSES)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "body", "json": {"status": "success"}, "moment": "before"}, {"kind": "error", "status": 402}],
+    ids=str,
+)
+def test_a_killed_task_does_not_wait_until_it_is_settled_who_is_there(
+    sandbox: SandboxClient,
+    campaign_id: str,
+    upload: Uploading,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: dict[str, Any],
+) -> None:
+    """Who its reads have shown so far is counted, and that it is not known of the rest is said."""
+    sandbox.add_fault(path="*/leads/add", skip=1, **fault)
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 2:
+            put(sandbox, campaign_id, rows(11, 12))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    upload.is_killed = lambda: len(slept) == 3
+    with pytest.raises(
+        UploadNotConfirmedError, match=r"was killed\. Whether rows 11 to 20 .* Of 20 rows, 12 are certain"
+    ):
+        upload(some(20), chunk_size=10)
+    assert slept == [0.0, *READ_BACK_PAUSES[:2]]
 
 
 @pytest.mark.parametrize("reads", [1, 4])

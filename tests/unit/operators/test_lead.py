@@ -396,14 +396,14 @@ def test_it_says_how_far_it_is_while_it_waits(
     monkeypatch: pytest.MonkeyPatch,
     waits: str,
 ) -> None:
-    """A minute and seven seconds pass, and no row is done."""
+    """A minute and seven seconds pass, or half a minute after an answer that does not add up, and no row is done."""
     monkeypatch.setattr(time, "sleep", passed.append)
     if waits == "lost":
         sandbox.add_fault("reset", "*/leads/add", moment="before")
     if waits == "lag":
         sandbox.add_fault("body", "*/leads/add", json={"status": "success"}, moment="before")
     run_task(operator(rows=people(5)), task_instance(try_number=2 if waits == "retry" else 1))
-    assert sum(passed) == sum(READ_BACK_PAUSES)
+    assert sum(passed) == sum(READ_BACK_PAUSES[:-1] if waits == "lag" else READ_BACK_PAUSES)
     assert "0 of 5 rows are done." in task_log()
 
 
