@@ -99,7 +99,8 @@ class Upload:
     :param place: ``campaign_id`` or ``list_id``, and its UUID.
     :param if_running: ``"add"`` to add to a campaign that sends, or that Instantly stopped.
     :param skip_if_in: ``"workspace"``, ``"campaign"`` or ``"list"``: who is in any such place is left out; or None.
-    :param options: the API's other parameters: ``blocklist_id``, ``verify_leads_on_import``.
+    :param options: the API's other parameters: ``blocklist_id``, ``verify_leads_on_import``. If an answer names another
+        block list, no further chunk is sent.
     :param chunk_size: rows in a request, at most.
     :param max_chunk_bytes: bytes of its body, at most.
     :param is_retry: whether an earlier try may have added some.
@@ -246,6 +247,8 @@ class _Run:
         self.reads_first = upload.is_retry
         #: Whether a request of an earlier try may still be running.
         self.may_be_running = upload.is_retry
+        #: Whether it was said that Instantly does not name the block list that it heeds.
+        self.has_warned = False
         #: Bytes of a request that was too large.
         self.too_large: int | None = None
 
@@ -349,6 +352,27 @@ class _Run:
         for index, reasons in result.left_out.items():
             if skipped < len(result.left_out):
                 self.upload.reject(sent[index], f"Instantly did not take it: {said(reasons)}")
+        self._check_block_list(answer)
+
+    def _check_block_list(self, answer: LeadsAdded) -> None:
+        """
+        Go on only if Instantly heeded the block list that was asked for: else it adds whom that list is there for.
+
+        :raises UploadRefusedError: if it heeded another one.
+        """
+        wanted, used = self.upload.options.get("blocklist_id"), answer.blocklist_used
+        if wanted is None or used == wanted.lower():
+            return
+        if used is not None:
+            raise failure(
+                UploadRefusedError,
+                f"Instantly heeded the block list {used}, and not {wanted}, which was asked for. No more rows are sent.",
+                self.so_far,
+                "Look at them in Instantly before you launch it: some may be on the list that was asked for.",
+            )
+        if not self.has_warned:
+            self.has_warned = True
+            self.upload.log.warning("Instantly does not say whether it heeded the block list %s.", wanted)
 
     # What ends it
 

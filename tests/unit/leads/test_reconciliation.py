@@ -55,9 +55,8 @@ class Story:
 def answer_to(fates: list[str], *, names_created: bool = True) -> LeadsAdded:
     counted = Counter(fates)
     created = {index: str(uuid.uuid4()) for index, fate in enumerate(fates) if fate == UPLOADED and names_created}
-    return LeadsAdded(
-        sent=len(fates), uploaded=counted[UPLOADED], created=created, **{reason: counted[reason] for reason in REASONS}
-    )
+    reasons: dict[str, Any] = {reason: counted[reason] for reason in REASONS}
+    return LeadsAdded(sent=len(fates), uploaded=counted[UPLOADED], created=created, **reasons)
 
 
 @st.composite

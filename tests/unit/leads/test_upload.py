@@ -237,6 +237,36 @@ def test_other_options_are_passed_on(sandbox: SandboxClient, upload: Uploading, 
     assert sandbox.leads(campaign_id)[0]["verification_status"] == 11
 
 
+BLOCK_LIST, ANOTHER = "7d1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5f", "9e1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5f"
+
+
+def test_another_block_list_than_was_asked_for_ends_it(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    sandbox.add_fault("fields", "*/leads/add", fields={"blocklist_used": ANOTHER}, skip=1)
+    with pytest.raises(UploadRefusedError, match=rf"list {ANOTHER}, and not .* Of 40 rows, 20 are") as raised:
+        upload(some(40), chunk_size=10, options={"blocklist_id": BLOCK_LIST.upper()})
+    assert "20 were added by this try" in str(raised.value)
+    assert there(sandbox, campaign_id) == list(range(1, 21))
+
+
+@pytest.mark.parametrize("used", [None, 7, "the list"])
+def test_a_block_list_that_is_not_named_is_a_warning(
+    sandbox: SandboxClient, upload: Uploading, caplog: pytest.LogCaptureFixture, used: Any
+) -> None:
+    sandbox.add_fault("fields", "*/leads/add", fields={"blocklist_used": used}, count=None)
+    assert upload(some(40), chunk_size=10, options={"blocklist_id": BLOCK_LIST}).uploaded == 40
+    assert caplog.text.count(f"does not say whether it heeded the block list {BLOCK_LIST}") == 1
+
+
+@pytest.mark.parametrize("options", [{"blocklist_id": BLOCK_LIST}, {}], ids=str)
+def test_the_block_list_that_was_asked_for_is_no_news(
+    sandbox: SandboxClient, upload: Uploading, caplog: pytest.LogCaptureFixture, options: dict[str, str]
+) -> None:
+    assert upload(some(3), options=options).uploaded == 3
+    assert "block list" not in caplog.text
+
+
 # What is refused
 
 
