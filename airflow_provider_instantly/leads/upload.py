@@ -8,7 +8,7 @@ know.
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, assert_never
@@ -135,7 +135,7 @@ class Upload:
         """
         run = _Run(self, total)
         try:
-            self.check(rows, total)
+            run.room = self.check(rows, total)
             run.add(rows)
         except InstantlyRequestError as error:
             error.outcome = run.so_far
@@ -169,12 +169,13 @@ class Upload:
             error.outcome = f"This try added no one to {self.noun}."
             raise
 
-    def check(self, rows: Iterable[LeadRow], total: int) -> None:
+    def check(self, rows: Iterable[LeadRow], total: int) -> int | None:
         """
         Read whether leads may be added, and send nothing.
 
         :param rows: see `run`.
         :param total: see `run`.
+        :return: how many more leads the plan has room for, or None where that is not known.
         :raises UploadRefusedError: if they must not be added.
         :raises TaskKilledError: if the task was killed.
         :raises InstantlyError: if that could not be read.
@@ -185,11 +186,14 @@ class Upload:
             room = self.hook.get_plan().room
         except InstantlyPermissionError:
             self.log.info("The API key may not read the plan, so its room is not known.")
-            return
+            return None
         if room is None or room >= total:
-            return
+            return room
         if reason := lacks_room(room, total - self.count_present(rows, total)):
-            raise failure(UploadRefusedError, reason, f"This try added no one to {self.noun}.")
+            if self.skip_if_in is None or room == 0:
+                raise failure(UploadRefusedError, reason, f"This try added no one to {self.noun}.")
+            self.log.info("%s Who is left out because of skip_if_in needs no room.", reason)
+        return room
 
     def why_not(self) -> str | None:
         """
@@ -243,6 +247,8 @@ class _Run:
         self.upload = upload
         self.tally = Tally()
         self.total = total
+        #: How many more leads the plan had room for at first, or None where that is not known.
+        self.room: int | None = None
         #: Whether leads of this input may be there already, so that who is there is read before each chunk.
         self.reads_first = upload.is_retry
         #: Whether a request of an earlier try may still be running.
@@ -323,6 +329,12 @@ class _Run:
 
     def _count_answered(self, adding: _Adding, answer: LeadsAdded) -> None:
         sent, count = adding.missing, len(adding.missing)
+        if answer.remaining_in_plan is not None:
+            self.tally.remaining_in_plan = answer.remaining_in_plan
+        elif self.room is not None:
+            # Of a list, Instantly does not say it.
+            added = self.tally.uploaded + self.tally.found + (answer.uploaded or 0)
+            answer = replace(answer, remaining_in_plan=max(0, self.room - added))
         indexes = None
         if unknown := unproven(answer, count):
             adding.shown = frozenset(row.number for index, row in enumerate(sent) if index not in unknown)
@@ -344,8 +356,6 @@ class _Run:
         else:
             self.tally.already_there += result.duplicated
         self.reads_first = self.reads_first or bool(result.duplicated)
-        if answer.remaining_in_plan is not None:
-            self.tally.remaining_in_plan = answer.remaining_in_plan
         skipped = 0 if self.upload.skip_if_in is None else result.skipped
         self.tally.skipped += skipped
         self.tally.refused += len(result.left_out) - skipped
@@ -366,7 +376,7 @@ class _Run:
         if used is not None:
             raise failure(
                 UploadRefusedError,
-                f"Instantly heeded the block list {used}, and not {wanted}, which was asked for. No more rows are sent.",
+                f"Instantly heeded the block list {used}, not {wanted}, which was asked for. No more rows are sent.",
                 self.so_far,
                 "Look at them in Instantly before you launch it: some may be on the list that was asked for.",
             )

@@ -244,7 +244,7 @@ def test_another_block_list_than_was_asked_for_ends_it(
     sandbox: SandboxClient, campaign_id: str, upload: Uploading
 ) -> None:
     sandbox.add_fault("fields", "*/leads/add", fields={"blocklist_used": ANOTHER}, skip=1)
-    with pytest.raises(UploadRefusedError, match=rf"list {ANOTHER}, and not .* Of 40 rows, 20 are") as raised:
+    with pytest.raises(UploadRefusedError, match=rf"list {ANOTHER}, not .* Of 40 rows, 20 are") as raised:
         upload(some(40), chunk_size=10, options={"blocklist_id": BLOCK_LIST.upper()})
     assert "20 were added by this try" in str(raised.value)
     assert there(sandbox, campaign_id) == list(range(1, 21))
@@ -318,6 +318,36 @@ def test_nothing_is_sent_where_the_plan_has_no_room(
     with pytest.raises(UploadRefusedError, match="room for 2 more leads, and 3 are to be added"):
         upload(some(3))
     assert "add" not in asked(sandbox)
+
+
+def test_who_is_skipped_needs_no_room(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    put(sandbox, sandbox.add_campaign("Other"), rows(2, 3, 4))
+    sandbox.set_workspace(DEFAULT_WORKSPACE, lead_limit=5)
+    tally = upload(some(4), skip_if_in="campaign")
+    assert (tally.uploaded, tally.skipped, tally.refused) == (1, 3, 0)
+    assert "room for 2 more leads, and 4 are to be added" in caplog.text
+
+
+def test_a_plan_without_any_room_has_none_for_the_others_either(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    put(sandbox, sandbox.add_campaign("Other"), rows(2, 3))
+    sandbox.set_workspace(DEFAULT_WORKSPACE, lead_limit=2)
+    with pytest.raises(UploadRefusedError, match="room for 0 more leads, and 4 are to be added"):
+        upload(some(4), skip_if_in="campaign")
+    assert "add" not in asked(sandbox)
+
+
+def test_who_found_no_room_in_a_list_is_not_called_skipped(sandbox: SandboxClient, upload: Uploading) -> None:
+    """Of a list, Instantly does not say how much room is left; what it was at first is known."""
+    put(sandbox, sandbox.add_campaign("Other"), rows(2))
+    sandbox.set_workspace(DEFAULT_WORKSPACE, lead_limit=3)
+    tally = upload(some(4), place={"list_id": BLOCK_LIST}, skip_if_in="campaign")
+    assert (tally.uploaded, tally.skipped, tally.refused, tally.remaining_in_plan) == (2, 0, 2, None)
+    assert upload.rejects == dict.fromkeys((2, 4), "Instantly did not take it: one of skipped, plan full")
 
 
 def test_who_is_there_already_needs_no_room(sandbox: SandboxClient, campaign_id: str, upload: Uploading) -> None:
