@@ -96,6 +96,7 @@ class BlockContactsOperator(ReadsRows):
         self.column: Any = column
         self.on_reject = validation.one_of("on_reject", on_reject, ("fail", "warn"))
         self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
+        self._note_what_was_given()
         self._is_killed = False
         #: What it returns, once that is known.
         self._returned: dict[str, Any] | None = None
@@ -106,6 +107,7 @@ class BlockContactsOperator(ReadsRows):
         Read all, block, and count.
 
         :param context: the task's context.
+        :raises AirflowFailException: if a template rendered to nothing. Not retried.
         :raises InputError: if the input could not be read as rows. Nothing was sent.
         :raises RowsRejectedError: if there are values that could not be blocked; all others are. Not retried.
         :raises BlockNotConfirmedError: if what Instantly counts does not account for all that was sent.
@@ -118,6 +120,7 @@ class BlockContactsOperator(ReadsRows):
         from airflow_provider_instantly.leads.contacts import Contacts
         from airflow_provider_instantly.leads.spool import Spool
 
+        self._check_what_was_given()
         with Spool() as spool, InstantlyHook(self.instantly_conn_id) as hook:
             counts = self._read_into(spool, Contacts(self.column), rejects_duplicates=False)
             unwritten = self._report_rejects(spool)

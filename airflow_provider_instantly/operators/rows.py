@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.exceptions import InputError
@@ -100,6 +100,26 @@ class ReadsRows(BaseOperator):
     @rows.setter
     def rows(self, rendered: Any) -> None:
         self._rows = rendered if rendered is None or isinstance(rendered, HiddenRows) else HiddenRows(rendered)
+
+    def _note_what_was_given(self) -> None:
+        """Remember which templated parameters are there; for the end of ``__init__``."""
+        self._given = tuple(name for name in self.template_fields if getattr(self, name, None) is not None)
+
+    def _check_what_was_given(self) -> None:
+        """
+        Go on only if each of them is still there, now that it is rendered. To be without a parameter means something:
+        without ``blocklist_id``, people are added whom that list is there for.
+
+        :raises AirflowFailException: if one was rendered to nothing.
+        """
+        for name in self._given:
+            value = getattr(self, name)
+            # What is wrong with rows is an `InputError`.
+            if name != "rows" and (value is None or (isinstance(value, str) and value.strip() in ("", "None"))):
+                raise AirflowFailException(
+                    f"{name} was given, and its template rendered to nothing. Nothing was requested from Instantly. "
+                    f"Correct the template, or leave {name} out."
+                )
 
     def _input(self) -> Iterator[object]:
         """The rows, read once."""

@@ -208,6 +208,20 @@ def test_an_input_that_breaks_sends_nothing(sandbox: SandboxClient, run_task: An
     assert sandbox.requests() == []
 
 
+@pytest.mark.parametrize("name", ["column", "rejects_path", "parameters", "sql_conn_id", "sql"])
+@pytest.mark.parametrize("nothing", ["", "None", None])
+def test_a_template_that_renders_to_nothing_is_not_left_out(
+    sandbox: SandboxClient, run_task: Any, database: sqlite3.Connection, name: str, nothing: str | None
+) -> None:
+    given = {"sql": "SELECT email FROM optouts", "sql_conn_id": "warehouse", name: "{{ params.missing }}"}
+    task = operator(**given)
+    setattr(task, name, nothing)
+    run = run_task(task)
+    assert isinstance(run.error, AirflowFailException)
+    assert f"{name} was given, and its template rendered to nothing" in str(run.error)
+    assert sandbox.requests() == []
+
+
 def test_a_killed_task_sends_nothing_more(sandbox: SandboxClient, run_task: Any) -> None:
     task = operator(rows=["ada@example.com"])
     task.on_kill()
