@@ -323,7 +323,7 @@ class CampaignAnalyticsOperator(BaseOperator):
         paused = []
         for each in breached:
             try:
-                found = pause(hook, each.id, log=self.log, spare=DRAFTS, before_send=self._stop_if_killed)
+                found = pause(hook, each.id, log=self.log, spare=DRAFTS, switch=None, before_send=self._stop_if_killed)
             except (InstantlyError, PauseNotConfirmedError) as error:
                 write(self.log, warnings=[str(error)])
                 failures.append(error)

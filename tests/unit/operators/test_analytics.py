@@ -426,7 +426,7 @@ def test_what_is_no_breach_changes_nothing(
 
 @pytest.mark.parametrize("status", [DRAFT, PAUSED, COMPLETED, BOUNCED])
 def test_what_does_not_send_is_left_and_nothing_is_ever_resumed(
-    sandbox: SandboxClient, run_task: Any, answer: Any, status: int
+    sandbox: SandboxClient, run_task: Any, answer: Any, task_log: Any, status: int
 ) -> None:
     campaign_id = sandbox.add_campaign(NAME, status=status)
     answer({campaign_id: {"sent": 100, "bounced": 50}})
@@ -437,6 +437,9 @@ def test_what_does_not_send_is_left_and_nothing_is_ever_resumed(
 
     assert sandbox.campaign(campaign_id)["status"] == status
     assert sandbox.requests(method="POST") == []
+    # That is a parameter of other tasks.
+    assert "pause_drafts" not in task_log()
+    assert ("left as it is: a Draft sends nothing." in task_log()) is (status == DRAFT)
 
 
 @pytest.mark.usefixtures("sandbox_time")
