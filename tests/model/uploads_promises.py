@@ -158,6 +158,10 @@ def _failure(world: World, one: Try) -> Iterator[str]:
     there = set(one.persons[place])
     added = {person for sent in world.ledger if sent.task == one.task for person in sent.added}
     deletes = any(event.kind in ("a person deletes", "deleted") for event in world.others)
+    adds = [sent for sent in world.ledger if sent.task == one.task and sent.operation == "add"]
+    in_doubt = adds and adds[-1].answered is None and not set(adds[-1].persons) <= there
+    if isinstance(error, UploadRefusedError) and in_doubt and not deletes:
+        yield f"it is not known whether {adds[-1].persons} were added, and no retry finds out: {message}"
     if "added no one" in message and added:
         yield f"it says that it added no one, and it added {sorted(added)}"
     if claimed := re.search(
@@ -169,7 +173,6 @@ def _failure(world: World, one: Try) -> Iterator[str]:
             yield f"it says that {certain} are certainly in, and {len(good & there)} are"
         if uploaded > len(added):
             yield f"it says that it added {uploaded}, and it added {len(added)}"
-        adds = [sent for sent in world.ledger if sent.task == one.task and sent.operation == "add"]
         if isinstance(error, InstantlyPaymentRequiredError) and adds and adds[-1].answered == 402:
             in_chunk = len(set(adds[-1].persons) & there)
             if certain < in_chunk:
