@@ -79,6 +79,10 @@ class RejectsNotWrittenError(AirflowException):
     """The rows are done, but the file of rejects could not be written. Another try writes it, and adds no one twice."""
 
 
+class BlockNotConfirmedError(AirflowException):
+    """What was sent to be blocked may not be: Instantly did not account for it. Another try sends it again."""
+
+
 class TooFewLeadsError(AirflowException):
     """After the upload, fewer leads are in the campaign or list than there have to be."""
 

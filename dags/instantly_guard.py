@@ -33,7 +33,10 @@ with DAG(
         """The campaigns that send: Active, and Running Subsequences. If there is none, what follows is skipped."""
         with InstantlyHook() as hook:
             found = {campaign.id for status in RUNNING_STATUSES for campaign in hook.list_campaigns(status=status)}
-        return sorted(found)
+        if "" in found:
+            # It keeps the others from nothing.
+            print("Instantly lists a campaign without an id, which cannot be guarded.")
+        return sorted(found - {""})
 
     guard = CampaignAnalyticsOperator(
         task_id="pause_what_bounces",

@@ -7,11 +7,17 @@ a thousand campaigns, run it again.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignStatus
+from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.operators.campaign import PauseCampaignOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # All others may send, also those with a status that this release does not know.
 NOT_SENDING = STOPPED_STATUSES | {CampaignStatus.DRAFT, CampaignStatus.PAUSED, CampaignStatus.COMPLETED}
@@ -19,18 +25,26 @@ NOT_SENDING = STOPPED_STATUSES | {CampaignStatus.DRAFT, CampaignStatus.PAUSED, C
 AT_ONCE = 1_000
 
 
-def sending() -> list[str]:
-    """The campaigns of the workspace that may send."""
+def sending() -> Iterator[str]:
+    """The campaigns of the workspace that may send, as they are listed."""
     with InstantlyHook() as hook:
-        return [campaign.id for campaign in hook.list_campaigns() if campaign.status not in NOT_SENDING]
+        yield from (campaign.id for campaign in hook.list_campaigns() if campaign.status not in NOT_SENDING)
 
 
 with DAG(dag_id="instantly_red_button", schedule=None, doc_md=__doc__, tags=["instantly"]):
 
     @task(retries=2)
     def find() -> list[str]:
-        """Which campaigns to pause."""
-        return sending()[:AT_ONCE]
+        """Which campaigns to pause. If the list breaks off, those that it showed; `confirm` reads it again."""
+        found: list[str] = []
+        try:
+            for campaign_id in sending():
+                found.append(campaign_id)
+        except InstantlyError as error:
+            if not found:
+                raise
+            print(f"There may be more campaigns than those that are paused now: {error}")
+        return list(dict.fromkeys(found))[:AT_ONCE]
 
     # Each is for itself: what cannot be paused holds up no other.
     paused = PauseCampaignOperator.partial(
@@ -41,7 +55,7 @@ with DAG(dag_id="instantly_red_button", schedule=None, doc_md=__doc__, tags=["in
     @task(trigger_rule="all_done", retries=2)
     def confirm() -> None:
         """Read the whole workspace again: a campaign may have been launched meanwhile."""
-        if left := sending():
+        if left := list(sending()):
             raise RuntimeError(
                 f"{len(left):,} campaigns may still send. Run this again, or pause them in Instantly: {left}"
             )

@@ -193,6 +193,15 @@ class Campaign:
         """The status as a person reads it."""
         return "without a status" if self.status is None else self.status.label
 
+    @property
+    def unread_senders(self) -> int:
+        """
+        How many senders and tags of senders it has beside those that are known: entries that are no texts, and accounts
+        beyond `MAX_ACCOUNTS`.
+        """
+        document = self.document
+        return _unread(document.get("email_list"), MAX_ACCOUNTS) + _unread(document.get("email_tag_list"))
+
     @cached_property
     def schedule(self) -> CampaignSchedule:
         """When the campaign may send. Parsed when first asked for, since it loads pendulum."""
@@ -244,6 +253,16 @@ class SendingStatus:
     def reason(self) -> str:
         """The best explanation there is, without addresses, or an empty string."""
         return safe_text(without_addresses(self.message or (self.status or "").replace("_", " ")))
+
+
+def _unread(entries: object, most: int | None = None) -> int:
+    """How many entries of a list are no texts, or beyond the most that are kept. What is no list is one such entry."""
+    if entries is None:
+        return 0
+    if not isinstance(entries, list):
+        return 1
+    kept = entries[:most]
+    return len(entries) - len(kept) + sum(not storable_text(entry) for entry in kept)
 
 
 def _accounts(value: object) -> tuple[str, ...]:

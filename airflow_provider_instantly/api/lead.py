@@ -172,6 +172,7 @@ class LeadsAdded:
     :param duplicate_email: stand in the request more than once.
     :param remaining_in_plan: how many more the plan has room for, or None where that is not known.
     :param created: the index in the request of each lead that was added, and its id.
+    :param blocklist_used: the id of the block list that was heeded, in lower case, or None where it is not said.
     """
 
     sent: int | None = None
@@ -184,6 +185,7 @@ class LeadsAdded:
     duplicate_email: int | None = None
     remaining_in_plan: int | None = None
     created: Mapping[int, str] = field(default_factory=dict)
+    blocklist_used: str | None = None
 
     @classmethod
     def from_api(cls, document: Mapping[str, Any]) -> Self:
@@ -211,6 +213,7 @@ class LeadsAdded:
             duplicate_email=integer(document.get("duplicate_email_count")),
             # Less than none is no number of leads; many a service says so that there is no limit.
             remaining_in_plan=count(document.get("remaining_in_plan")),
+            blocklist_used=_id(document.get("blocklist_used")),
             created=created,
         )
 

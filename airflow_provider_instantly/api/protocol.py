@@ -85,7 +85,8 @@ class Request:
     :param identity: the keys, from the outermost inwards, under which an answer names what it is about. One that names
         anything but the resource is not believed.
     :param stray: says of the object that is the answer, or of each object of an array or a page, what makes it one that
-        was not asked for, as a noun without an address; None where it fits. One of them, and none is believed.
+        was not asked for, as a noun without an address; None where it fits. One of them, and none is believed; nor if
+        something in the array or on the page is no object.
     :param query: the query's pairs, not yet encoded.
     :param body: what is sent as JSON, or None. Only with a body there is a Content-Type.
     :param written: parameters of the body that are written as JSON already, by their names.
@@ -265,6 +266,21 @@ class Pages:
         self._seen.add(cursor)
         return self.first.with_parameters(starting_after=cursor)
 
+    def check_whole(self) -> None:
+        """
+        Believe that a list is whole, once it has ended.
+
+        :raises InstantlyUnexpectedAnswerError: if it ended because it repeated itself.
+        """
+        if self.has_repeated_itself:
+            raise InstantlyUnexpectedAnswerError(
+                f"The {self.first.resource.noun} repeats itself: Instantly named the same next page twice. So it may "
+                "not be whole, and nothing is concluded from what it lacks.",
+                method=self.first.method,
+                path=self.first.path,
+                status=200,
+            )
+
     @property
     def size(self) -> int:
         """How many items are asked for on each page."""
@@ -287,7 +303,7 @@ class Pages:
 
 def items_of(page: Json) -> list[Json]:
     """
-    The JSON objects on a page; anything else that stands there is passed over.
+    The JSON objects on a page; anything else that stands there is passed over. See `Request.stray`.
 
     :param page: the page's JSON object.
     """
@@ -425,10 +441,14 @@ def _complaint(request: Request, document: object, api_key: str = "") -> str:
             f"The answer is not {kind.value}. Check that the connection's Base URL is Instantly's; "
             "a proxy may have answered in its place."
         )
+    items = document if isinstance(document, list) else document.get("items") if expects is Expected.PAGE else []
+    if not isinstance(items, list):
+        return f"Instantly answered with a {noun} without a list of items. Nothing is concluded from it."
+    if request.stray is not None and len(_objects(items)) < len(items):
+        # It may be in the place of one that was asked for.
+        return f"Instantly answered with a {noun} with something that is no object. Nothing is concluded from it."
     if isinstance(document, list):
         return ""
-    if expects is Expected.PAGE and not isinstance(document.get("items"), list):
-        return f"Instantly answered with a {noun} without a list of items. Nothing is concluded from it."
     if expects is Expected.CAMPAIGN:
         status = status_of(document)
         if status is None:

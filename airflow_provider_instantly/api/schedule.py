@@ -85,6 +85,10 @@ _DAYS_BEFORE, _DAYS_SEARCHED = 3, 21
 _FIRST_DAY, _LAST_DAY = date.min.toordinal() + 2, date.max.toordinal() - 2
 
 
+class _NeverOpensError(ValueError):
+    """An entry of ``schedules`` that can be read, and never opens."""
+
+
 @dataclass(frozen=True, slots=True)
 class SendingWindow:
     """
@@ -141,7 +145,8 @@ class Schedule:
         Parse one entry of ``schedules``. A day that is not ``true`` is a day on which it does not open.
 
         :param entry: the decoded JSON.
-        :raises ValueError: if it cannot be read or would never open. The message is a clause that says why.
+        :raises ValueError: if it cannot be read, or would never open (`_NeverOpensError`). The message is a clause that
+            says why.
         """
         if not isinstance(entry, Mapping):
             raise ValueError(f"it is not an object but {_quoted(entry)}")
@@ -158,9 +163,9 @@ class Schedule:
             time_zone_name=_time_zone_name(entry.get("timezone")),
         )
         if schedule.opens == schedule.closes:
-            raise ValueError(f"it opens and closes at {schedule.opens:%H:%M}, so it never opens")
+            raise _NeverOpensError(f"it opens and closes at {schedule.opens:%H:%M}, so it never opens")
         if not schedule.days:
-            raise ValueError("it opens on no day of the week")
+            raise _NeverOpensError("it opens on no day of the week")
         return schedule
 
     def intervals(
@@ -202,12 +207,14 @@ class CampaignSchedule:
     :param start_date: the first day, in each schedule's time zone, or None.
     :param end_date: the last day, in each schedule's time zone, or None.
     :param problems: sentences about what was left out and what keeps it from ever opening, for people.
+    :param unread: those of them that tell of what could not be read: it may send at other times than those known here.
     """
 
     schedules: tuple[Schedule, ...] = ()
     start_date: date | None = None
     end_date: date | None = None
     problems: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
     @classmethod
     def from_api(cls, document: object) -> Self:
@@ -219,14 +226,16 @@ class CampaignSchedule:
         if not isinstance(document, Mapping):
             return cls(problems=("The campaign has no schedule.",))
         problems: list[str] = []
-        schedules = tuple(_schedules(document.get("schedules"), problems))
-        start_date = _date(document, "start_date", problems)
-        end_date = _date(document, "end_date", problems)
+        unread: list[str] = []
+        schedules = tuple(_schedules(document.get("schedules"), problems, unread))
+        start_date = _date(document, "start_date", unread)
+        end_date = _date(document, "end_date", unread)
+        problems += (problem for problem in unread if problem not in problems)
         if start_date is not None and end_date is not None and end_date < start_date:
             problems.append(
                 f"The end_date {end_date} is before the start_date {start_date}, so the campaign never opens."
             )
-        return cls(schedules, start_date, end_date, tuple(problems))
+        return cls(schedules, start_date, end_date, tuple(problems), tuple(unread))
 
     def next_sending_window(self, now: datetime) -> SendingWindow | None:
         """
@@ -263,7 +272,7 @@ class CampaignSchedule:
         return window is not None and window.is_open(now)
 
 
-def _schedules(entries: object, problems: list[str]) -> Iterator[Schedule]:
+def _schedules(entries: object, problems: list[str], unread: list[str]) -> Iterator[Schedule]:
     if not isinstance(entries, list) or not entries:
         problems.append("The campaign has no schedules.")
         return
@@ -278,6 +287,8 @@ def _schedules(entries: object, problems: list[str]) -> Iterator[Schedule]:
             name = entry.get("name") if isinstance(entry, Mapping) else None
             named = f" ({_quoted(name)})" if isinstance(name, str) else ""
             problems.append(f"Schedule {number}{named} is left out: {error}.")
+            if not isinstance(error, _NeverOpensError):
+                unread.append(problems[-1])
 
 
 def _quoted(value: object) -> str:
@@ -307,7 +318,7 @@ def _time_zone_name(name: object) -> str:
     return name
 
 
-def _date(document: Mapping[str, object], key: str, problems: list[str]) -> date | None:
+def _date(document: Mapping[str, object], key: str, unread: list[str]) -> date | None:
     value = document.get(key)
     if value is None or value == "":
         return None
@@ -316,7 +327,7 @@ def _date(document: Mapping[str, object], key: str, problems: list[str]) -> date
             return date.fromisoformat(match[1])
         except ValueError:
             pass
-    problems.append(f"The {key} is left out: it is not a day such as 2026-05-04 but {_quoted(value)}.")
+    unread.append(f"The {key} is left out: it is not a day such as 2026-05-04 but {_quoted(value)}.")
     return None
 
 

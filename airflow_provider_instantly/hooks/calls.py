@@ -31,11 +31,14 @@ class Calls(ABC):
         The items of a list, page by page as they are asked for.
 
         :param first: the request of the first page.
+        :raises InstantlyUnexpectedAnswerError: after the last item, if the list repeated itself, so that it may not be
+            whole.
         :raises InstantlyError: if a page could not be read.
         """
         pages = Pages(first)
         while pages.has_more:
             yield from self.drive(pages.next_page())
+        pages.check_whole()
 
     async def aeach_item(self, first: Request) -> AsyncIterator[Json]:
         """Async twin of `each_item`."""
@@ -43,3 +46,4 @@ class Calls(ABC):
         while pages.has_more:
             for item in await self.adrive(pages.next_page()):
                 yield item
+        pages.check_whole()

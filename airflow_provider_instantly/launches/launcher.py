@@ -366,9 +366,9 @@ class Launcher:
             return ()
 
 
-def _senders(campaign: Campaign) -> tuple[frozenset[str], frozenset[str]]:
+def _senders(campaign: Campaign) -> tuple[frozenset[str], frozenset[str], int]:
     """Whom it names as senders: what a check reads about them is true of no others."""
-    return frozenset(campaign.sending_accounts), campaign.settings.sender_tags
+    return frozenset(campaign.sending_accounts), campaign.settings.sender_tags, campaign.unread_senders
 
 
 def _not_confirmed_after(doubt: Unconfirmed[Campaign], campaign_id: str) -> LaunchNotConfirmedError:

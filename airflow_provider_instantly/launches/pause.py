@@ -55,12 +55,14 @@ class Paused:
     :param campaign: as it was last read, or as the answer to the pause describes it.
     :param was_sent: whether a pause was sent; else it was left as it was.
     :param was_answered: whether that was answered; else it was read afterwards that the campaign sends no more.
+    :param switch: the caller's parameter because of which Drafts are left as they are, or None if it has none.
     """
 
     found: Campaign
     campaign: Campaign
     was_sent: bool = False
     was_answered: bool = False
+    switch: str | None = None
 
     @property
     def is_effective(self) -> bool:
@@ -88,7 +90,8 @@ class Paused:
             why = "Instantly stopped it, so it stays as it is. If it were paused, a person could resume it unprotected."
             return f"{stands}: {why}"
         if self.campaign.status is CampaignStatus.DRAFT:
-            return f"{stands}, and was left as it is, because of pause_drafts=False."
+            why = ": a Draft sends nothing" if self.switch is None else f", because of {self.switch}=False"
+            return f"{stands}, and was left as it is{why}."
         return f"{stands}, and was left as it is."
 
 
@@ -98,6 +101,7 @@ def pause(
     *,
     log: TaskLog,
     spare: Collection[CampaignStatus] = (),
+    switch: str | None = "pause_drafts",
     confirm: bool = True,
     before_send: Callable[[Campaign], Any] = lambda _: None,
 ) -> Paused:
@@ -108,13 +112,14 @@ def pause(
     :param campaign_id: its UUID.
     :param log: the task's log.
     :param spare: the statuses in which it is left as it is, beside those in which it is never paused.
+    :param switch: the caller's parameter that says so of Drafts, for the log; None if it has none.
     :param confirm: whether to read it after the answer, too: for up to seven seconds, until it is seen stopped.
     :param before_send: is called with the campaign as it was read, right before each pause that is sent. It may raise,
         to send none.
     :raises PauseNotConfirmedError: if it is not known whether the pause took effect.
     :raises InstantlyError: if a request was refused or never sent; nothing was paused then.
     """
-    pausing = _Pausing(campaign_id, frozenset(spare), confirm, before_send)
+    pausing = _Pausing(campaign_id, frozenset(spare), switch, confirm, before_send)
     change = pausing.change(
         hook.get_max_retries(),
         send=partial(hook.pause_campaign, campaign_id, max_retries=0),
@@ -135,11 +140,12 @@ async def apause(
     *,
     log: TaskLog,
     spare: Collection[CampaignStatus] = (),
+    switch: str | None = "pause_drafts",
     confirm: bool = True,
     before_send: Callable[[Campaign], Any] = lambda _: None,
 ) -> Paused:
     """Async twin of `pause`; ``before_send`` may be a coroutine function."""
-    pausing = _Pausing(campaign_id, frozenset(spare), confirm, before_send)
+    pausing = _Pausing(campaign_id, frozenset(spare), switch, confirm, before_send)
     change = pausing.change(
         await hook.aget_max_retries(),
         send=partial(hook.apause_campaign, campaign_id, max_retries=0),
@@ -162,6 +168,7 @@ class _Pausing:
     :param campaign_id: the campaign's UUID.
     :param spare: the statuses in which it is not paused, beside those in which none ever is. They prove no pause: no
         campaign that sends becomes a Draft again, so a read that says so is of an earlier moment.
+    :param switch: see `pause`.
     :param confirm: whether to read it after the answer.
     :param before_send: see `pause`.
     :param reads: the campaign as it was read each time before a pause was to be sent for the first time.
@@ -169,6 +176,7 @@ class _Pausing:
 
     campaign_id: str
     spare: frozenset[CampaignStatus]
+    switch: str | None
     confirm: bool
     before_send: Callable[[Campaign], Any]
     reads: list[Campaign] = field(default_factory=list)
@@ -201,7 +209,7 @@ class _Pausing:
         found = self.reads[0]
         match outcome:
             case Unneeded(campaign):
-                return Paused(found, campaign)
+                return Paused(found, campaign, switch=self.switch)
             case Shown(campaign):
                 return Paused(found, campaign, was_sent=True)
             case Answered(answer, seen):

@@ -98,7 +98,7 @@ def _with(taken: Taken, blocked: Blocked, sent: int, log: TaskLog) -> Taken:
     valid, invalid = blocked.valid, blocked.invalid
     if invalid is None or not 0 <= invalid <= sent:
         return Taken(taken.refused, is_known=False, adds_up=False)
-    adds_up = valid is None or valid + invalid == sent
+    adds_up = valid is not None and valid + invalid == sent
     if not adds_up:
         log.warning("Instantly counts %s valid values and %s invalid ones in a request of %s.", valid, invalid, sent)
     return Taken(taken.refused + invalid, taken.is_known, taken.adds_up and adds_up)

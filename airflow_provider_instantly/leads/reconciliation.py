@@ -36,6 +36,7 @@ class Reconciled:
     :param found: how many more are there, added by it or there before.
     :param left_out: for the index of each lead that is not there, the reasons that it may have; none, where the answer
         gives none.
+    :param skipped: how many of these were certainly left out because of ``skip_if_in``, whichever they are.
     :param complaints: what does not add up, in sentences.
     """
 
@@ -43,6 +44,7 @@ class Reconciled:
     duplicated: int
     found: int
     left_out: Mapping[int, tuple[str, ...]]
+    skipped: int = 0
     complaints: tuple[str, ...] = ()
 
     @property
@@ -115,10 +117,12 @@ def reconcile(answer: LeadsAdded, count: int, present: Collection[int] | None = 
     absent = [index for index in range(count) if index not in there]
     if complaints:
         added = there & answer.created.keys()
-        return Reconciled(len(added), 0, len(there) - len(added), dict.fromkeys(absent, ()), complaints)
-    uploaded = answer.uploaded or 0
+        return Reconciled(len(added), 0, len(there) - len(added), dict.fromkeys(absent, ()), complaints=complaints)
+    uploaded, reasons = answer.uploaded or 0, _why_left_out(answer)
     # Who is there and was not added was there before, whichever counter has it.
-    return Reconciled(uploaded, len(there) - uploaded, 0, dict.fromkeys(absent, _why_left_out(answer)))
+    return Reconciled(
+        uploaded, len(there) - uploaded, 0, dict.fromkeys(absent, reasons), _certainly_skipped(answer, reasons, absent)
+    )
 
 
 def said(reasons: tuple[str, ...]) -> str:
@@ -145,6 +149,17 @@ def _why_left_out(answer: LeadsAdded) -> tuple[str, ...]:
     if SKIPPED in reasons and answer.remaining_in_plan == 0:
         reasons.append(PLAN_FULL)
     return tuple(reasons)
+
+
+def _certainly_skipped(answer: LeadsAdded, reasons: tuple[str, ...], absent: Collection[int]) -> int:
+    """
+    How many of those who are not there were skipped. Which of them is open where there are other reasons; the number is
+    not, unless some of those that were left out are there already: each of these may be one of the skipped.
+    """
+    if SKIPPED not in reasons or PLAN_FULL in reasons:
+        return 0
+    left_out = sum(number or 0 for reason, number in answer.reasons.items() if reason != DUPLICATED)
+    return max(0, (answer.skipped or 0) - (left_out - len(absent)))
 
 
 def _given(answer: LeadsAdded) -> list[str]:

@@ -6,6 +6,7 @@ What cannot be read as rows at all raises `InputError`; a line that is broken is
 
 from __future__ import annotations
 
+import ast
 import csv
 import gzip
 import io
@@ -13,7 +14,7 @@ import itertools
 import json
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from contextlib import ExitStack, closing
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
@@ -168,15 +169,22 @@ def from_sql(
 
 
 def _listed(text: str) -> object:
-    """The list that a template rendered to text, as JSON or as Python shows it."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        pass
-    entries = validation.listed(text)
-    if entries == [text]:
-        raise InputError(f"The rows are a text that is no list. Pass the XCom itself, or name a file. {_WHAT_NEXT}")
-    return entries
+    """
+    The list that a template rendered to text, as JSON or as Python shows it; each value exactly as it stands there.
+
+    Not as `validation.listed` does it for ids: to that, ``Acme(UK) Ltd`` is something of a class Acme.
+    """
+    for read in (json.loads, ast.literal_eval):
+        try:
+            entries = read(text.strip())
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            continue
+        if validation.is_collection(entries):
+            return sorted(entries, key=str) if isinstance(entries, Set) else entries
+    raise InputError(
+        "The rows are a text that is no list, or one with values that have no form as text, such as dates. Pass the "
+        f"XCom itself, write {{{{ … | tojson }}}} in the template, or name a file. {_WHAT_NEXT}"
+    )
 
 
 def _json_rows(lines: IO[str]) -> Iterator[object]:

@@ -8,7 +8,7 @@ know.
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, assert_never
@@ -35,7 +35,7 @@ from airflow_provider_instantly.leads.chunks import chunk_of, cut, listed
 from airflow_provider_instantly.leads.guard import IfRunning, lacks_room, why_not
 from airflow_provider_instantly.leads.presence import present_in
 from airflow_provider_instantly.leads.progress import Progress
-from airflow_provider_instantly.leads.reconciliation import SKIPPED, complaints_about, reconcile, said, unproven
+from airflow_provider_instantly.leads.reconciliation import complaints_about, reconcile, said, unproven
 from airflow_provider_instantly.observability.metrics import LEADS_ADDED, LEADS_REJECTED
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 #: Seconds before each read that finds out what became of a chunk whose answer was lost. Its request may still be
 #: running at Instantly, and two that are alike at the same moment must not be: 67 s in all.
 READ_BACK_PAUSES: Final = (2.0, 5.0, 10.0, 20.0, 30.0)
+#: Seconds for which reads have to agree after an answer that does not add up: each, once Instantly adds a counter.
+_SETTLED_AFTER: Final = 30.0
 #: The API's flag for each value of ``skip_if_in``.
 SKIP_FLAGS: Final = {
     "workspace": "skip_if_in_workspace",
@@ -97,7 +99,8 @@ class Upload:
     :param place: ``campaign_id`` or ``list_id``, and its UUID.
     :param if_running: ``"add"`` to add to a campaign that sends, or that Instantly stopped.
     :param skip_if_in: ``"workspace"``, ``"campaign"`` or ``"list"``: who is in any such place is left out; or None.
-    :param options: the API's other parameters: ``blocklist_id``, ``verify_leads_on_import``.
+    :param options: the API's other parameters: ``blocklist_id``, ``verify_leads_on_import``. If an answer names another
+        block list, no further chunk is sent.
     :param chunk_size: rows in a request, at most.
     :param max_chunk_bytes: bytes of its body, at most.
     :param is_retry: whether an earlier try may have added some.
@@ -132,7 +135,7 @@ class Upload:
         """
         run = _Run(self, total)
         try:
-            self.check(rows, total)
+            run.room = self.check(rows, total)
             run.add(rows)
         except InstantlyRequestError as error:
             error.outcome = run.so_far
@@ -166,38 +169,41 @@ class Upload:
             error.outcome = f"This try added no one to {self.noun}."
             raise
 
-    def check(self, rows: Iterable[LeadRow], total: int) -> None:
+    def check(self, rows: Iterable[LeadRow], total: int) -> int | None:
         """
         Read whether leads may be added, and send nothing.
 
         :param rows: see `run`.
         :param total: see `run`.
+        :return: how many more leads the plan has room for, or None where that is not known.
         :raises UploadRefusedError: if they must not be added.
         :raises TaskKilledError: if the task was killed.
         :raises InstantlyError: if that could not be read.
         """
-        self.check_campaign(f"This try added no one to {self.noun}.")
+        if reason := self.why_not():
+            raise failure(UploadRefusedError, reason, f"This try added no one to {self.noun}.")
         try:
             room = self.hook.get_plan().room
         except InstantlyPermissionError:
             self.log.info("The API key may not read the plan, so its room is not known.")
-            return
+            return None
         if room is None or room >= total:
-            return
+            return room
         if reason := lacks_room(room, total - self.count_present(rows, total)):
-            raise failure(UploadRefusedError, reason, f"This try added no one to {self.noun}.")
+            if self.skip_if_in is None or room == 0:
+                raise failure(UploadRefusedError, reason, f"This try added no one to {self.noun}.")
+            self.log.info("%s Who is left out because of skip_if_in needs no room.", reason)
+        return room
 
-    def check_campaign(self, outcome: str) -> None:
+    def why_not(self) -> str | None:
         """
-        Read the campaign, and go on only if leads may be added to it as it stands.
+        Read the campaign, and say why no leads may be added to it as it stands; None if they may be.
 
-        :param outcome: what became of the leads so far.
-        :raises UploadRefusedError: if they must not be added.
+        :raises InstantlyError: if it could not be read.
         """
         if "campaign_id" not in self.place:
-            return
-        if reason := why_not(self.hook.get_campaign(self.place["campaign_id"]), self.if_running):
-            raise failure(UploadRefusedError, reason, outcome)
+            return None
+        return why_not(self.hook.get_campaign(self.place["campaign_id"]), self.if_running)
 
     def present(self, rows: Sequence[LeadRow]) -> frozenset[int]:
         """
@@ -241,10 +247,14 @@ class _Run:
         self.upload = upload
         self.tally = Tally()
         self.total = total
+        #: How many more leads the plan had room for at first, or None where that is not known.
+        self.room: int | None = None
         #: Whether leads of this input may be there already, so that who is there is read before each chunk.
         self.reads_first = upload.is_retry
         #: Whether a request of an earlier try may still be running.
         self.may_be_running = upload.is_retry
+        #: Whether it was said that Instantly does not name the block list that it heeds.
+        self.has_warned = False
         #: Bytes of a request that was too large.
         self.too_large: int | None = None
 
@@ -279,6 +289,14 @@ class _Run:
         """Add one chunk; return what is to be tried instead, in smaller ones."""
         adding = _Adding(self, chunk)
         try:
+            return self._carry_out(adding)
+        except BaseException:
+            self.count_known(adding)
+            raise
+
+    def _carry_out(self, adding: _Adding) -> Sequence[Chunk]:
+        chunk = adding.chunk
+        try:
             outcome = carry_out(adding.change())
         except InstantlyRequestError as error:
             if adding.refusal is not error:
@@ -299,15 +317,32 @@ class _Run:
 
     # What is counted
 
+    def count_known(self, adding: _Adding) -> None:
+        """Count who of a chunk is known to be there, where nothing more becomes known of it."""
+        if not adding.is_counted:
+            self._count_present(adding, adding.present | adding.shown)
+
     def _count_present(self, adding: _Adding, present: Collection[int]) -> None:
+        adding.is_counted = True
         self.tally.already_there += len(adding.before)
         self.tally.found += len(set(present) - adding.before)
 
     def _count_answered(self, adding: _Adding, answer: LeadsAdded) -> None:
         sent, count = adding.missing, len(adding.missing)
+        if answer.remaining_in_plan is not None:
+            self.tally.remaining_in_plan = answer.remaining_in_plan
+        elif self.room is not None:
+            # Of a list, Instantly does not say it.
+            added = self.tally.uploaded + self.tally.found + (answer.uploaded or 0)
+            answer = replace(answer, remaining_in_plan=max(0, self.room - added))
         indexes = None
         if unknown := unproven(answer, count):
-            present = adding.settled([sent[index] for index in unknown], _expected(answer, count, len(unknown)))
+            adding.shown = frozenset(row.number for index, row in enumerate(sent) if index not in unknown)
+            rows = [sent[index] for index in unknown]
+            if complaints_about(answer, count):
+                present = adding.settled(rows, apart=_SETTLED_AFTER)
+            else:
+                present = adding.settled(rows, expected=_expected(answer, count, len(unknown)))
             indexes = [index for index in unknown if sent[index].number in present]
         result = reconcile(answer, count, indexes)
         for complaint in result.complaints:
@@ -321,20 +356,33 @@ class _Run:
         else:
             self.tally.already_there += result.duplicated
         self.reads_first = self.reads_first or bool(result.duplicated)
-        if answer.remaining_in_plan is not None:
-            self.tally.remaining_in_plan = answer.remaining_in_plan
+        skipped = 0 if self.upload.skip_if_in is None else result.skipped
+        self.tally.skipped += skipped
+        self.tally.refused += len(result.left_out) - skipped
         for index, reasons in result.left_out.items():
-            self._left_out(sent[index], reasons)
+            if skipped < len(result.left_out):
+                self.upload.reject(sent[index], f"Instantly did not take it: {said(reasons)}")
+        self._check_block_list(answer)
 
-    def _left_out(self, row: LeadRow, reasons: tuple[str, ...]) -> None:
-        if reasons == (SKIPPED,) and self.upload.skip_if_in is not None:
-            self.tally.skipped += 1
+    def _check_block_list(self, answer: LeadsAdded) -> None:
+        """
+        Go on only if Instantly heeded the block list that was asked for: else it adds whom that list is there for.
+
+        :raises UploadRefusedError: if it heeded another one.
+        """
+        wanted, used = self.upload.options.get("blocklist_id"), answer.blocklist_used
+        if wanted is None or used == wanted.lower():
             return
-        self._reject(row, f"Instantly did not take it: {said(reasons)}")
-
-    def _reject(self, row: LeadRow, reason: str) -> None:
-        self.tally.refused += 1
-        self.upload.reject(row, reason)
+        if used is not None:
+            raise failure(
+                UploadRefusedError,
+                f"Instantly heeded the block list {used}, not {wanted}, which was asked for. No more rows are sent.",
+                self.so_far,
+                "Look at them in Instantly before you launch it: some may be on the list that was asked for.",
+            )
+        if not self.has_warned:
+            self.has_warned = True
+            self.upload.log.warning("Instantly does not say whether it heeded the block list %s.", wanted)
 
     # What ends it
 
@@ -343,6 +391,7 @@ class _Run:
         try:
             present = adding.settled(chunk.rows)
         except InstantlyError as unread:
+            self.count_known(adding)
             raise failure(
                 UploadNotConfirmedError,
                 f"Instantly refused the upload of {chunk.span}, and who of them is there could not be read: {unread}",
@@ -358,7 +407,8 @@ class _Run:
         if not missing:
             return ()
         if was_alone:
-            self._reject(missing[0], "Instantly finds it too large, even in a request of its own")
+            self.tally.refused += 1
+            self.upload.reject(missing[0], "Instantly finds it too large, even in a request of its own")
             return ()
         self.upload.log.warning("Instantly finds a request of %s too large, so it is halved.", chunk.span)
         rest = chunk_of(missing)
@@ -366,8 +416,8 @@ class _Run:
 
     def give_up(self, adding: _Adding, doubt: Unconfirmed[frozenset[int]]) -> UploadNotConfirmedError:
         """The error for a chunk of which it is not known who was added, with what is known."""
-        present = doubt.state if doubt.state is not None else adding.present
-        self._count_present(adding, present)
+        present = adding.present = doubt.state if doubt.state is not None else adding.present
+        self.count_known(adding)
         numbers = [row.number for row in adding.chunk.rows]
         unknown = [number for number in numbers if number not in present]
         why = f" {doubt.error}" if doubt.error else ""
@@ -392,6 +442,12 @@ class _Adding:
         self.present: frozenset[int] = frozenset()
         self.missing: Sequence[LeadRow] = chunk.rows
         self.was_lost = False
+        #: Who else is there by all that is known, while the rest of an answer is found out.
+        self.shown: frozenset[int] = frozenset()
+        #: Whether it is not known of all who were sent whether they were added.
+        self.is_in_doubt = False
+        #: Whether who is there has been counted.
+        self.is_counted = False
         #: The refusal that does not prove that no one was added.
         self.refusal: InstantlyRequestError | None = None
         self._reads = 0
@@ -414,35 +470,43 @@ class _Adding:
             read_pauses=READ_BACK_PAUSES,
         )
 
-    def settled(self, rows: Sequence[LeadRow], expected: int | None = None) -> frozenset[int]:
+    def settled(self, rows: Sequence[LeadRow], *, apart: float = 0.0, expected: int | None = None) -> frozenset[int]:
         """
-        Which of some rows are there, read until two reads agree.
+        Which of some rows are there, read until all reads of a while agree: a list may lag behind an answer, and who is
+        called absent may be added elsewhere by a person.
 
         :param rows: the rows.
-        :param expected: how many of them are there at least, by all that is known. So many are waited for instead: a
-            list may lag behind an answer, and who is called absent may be added elsewhere by a person.
+        :param apart: how long that while is at least, in seconds.
+        :param expected: how many of them are there at least, by all that is known. So many are waited for instead.
         """
+        self.is_in_doubt = True
+        counted = self.shown
         seen: frozenset[int] | None = None
+        passed = since = 0.0
         for pause in (0.0, *READ_BACK_PAUSES):
             time.sleep(pause)
+            passed += pause
+            if pause:
+                self._stop_if_killed()
             self.run.progress.say_if_due()
             found = self.upload.present(rows)
-            is_enough = found == seen if expected is None else len(found) >= expected
-            if is_enough or len(found) == len(rows):
+            self.shown = counted | found
+            is_settled = found == seen and passed - since >= apart
+            if found != seen:
+                seen, since = found, passed
+            if len(found) == len(rows) or (is_settled if expected is None else len(found) >= expected):
                 return found
-            seen = found
         return found
 
     def _read_before(self) -> frozenset[int] | None:
         if not self.run.reads_first:
             return None
-        present = self.upload.present(self.chunk.rows)
-        if self.run.may_be_running and len(present) < len(self.chunk):
-            present = self._read_until_settled(present)
-        self.before = self.present = present
-        return present
+        self.before = self.present = self.upload.present(self.chunk.rows)
+        if self.run.may_be_running and len(self.present) < len(self.chunk):
+            self._read_until_settled()
+        return self.present
 
-    def _read_until_settled(self, present: frozenset[int]) -> frozenset[int]:
+    def _read_until_settled(self) -> None:
         """Let the time pass in which a request of an earlier try may still be running."""
         self.upload.log.info(
             "An earlier try may have a request that is still running, so nothing is sent for %.0f s.",
@@ -452,19 +516,18 @@ class _Adding:
             time.sleep(pause)
             self._stop_if_killed()
             self.run.progress.say_if_due()
-            before, present = present, self.upload.present(self.chunk.rows)
-        if before != present:
-            raise failure(
+            earlier = self.before
+            self.before = self.present = self.upload.present(self.chunk.rows)
+        if earlier != self.before:
+            raise self._ended(
                 UploadNotConfirmedError,
-                f"A request of an earlier try still adds leads to {self.upload.noun}: {len(present - before):,} of "
-                f"{self.chunk.span} came within {READ_BACK_PAUSES[-1]:.0f} s.",
-                self.run.so_far,
+                f"A request of an earlier try still adds leads to {self.upload.noun}: {len(self.before - earlier):,} "
+                f"of {self.chunk.span} came within {READ_BACK_PAUSES[-1]:.0f} s.",
             )
         self.run.may_be_running = False
-        return present
 
     def _before_send(self, before: frozenset[int] | None, doubt: Unconfirmed[frozenset[int]] | None) -> None:
-        self.was_lost = doubt is not None
+        self.was_lost = self.is_in_doubt = doubt is not None
         if doubt is not None and doubt.state is not None:
             self.present = doubt.state
         self.missing = [row for row in self.chunk.rows if row.number not in self.present]
@@ -472,18 +535,23 @@ class _Adding:
         self._stop_if_killed()
         remaining = self.run.tally.remaining_in_plan
         if remaining is not None and remaining <= 0:
-            raise failure(UploadRefusedError, "The workspace's plan has no room for more leads.", self._so_far)
+            raise self._ended(UploadRefusedError, "The workspace's plan has no room for more leads.")
         try:
-            self.upload.check_campaign(self._so_far)
+            reason = self.upload.why_not()
         except InstantlyError as error:
             if doubt is None:
                 raise
             raise self.run.give_up(self, Unconfirmed(doubt.lost, Effect.UNCLEAR, self.present, error)) from error
+        if reason:
+            raise self._ended(UploadRefusedError, reason)
 
-    @property
-    def _so_far(self) -> str:
-        doubt = f"Whether {self.chunk.span} were added is not known of all of them. " if self.was_lost else ""
-        return f"{doubt}{self.run.so_far}"
+    def _ended(self, kind: type[Exception], reason: str) -> Exception:
+        """The error that ends the upload here. While it is in doubt who was added, another try has to find that out."""
+        self.run.count_known(self)
+        if not self.is_in_doubt:
+            return failure(kind, reason, self.run.so_far)
+        doubt = f"Whether {self.chunk.span} were added is not known of all of them."
+        return failure(UploadNotConfirmedError, reason, doubt, self.run.so_far)
 
     def _send(self) -> LeadsAdded:
         skip = self.upload.skip_if_in
@@ -508,7 +576,7 @@ class _Adding:
             BEFORE_LEAVING.reset(token)
 
     def _read_back(self) -> frozenset[int]:
-        self.was_lost = True
+        self.was_lost = self.is_in_doubt = True
         self._stop_if_killed()
         self.run.progress.say_if_due()
         return self.upload.present(self.chunk.rows)
@@ -522,17 +590,12 @@ class _Adding:
         return Effect.UNCLEAR if grew and self._reads == len(READ_BACK_PAUSES) else Effect.ABSENT
 
     def _stop_if_killed(self) -> None:
-        if not self.upload.is_killed():
-            return
-        if self.was_lost:
-            raise failure(UploadNotConfirmedError, "The task was killed.", self._so_far)
-        raise failure(TaskKilledError, "The task was killed.", self.run.so_far)
+        if self.upload.is_killed():
+            raise self._ended(TaskKilledError, "The task was killed.")
 
 
 def _expected(answer: LeadsAdded, count: int, unknown: int) -> int:
     """How many leads are there at least, of those of which the answer does not tell it, by what it counts."""
-    if complaints_about(answer, count):
-        return unknown
     return (answer.uploaded or 0) + (answer.duplicated or 0) - (count - unknown)
 
 

@@ -207,7 +207,7 @@ class CampaignAnalyticsOperator(BaseOperator):
             "breached": [each.id for each in breached],
             "paused": paused,
         }
-        error = self._error(judged, breached, failures)
+        error = self._error(judged, breached, failures, unread=len(campaign_ids) - len(judged))
         if error is None:
             said = [each.announced(was_paused=each.id in paused) for each in breached]
             announce(context, self.outlets, self.instantly_conn_id, said)
@@ -262,7 +262,7 @@ class CampaignAnalyticsOperator(BaseOperator):
             try:
                 figures = hook.get_campaign_analytics(asked, start_date=since, end_date=until)
             except InstantlyError as error:
-                _say_what_was_left(error, asked)
+                _say_what_was_left(error, campaign_ids[begin:] if error.concerns_all else asked)
                 failures.append(error)
                 if error.concerns_all:
                     break
@@ -323,7 +323,7 @@ class CampaignAnalyticsOperator(BaseOperator):
         paused = []
         for each in breached:
             try:
-                found = pause(hook, each.id, log=self.log, spare=DRAFTS, before_send=self._stop_if_killed)
+                found = pause(hook, each.id, log=self.log, spare=DRAFTS, switch=None, before_send=self._stop_if_killed)
             except (InstantlyError, PauseNotConfirmedError) as error:
                 write(self.log, warnings=[str(error)])
                 failures.append(error)
@@ -342,19 +342,20 @@ class CampaignAnalyticsOperator(BaseOperator):
             raise killed_before_pause(campaign)
 
     def _error(
-        self, judged: Sequence[_Judged], breached: Sequence[_Judged], failures: Sequence[Exception]
+        self, judged: Sequence[_Judged], breached: Sequence[_Judged], failures: Sequence[Exception], *, unread: int
     ) -> Exception | None:
+        unknown = [each for each in judged if any(finding.verdict is Verdict.UNKNOWN for finding in each.findings)]
         if breached and self.on_breach == "fail":
+            others = unread + sum(each.verdict is not Verdict.BREACHED for each in unknown)
             return _failure(
                 LimitBreachedError,
                 f"{len(breached):,} of {len(judged):,} campaigns breach a limit.",
                 _described(breached, Verdict.BREACHED),
-                "They were left as they are.",
+                f"They were left as they are.{_not_judged(others)}",
                 "Pause what must not go on (on_breach='pause' does), or change the limit.",
             )
         if failures:
             return failures[0]
-        unknown = [each for each in judged if any(finding.verdict is Verdict.UNKNOWN for finding in each.findings)]
         if unknown and self.on_breach != "warn":
             return _failure(
                 LimitNotJudgedError,
@@ -394,6 +395,13 @@ def _became_of(unknown: Sequence[_Judged]) -> str:
     if any(each.verdict is Verdict.BREACHED for each in unknown):
         return "What breaches another limit was to be paused, and the log says what became of it. The rest was left."
     return "They were left as they are."
+
+
+def _not_judged(count: int) -> str:
+    """Of how many others it is not known whether they breach a limit: a breach fails the task without a retry."""
+    if not count:
+        return ""
+    return f" {count:,} more could not be judged, and {'was left as it is' if count == 1 else 'were left as they are'}."
 
 
 def _more(campaigns: Sequence[_Judged]) -> list[str]:

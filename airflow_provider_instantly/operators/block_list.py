@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_instantly import validation
-from airflow_provider_instantly.exceptions import RejectsNotWrittenError, RowsRejectedError, failure
+from airflow_provider_instantly.exceptions import (
+    BlockNotConfirmedError,
+    RejectsNotWrittenError,
+    RowsRejectedError,
+    failure,
+)
 from airflow_provider_instantly.operators.rows import ReadsRows
 from airflow_provider_instantly.tasklog import reasons_first
 
@@ -41,7 +46,8 @@ class BlockContactsOperator(ReadsRows):
     :param parameters: what the database's driver puts into the query. Once rendered, Airflow shows it nowhere.
         (templated)
     :param sql_hook_params: arguments of the database's hook.
-    :param on_reject: ``"fail"`` to fail at the end if there is a value that is no address or domain, or ``"warn"``.
+    :param on_reject: ``"fail"`` to fail at the end if there is a value that is no address or domain, or of which
+        Instantly does not say that it is blocked; or ``"warn"``.
     :param rejects_path: a file for the rejected rows, below any ``ObjectStoragePath``: their numbers, reasons and
         values, as JSON, one a line. (templated)
     :param instantly_conn_id: the id of the Airflow connection. (templated)
@@ -91,6 +97,7 @@ class BlockContactsOperator(ReadsRows):
         self.column: Any = column
         self.on_reject = validation.one_of("on_reject", on_reject, ("fail", "warn"))
         self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
+        self._note_what_was_given()
         self._is_killed = False
         #: What it returns, once that is known.
         self._returned: dict[str, Any] | None = None
@@ -101,8 +108,10 @@ class BlockContactsOperator(ReadsRows):
         Read all, block, and count.
 
         :param context: the task's context.
+        :raises AirflowFailException: if a template rendered to nothing. Not retried.
         :raises InputError: if the input could not be read as rows. Nothing was sent.
         :raises RowsRejectedError: if there are values that could not be blocked; all others are. Not retried.
+        :raises BlockNotConfirmedError: if what Instantly counts does not account for all that was sent.
         :raises RejectsNotWrittenError: if all is done but the file of the rejected rows.
         :raises TaskKilledError: if the task was killed between two requests.
         :raises InstantlyError: if Instantly refused a request or could not be reached.
@@ -112,6 +121,7 @@ class BlockContactsOperator(ReadsRows):
         from airflow_provider_instantly.leads.contacts import Contacts
         from airflow_provider_instantly.leads.spool import Spool
 
+        self._check_what_was_given()
         with Spool() as spool, InstantlyHook(self.instantly_conn_id) as hook:
             counts = self._read_into(spool, Contacts(self.column), rejects_duplicates=False)
             unwritten = self._report_rejects(spool)
@@ -152,10 +162,21 @@ class BlockContactsOperator(ReadsRows):
         Say what became of the rows.
 
         :raises RowsRejectedError: if there are values that could not be blocked.
+        :raises BlockNotConfirmedError: if it is not known of some values whether they are blocked.
         """
         done = _done(counts, taken)
+        if not counts.rejected and not taken.refused and taken.adds_up:
+            self.log.info("%s", done)
+            return
+        if self.on_reject == "fail" and not taken.adds_up:
+            raise failure(
+                BlockNotConfirmedError,
+                "What Instantly counts does not account for all that was sent, so some of it may not be blocked.",
+                f"{done} {counts.rejected:,} rows have no address or domain.",
+                "Another try sends it all again, which does no harm. Or look at the block list in Instantly.",
+            )
         if not counts.rejected and not taken.refused:
-            (self.log.info if taken.adds_up else self.log.warning)("%s", done)
+            self.log.warning("%s", done)
             return
         which = ", and does not say which" if taken.refused else ""
         where = " The log has the numbers of the rows, and the reasons." if counts.rejected else ""

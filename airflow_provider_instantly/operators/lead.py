@@ -146,6 +146,7 @@ class AddLeadsOperator(ReadsRows):
         # Airflow has a method of the name dry_run.
         self.is_dry_run = validation.flag("dry_run", dry_run)
         self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
+        self._note_what_was_given()
         self._is_killed = False
         #: What it returns, once that is known.
         self._returned: dict[str, Any] | None = None
@@ -156,6 +157,7 @@ class AddLeadsOperator(ReadsRows):
         Validate, add, and count.
 
         :param context: the task's context.
+        :raises AirflowFailException: if a template rendered to nothing, or to what can be of no use. Not retried.
         :raises InputError: if the input could not be read as rows. Nothing was sent.
         :raises UploadRefusedError: if leads must not be added, or no more of them. Not retried.
         :raises UploadNotConfirmedError: if it is not known of some rows whether they were added.
@@ -169,6 +171,7 @@ class AddLeadsOperator(ReadsRows):
         from airflow_provider_instantly.leads.spool import Spool
         from airflow_provider_instantly.observability.metrics import LEADS_REJECTED
 
+        self._check_what_was_given()
         place = self._place()
         columns = self._columns()
         with Spool() as spool, InstantlyHook(self.instantly_conn_id) as hook:
@@ -222,7 +225,7 @@ class AddLeadsOperator(ReadsRows):
             raise AirflowFailException(str(error)) from error
 
     def _named_columns(self) -> Columns:
-        return Columns(self.fields or {}, self.custom_variables)
+        return Columns({} if self.fields is None else self.fields, self.custom_variables)
 
     def _columns(self) -> Columns:
         try:
@@ -243,7 +246,7 @@ class AddLeadsOperator(ReadsRows):
         from airflow_provider_instantly.leads.upload import Upload
 
         options: dict[str, Any] = {}
-        if self.blocklist_id:
+        if self.blocklist_id is not None:
             options["blocklist_id"] = self._checked_blocklist_id(self.blocklist_id)
         if self.verify:
             options["verify_leads_on_import"] = True

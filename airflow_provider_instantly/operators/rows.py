@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from os.path import normpath, realpath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.exceptions import InputError
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from openlineage.client.event_v2 import InputDataset
 
     from airflow_provider_instantly.leads.spool import Counts, ReadsColumns, Spool
+
+
+#: The protocols of places on the worker itself.
+_LOCAL: Final = ("", "file", "local")
 
 
 class HiddenRows:
@@ -130,6 +136,26 @@ class ReadsRows(BaseOperator):
     def parameters(self, rendered: Any) -> None:
         self._parameters = rendered
 
+    def _note_what_was_given(self) -> None:
+        """Remember which templated parameters are there; for the end of ``__init__``."""
+        self._given = tuple(name for name in self.template_fields if getattr(self, name, None) is not None)
+
+    def _check_what_was_given(self) -> None:
+        """
+        Go on only if each of them is still there, now that it is rendered. To be without a parameter means something:
+        without ``blocklist_id``, people are added whom that list is there for.
+
+        :raises AirflowFailException: if one was rendered to nothing.
+        """
+        for name in self._given:
+            value = getattr(self, name)
+            # What is wrong with rows is an `InputError`.
+            if name != "rows" and (value is None or (isinstance(value, str) and value.strip() in ("", "None"))):
+                raise AirflowFailException(
+                    f"{name} was given, and its template rendered to nothing. Nothing was requested from Instantly. "
+                    f"Correct the template, or leave {name} out."
+                )
+
     def _input(self) -> Iterator[object]:
         """The rows, read once."""
         from airflow_provider_instantly.leads.sources import database, from_file, from_sql, from_values
@@ -164,7 +190,7 @@ class ReadsRows(BaseOperator):
         from airflow_provider_instantly.leads.progress import Progress
 
         try:
-            if _is_the_same_file(self.path, self.rejects_path):
+            if _lead_to_one_file(self.path, self.rejects_path):
                 raise InputError("rejects_path names the input itself, which would be overwritten.")
             rows = Progress(None, self.log, verb="read").each(self._input())
             return spool.fill(rows, columns, rejects_duplicates=rejects_duplicates)
@@ -191,6 +217,34 @@ class ReadsRows(BaseOperator):
 
 def _is_the_same_file(path: object, rejects_path: object) -> bool:
     return path is not None and rejects_path is not None and str(path) == str(rejects_path)
+
+
+def _lead_to_one_file(path: object, rejects_path: object) -> bool:
+    """Whether two places are one, however each is written: ``/data/in.csv``, ``file:///data/in.csv``, a link to it."""
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    if path is None or rejects_path is None:
+        return False
+    places: list[Any] = []
+    for given in (path, rejects_path):
+        try:
+            places.append(given if isinstance(given, ObjectStoragePath) else ObjectStoragePath(str(given)))
+        except Exception:
+            # What it is used for fails, and says why.
+            return str(path) == str(rejects_path)
+    (first, first_path), (second, second_path) = (
+        ("file", realpath(place.path)) if place.protocol in _LOCAL else (place.protocol, normpath(place.path))
+        for place in places
+    )
+    return first == second and (first_path == second_path or (first == "file" and _is_one(first_path, second_path)))
+
+
+def _is_one(path: str, other: str) -> bool:
+    """Whether two names of local files are of one file, which may have several."""
+    try:
+        return Path(path).samefile(other)
+    except OSError:
+        return False
 
 
 class _Partial:

@@ -272,6 +272,7 @@ class Poller:
                         poll.seen[campaign.id] = campaign
                 if not pages.has_more:
                     self._is_list_long = number + 1 >= BURST
+                    pages.check_whole()
                     return
             poll.is_cut = self._is_list_long = True
         except InstantlyError as error:

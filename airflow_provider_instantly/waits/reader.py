@@ -31,7 +31,7 @@ _MEMORY: Final = 100
 
 #: So few campaigns that no poll has read before are read one by one, where that is the cheapest: it shows their names.
 #: Of more it is believed what the lists have shown of them meanwhile; and where that does not tell of more than a page,
-#: the whole list is read. Else thousands that join one shortly after the other would read it once for each part of them.
+#: the whole list is read. Else thousands that join one shortly after the other would read it for each part of them.
 _FEW: Final = 10
 #: The most pages of the whole list that are read for those who will join.
 _MOST_PAGES: Final = 250

@@ -124,6 +124,8 @@ def _counts(world: World, one: Try) -> Iterator[str]:
     elsewhere = {person for where, persons in one.persons.items() if where != place for person in persons}
     if value["skipped"] > len((good - there) & elsewhere) and not deletes:
         yield f"it counts {value['skipped']} as skipped, and {len((good - there) & elsewhere)} are elsewhere"
+    if (exact := _skipped(world, one)) is not None and value["skipped"] != exact:
+        yield f"it counts {value['skipped']} as skipped, and {exact} were"
     others_add = any(event.kind == "a person adds" for event in world.others)
     if value["present"] < len(good & there) and not others_add:
         yield f"it counts {value['present']} as present, and {len(good & there)} are"
@@ -131,6 +133,15 @@ def _counts(world: World, one: Try) -> Iterator[str]:
         yield "fewer are present than min_present asks for"
     if plan.on_reject == "fail" and value["rejected"]:
         yield "rows were rejected, and it did not fail"
+
+
+def _skipped(world: World, one: Try) -> int | None:
+    """How many were skipped, where the answers leave no doubt: the plan has room, and no one was there before."""
+    adds = [sent for sent in world.ledger if sent.task == one.task and sent.operation == "add"]
+    is_certain = world.schedule.duplicates_first and world.schedule.room is None and world.room is None
+    if not is_certain or world.others or any(sent.answered != 200 or sent.fault is not None for sent in adds):
+        return None
+    return sum(fate == "skipped_count" for sent in adds for fate in sent.fates.values())
 
 
 def _failure(world: World, one: Try) -> Iterator[str]:
@@ -147,6 +158,10 @@ def _failure(world: World, one: Try) -> Iterator[str]:
     there = set(one.persons[place])
     added = {person for sent in world.ledger if sent.task == one.task for person in sent.added}
     deletes = any(event.kind in ("a person deletes", "deleted") for event in world.others)
+    adds = [sent for sent in world.ledger if sent.task == one.task and sent.operation == "add"]
+    in_doubt = adds and adds[-1].answered is None and not set(adds[-1].persons) <= there
+    if isinstance(error, UploadRefusedError) and in_doubt and not deletes:
+        yield f"it is not known whether {adds[-1].persons} were added, and no retry finds out: {message}"
     if "added no one" in message and added:
         yield f"it says that it added no one, and it added {sorted(added)}"
     if claimed := re.search(
@@ -158,7 +173,6 @@ def _failure(world: World, one: Try) -> Iterator[str]:
             yield f"it says that {certain} are certainly in, and {len(good & there)} are"
         if uploaded > len(added):
             yield f"it says that it added {uploaded}, and it added {len(added)}"
-        adds = [sent for sent in world.ledger if sent.task == one.task and sent.operation == "add"]
         if isinstance(error, InstantlyPaymentRequiredError) and adds and adds[-1].answered == 402:
             in_chunk = len(set(adds[-1].persons) & there)
             if certain < in_chunk:

@@ -224,4 +224,23 @@ _UNFINISHED_SCHEDULE: Final = st.builds(
     blocked=st.sampled_from([frozenset(), frozenset({5})]),
     duplicates_first=st.booleans(),
 )
-SCHEDULES: Final = st.one_of(_ANY_SCHEDULE, _ANY_SCHEDULE, _UNFINISHED_SCHEDULE)
+#: Uploads of which some are elsewhere and some are blocked, and the answer does not say who is which.
+_LEAVING_OUT_SCHEDULE: Final = st.builds(
+    Schedule,
+    status=st.just(DRAFT),
+    tasks=st.tuples(
+        st.builds(
+            UploadPlan,
+            rows=st.permutations(range(1, 10)).map(tuple),
+            chunk_size=st.sampled_from([3, 5, 9]),
+            skip_if_in=st.sampled_from(["workspace", "campaign"]),
+        )
+    ),
+    happens=st.lists(st.tuples(_MOMENT, st.one_of(FAULTS, EVENTS)), max_size=1).map(_sorted),
+    there=st.sampled_from([frozenset(), frozenset(), frozenset({4, 9})]),
+    elsewhere=st.frozensets(st.integers(1, 9), min_size=1, max_size=4),
+    blocked=st.frozensets(st.integers(1, 9), min_size=1, max_size=4),
+    room=st.sampled_from([None, None, 5, 9]),
+    duplicates_first=st.booleans(),
+)
+SCHEDULES: Final = st.one_of(_ANY_SCHEDULE, _ANY_SCHEDULE, _UNFINISHED_SCHEDULE, _LEAVING_OUT_SCHEDULE)

@@ -62,6 +62,7 @@ class Sent:
     :param seen: the status that the client was given, for a read of the campaign.
     :param persons: who was sent, for an upload.
     :param added: who was added by it so far.
+    :param fates: the counter of each person, for an upload.
     :param answered: the HTTP status of the answer, or None where it was lost.
     :param fault: the kind of fault that hit it, or None.
     """
@@ -74,6 +75,7 @@ class Sent:
     seen: int | None = None
     persons: tuple[int, ...] = ()
     added: set[int] = field(default_factory=set)
+    fates: dict[int, str] = field(default_factory=dict)
     answered: int | None = None
     fault: str | None = None
 
@@ -269,7 +271,7 @@ class World:
             return 404, _error(404)
         if len(sent.persons) > self.schedule.largest:
             return 413, _error(413)
-        fates = self.fates(place, sent.persons, body)
+        fates = sent.fates = self.fates(place, sent.persons, body)
         new = [person for person, fate in fates.items() if fate == "leads_uploaded"]
         if self.room is not None and len(new) > self.room:
             if self.schedule.refuses_whole:

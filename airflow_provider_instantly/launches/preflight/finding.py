@@ -75,6 +75,10 @@ CODES: Final[Mapping[str, tuple[Level, str]]] = MappingProxyType(
         "plan_unread": (_I, _GRANT),
         # When, and how much
         "schedule_never_opens": (_E, _FIX_SCHEDULE),
+        "schedule_unread": (
+            _I,
+            "Look at the schedule in Instantly. If it is as it should be, allow this code in ignore.",
+        ),
         "schedule_left_out": (_W, _FIX_SCHEDULE),
         "window_too_short": (_W, "Widen the sending windows, add accounts, or lower the limits."),
         "night_only": (_W, _FIX_SCHEDULE),

@@ -35,6 +35,10 @@ def judge_leads(facts: Facts, rules: CheckRules) -> Iterator[Finding]:
         read = " that were read" if sample.has_more else ""
         yield Finding("no_lead_left", f"No e-mail is left to send: all leads{read} are done ({details}).")
     else:
+        if not any(lead.status is not None and lead.status.is_known for lead in sample.open):
+            states = Counter("without a status" if lead.status is None else lead.status.label for lead in sample.open)
+            details = ", ".join(f"{count:,} {state}" for state, count in states.items())
+            yield Finding("leads_unread", f"Whether any e-mail is left to send is not known ({details}).")
         yield from _judge_verification(sample, rules)
 
 

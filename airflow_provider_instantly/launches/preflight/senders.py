@@ -40,11 +40,11 @@ def judge_senders(facts: Facts, rules: CheckRules) -> Iterator[Finding]:
     if isinstance(senders, Unread):
         yield Finding("senders_unread", f"Its senders could not be read. {senders.reason}")
         return
-    if not senders.count:
+    if not senders.count and not facts.campaign.unread_senders:
         tagged = ", and no account has one of its tags" if facts.campaign.settings.sender_tags else " and no tag"
         yield Finding("no_sender", f"It has no sender: it names no account{tagged}.")
         return
-    if unknown := " ".join(_unknown(senders)):
+    if unknown := " ".join(_unknown(senders, facts.campaign.unread_senders)):
         yield Finding("senders_unread", unknown)
     yield from _judge_use(senders)
     if senders.usable:
@@ -53,8 +53,10 @@ def judge_senders(facts: Facts, rules: CheckRules) -> Iterator[Finding]:
         yield from _judge_tracking(facts, senders)
 
 
-def _unknown(senders: Senders) -> Iterator[str]:
+def _unknown(senders: Senders, unread: int) -> Iterator[str]:
     """Of which of them it is not known whether they can send."""
+    if unread:
+        yield f"It names senders or tags of senders that this release cannot read: {unread:,}."
     if senders.not_found:
         what = counted(senders.not_found, senders.count, "sender")
         yield f"{what} could not be found with the requests that a check may make (extra_requests)."

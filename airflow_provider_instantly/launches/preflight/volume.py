@@ -10,7 +10,7 @@ from airflow_provider_instantly.launches.preflight.facts import LeadSample, Send
 from airflow_provider_instantly.launches.preflight.finding import Finding, counted, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import date
 
     from airflow_provider_instantly.api.schedule import CampaignSchedule, Schedule
@@ -35,19 +35,26 @@ def judge_schedule(facts: Facts, _rules: CheckRules) -> Iterator[Finding]:
     :param facts: what was read.
     """
     schedule = facts.campaign.schedule
-    problems = " ".join(safe_text(without_addresses(problem)) for problem in schedule.problems)
+    problems = _sentences(schedule.problems)
+    if schedule.unread:
+        what = "A part of its schedule cannot be read, so it may send at other times than those that were checked."
+        yield Finding("schedule_unread", f"{what} {_sentences(schedule.unread)}")
     if schedule.next_sending_window(facts.now) is None:
         why = problems or ("Its end date has passed." if schedule.end_date is not None else "")
         yield Finding("schedule_never_opens", f"Its schedule never opens. {why}".rstrip())
         return
-    if problems:
-        yield Finding("schedule_left_out", f"A part of its schedule cannot be read. {problems}")
+    if left_out := [problem for problem in schedule.problems if problem not in schedule.unread]:
+        yield Finding("schedule_left_out", f"A part of its schedule is left out. {_sentences(left_out)}")
     entries = schedule.schedules
     if all(entry.days <= _WEEKEND for entry in entries):
         yield Finding("weekend_only", "It sends at the weekend only.")
     if not any(_daytime_minutes(entry) for entry in entries):
         yield Finding("night_only", "It sends at night only, by the clock of its schedule.")
     yield from _judge_room(facts, schedule)
+
+
+def _sentences(problems: Iterable[str]) -> str:
+    return " ".join(safe_text(without_addresses(problem)) for problem in problems)
 
 
 def judge_limits(facts: Facts, rules: CheckRules) -> Iterator[Finding]:

@@ -294,6 +294,23 @@ class TestCampaign:
         assert campaign.schedule is campaign.schedule
 
 
+@pytest.mark.parametrize(
+    ("document", "unread"),
+    [
+        ({}, 0),
+        ({"email_list": None, "email_tag_list": None}, 0),
+        ({"email_list": ["a@example.com"], "email_tag_list": ["x"]}, 0),
+        ({"email_list": ["a@example.com", {"email": "b@example.com"}, 7, None, ""]}, 4),
+        ({"email_tag_list": [{"id": "x"}, "y"]}, 1),
+        ({"email_list": "a@example.com", "email_tag_list": {"id": "x"}}, 2),
+        ({"email_list": ["a@example.com"] * (MAX_ACCOUNTS + 3)}, 3),
+    ],
+    ids=lambda given: str(given)[:40],
+)
+def test_senders_that_cannot_be_read_are_counted(document: dict[str, Any], unread: int) -> None:
+    assert Campaign.from_api(document).unread_senders == unread
+
+
 class TestLines:
     def test_which_campaign_it_is_stands_at_the_end(self) -> None:
         campaign = Campaign.from_api({"id": CAMPAIGN_ID, "name": "Autumn"})

@@ -700,6 +700,18 @@ class TestWhatWasNotAskedFor:
         assert drive(pages.next_page(), lambda request: {"items": [{"n": 2}]}) == [{"n": 2}]
         assert not pages.has_more
 
+    @pytest.mark.parametrize("odd", [None, 7, "x", [{"n": 2}]])
+    def test_what_is_no_object_may_be_in_the_place_of_one(self, odd: object) -> None:
+        pages = Pages(replace(LIST, stray=self.odd))
+        with pytest.raises(InstantlyUnexpectedAnswerError, match="something that is no object"):
+            drive(pages.next_page(), lambda request: {"items": [{"n": 2}, odd]})
+        assert pages.has_more
+        figures = replace(operations.get_campaign_analytics([]), stray=self.odd)
+        answer = Answer(200, {}, json.dumps([{"n": 2}, odd]).encode())
+        with pytest.raises(InstantlyUnexpectedAnswerError, match="something that is no object"):
+            read_answer(figures, answer)
+        assert read_answer(replace(figures, stray=None), answer) == [{"n": 2}]
+
     def test_it_holds_for_each_page(self) -> None:
         pages = Pages(replace(LIST, stray=self.odd))
         drive(pages.next_page(), lambda _: {"items": [{"n": 2}], "next_starting_after": "c"})

@@ -108,7 +108,8 @@ NOT_KNOWN = Taken(0, is_known=False, adds_up=False)
     ("answer", "taken"),
     [
         ({"valid_count": 2, "invalid_count": 1}, Taken(1)),
-        ({"invalid_count": 1}, Taken(1)),
+        ({"invalid_count": 1}, Taken(1, adds_up=False)),
+        ({"invalid_count": 0}, Taken(0, adds_up=False)),
         ({"valid_count": 0, "invalid_count": 0}, Taken(0, adds_up=False)),
         ({"valid_count": 0, "invalid_count": 1}, Taken(1, adds_up=False)),
         ({"valid_count": 9, "invalid_count": 0}, Taken(0, adds_up=False)),

@@ -55,6 +55,23 @@ def test_the_rows_that_are_there(sandbox: SandboxClient, hook: InstantlyHook, cu
     assert len(sandbox.requests(path="*/leads/list")) <= 2 * 3
 
 
+@pytest.mark.parametrize("page", [{"items": [None]}, {"items": ["person1@example.com"], "next_starting_after": "c"}])
+def test_what_is_no_lead_may_be_in_the_place_of_one(sandbox: SandboxClient, hook: InstantlyHook, page: Any) -> None:
+    campaign_id = sandbox.add_campaign()
+    sandbox.add_fault("body", "*/leads/list", json=page)
+    with pytest.raises(InstantlyUnexpectedAnswerError, match="something that is no object") as caught:
+        present_in(hook, {"campaign_id": campaign_id}, rows(3))
+    assert "@" not in str(caught.value)
+
+
+def test_a_list_that_repeats_itself_proves_no_absence(sandbox: SandboxClient, hook: InstantlyHook) -> None:
+    campaign_id = sandbox.add_campaign()
+    page = {"items": [{"email": "person1@example.com", "campaign": campaign_id}], "next_starting_after": "c"}
+    sandbox.add_fault("body", "*/leads/list", json=page, count=None)
+    with pytest.raises(InstantlyUnexpectedAnswerError, match="repeats itself"):
+        present_in(hook, {"campaign_id": campaign_id}, rows(3))
+
+
 def test_all_of_a_hundred_take_one_request(sandbox: SandboxClient, hook: InstantlyHook) -> None:
     campaign_id = sandbox.add_campaign()
     put(hook, campaign_id, rows(200))

@@ -55,9 +55,8 @@ class Story:
 def answer_to(fates: list[str], *, names_created: bool = True) -> LeadsAdded:
     counted = Counter(fates)
     created = {index: str(uuid.uuid4()) for index, fate in enumerate(fates) if fate == UPLOADED and names_created}
-    return LeadsAdded(
-        sent=len(fates), uploaded=counted[UPLOADED], created=created, **{reason: counted[reason] for reason in REASONS}
-    )
+    reasons: dict[str, Any] = {reason: counted[reason] for reason in REASONS}
+    return LeadsAdded(sent=len(fates), uploaded=counted[UPLOADED], created=created, **reasons)
 
 
 @st.composite
@@ -96,6 +95,22 @@ def test_one_reason_is_certain(story: Story) -> None:
     others = {fate for fate in story.fates if fate not in (UPLOADED, DUPLICATED)}
     for reasons in reconcile(story.answer, len(story.fates), story.read).left_out.values():
         assert set(reasons) == others
+
+
+@given(true_stories())
+def test_how_many_were_skipped_is_no_guess(story: Story) -> None:
+    """Which of them is not known where there are other reasons; how many is, if no one of those is there already."""
+    found = reconcile(story.answer, len(story.fates), story.read)
+    skipped = [i for i, fate in enumerate(story.fates) if fate == "skipped" and i not in story.hidden]
+    assert found.skipped <= len(skipped)
+    if not story.hidden or {fate for fate in story.fates if fate not in (UPLOADED, DUPLICATED)} == {"skipped"}:
+        assert found.skipped == len(skipped)
+
+
+@given(true_stories())
+def test_no_one_is_certainly_skipped_where_the_plan_may_be_full(story: Story) -> None:
+    found = reconcile(replace(story.answer, remaining_in_plan=0), len(story.fates), story.read)
+    assert found.skipped == 0
 
 
 @given(stories())

@@ -47,7 +47,28 @@ class TestValues:
     def test_rows(self, values: Any) -> None:
         assert list(from_values(values)) == ROWS
 
-    @pytest.mark.parametrize("values", [None, 3, ROWS[0], "ada@example.com", "", "[ada"])
+    @pytest.mark.parametrize("as_text", [repr, json.dumps])
+    @pytest.mark.parametrize(
+        "name", ["Acme(UK) Ltd", "f(x)", "a.b.c(d)", "(((", "['x']", "{'a': Acme('UK')}", 'C:\\new "(1)"', "äöü(é)\n"]
+    )
+    def test_a_text_keeps_each_value_as_it_is(self, name: str, as_text: Callable[[Any], str]) -> None:
+        """What is put into an e-mail as a company's name must not lose a word on its way."""
+        rows = [{"email": "ada@example.com", "company_name": name, f"Size {name}": [name]}]
+        assert list(from_values(as_text(rows))) == rows
+
+    @given(st.lists(st.dictionaries(st.text(max_size=9), st.text(max_size=9) | st.integers() | st.none()), max_size=4))
+    def test_what_python_shows_is_read_as_it_was(self, rows: list[dict[str, Any]]) -> None:
+        assert list(from_values(repr(rows))) == rows
+
+    @pytest.mark.parametrize(
+        "values", ["[{'email': 'ada@example.com', 'day': datetime.date(2026, 3, 1)}]", "[Ada('x')]"]
+    )
+    def test_a_value_that_has_no_form_as_text_is_never_guessed(self, values: str) -> None:
+        with pytest.raises(InputError, match="tojson") as caught:
+            list(from_values(values))
+        assert "ada" not in str(caught.value)
+
+    @pytest.mark.parametrize("values", [None, 3, ROWS[0], "ada@example.com", "", "[ada", '"ada"', "'ada'", "3"])
     def test_no_rows(self, values: Any) -> None:
         with pytest.raises(InputError, match="Nothing was sent") as caught:
             list(from_values(values))

@@ -220,9 +220,51 @@ def test_who_is_there_already_and_blocked_is_there(sandbox: SandboxClient, campa
     assert upload.rejects == {7: "Instantly did not take it: in_blocklist"}
 
 
+def test_one_who_is_blocked_makes_no_one_refused_who_was_skipped(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    """Instantly does not say which of them was blocked, but how many were."""
+    put(sandbox, sandbox.add_campaign("Other"), rows(2, 3, 4, 5))
+    with InstantlyHook() as hook:
+        hook.block(["person6@example.com"])
+    tally = upload(some(6), skip_if_in="campaign")
+    assert (tally.uploaded, tally.skipped, tally.refused) == (1, 4, 1)
+    assert upload.rejects == dict.fromkeys(range(2, 7), "Instantly did not take it: one of in_blocklist, skipped")
+
+
 def test_other_options_are_passed_on(sandbox: SandboxClient, upload: Uploading, campaign_id: str) -> None:
     upload(some(1), options={"verify_leads_on_import": True})
     assert sandbox.leads(campaign_id)[0]["verification_status"] == 11
+
+
+BLOCK_LIST, ANOTHER = "7d1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5f", "9e1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5f"
+
+
+def test_another_block_list_than_was_asked_for_ends_it(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    sandbox.add_fault("fields", "*/leads/add", fields={"blocklist_used": ANOTHER}, skip=1)
+    with pytest.raises(UploadRefusedError, match=rf"list {ANOTHER}, not .* Of 40 rows, 20 are") as raised:
+        upload(some(40), chunk_size=10, options={"blocklist_id": BLOCK_LIST.upper()})
+    assert "20 were added by this try" in str(raised.value)
+    assert there(sandbox, campaign_id) == list(range(1, 21))
+
+
+@pytest.mark.parametrize("used", [None, 7, "the list"])
+def test_a_block_list_that_is_not_named_is_a_warning(
+    sandbox: SandboxClient, upload: Uploading, caplog: pytest.LogCaptureFixture, used: Any
+) -> None:
+    sandbox.add_fault("fields", "*/leads/add", fields={"blocklist_used": used}, count=None)
+    assert upload(some(40), chunk_size=10, options={"blocklist_id": BLOCK_LIST}).uploaded == 40
+    assert caplog.text.count(f"does not say whether it heeded the block list {BLOCK_LIST}") == 1
+
+
+@pytest.mark.parametrize("options", [{"blocklist_id": BLOCK_LIST}, {}], ids=str)
+def test_the_block_list_that_was_asked_for_is_no_news(
+    sandbox: SandboxClient, upload: Uploading, caplog: pytest.LogCaptureFixture, options: dict[str, str]
+) -> None:
+    assert upload(some(3), options=options).uploaded == 3
+    assert "block list" not in caplog.text
 
 
 # What is refused
@@ -276,6 +318,36 @@ def test_nothing_is_sent_where_the_plan_has_no_room(
     with pytest.raises(UploadRefusedError, match="room for 2 more leads, and 3 are to be added"):
         upload(some(3))
     assert "add" not in asked(sandbox)
+
+
+def test_who_is_skipped_needs_no_room(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    put(sandbox, sandbox.add_campaign("Other"), rows(2, 3, 4))
+    sandbox.set_workspace(DEFAULT_WORKSPACE, lead_limit=5)
+    tally = upload(some(4), skip_if_in="campaign")
+    assert (tally.uploaded, tally.skipped, tally.refused) == (1, 3, 0)
+    assert "room for 2 more leads, and 4 are to be added" in caplog.text
+
+
+def test_a_plan_without_any_room_has_none_for_the_others_either(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    put(sandbox, sandbox.add_campaign("Other"), rows(2, 3))
+    sandbox.set_workspace(DEFAULT_WORKSPACE, lead_limit=2)
+    with pytest.raises(UploadRefusedError, match="room for 0 more leads, and 4 are to be added"):
+        upload(some(4), skip_if_in="campaign")
+    assert "add" not in asked(sandbox)
+
+
+def test_who_found_no_room_in_a_list_is_not_called_skipped(sandbox: SandboxClient, upload: Uploading) -> None:
+    """Of a list, Instantly does not say how much room is left; what it was at first is known."""
+    put(sandbox, sandbox.add_campaign("Other"), rows(2))
+    sandbox.set_workspace(DEFAULT_WORKSPACE, lead_limit=3)
+    tally = upload(some(4), place={"list_id": BLOCK_LIST}, skip_if_in="campaign")
+    assert (tally.uploaded, tally.skipped, tally.refused, tally.remaining_in_plan) == (2, 0, 2, None)
+    assert upload.rejects == dict.fromkeys((2, 4), "Instantly did not take it: one of skipped, plan full")
 
 
 def test_who_is_there_already_needs_no_room(sandbox: SandboxClient, campaign_id: str, upload: Uploading) -> None:
@@ -554,9 +626,54 @@ def test_a_campaign_that_is_launched_after_a_lost_answer_is_not_added_to(
 ) -> None:
     sandbox.add_fault("reset", "*/leads/add", moment="before")
     monkeypatch.setattr(time, "sleep", lambda _: sandbox.set_status(campaign_id, ACTIVE))
-    with pytest.raises(UploadRefusedError, match="Whether rows 1 to 10 were added is not known of all of them"):
+    with pytest.raises(UploadNotConfirmedError, match="Whether rows 1 to 10 were added is not known of all of them"):
         upload(some(10))
     assert asked(sandbox).count("add") == 1
+
+
+def test_who_was_read_after_a_lost_answer_is_counted_whatever_ends_it(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.add_fault("reset", "*/leads/add", moment="before")
+
+    def sleep(seconds: float) -> None:
+        if seconds == READ_BACK_PAUSES[0]:
+            put(sandbox, campaign_id, rows(1, 2, 3))
+        sandbox.set_status(campaign_id, ACTIVE)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    with pytest.raises(UploadNotConfirmedError, match=r"Of 10 rows, 3 are certainly in.* and 3 by it or before it\."):
+        upload(some(10))
+
+
+def test_who_was_there_before_is_counted_whatever_ends_it(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    put(sandbox, campaign_id, rows(2, 3))
+    upload.is_killed = lambda: "list" in asked(sandbox)
+    with pytest.raises(TaskKilledError, match="Of 10 rows, 2 are certainly in"):
+        upload(some(10))
+
+
+def test_who_was_there_before_is_counted_where_the_campaign_cannot_be_read(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    put(sandbox, campaign_id, rows(2, 3))
+    sandbox.add_fault("error", f"*/{campaign_id}", status=403, skip=1)
+    with pytest.raises(InstantlyPermissionError, match="Of 10 rows, 2 are certainly in"):
+        upload(some(10))
+
+
+def test_a_retry_that_meets_an_upload_counts_who_is_there(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sleep(seconds: float) -> None:
+        if seconds == READ_BACK_PAUSES[-1]:
+            put(sandbox, campaign_id, rows(1, 2))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    with pytest.raises(UploadNotConfirmedError, match=r"2 of rows 1 to 10 came .* Of 10 rows, 2 are certainly in"):
+        upload(some(10), is_retry=True)
 
 
 def test_a_campaign_that_cannot_be_read_after_a_lost_answer_is_not_added_to(
@@ -703,6 +820,65 @@ def test_a_list_that_lags_behind_an_answer_refuses_no_one(
     tally = upload(some(3))
     assert (tally.uploaded, tally.found, tally.refused) == (0, 3, 0)
     assert upload.rejects == {}
+
+
+def test_a_counter_that_is_new_takes_half_a_minute_of_each_chunk(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, slept: list[float]
+) -> None:
+    """One of the leads has a reason that this release does not know."""
+    with InstantlyHook() as hook:
+        hook.block(["person2@example.com"])
+    sandbox.add_fault("fields", "*/leads/add", fields={"in_blocklist": 0, "on_holiday_count": 1})
+    tally = upload(some(3))
+    assert (tally.present, tally.refused) == (2, 1)
+    assert 30 <= sum(slept) < sum(READ_BACK_PAUSES)
+
+
+def test_a_lead_that_comes_late_is_waited_for_again(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, slept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reads have to agree for half a minute, and the last of them came in between."""
+    sandbox.add_fault("body", "*/leads/add", json={"status": "success"}, moment="before")
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if seconds == READ_BACK_PAUSES[2]:
+            put(sandbox, campaign_id, rows(1))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    tally = upload(some(3))
+    assert (tally.present, tally.refused) == (1, 2)
+    assert sum(slept) == sum(READ_BACK_PAUSES)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "body", "json": {"status": "success"}, "moment": "before"}, {"kind": "error", "status": 402}],
+    ids=str,
+)
+def test_a_killed_task_does_not_wait_until_it_is_settled_who_is_there(
+    sandbox: SandboxClient,
+    campaign_id: str,
+    upload: Uploading,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: dict[str, Any],
+) -> None:
+    """Who its reads have shown so far is counted, and that it is not known of the rest is said."""
+    sandbox.add_fault(path="*/leads/add", skip=1, **fault)
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 2:
+            put(sandbox, campaign_id, rows(11, 12))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    upload.is_killed = lambda: len(slept) == 3
+    with pytest.raises(
+        UploadNotConfirmedError, match=r"was killed\. Whether rows 11 to 20 .* Of 20 rows, 12 are certain"
+    ):
+        upload(some(20), chunk_size=10)
+    assert slept == [0.0, *READ_BACK_PAUSES[:2]]
 
 
 @pytest.mark.parametrize("reads", [1, 4])

@@ -294,10 +294,23 @@ def test_an_error_says_that_the_campaigns_were_left(sandbox: SandboxClient, run_
     assert "figures" not in two.ti.xcom | one.ti.xcom
 
 
+def test_a_breach_does_not_hide_what_could_not_be_judged(sandbox: SandboxClient, run_task: Any, answer: Any) -> None:
+    """It fails the task without a retry."""
+    bad, silent, unread = ids = sandbox.add_campaigns(3, NAME, status=ACTIVE)
+    sandbox.delete(unread)
+    answer({bad: {"sent": 500, "bounced": 100}, silent: {"sent": 500, "bounced": None}})
+    run = run_task(operator(ids, max_bounce_rate=0.05))
+    assert isinstance(run.error, LimitBreachedError)
+    assert "1 of 2 campaigns breach a limit." in str(run.error)
+    assert "They were left as they are. 2 more could not be judged, and were left as they are." in str(run.error)
+    assert pauses(sandbox) == 0
+
+
 @pytest.mark.usefixtures("sandbox_time")
-@pytest.mark.parametrize(("status", "fewest", "most"), [(403, 3, 3), (429, 15, 31)])
+# What all other requests would meet, too, ends it: all that were still to be judged are left.
+@pytest.mark.parametrize(("status", "left", "fewest", "most"), [(403, 100, 3, 3), (429, 101, 15, 31)])
 def test_figures_that_cannot_be_read_do_not_keep_the_guard_from_the_others(
-    sandbox: SandboxClient, run_task: Any, task_log: Any, status: int, fewest: int, most: int
+    sandbox: SandboxClient, run_task: Any, task_log: Any, status: int, left: int, fewest: int, most: int
 ) -> None:
     ids = sandbox.add_campaigns(201, NAME, status=ACTIVE)
     rows = [row(ids[0], sent=100, bounced=50)]
@@ -307,7 +320,7 @@ def test_figures_that_cannot_be_read_do_not_keep_the_guard_from_the_others(
     run = run_task(operator(ids, max_bounce_rate=0.05, on_breach="pause"))
 
     assert isinstance(run.error, InstantlyRequestError)
-    assert "100 campaigns were not judged, and were left as they are." in str(run.error)
+    assert f"{left} campaigns were not judged, and were left as they are." in str(run.error)
     assert str(run.error) in task_log()
     assert run.ti.xcom["figures"]["paused"] == [ids[0]]
     assert len(run.ti.xcom["figures"]["campaigns"]) == 100
@@ -413,7 +426,7 @@ def test_what_is_no_breach_changes_nothing(
 
 @pytest.mark.parametrize("status", [DRAFT, PAUSED, COMPLETED, BOUNCED])
 def test_what_does_not_send_is_left_and_nothing_is_ever_resumed(
-    sandbox: SandboxClient, run_task: Any, answer: Any, status: int
+    sandbox: SandboxClient, run_task: Any, answer: Any, task_log: Any, status: int
 ) -> None:
     campaign_id = sandbox.add_campaign(NAME, status=status)
     answer({campaign_id: {"sent": 100, "bounced": 50}})
@@ -424,6 +437,9 @@ def test_what_does_not_send_is_left_and_nothing_is_ever_resumed(
 
     assert sandbox.campaign(campaign_id)["status"] == status
     assert sandbox.requests(method="POST") == []
+    # That is a parameter of other tasks.
+    assert "pause_drafts" not in task_log()
+    assert ("left as it is: a Draft sends nothing." in task_log()) is (status == DRAFT)
 
 
 @pytest.mark.usefixtures("sandbox_time")

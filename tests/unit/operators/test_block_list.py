@@ -8,9 +8,11 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_instantly.api.errors import InstantlyPermissionError
 from airflow_provider_instantly.exceptions import (
+    BlockNotConfirmedError,
     InputError,
     RejectsNotWrittenError,
     RowsRejectedError,
@@ -141,26 +143,43 @@ class TestRejects:
         assert "2 rows have no address or domain" in task_log()
 
     def test_what_instantly_does_not_take(self, sandbox: SandboxClient, run_task: Any) -> None:
-        sandbox.add_fault("body", PATH, json={"items": [], "valid_count": 0, "invalid_count": 1})
+        sandbox.add_fault("body", PATH, json={"items": [], "valid_count": 1, "invalid_count": 1})
         run = run_task(operator(rows=["ada@example.com", "bob@example.com"]))
         assert isinstance(run.error, RowsRejectedError)
         assert "did not take 1 values, and does not say which" in str(run.error)
-        assert "did not say whether it took the others" in str(run.error)
+        assert "1 addresses and domains of 2 rows are on the block list" in str(run.error)
 
-    def test_what_one_answer_refuses_fails_whatever_another_does_not_say(
+    @pytest.mark.parametrize(
+        "answer",
+        [{"valid_count": 0, "invalid_count": 0}, {"valid_count": 0, "invalid_count": 1}, {"invalid_count": 0}, {}],
+        ids=str,
+    )
+    def test_no_task_is_green_where_instantly_does_not_say_that_all_are_blocked(
+        self, sandbox: SandboxClient, run_task: Any, answer: dict[str, int]
+    ) -> None:
+        sandbox.add_fault("body", PATH, json=answer)
+        rows = ["ada@example.com", "bob@example.com", "nonsense private"]
+        run = run_task(operator(rows=rows))
+        assert isinstance(run.error, BlockNotConfirmedError)
+        assert not isinstance(run.error, AirflowFailException), "another try does no harm"
+        assert "did not say whether it took" in str(run.error)
+        assert "1 rows have no address or domain" in str(run.error)
+        assert "private" not in str(run.error)
+        assert isinstance(run_task(operator(rows=rows)).error, RowsRejectedError)
+
+    def test_what_one_answer_does_not_say_fails_whatever_another_refuses(
         self, sandbox: SandboxClient, run_task: Any
     ) -> None:
         sandbox.add_fault("body", PATH, json={"valid_count": 999, "invalid_count": 1})
         sandbox.add_fault("body", PATH, json={})
         run = run_task(operator(rows=[f"ada{n}@example.com" for n in range(1001)]))
-        assert isinstance(run.error, RowsRejectedError)
-        assert "did not take 1 values" in str(run.error)
+        assert isinstance(run.error, BlockNotConfirmedError)
 
     def test_no_one_is_counted_as_blocked_whom_an_answer_does_not_count(
         self, sandbox: SandboxClient, run_task: Any, task_log: Any
     ) -> None:
         sandbox.add_fault("body", PATH, json={"valid_count": 0, "invalid_count": 0})
-        run = run_task(operator(rows=["ada@example.com", "bob@example.com"]))
+        run = run_task(operator(rows=["ada@example.com", "bob@example.com"], on_reject="warn"))
         assert (run.value["blocked"], run.value["refused"]) == (None, 0)
         assert "did not say whether it took them" in task_log()
 
@@ -176,7 +195,7 @@ class TestRejects:
 
     def test_an_answer_that_does_not_say(self, sandbox: SandboxClient, run_task: Any, task_log: Any) -> None:
         sandbox.add_fault("body", PATH, json={"items": []})
-        run = run_task(operator(rows=["ada@example.com"]))
+        run = run_task(operator(rows=["ada@example.com"], on_reject="warn"))
         assert run.error is None
         assert (run.value["blocked"], run.value["refused"]) == (None, None)
         assert "Instantly did not say" in task_log()
@@ -186,6 +205,20 @@ def test_an_input_that_breaks_sends_nothing(sandbox: SandboxClient, run_task: An
     (tmp_path / "a.csv").write_bytes(b"email\nada@example.com\n\xff\n")
     run = run_task(operator(path=str(tmp_path / "a.csv")))
     assert isinstance(run.error, InputError)
+    assert sandbox.requests() == []
+
+
+@pytest.mark.parametrize("name", ["column", "rejects_path", "parameters", "sql_conn_id", "sql"])
+@pytest.mark.parametrize("nothing", ["", "None", None])
+def test_a_template_that_renders_to_nothing_is_not_left_out(
+    sandbox: SandboxClient, run_task: Any, database: sqlite3.Connection, name: str, nothing: str | None
+) -> None:
+    given = {"sql": "SELECT email FROM optouts", "sql_conn_id": "warehouse", name: "{{ params.missing }}"}
+    task = operator(**given)
+    setattr(task, name, nothing)
+    run = run_task(task)
+    assert isinstance(run.error, AirflowFailException)
+    assert f"{name} was given, and its template rendered to nothing" in str(run.error)
     assert sandbox.requests() == []
 
 

@@ -11,10 +11,14 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath
 
+from airflow_provider_instantly.exceptions import InputError
+from airflow_provider_instantly.leads.rows import Columns
+from airflow_provider_instantly.leads.spool import Spool
 from airflow_provider_instantly.operators.rows import (
     HiddenParameters,
     HiddenRows,
     ReadsRows,
+    _lead_to_one_file,
     is_rendered_later,
     path_as_kept,
 )
@@ -154,6 +158,47 @@ def test_rejects_do_not_overwrite_the_input(path: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="would be overwritten"):
         Operator(task_id="a_task", path=path, rejects_path=path)
     assert Operator(task_id="a_task", path=path, rejects_path="rejects.jsonl").path == str(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "rejects_path", "is_one"),
+    [
+        ("{folder}/in.jsonl", "file://{folder}/in.jsonl", True),
+        ("{folder}/in.jsonl", "local://{folder}/in.jsonl", True),
+        ("in.jsonl", "{folder}/in.jsonl", True),
+        ("./in.jsonl", "in.jsonl", True),
+        ("{folder}/a/../in.jsonl", "{folder}/./in.jsonl", True),
+        ("{folder}/in.jsonl", "{folder}/link.jsonl", True),
+        ("{folder}/in.jsonl", "{folder}/second.jsonl", True),
+        ("s3://aws@bucket/a/in.jsonl", "s3://bucket/a/b/../in.jsonl", True),
+        ("s3://bucket/in.jsonl", "s3://bucket/rejects.jsonl", False),
+        ("s3://bucket/in.jsonl", "gs://bucket/in.jsonl", False),
+        ("s3://bucket/in.jsonl", "bucket/in.jsonl", False),
+        ("{folder}/in.jsonl", "{folder}/rejects.jsonl", False),
+        ("{folder}/in.jsonl", "nonsense://{folder}/in.jsonl", False),
+    ],
+)
+def test_the_input_is_not_overwritten_however_it_is_written(
+    path: str, rejects_path: str, is_one: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "in.jsonl"
+    file.write_text(json.dumps(ROWS[0]))
+    (tmp_path / "link.jsonl").symlink_to(file)
+    (tmp_path / "second.jsonl").hardlink_to(file)
+    paths = [each.format(folder=tmp_path) for each in (path, rejects_path)]
+    assert _lead_to_one_file(*paths) is is_one
+    assert _lead_to_one_file(*reversed(paths)) is is_one
+    assert not _lead_to_one_file(paths[0], None)
+
+
+def test_rendered_rejects_do_not_overwrite_the_input(tmp_path: Path) -> None:
+    file = tmp_path / "in.jsonl"
+    file.write_text(json.dumps(ROWS[0]))
+    task = Operator(task_id="a_task", path=str(file), rejects_path=f"file://{file}")
+    with Spool() as spool, pytest.raises(InputError, match="would be overwritten"):
+        task._read_into(spool, Columns())
+    assert json.loads(file.read_text()) == ROWS[0]
 
 
 @pytest.mark.parametrize(

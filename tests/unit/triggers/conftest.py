@@ -80,6 +80,7 @@ class InstantlyInVirtualTime:
     :param statuses: the workspace: the status of each campaign, in the order of the list.
     :param unlisted: those of them that no list shows.
     :param is_endless: whether its list begins again, under ever new cursors, where it should end.
+    :param repeats_itself: whether each page of its list names the same next page.
     :param latency: seconds for each answer.
     :param answer: may raise an error in the place of an answer; asked with each request.
     """
@@ -87,6 +88,7 @@ class InstantlyInVirtualTime:
     statuses: dict[str, int] = field(default_factory=dict)
     unlisted: set[str] = field(default_factory=set)
     is_endless: bool = False
+    repeats_itself: bool = False
     latency: float = 0.0
     answer: Callable[[Request], None] = lambda request: None
     requests: list[tuple[float, str]] = field(default_factory=list)
@@ -127,6 +129,8 @@ class InstantlyInVirtualTime:
         end = position + int(query["limit"])
         start = position % len(ids) if self.is_endless else position
         more = {"next_starting_after": str(end)} if end < len(ids) or self.is_endless else {}
+        if self.repeats_itself:
+            more = {"next_starting_after": query.get("starting_after", str(end))}
         return {"items": [self._document(each) for each in ids[start : start + int(query["limit"])]], **more}
 
     def _document(self, campaign_id: str) -> Json:

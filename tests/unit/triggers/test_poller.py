@@ -804,6 +804,23 @@ def test_a_list_without_an_end_is_read_so_far_and_no_further(virtually: Any, war
     assert max(gaps) >= 12, "the server is left alone in between"
 
 
+def test_a_list_that_repeats_itself_is_warned_of(virtually: Any, warned: list[str]) -> None:
+    """What it does not show is not watched."""
+    virtually.instantly.add(500)
+    virtually.instantly.repeats_itself = True
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        everything = watching_all(group)
+        await asyncio.sleep(200)
+        await end_all([everything], group)
+
+    virtually(watch())
+
+    [line] = warned
+    assert line.startswith("The campaigns could not be listed; asking again: The list of campaigns repeats itself")
+
+
 def test_a_wait_for_very_many_campaigns_does_not_hold_another_up(virtually: Any) -> None:
     many = virtually.instantly.add(1_000)
     virtually.instantly.unlisted = set(many)

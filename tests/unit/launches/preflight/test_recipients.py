@@ -28,6 +28,17 @@ def test_no_lead_is_left(status: int, label: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "label"), [(None, "without a status"), ("1", "without a status"), (9, "UNKNOWN(9)")]
+)
+def test_leads_of_which_it_is_not_known_whether_they_are_done_are_no_pass(status: Any, label: str) -> None:
+    doubtful, done = {"status": status}, {"status": 3}
+    assert found(facts(leads=leads(doubtful, done, doubtful))) == {
+        "leads_unread": f"Whether any e-mail is left to send is not known (2 {label})."
+    }
+    assert found(facts(leads=leads(doubtful, {}))) == {}
+
+
+@pytest.mark.parametrize(
     ("status", "label"),
     [(-1, "Invalid"), (-2, "Risky"), (-3, "Catch All"), (-4, "Job Change"), (11, "Pending"),
      (None, "without a verification"), (99, "UNKNOWN(99)")],

@@ -23,6 +23,15 @@ def test_no_sender() -> None:
     assert tagged == {"no_sender": "It has no sender: it names no account, and no account has one of its tags."}
 
 
+@pytest.mark.parametrize(
+    "document", [{"email_tag_list": [{"id": "a-tag"}]}, {"email_list": [{"email": "ada@mail.example"}]}], ids=str
+)
+def test_senders_that_cannot_be_read_are_no_pass(document: dict[str, Any]) -> None:
+    unread = {"senders_unread": "It names senders or tags of senders that this release cannot read: 1."}
+    assert of({}, document=document) == unread
+    assert found(facts({"email_list": [], **document}, senders=Senders())) == unread, "not known to have none"
+
+
 FAILING: list[tuple[dict[str, Any], str]] = [
     ({"status": -1}, "Connection Error"),
     ({"status": -2}, "Soft Bounce Error"),

@@ -37,8 +37,43 @@ def test_a_part_that_cannot_be_read() -> None:
     good = DOCUMENT["campaign_schedule"]["schedules"][0]
     document = {"campaign_schedule": {"schedules": [good, {"name": "ada@mail.example", "timing": 1}]}}
     sentences = found(facts(document))
-    assert sentences.keys() == {"schedule_left_out"}
-    assert "ada" not in sentences["schedule_left_out"]
+    assert sentences.keys() == {"schedule_unread"}
+    assert "ada" not in sentences["schedule_unread"]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        schedule(start_date="next week"),
+        schedule(end_date=20260801),
+        {"campaign_schedule": {"schedules": [*DOCUMENT["campaign_schedule"]["schedules"], "daily"]}},
+        {
+            "campaign_schedule": {
+                "schedules": [
+                    *DOCUMENT["campaign_schedule"]["schedules"],
+                    {**DOCUMENT["campaign_schedule"]["schedules"][0], "timezone": "Moon/Tranquility"},
+                ]
+            }
+        },
+    ],
+    ids=["start", "end", "no object", "zone"],
+)
+def test_what_cannot_be_read_is_no_pass(document: dict[str, Any]) -> None:
+    """It may send tonight instead of next week."""
+    sentences = found(facts(document))
+    assert sentences.keys() == {"schedule_unread"}
+    assert "so it may send at other times than those that were checked." in sentences["schedule_unread"]
+
+
+def test_a_part_that_never_opens_is_a_warning() -> None:
+    good = DOCUMENT["campaign_schedule"]["schedules"][0]
+    never = schedule("09:00", "09:00")["campaign_schedule"]["schedules"][0]
+    assert found(facts({"campaign_schedule": {"schedules": [good, never]}})).keys() == {"schedule_left_out"}
+
+
+def test_a_schedule_that_is_unread_as_a_whole() -> None:
+    sentences = found(facts({"campaign_schedule": {"schedules": ["daily"]}}))
+    assert sentences.keys() == {"schedule_unread", "schedule_never_opens"}
 
 
 @pytest.mark.parametrize("days", [{"0": True}, {"6": True}, {"0": True, "6": True}])
