@@ -679,6 +679,10 @@ class TestWhatWasNotAskedFor:
         """What is odd was not asked for."""
         return "an odd one" if item["n"] % 2 else None
 
+    def test_it_does_not_make_another_request(self) -> None:
+        assert replace(WORKSPACE, stray=self.odd) == WORKSPACE
+        assert repr(replace(WORKSPACE, stray=self.odd)) == repr(WORKSPACE)
+
     def test_an_object(self) -> None:
         request = replace(WORKSPACE, stray=self.odd)
         assert drive(ask(request), lambda _: {"n": 2}) == {"n": 2}
@@ -691,7 +695,7 @@ class TestWhatWasNotAskedFor:
         with pytest.raises(InstantlyUnexpectedAnswerError) as caught:
             drive(ask_array(request), lambda _: [{"n": 2}, {"n": 1, "name": "Ada"}])
         assert "Ada" not in str(caught.value)
-        assert (caught.value.method, caught.value.path) == ("GET", "/campaigns/analytics")
+        assert (caught.value.method, caught.value.path, caught.value.status) == ("GET", "/campaigns/analytics", 200)
 
     def test_a_page_that_has_it_stays_the_next(self) -> None:
         pages = Pages(replace(LIST, stray=self.odd))

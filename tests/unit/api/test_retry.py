@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
@@ -146,6 +147,9 @@ class TestRetries:
     def test_there_are_none_where_none_are_allowed(self, error: InstantlyError) -> None:
         assert pauses(Retries(0), [error], 0.5) == []
 
+    def test_it_begins_with_all_that_is_allowed(self) -> None:
+        assert list(inspect.signature(Retries).parameters) == ["allowed"]
+
     def test_failures_are_bounded_by_their_number(self) -> None:
         assert pauses(Retries(4), [SERVER_ERROR] * 9, 1.0) == [1, 2, 4, 8]
 
@@ -169,6 +173,7 @@ class TestRetries:
             # Never sooner than our own pauses, whatever the server asks for.
             (0.0, [1, 1, 2, 4, *[8] * 10, 1]),
             (2.0, [3, 3, 3, 4, *[8] * 9, 3]),
+            (44.0, [45, 45, 45]),
             (60.0, [61, 61]),
             # More than we wait for the rate limit: that counts, but it is heeded.
             (120.0, [121]),

@@ -324,11 +324,12 @@ class TestPauses:
     def test_they_grow_until_there_is_an_answer(self) -> None:
         timing = Timing()
         join(timing, 1.0)
-        lengths = []
+        lengths, returned = [], []
         for errors in ([error()], [error()], [error()], [], [error()]):
-            timing.after_answers(errors, START, 1.0)
+            returned.append(timing.after_answers(errors, START, 1.0))
             lengths.append(timing._resumes - START)
         assert lengths == [1.0, 2.0, 4.0, 4.0, 4.0]
+        assert returned == [1.0, 2.0, 4.0, 0.0, 1.0]
         timing.after_answers([], START + 10, 1.0)
         timing.after_answers([error()], START + 10, 1.0)
         assert timing._resumes == START + 11.0
