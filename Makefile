@@ -111,7 +111,7 @@ $(MATRIX:%=matrix-%): matrix-%: .venv-%/.installed
 	@.venv-$*/bin/python -m pytest $(IN_PARALLEL) tests/unit tests/docs
 	@.venv-$*/bin/python -m pytest $(IN_PARALLEL) tests/integration -m every_version
 
-bench: .venv-bench/.installed ## Measure every claim about performance into docs/benchmarks.md (most of an hour, on a machine that does nothing else)
+bench: .venv-bench/.installed ## Measure every claim about performance into docs/benchmarks.md (three quarters of an hour or more, on a machine that does nothing else)
 	@$(BIN_BENCH)/python -m benchmarks
 
 thousand: .venv-bench/.installed ## Run 1,000 deferred sensors on PostgreSQL while the triggerer is killed (needs PostgreSQL's programs)

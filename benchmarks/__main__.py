@@ -15,7 +15,7 @@ import time
 import traceback
 from datetime import UTC, datetime
 
-from benchmarks.report import Part, keep, publish
+from benchmarks.report import Part, commit, keep, publish
 from benchmarks.row import notes, table
 
 NAMES = (
@@ -74,7 +74,7 @@ def _measured(name: str) -> Part | None:
     except Exception:
         _say(f"{name} could not be measured:\n{traceback.format_exc()}")
         return None
-    part = Part(name, at, time.monotonic() - begin, rows)
+    part = Part(name, at, time.monotonic() - begin, rows, commit())
     keep(part)
     _say(f"{name} took {part.seconds:.0f} s\n{table(rows)}")
     return part

@@ -32,7 +32,7 @@ BEGIN, END = "<!-- bench: begin -->\n", "<!-- bench: end -->\n"
 #: The rows by which a user decides, by the beginning of their names.
 DECISIVE: Final = (
     "import of operator + sensor",
-    "activate + read, 100 campaigns, sync",
+    "upload of 20,000 leads by tasks: CPU per 1,000, beside HttpOperator",
     "1,000 waits in one triggerer, every 10 s: API requests",
     "1,000 waits in one triggerer, every 10 s: triggerer CPU",
     "1,000 waits in one triggerer, every 10 s: memory per wait",
@@ -63,12 +63,14 @@ class Part:
     :param at: when it began, in ISO 8601.
     :param seconds: how long it took.
     :param rows: what it found.
+    :param commit: what was measured.
     """
 
     name: str
     at: str
     seconds: float
     rows: tuple[Row, ...]
+    commit: str
 
 
 def keep(part: Part) -> None:
@@ -78,7 +80,8 @@ def keep(part: Part) -> None:
     :param part: the part.
     """
     kept = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    kept[part.name] = {"at": part.at, "seconds": part.seconds, "rows": [row.as_json() for row in part.rows]}
+    rows = [row.as_json() for row in part.rows]
+    kept[part.name] = {"at": part.at, "seconds": part.seconds, "commit": part.commit, "rows": rows}
     FIGURES.parent.mkdir(exist_ok=True)
     FIGURES.write_text(json.dumps(kept, indent=1) + "\n")
 
@@ -94,22 +97,25 @@ def kept_parts(names: Iterable[str]) -> list[Part]:
     if missing := [name for name in names if name not in kept]:
         raise LookupError(f"not measured yet: {', '.join(missing)}")
     return [
-        Part(name, found["at"], found["seconds"], tuple(map(Row.from_json, found["rows"])))
+        Part(name, found["at"], found["seconds"], tuple(map(Row.from_json, found["rows"])), found["commit"])
         for name in names
         for found in [kept[name]]
     ]
 
 
+def commit() -> str:
+    """The commit of this checkout, or "unknown"."""
+    git = [shutil.which("git") or "git", "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+
+
 def machine() -> dict[str, str]:
     """What the figures depend on, for the head of the table."""
-    git = [shutil.which("git") or "git", "describe", "--always", "--dirty", "--exclude=*"]
-    commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
     installed = {each.name: each.version for each in distributions()}
     versions = ", ".join(f"{name} {installed[name]}" for name in _COMPARED if name in installed)
     memory = psutil.virtual_memory().total / 2**30
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit or "unknown",
         "versions": versions,
         "machine": f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}, "
         f"Python {platform.python_version()}",
@@ -133,6 +139,7 @@ def whole_document(parts: Iterable[Part], facts: Mapping[str, str]) -> str:
         "and how to read it.",
         "",
         *(f"- {name}: {value}" for name, value in facts.items()),
+        f"- commit: {_commits(parts)}",
         f"- duration: {minutes:.0f} minutes ({', '.join(f'{part.name} {part.seconds:.0f} s' for part in parts)})",
         "",
         table(rows),
@@ -141,6 +148,15 @@ def whole_document(parts: Iterable[Part], facts: Mapping[str, str]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _commits(parts: Iterable[Part]) -> str:
+    """Which commit was measured: that of most parts, and those of the others."""
+    measured: dict[str, list[str]] = {}
+    for part in parts:
+        measured.setdefault(part.commit, []).append(part.name)
+    most, *others = sorted(measured, key=lambda each: -len(measured[each]))
+    return "; ".join((most, *(f"{' and '.join(measured[each])} at {each}" for each in others)))
 
 
 def with_brief_table(document: str, parts: Iterable[Part]) -> str:

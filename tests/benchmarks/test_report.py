@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PARTS = [
-    Part("one", "2026-01-01T00:00:00+00:00", 90.0, (Row("a row", 1.5, 3.0, "s", note="how to read it"),)),
-    Part("two", "2026-01-01T00:02:00+00:00", 30.0, tuple(at_most(name, 2, 1, "s", 1) for name in DECISIVE)),
+    Part("one", "2026-01-01T00:00:00+00:00", 90.0, (Row("a row", 1.5, 3.0, "s", note="how to read it"),), "a1"),
+    Part("two", "2026-01-01T00:02:00+00:00", 30.0, tuple(at_most(name, 2, 1, "s", 1) for name in DECISIVE), "a1"),
 ]
 
 
@@ -34,13 +34,20 @@ def test_the_whole_document_has_every_row_and_what_the_figures_depend_on() -> No
     assert "| a row | 1.50 | 3 | s | 0.500 |  |  |" in text
     assert all(f"| {name} |" in text for name in DECISIVE)
     assert "- machine: 2 cores\n" in text
+    assert "- commit: a1\n" in text
     assert "- duration: 2 minutes (one 90 s, two 30 s)\n" in text
     assert text.count("- how to read it") == 1
 
 
+def test_parts_that_were_measured_later_say_at_which_commit() -> None:
+    parts = [*PARTS, Part("three", "", 1.0, (), "b2"), Part("four", "", 1.0, (), "b2"), Part("five", "", 1.0, (), "a1")]
+    assert "- commit: a1; three and four at b2\n" in whole_document(parts, {})
+
+
 def test_what_figures_depend_on_is_named() -> None:
     facts = report.machine()
-    assert facts.keys() == {"date", "commit", "versions", "machine"}
+    assert facts.keys() == {"date", "versions", "machine"}
+    assert report.commit()
     assert "Python 3" in facts["machine"]
     assert "apache-airflow " in facts["versions"]
 
