@@ -149,6 +149,7 @@ class ReadsRows(BaseOperator):
         """
         for name in self._given:
             value = getattr(self, name)
+            value = value.parameters if isinstance(value, HiddenParameters) else value
             # What is wrong with rows is an `InputError`.
             if name != "rows" and (value is None or (isinstance(value, str) and value.strip() in ("", "None"))):
                 raise AirflowFailException(

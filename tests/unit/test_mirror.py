@@ -11,8 +11,8 @@ ROOT = HERE.parents[1]
 PACKAGE = ROOT / "airflow_provider_instantly"
 #: What a folder mirrors that is no folder of the package.
 BESIDE = {"deployment": ROOT / "deployment", "local_airflow": ROOT / "local_airflow"}
-#: Tests that hold for the package as a whole, or for what its files make together.
-CROSS_CUTTING = {"test_imports.py", "test_least_privilege.py", "test_mirror.py"}
+#: Tests that hold for the package as a whole, for what its files make together, or for the DAGs that are examples.
+CROSS_CUTTING = {"test_example_dags.py", "test_imports.py", "test_least_privilege.py", "test_mirror.py"}
 #: The sandbox is tested as it is used: over HTTP and as a process, by what it promises.
 BY_PROMISE = "sandbox"
 
