@@ -181,6 +181,8 @@ def test_rejects_do_not_overwrite_the_input(path: Any, tmp_path: Path) -> None:
 def test_the_input_is_not_overwritten_however_it_is_written(
     path: str, rejects_path: str, is_one: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if path == "in.jsonl" and ObjectStoragePath(path).path == "/in.jsonl":
+        pytest.skip("With old libraries, Airflow takes a relative path for one below the root")
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "in.jsonl"
     file.write_text(json.dumps(ROWS[0]))
