@@ -724,6 +724,15 @@ class TestWhatWasNotAskedFor:
 
 
 class TestPages:
+    def test_a_list_is_whole_unless_it_has_repeated_itself(self) -> None:
+        pages = Pages(LIST)
+        drive(pages.next_page(), lambda _: {"items": [{"n": 1}], "next_starting_after": "c"})
+        pages.check_whole()
+        drive(pages.next_page(), lambda _: {"items": [{"n": 2}], "next_starting_after": "c"})
+        with pytest.raises(InstantlyUnexpectedAnswerError) as caught:
+            pages.check_whole()
+        assert caught.value.status == 200
+
     def test_it_follows_the_cursor_and_keeps_the_filters(self) -> None:
         first = operations.list_campaigns(search="x", starting_after="elsewhere")
         second = Pages(first).after(page("c&1"))
