@@ -782,18 +782,20 @@ def test_a_long_list_is_read_to_its_end_beside_a_quick_wait(virtually: Any, warn
     assert warned == []
 
 
+async def watch_all_for(seconds: float) -> None:
+    """Watch the whole workspace for a while."""
+    group = Group(Poller(CONN))
+    everything = watching_all(group)
+    await asyncio.sleep(seconds)
+    await end_all([everything], group)
+
+
 def test_a_list_without_an_end_is_read_so_far_and_no_further(virtually: Any, warned: list[str]) -> None:
     virtually.instantly.add(500)
     virtually.instantly.latency = 0.01
     virtually.instantly.is_endless = True
 
-    async def watch() -> None:
-        group = Group(Poller(CONN))
-        everything = watching_all(group)
-        await asyncio.sleep(600)
-        await end_all([everything], group)
-
-    virtually(watch())
+    virtually(watch_all_for(600))
 
     assert warned == [campaign_module.LIST_IS_CUT]
     sent = [when for when, _ in virtually.instantly.requests]
@@ -809,13 +811,7 @@ def test_a_list_that_repeats_itself_is_warned_of(virtually: Any, warned: list[st
     virtually.instantly.add(500)
     virtually.instantly.repeats_itself = True
 
-    async def watch() -> None:
-        group = Group(Poller(CONN))
-        everything = watching_all(group)
-        await asyncio.sleep(200)
-        await end_all([everything], group)
-
-    virtually(watch())
+    virtually(watch_all_for(200))
 
     [line] = warned
     assert line.startswith("The campaigns could not be listed; asking again: The list of campaigns repeats itself")
