@@ -335,7 +335,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         reader = Reader()
         with InstantlyHook(self.instantly_conn_id, max_retries=0) as hook:
             if launched.was_seen:
-                decision = wait.advance({campaign.id: campaign}, now=now)
+                decision = wait.advance({campaign.id: campaign}, began=now, now=now)
                 write(self.log, info=decision.info, warnings=decision.warnings)
             else:
                 decision = poll(hook, reader, wait, clock, self.log)

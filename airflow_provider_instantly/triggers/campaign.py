@@ -322,7 +322,9 @@ class CampaignStatusTrigger(_PollingTrigger):
             async for snapshot in snapshots:
                 if not watcher.accept(snapshot):
                     continue
-                decision = wait.advance(snapshot.campaigns, now=snapshot.now, jitter=snapshot.jitter)
+                decision = wait.advance(
+                    snapshot.campaigns, began=snapshot.began, now=snapshot.now, jitter=snapshot.jitter
+                )
                 await awrite(self.log, info=decision.info, warnings=decision.warnings)
                 if decision.delay is None:
                     return

@@ -223,25 +223,31 @@ class Poller:
         recipients = self._timing.recipients(watchers, campaigns, now)
         self._timing.after_poll(poll, watchers, now, spread)
         poll.recipients = poll.recipients - watchers
-        return self._snapshot(campaigns, recipients, now, spread, poll.error, poll.is_cut) if recipients else None
+        if not recipients:
+            return None
+        return self._snapshot(campaigns, recipients, poll.began, now, spread, poll.error, poll.is_cut)
 
     def _time_out(self, polls: OpenPolls[_Reading], now: float) -> Iterator[Snapshot]:
         """Where the time of waits is up before all is read for them, they decide by what is."""
         if not (watchers := self._timing.timed_out(now)):
             return
-        seen: Seen = {}
+        self._timing.after_timeout(watchers, now)
         for poll in list(polls):
-            seen |= _of(watchers & poll.recipients, poll.seen)
-            poll.recipients -= watchers
+            if not (of_this := watchers & poll.recipients):
+                continue
+            poll.recipients -= of_this
+            watchers -= of_this
             if not poll.recipients:
                 polls.remove(poll)
-        self._timing.after_timeout(watchers, now)
-        yield self._snapshot(seen, frozenset(watchers), now, jitter())
+            yield self._snapshot(_of(of_this, poll.seen), frozenset(of_this), poll.began, now, jitter())
+        if watchers:
+            yield self._snapshot({}, frozenset(watchers), now, now, jitter())
 
     def _snapshot(
         self,
         campaigns: Seen,
         recipients: frozenset[Watcher],
+        began: float,
         now: float,
         spread: float,
         error: InstantlyError | None = None,
@@ -249,7 +255,7 @@ class Poller:
     ) -> Snapshot:
         for watcher in recipients:
             watcher.pending += 1
-        return Snapshot(campaigns, recipients, now, spread, error, is_cut)
+        return Snapshot(campaigns, recipients, began, now, spread, error, is_cut)
 
     def _read(self, poll: _Reading) -> Conversation[None]:
         if poll.is_listing:

@@ -141,7 +141,8 @@ class Snapshot:
 
     :param campaigns: for each campaign that was read, the campaign, or the error that stood in its place.
     :param recipients: the watchers to whom it is news. The others pass it over.
-    :param now: when it was, in seconds since the epoch.
+    :param began: when the poll began, in seconds since the epoch.
+    :param now: when it had read them.
     :param jitter: one random number for all, so that all pause alike after an error.
     :param error: why the workspace's list could not be read, where it was asked for.
     :param is_cut: whether the workspace's list went on after all that is read of it.
@@ -149,6 +150,7 @@ class Snapshot:
 
     campaigns: Mapping[str, Campaign | InstantlyError]
     recipients: frozenset[Watcher]
+    began: float
     now: float
     jitter: float
     error: InstantlyError | None = None

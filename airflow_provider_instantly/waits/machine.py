@@ -144,12 +144,16 @@ class Wait:
         limit = self.goal.limit[0]
         return limit if began < limit - _ROUNDING else began + LAST_POLL
 
-    def advance(self, read: Mapping[str, Campaign | InstantlyError], *, now: float, jitter: float = 1.0) -> Decision:
+    def advance(
+        self, read: Mapping[str, Campaign | InstantlyError], *, began: float, now: float, jitter: float = 1.0
+    ) -> Decision:
         """
         Take in what was read and decide what to do next.
 
         :param read: for each campaign that was read, the campaign, or the error that came instead. A campaign that was
             not read stays as it is.
+        :param began: when the poll began. Which campaign was read when is not known, and a poll of many may take
+            minutes. So a hold begins at the end of a poll, and is judged by the beginning of another.
         :param now: the present moment, see above.
         :param jitter: a number from 0 to 1 that spreads the pauses after errors.
         """
@@ -159,7 +163,7 @@ class Wait:
         for cid in self.pending:
             wait, seen = self._waits[cid], read.get(cid)
             if isinstance(seen, Campaign):
-                self._see(wait, seen, now, info, warnings)
+                self._see(wait, seen, began, now, info, warnings)
             elif seen is not None:
                 pause = max(pause, self._miss(wait, seen, now, jitter, warnings))
         if self._is_over(now):
@@ -193,7 +197,9 @@ class Wait:
         """How the wait stands, or how it ended."""
         return WaitResult(self.goal, tuple(wait.outcome() for wait in self._waits.values()))
 
-    def _see(self, wait: _CampaignWait, campaign: Campaign, now: float, info: list[str], warnings: list[str]) -> None:
+    def _see(
+        self, wait: _CampaignWait, campaign: Campaign, began: float, now: float, info: list[str], warnings: list[str]
+    ) -> None:
         status = campaign.status
         if status is None:
             raise ValueError("an answer without a status is an error of the read, not a campaign")
@@ -219,7 +225,7 @@ class Wait:
             )
         if has_arrived:
             wait.held_since = now if wait.held_since is None else wait.held_since
-            if now - wait.held_since >= self.goal.stable_for:
+            if not self.goal.stable_for or began - wait.held_since >= self.goal.stable_for:
                 wait.verdict = Verdict.REACHED
             return
         wait.held_since = None
@@ -259,7 +265,8 @@ class Wait:
     def _delay(self, now: float, pause: float) -> float:
         """The next poll: at the interval, earlier where a hold or the deadline ends, later where errors ask for it."""
         held = [w.held_since for w in self._waits.values() if w.verdict is Verdict.WAITING and w.held_since is not None]
-        # A hold whose end has passed unseen, because no answer came, ends at the next poll like any other.
+        # A hold whose end has passed unseen, because no answer came or the poll had begun before, ends at the next poll
+        # like any other.
         ends = [left for since in held if (left := since + self.goal.stable_for - now) > 0]
         next_poll = min([self.goal.poll_interval, *ends])
         return min(max(next_poll, pause), max(self.goal.limit[0] - now, 0.0))
@@ -282,7 +289,7 @@ class Wait:
             return wait.outcome().status_name
         held = self.goal.stable_for
         ends = wait.held_since + held
-        # Where it has ended unseen, because no answer came, the next answer decides.
+        # Where it has ended unseen, the next answer decides.
         until = moment(ends, now) if ends > now else "the next answer"
         return f"{wait.status.label} for {share(min(now - wait.held_since, held), held)}, until {until}"
 

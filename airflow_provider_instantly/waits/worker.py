@@ -35,8 +35,9 @@ def poll(hook: InstantlyHook, reader: Reader, wait: Wait, clock: Clock, log: Tas
     :param log: the task's log.
     """
     seen: Seen = {}
-    hook.drive(_until(wait.gives_up(clock()), clock, reader.read(wait.pending, seen)))
-    decision = wait.advance(seen, now=clock(), jitter=jitter())
+    began = clock()
+    hook.drive(_until(wait.gives_up(began), clock, reader.read(wait.pending, seen)))
+    decision = wait.advance(seen, began=began, now=clock(), jitter=jitter())
     hook.metrics.note_poll(seen)
     hook.metrics.note_errors(decision.delay or 0.0, seen.values())
     write(log, info=decision.info, warnings=decision.warnings)

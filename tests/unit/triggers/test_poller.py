@@ -1063,6 +1063,39 @@ def test_a_hold_that_ends_within_the_pause_waits_for_a_poll(virtually: Any, stab
     assert len(virtually.instantly.requests) <= 2 * (10 + stable_for / 5)
 
 
+@pytest.mark.parametrize("latency", [1.0, 10.0, 40.0])
+@pytest.mark.parametrize("deadline", [100.0, 10_000.0])
+def test_a_hold_is_whole_between_the_reads_of_a_campaign(virtually: Any, latency: float, deadline: float) -> None:
+    """The second poll took minutes, and one that was read at its beginning counted as seen at its end."""
+    ids = virtually.instantly.add(5, ACTIVE)
+    virtually.instantly.unlisted = set(ids)
+
+    async def wait(group: Group, mine: list[str], stable_for: float) -> list[tuple[str, str, float]]:
+        trigger = CampaignStatusTrigger(
+            mine, poll_interval=10.0, stable_for=stable_for, deadline=now() + deadline, timeout=deadline
+        )
+        event = await fired(trigger, group)
+        return [(each["campaign_id"], each["verdict"], stable_for) for each in event.payload["campaigns"]]
+
+    async def slow_down() -> None:
+        await asyncio.sleep(5.0)
+        virtually.instantly.latency = latency
+
+    async def watch() -> list[Any]:
+        group = Group(Poller(CONN))
+        waits = [wait(group, ids[:3], 45.0), wait(group, ids[2:], 45.0), wait(group, ids, 90.0)]
+        *found, _ = await asyncio.gather(*waits, slow_down())
+        await group.aclose()
+        return found
+
+    found = list(itertools.chain(*virtually(watch())))
+
+    for campaign_id, verdict, stable_for in found:
+        reads = [when for when, what in virtually.instantly.requests if what == campaign_id]
+        assert verdict == Verdict.TIMED_OUT or reads[-1] - reads[0] >= stable_for
+    assert deadline == 100.0 or {verdict for _, verdict, _ in found} == {Verdict.REACHED}
+
+
 def test_one_campaign_that_is_gone_concerns_its_waiter_only(virtually: Any) -> None:
     ids = virtually.instantly.add(150, ACTIVE)
     gone = ids[70]

@@ -55,7 +55,7 @@ def test_how_long_polls_are_made() -> None:
 
 class TestValues:
     def test_a_snapshot_is_never_changed(self) -> None:
-        snapshot = Snapshot({}, frozenset(), START, 0.0)
+        snapshot = Snapshot({}, frozenset(), START, START, 0.0)
         assert not snapshot.is_cut
         with pytest.raises(FrozenInstanceError):
             snapshot.now = 0.0  # type: ignore[misc]
@@ -354,7 +354,7 @@ class TestNews:
         seen: dict[str, Any] = {ID: Campaign(ID, CampaignStatus(DRAFT))}
         assert timing.recipients([watcher], seen, START) == {watcher}
         assert watcher.wait is not None
-        watcher.wait.advance(seen, now=START)
+        watcher.wait.advance(seen, began=START, now=START)
         assert timing.recipients([watcher], seen, START + 60) == frozenset()
         active: dict[str, Any] = {ID: Campaign(ID, CampaignStatus(ACTIVE))}
         assert timing.recipients([watcher], active, START + 60) == {watcher}
@@ -364,11 +364,11 @@ class TestNews:
         watcher = join(timing)
         seen: dict[str, Any] = {ID: Campaign(ID, CampaignStatus(DRAFT))}
         assert watcher.wait is not None
-        watcher.wait.advance(seen, now=START)
+        watcher.wait.advance(seen, began=START, now=START)
         watcher.pending = 1
         assert timing.recipients([watcher], seen, START + 60) == {watcher}
-        assert watcher.accept(Snapshot(seen, frozenset({watcher}), START, 0.0))
-        assert not watcher.accept(Snapshot(seen, frozenset(), START, 0.0))
+        assert watcher.accept(Snapshot(seen, frozenset({watcher}), START, START, 0.0))
+        assert not watcher.accept(Snapshot(seen, frozenset(), START, START, 0.0))
         assert timing.recipients([watcher], seen, START + 60) == frozenset()
 
     def test_one_may_say_that_it_still_waits_from_the_moment_on_when_it_has_something_to_say(self) -> None:
@@ -376,7 +376,7 @@ class TestNews:
         watcher = join(timing)
         seen: dict[str, Any] = {ID: Campaign(ID, CampaignStatus(DRAFT))}
         assert watcher.wait is not None
-        watcher.wait.advance(seen, now=START)
+        watcher.wait.advance(seen, began=START, now=START)
         assert timing.recipients([watcher], seen, watcher.next_report - 0.001) == frozenset()
         assert timing.recipients([watcher], seen, watcher.next_report) == {watcher}
 
@@ -386,7 +386,7 @@ class TestNews:
         watchers = [join(timing, now=START + number) for number in range(50)]
         for watcher in watchers:
             assert watcher.wait is not None
-            watcher.wait.advance(seen, now=START + 50)
+            watcher.wait.advance(seen, began=START + 50, now=START + 50)
         now = START + REPORT_INTERVAL + 50
         assert timing.recipients(watchers, seen, now) == set(watchers[:30])
         assert timing.recipients(watchers, seen, now + 59.9) == frozenset()

@@ -77,12 +77,15 @@ class Clock:
         self.warnings: list[str] = []
         self.decision = Decision(0.0)
 
-    def poll(self, read: Mapping[str, Any] | Any, *, at: float | None = None, jitter: float = 1.0) -> Decision:
-        """Advance the wait after the delay, or at so many seconds after the start."""
-        self.now = START + at if at is not None else self.now + (self.decision.delay or 0.0)
+    def poll(
+        self, read: Mapping[str, Any] | Any, *, at: float | None = None, took: float = 0.0, jitter: float = 1.0
+    ) -> Decision:
+        """Advance the wait by a poll that begins after the delay, or at so many seconds after the start."""
+        began = START + at if at is not None else self.now + (self.decision.delay or 0.0)
+        self.now = began + took
         if not isinstance(read, dict):
             read = {ONE: seen(read) if isinstance(read, int) else read}
-        self.decision = self.wait.advance(read, now=self.now, jitter=jitter)
+        self.decision = self.wait.advance(read, began=began, now=self.now, jitter=jitter)
         self.info += self.decision.info
         self.warnings += self.decision.warnings
         return self.decision

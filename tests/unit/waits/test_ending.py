@@ -53,21 +53,21 @@ class TestReasons:
 
     async def test_the_async_twin(self, caplog: pytest.LogCaptureFixture) -> None:
         wait = Wait(IDS[:2], Goal(fail_fast=False), now=0.0)
-        wait.advance({cid: Campaign(cid, CampaignStatus(-1)) for cid in IDS[:2]}, now=0.0)
+        wait.advance({cid: Campaign(cid, CampaignStatus(-1)) for cid in IDS[:2]}, began=0.0, now=0.0)
         hook = ScriptedHook(0)
         await ending.aexplain(hook, wait, LOG)  # type: ignore[arg-type]
         assert hook.explained == IDS[:2]
         assert wait.unexplained == []
 
         silent = Wait([ONE], Goal(), now=0.0)
-        silent.advance({ONE: Campaign(ONE, CampaignStatus(-1))}, now=0.0)
+        silent.advance({ONE: Campaign(ONE, CampaignStatus(-1))}, began=0.0, now=0.0)
         await ending.aexplain(ScriptedHook(0, reason=InstantlyServerError("No.")), silent, LOG)  # type: ignore[arg-type]
         assert silent.unexplained == [ONE]
         assert "The reason could not be read: No." in caplog.text
 
     async def test_neither_does_one_that_has_to_take_a_warning(self, threads_of_log: Any) -> None:
         wait = Wait([ONE], Goal(), now=0.0)
-        wait.advance({ONE: Campaign(ONE, CampaignStatus(-1))}, now=0.0)
+        wait.advance({ONE: Campaign(ONE, CampaignStatus(-1))}, began=0.0, now=0.0)
         hook: Any = ScriptedHook(0, reason=InstantlyServerError("No."))
         await ending.aexplain(hook, wait, threads_of_log)
         assert threads_of_log.lines[0].startswith("The reason could not be read: No.")

@@ -201,6 +201,19 @@ class TestHolding:
         for at in (100, 160, 220):
             assert clock.poll(InstantlyServerError("503"), at=at, jitter=0.0).delay == 60
 
+    def test_it_counts_from_the_end_of_a_poll_to_the_beginning_of_another(self) -> None:
+        clock = Clock(goal(stable_for=100.0))
+        assert clock.poll(1, at=30, took=30).delay == 60
+        assert clock.poll(1, at=99, took=60).delay == 1, "it has held since 60"
+        assert clock.poll(1, at=159.5, took=30).delay == 60, "it began too early"
+        assert clock.poll(1, at=189.5, took=30).delay is None
+        assert clock.verdict is Verdict.REACHED
+
+    def test_without_one_a_long_poll_decides_at_once(self) -> None:
+        clock = Clock(goal())
+        assert clock.poll(1, at=0, took=120).delay is None
+        assert clock.verdict is Verdict.REACHED
+
 
 class TestFailureBudget:
     def test_it_runs_from_the_first_poll_without_an_answer(self) -> None:
@@ -360,7 +373,8 @@ class TestDetails:
 
     def test_without_jitter_pauses_are_as_long_as_they_may_be(self) -> None:
         wait = Wait([ONE], goal(poll_interval=0.1, failure_budget=None), now=START)
-        found = [wait.advance({ONE: InstantlyServerError("503")}, now=START).delay for _ in range(3)]
+        gone = {ONE: InstantlyServerError("503")}
+        found = [wait.advance(gone, began=START, now=START).delay for _ in range(3)]
         assert found == [1.0, 2.0, 4.0]
 
     def test_an_answer_makes_the_next_pause_the_first_again(self) -> None:
@@ -680,7 +694,7 @@ TIMES = st.integers(0, 4_000).map(lambda quarters: quarters / 4)
 OBSERVATIONS = st.sampled_from([*ALL, 1, 1, 1, None, *TRANSIENT, FATAL[3]])
 
 
-def model_verdict(history: list[tuple[float, Any]], goal: Goal) -> Verdict:
+def model_verdict(history: list[tuple[float, float, Any]], goal: Goal) -> Verdict:
     """How the wait for one campaign stands, computed from all that was ever seen of it."""
     arrived = set(goal.target_statuses)
     if 1 in goal.target_statuses:
@@ -689,7 +703,7 @@ def model_verdict(history: list[tuple[float, Any]], goal: Goal) -> Verdict:
         arrived |= {3} - goal.failed_statuses
     holding: float | None = None
     silent: float | None = None
-    for moment, observation in history:
+    for began, moment, observation in history:
         if isinstance(observation, CampaignNotFoundError):
             return Verdict.UNREADABLE
         if isinstance(observation, Exception):
@@ -700,7 +714,7 @@ def model_verdict(history: list[tuple[float, Any]], goal: Goal) -> Verdict:
         silent = None
         if observation in arrived:
             holding = moment if holding is None else holding
-            if moment - holding >= goal.stable_for:
+            if not goal.stable_for or began - holding >= goal.stable_for:
                 return Verdict.REACHED
         else:
             holding = None
@@ -735,7 +749,7 @@ class WaitMachine(RuleBasedStateMachine):
         self.now = START
         self.wait = Wait(self.ids, self.goal, now=START)
         self.forgetful: Wait | None = None
-        self.history: dict[str, list[tuple[float, Any]]] = {cid: [] for cid in self.ids}
+        self.history: dict[str, list[tuple[float, float, Any]]] = {cid: [] for cid in self.ids}
         self.decided: dict[str, Verdict] = {}
         self.decision: Decision = Decision(0.0)
         self.polls = self.hold_ends = self.reports = 0
@@ -744,22 +758,25 @@ class WaitMachine(RuleBasedStateMachine):
         self.last_read: dict[str, Any] = {}
 
     @precondition(lambda self: self.decision.delay is not None)
-    @rule(data=st.data(), lateness=st.just(0.0) | TIMES, jitter=st.sampled_from([0.0, 0.25, 1.0]))
-    def poll(self, data: st.DataObject, lateness: float, jitter: float) -> None:
-        assert self.decision.delay is not None
-        self.now += self.decision.delay + lateness
-        self.polls += 1
+    @rule(
+        data=st.data(),
+        lateness=st.just(0.0) | TIMES,
+        took=st.just(0.0) | TIMES,
+        jitter=st.sampled_from([0.0, 0.25, 1.0]),
+    )
+    def poll(self, data: st.DataObject, lateness: float, took: float, jitter: float) -> None:
+        self._go_on(lateness, took)
         pending = self.wait.pending
         read: dict[str, Any] = {}
         for cid in pending:
             observation = data.draw(OBSERVATIONS)
             if observation is not None:
                 read[cid] = seen(observation, cid) if isinstance(observation, int) else observation
-                self.history[cid].append((self.now, observation))
+                self.history[cid].append((self.began, self.now, observation))
         had_memory = self.wait.must_stay_on_worker
         shadow = None if had_memory else Wait(self.ids, self.goal, now=self.now)
 
-        self.decision = self.wait.advance(read, now=self.now, jitter=jitter)
+        self.decision = self.wait.advance(read, began=self.began, now=self.now, jitter=jitter)
 
         self._check_sparing(read, jitter)
         self._check_verdicts(pending)
@@ -768,20 +785,19 @@ class WaitMachine(RuleBasedStateMachine):
         self._check_forgetting(read, jitter, shadow)
 
     @precondition(lambda self: self.decision.delay is not None and self.last_read)
-    @rule(times=st.integers(1, 8), lateness=st.just(0.0) | TIMES)
-    def poll_and_see_the_same(self, times: int, lateness: float) -> None:
+    @rule(times=st.integers(1, 8), lateness=st.just(0.0) | TIMES, took=st.just(0.0) | TIMES)
+    def poll_and_see_the_same(self, times: int, lateness: float, took: float) -> None:
         for _ in range(times):
             if self.decision.delay is None:
                 return
-            self.now += self.decision.delay + lateness
-            self.polls += 1
+            self._go_on(lateness, took)
             for cid in self.wait.pending:
                 if isinstance(again := self.last_read.get(cid), Campaign):
-                    self.history[cid].append((self.now, int(again.status or 0)))
+                    self.history[cid].append((self.began, self.now, int(again.status or 0)))
             read = {cid: found for cid, found in self.last_read.items() if isinstance(found, Campaign)}
             pending = self.wait.pending
             self.forgetful = None
-            self.decision = self.wait.advance(read, now=self.now)
+            self.decision = self.wait.advance(read, began=self.began, now=self.now)
             self._check_sparing(read, 1.0)
             self._check_verdicts(pending)
             self._check_lines(read)
@@ -790,6 +806,12 @@ class WaitMachine(RuleBasedStateMachine):
     @rule()
     def rest(self) -> None:
         """Nothing happens after the end: some histories are shorter than others."""
+
+    def _go_on(self, lateness: float, took: float) -> None:
+        assert self.decision.delay is not None
+        self.began = self.now + self.decision.delay + lateness
+        self.now = self.began + took
+        self.polls += 1
 
     def _check_verdicts(self, pending: list[str]) -> None:
         """Each verdict is what the model makes of the whole history, and none ever changes again."""
@@ -807,7 +829,7 @@ class WaitMachine(RuleBasedStateMachine):
         assert found == {cid: self.decided.get(cid, Verdict.WAITING) for cid in self.ids}
         assert (self.decision.delay is None) == over
         for outcome in self.wait.result().campaigns:
-            statuses = [o for _, o in self.history[outcome.campaign_id] if isinstance(o, int)]
+            statuses = [o for _, _, o in self.history[outcome.campaign_id] if isinstance(o, int)]
             assert outcome.status == (statuses[-1] if statuses else None)
 
     def _check_sparing(self, read: dict[str, Any], jitter: float) -> None:
@@ -816,7 +838,7 @@ class WaitMachine(RuleBasedStateMachine):
         if self.spared.is_unmoved_by(read, now=self.now):
             assert expected == Decision(self.goal.poll_interval)
         else:
-            assert without_reports(self.spared.advance(read, now=self.now, jitter=jitter)) == expected
+            assert without_reports(self.spared.advance(read, began=self.began, now=self.now, jitter=jitter)) == expected
         assert self.spared.result() == self.wait.result()
         self.last_read = read
 
@@ -850,7 +872,7 @@ class WaitMachine(RuleBasedStateMachine):
         if shadow is not None:
             self.forgetful = shadow
         if self.forgetful is not None:
-            decision = self.forgetful.advance(read, now=self.now, jitter=jitter)
+            decision = self.forgetful.advance(read, began=self.began, now=self.now, jitter=jitter)
             assert decision.delay == self.decision.delay
             verdicts = [outcome.verdict for outcome in self.forgetful.result().campaigns]
             assert verdicts == [outcome.verdict for outcome in self.wait.result().campaigns]

@@ -87,6 +87,26 @@ class SlowHook(ScriptedHook):
         return super().reply(request, poll)
 
 
+@pytest.mark.parametrize("latency", [1.0, 10.0, 40.0])
+@pytest.mark.parametrize("stable_for", [45.0, 120.0])
+def test_a_hold_is_whole_between_the_reads_of_each_campaign(
+    clock: StandingClock, latency: float, stable_for: float
+) -> None:
+    """The second poll took minutes, and one that was read at its beginning counted as seen at its end."""
+    reads: dict[str | None, list[float]] = {}
+
+    class SlowerHook(SlowHook):
+        def reply(self, request: Request, poll: Any) -> Any:
+            reads.setdefault(request.resource.id, []).append(clock())
+            self._latency = latency if len(reads) > 5 else 0.0
+            return super().reply(request, poll)
+
+    result = wait_for(SlowerHook(clock, 0.0, 1), clock, IDS[:5], poll_interval=10.0, stable_for=stable_for)
+    assert result.verdict is Verdict.REACHED
+    for campaign_id in IDS[:5]:
+        assert reads[campaign_id][-1] - reads[campaign_id][0] >= stable_for
+
+
 class TestLimits:
     """A wait for many campaigns that no list shows is read one by one, and its limit is kept in between."""
 
