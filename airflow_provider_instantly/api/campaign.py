@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeGuard
 from uuid import UUID
 
 from airflow_provider_instantly.api.parsing import OpenIntEnum, integer
-from airflow_provider_instantly.api.redaction import safe_text, shown_value, storable_text, without_addresses
+from airflow_provider_instantly.api.redaction import (
+    safe_text,
+    shown_text,
+    shown_value,
+    storable_text,
+    without_addresses,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.api.campaign_settings import CampaignSettings
@@ -252,7 +258,7 @@ class SendingStatus:
     @property
     def reason(self) -> str:
         """The best explanation there is, without addresses, or an empty string."""
-        return safe_text(without_addresses(self.message or (self.status or "").replace("_", " ")))
+        return shown_text(self.message or (self.status or "").replace("_", " "))
 
 
 def _unread(entries: object, most: int | None = None) -> int:

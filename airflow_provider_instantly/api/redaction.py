@@ -50,22 +50,30 @@ def safe_text(text: str, api_key: str = "", *, limit: int = EXCERPT_CHARS) -> st
     :param api_key: the key to strike out, in every form in which a server could echo it.
     :param limit: the most characters to keep.
     """
-    key_room = _LONGEST_ESCAPE * len(api_key)
-    beginning = text[: _ALLOWANCE * limit + key_room]
-    struck = _without_key(beginning, api_key) if api_key else beginning
-    if len(beginning) < len(text):
-        # What stands at the cut may be the beginning of the key.
-        struck = struck[: max(0, len(struck) - key_room)]
+    struck = _beginning_without_key(text, api_key, _ALLOWANCE * limit)
     printable = struck if struck.isprintable() else "".join(c if c.isprintable() else " " for c in struck)
     words = " ".join(printable.split())
     return words if len(words) <= limit else f"{words[:limit]}…"
+
+
+def shown_text(text: str, api_key: str = "", *, limit: int = EXCERPT_CHARS) -> str:
+    """
+    Return the beginning of a text as a log may show it: `safe_text`, without addresses.
+
+    :param text: see `safe_text`.
+    :param api_key: see `safe_text`.
+    :param limit: see `safe_text`.
+    """
+    # The key first: beside an at sign, a part of it would be taken for an address, and what is left is not the key.
+    struck = _beginning_without_key(text, api_key, _SEARCHED_CHARS + 1)
+    return safe_text(without_addresses(struck), limit=limit)
 
 
 def without_addresses(text: str) -> str:
     """
     Return the beginning of a text without e-mail addresses: those of leads and of accounts are persons'.
 
-    :param text: what a server sent, for `safe_text`, which shows much less of it.
+    :param text: what a server sent, of which much less is shown.
     """
     beginning = text[:_SEARCHED_CHARS]
     if len(beginning) < len(text):
@@ -83,7 +91,7 @@ def shown_value(value: object, *, limit: int = EXCERPT_CHARS) -> str:
     :param value: anything.
     :param limit: the most characters to keep.
     """
-    return safe_text(without_addresses(repr(value)), limit=limit)
+    return shown_text(repr(value), limit=limit)
 
 
 def masked_address(email: str) -> str:
@@ -162,6 +170,17 @@ def _holds_one(text: str, secrets: list[str]) -> bool:
         return False
     plain = _decoded(beginning.replace("\0", "")).lower()
     return any(secret in plain for secret in secrets)
+
+
+def _beginning_without_key(text: str, api_key: str, chars: int) -> str:
+    """The first characters of a text, a few more or less; only a text that is not longer has no more than these."""
+    key_room = _LONGEST_ESCAPE * len(api_key)
+    beginning = text[: chars + key_room]
+    struck = _without_key(beginning, api_key) if api_key else beginning
+    if len(beginning) < len(text):
+        # What stands at the cut may be the beginning of the key.
+        struck = struck[: max(0, len(struck) - key_room)]
+    return struck
 
 
 def _without_key(text: str, api_key: str) -> str:

@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
 from airflow_provider_instantly import validation
-from airflow_provider_instantly.api.redaction import safe_text, without_addresses
+from airflow_provider_instantly.api.redaction import shown_text
 from airflow_provider_instantly.exceptions import InputError
 from airflow_provider_instantly.leads.rows import BrokenRow
 
@@ -163,7 +163,7 @@ def from_sql(
             raise
         except Exception as error:
             # A database quotes values; a driver's error also has the statement and its parameters.
-            what = safe_text(without_addresses(str(error).partition("\n")[0]), limit=200)
+            what = shown_text(str(error).partition("\n")[0], limit=200)
             kind = type(error).__name__
             raise InputError(f"The database did not return rows: {kind}: {what}. {_WHAT_NEXT}") from None
 

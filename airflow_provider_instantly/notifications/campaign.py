@@ -13,7 +13,7 @@ from airflow.providers.common.compat.notifier import BaseNotifier
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
-from airflow_provider_instantly.api.redaction import safe_text, without_addresses
+from airflow_provider_instantly.api.redaction import shown_text
 from airflow_provider_instantly.exceptions import PauseNotConfirmedError
 from airflow_provider_instantly.tasklog import awrite, write
 
@@ -157,7 +157,7 @@ def _failure(campaign_id: str, error: Exception) -> str:
 
 
 def _nothing_known(error: Exception) -> str:
-    reason = safe_text(without_addresses(str(error)))
+    reason = shown_text(str(error))
     return (
         f"No campaign was paused, since it is not known which to pause ({type(error).__name__}: {reason}). "
         "Look at your campaigns in Instantly, and pause there what must not send."

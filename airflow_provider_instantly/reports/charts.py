@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_instantly.analytics.limits import Verdict
-from airflow_provider_instantly.api.redaction import safe_text, without_addresses
+from airflow_provider_instantly.api.redaction import shown_text
 from airflow_provider_instantly.reports.figures import rate_of
 
 if TYPE_CHECKING:
@@ -288,7 +288,7 @@ def variant_name(part: PartAnalytics) -> str:
 
 
 def _shown(text: str) -> str:
-    return safe_text(without_addresses(text), limit=_SHOWN_CHARS) or "?"
+    return shown_text(text, limit=_SHOWN_CHARS) or "?"
 
 
 def _number(text: str) -> int:

@@ -10,7 +10,7 @@ from airflow_provider_instantly.analytics.limits import Limits, Verdict, interva
 from airflow_provider_instantly.api.account import WARM_DAYS, WARM_SCORE, WarmthSign, warmth_of
 from airflow_provider_instantly.api.campaign import CampaignStatus
 from airflow_provider_instantly.api.parsing import integer
-from airflow_provider_instantly.api.redaction import masked_address, safe_text, without_addresses
+from airflow_provider_instantly.api.redaction import masked_address, shown_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -221,7 +221,7 @@ def name_of(campaign: Campaign) -> str:
 
     :param campaign: the campaign.
     """
-    return safe_text(without_addresses(campaign.name), limit=_NAME_CHARS) or campaign.id
+    return shown_text(campaign.name, limit=_NAME_CHARS) or campaign.id
 
 
 def states_of(results: Mapping[str, object], campaign_id: str) -> Iterator[State]:
@@ -237,7 +237,7 @@ def states_of(results: Mapping[str, object], campaign_id: str) -> Iterator[State
                 continue
             for name, moment in (("status_before", f"before {when}"), ("status", when)):
                 if (status := integer(document.get(name))) is not None:
-                    yield State(safe_text(without_addresses(moment), limit=_NAME_CHARS), CampaignStatus(status))
+                    yield State(shown_text(moment, limit=_NAME_CHARS), CampaignStatus(status))
 
 
 def _documents(result: object) -> Iterator[Mapping[str, object]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowTaskTimeout
 
 from airflow_provider_instantly.api.errors import InstantlyError
-from airflow_provider_instantly.api.redaction import safe_text, without_addresses
+from airflow_provider_instantly.api.redaction import shown_text
 from airflow_provider_instantly.exceptions import CampaignStoppedError, CampaignWaitError, failure
 from airflow_provider_instantly.tasklog import awarn
 from airflow_provider_instantly.waits.goal import Verdict
@@ -70,7 +70,7 @@ def result_of_event(event: object, goal: Goal, campaign_ids: Iterable[str]) -> W
         if not isinstance(event, dict):
             raise ValueError("it is no object")
         if isinstance(reason := event.get("reason"), str) and event.get("campaigns") is None:
-            shown = safe_text(without_addresses(reason), limit=_REASON_CHARS)
+            shown = shown_text(reason, limit=_REASON_CHARS)
             raise CampaignWaitError(
                 f"The triggerer could not wait: {shown} The campaign was left as it is. If the DAG is right, give "
                 "triggerer and workers the same release of the provider; another try waits again."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from airflow_provider_instantly.api.parsing import unescaped
-from airflow_provider_instantly.api.redaction import safe_text, without_addresses
+from airflow_provider_instantly.api.redaction import safe_text, shown_text
 from airflow_provider_instantly.api.template import parse_template, visible_text, without_code
 from airflow_provider_instantly.launches.preflight.finding import Finding, listed
 
@@ -122,4 +122,4 @@ def _is_malformed(link: str) -> bool:
 
 def _shown(link: str) -> str:
     """A link as it may stand in a log: what stands behind a question mark may be a secret."""
-    return safe_text(without_addresses(link.partition("?")[0]), limit=_SHOWN_CHARS)
+    return shown_text(link.partition("?")[0], limit=_SHOWN_CHARS)

@@ -14,7 +14,7 @@ from airflow_provider_instantly.api.errors import (
 )
 from airflow_provider_instantly.api.lead import Lead, Plan
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages, ask
-from airflow_provider_instantly.api.redaction import safe_text, without_addresses
+from airflow_provider_instantly.api.redaction import shown_text
 from airflow_provider_instantly.api.senders import NoRequestLeftError, SenderSearch
 from airflow_provider_instantly.launches.preflight.facts import Facts, LeadSample, Senders, Unread
 
@@ -106,7 +106,7 @@ class _Reader:
 
 def _unread(error: InstantlyError) -> Unread:
     message = error.message if isinstance(error, InstantlyRequestError) else str(error)
-    return Unread(safe_text(without_addresses(message), limit=_REASON_CHARS))
+    return Unread(shown_text(message, limit=_REASON_CHARS))
 
 
 def _plan() -> Conversation[Plan]:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_instantly.api.account import WarmthSign, warmth_of
-from airflow_provider_instantly.api.redaction import safe_text, without_addresses
+from airflow_provider_instantly.api.redaction import shown_text
 from airflow_provider_instantly.launches.preflight.facts import Unread
 from airflow_provider_instantly.launches.preflight.finding import Finding, counted, listed
 
@@ -147,4 +147,4 @@ def _domains(accounts: Iterable[Account]) -> Iterator[str]:
 
 
 def _shown(domain: str) -> str:
-    return safe_text(without_addresses(domain), limit=_SHOWN_CHARS) or "no domain"
+    return shown_text(domain, limit=_SHOWN_CHARS) or "no domain"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_instantly.api.lead import CORE_VARIABLES
-from airflow_provider_instantly.api.redaction import safe_text, without_addresses
+from airflow_provider_instantly.api.redaction import shown_text
 from airflow_provider_instantly.api.template import parse_template
 from airflow_provider_instantly.launches.preflight.emails import each_email
 from airflow_provider_instantly.launches.preflight.facts import LeadSample, Unread
@@ -148,4 +148,4 @@ def _names(names: Iterable[str]) -> str:
 
 
 def _safe(name: str) -> str:
-    return safe_text(without_addresses(name), limit=_SHOWN_CHARS)
+    return shown_text(name, limit=_SHOWN_CHARS)

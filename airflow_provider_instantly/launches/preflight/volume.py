@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_instantly.api.redaction import safe_text, without_addresses
+from airflow_provider_instantly.api.redaction import shown_text
 from airflow_provider_instantly.launches.preflight.facts import LeadSample, Senders
 from airflow_provider_instantly.launches.preflight.finding import Finding, counted, listed
 
@@ -54,7 +54,7 @@ def judge_schedule(facts: Facts, _rules: CheckRules) -> Iterator[Finding]:
 
 
 def _sentences(problems: Iterable[str]) -> str:
-    return " ".join(safe_text(without_addresses(problem)) for problem in problems)
+    return " ".join(shown_text(problem) for problem in problems)
 
 
 def judge_limits(facts: Facts, rules: CheckRules) -> Iterator[Finding]:

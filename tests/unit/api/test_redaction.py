@@ -20,6 +20,7 @@ from airflow_provider_instantly.api.redaction import (
     STORED_CHARS,
     masked_address,
     safe_text,
+    shown_text,
     shown_value,
     storable_text,
     strike_key_out,
@@ -297,6 +298,17 @@ def test_nor_is_the_beginning_of_an_address_shown_where_a_text_is_cut(before: in
     shown = without_addresses(" " * before + "joe.doe@example.com")
     assert "joe"[:1] not in shown
     assert without_addresses("x" * 20_000) == ""
+
+
+@pytest.mark.parametrize(
+    "around", ["user@{}", "{}@example.com", "https://me:{}@api.example.com/", "a@b.c {} a@b.c", "@{}@"]
+)
+@pytest.mark.parametrize("before", [0, 16_000, 16_384 - len(KEY) // 2, 16_500])
+def test_the_key_is_struck_out_before_an_address_is(around: str, before: int) -> None:
+    """A slash ends what is taken for an address: what stood behind it was half a key."""
+    shown = shown_text(around.format(KEY) + " " * before + around.format(KEY), KEY, limit=100_000)
+    assert not any(KEY[start : start + 8] in shown for start in range(len(KEY) - 8))
+    assert "a@b" not in shown
 
 
 @pytest.mark.parametrize(
