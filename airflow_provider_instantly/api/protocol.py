@@ -29,7 +29,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyServerError,
     InstantlyUnexpectedAnswerError,
 )
-from airflow_provider_instantly.api.redaction import safe_text, strike_key_out, without_addresses
+from airflow_provider_instantly.api.redaction import shown_text, strike_key_out
 from airflow_provider_instantly.api.retry import Retries, retry_after
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 #: An answer larger than this is not read to its end. A page of 100 campaigns may be, where their e-mails are long.
 MAX_ANSWER_BYTES: Final = 10 * 1024 * 1024
 PAGE_SIZE: Final = 100
-_HTTP_STATUSES: Final = range(100, 600)
 
 Json = dict[str, Any]
 
@@ -416,8 +415,8 @@ def read_answer(request: Request, answer: Answer, *, api_key: str = "", now: dat
         "method": request.method,
         "path": request.path,
         "status": answer.status,
-        "server_message": safe_text(without_addresses(_server_message(document)), api_key),
-        "excerpt": safe_text(without_addresses(answer.body.decode("utf-8", "replace")), api_key),
+        "server_message": shown_text(_server_message(document), api_key),
+        "excerpt": shown_text(answer.body.decode("utf-8", "replace"), api_key),
     }
     if len(answer.body) > MAX_ANSWER_BYTES:
         # An error's page does not become shorter with what is asked for.
@@ -453,14 +452,14 @@ def _complaint(request: Request, document: object, api_key: str = "") -> str:
         status = status_of(document)
         if status is None:
             return "The answer should be a campaign, but has no status that is a number."
-        if status in _HTTP_STATUSES and not document.get("id"):
+        if not status.is_known and not document.get("id"):
             # Many a proxy answers {"status": 200} to whatever it is asked.
             return (
-                f"The answer should be a campaign, but names none, and its status {int(status)} is one of HTTP. "
-                "Nothing is concluded from it; a proxy may have answered in Instantly's place."
+                f"The answer should be a campaign, but names none, and its status {int(status)} is not one that is "
+                "known. Nothing is concluded from it; a proxy may have answered in Instantly's place."
             )
     if request.identity and (other := _another(request, document)) is not None:
-        shown = safe_text(without_addresses(str(other)), api_key)
+        shown = shown_text(str(other), api_key)
         return (
             f"The answer is about the {noun} {shown}, not about {request.resource.id}, which "
             "was asked for, so nothing is concluded from it. A cache or a proxy may have mixed up answers."
