@@ -23,7 +23,8 @@ ABSURD_RETRY_AFTER: Final = 86_400.0
 #: Where the rate limit is used up, it is free again soon: the first pause is at most this long, and the longest.
 RATE_LIMIT_BASE: Final = 0.5
 RATE_LIMIT_CAP: Final = 8.0
-#: Seconds of such pauses that a request has. Instantly's longest window is a minute, and a pause must fit behind it.
+#: Seconds of such pauses that a request has, unless its caller has less time. Instantly's longest window is a minute,
+#: and a pause must fit behind it.
 RATE_LIMIT_PATIENCE: Final = 90.0
 
 
@@ -36,12 +37,13 @@ class Retries:
     that share the limit get many such answers, so they are bounded by time first, and only then by number.
 
     :param allowed: how often the request may be sent again; with 0 it never is.
+    :param patience: seconds that are left of pauses for the rate limit, until these count, too.
     """
 
     allowed: int
+    patience: float = RATE_LIMIT_PATIENCE
     _made: int = field(default=0, init=False)
     _refused: int = field(default=0, init=False)
-    _patience: float = field(default=RATE_LIMIT_PATIENCE, init=False)
 
     def count(self) -> None:
         """Count a retry that was made without a pause."""
@@ -56,9 +58,9 @@ class Retries:
         """
         if self.allowed and isinstance(error, InstantlyRateLimitError):
             pause = _pause_for_rate_limit(error, self._refused, jitter)
-            if pause <= self._patience:
+            if pause <= self.patience:
                 self._refused += 1
-                self._patience -= pause
+                self.patience -= pause
                 return pause
         if self._made >= self.allowed:
             return None

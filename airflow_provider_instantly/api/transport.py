@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import re
 import ssl
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from airflow_provider_instantly.api.driver import adrive, drive, observed
 from airflow_provider_instantly.api.environment import environment_of, wrong_login
@@ -27,6 +28,7 @@ from airflow_provider_instantly.api.protocol import (
     Request,
     exchange,
 )
+from airflow_provider_instantly.api.retry import RATE_LIMIT_PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -39,6 +41,11 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.api.protocol import Document, Reaction, Step
     from airflow_provider_instantly.api.sending import Sending
 
+#: A pause before another try that is as long, in seconds, is written to the log of a task.
+_LONG_PAUSE: Final = 5.0
+
+_log = logging.getLogger(__name__)
+
 
 class SyncTransport:
     """
@@ -46,11 +53,19 @@ class SyncTransport:
 
     :param endpoint: the service and the credentials.
     :param observe: is called with each attempt and each pause of a request, and with what came of it.
+    :param patience: for how many seconds a request waits for the rate limit; see `Retries`.
     """
 
-    def __init__(self, endpoint: Endpoint, observe: Observe[Step, Reaction] | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        observe: Observe[Step, Reaction] | None = None,
+        *,
+        patience: float = RATE_LIMIT_PATIENCE,
+    ) -> None:
         self.endpoint = endpoint
         self._observe = observe
+        self._patience = patience
         self._session: RequestsSession | None = None
 
     def call(self, request: Request, *, max_retries: int | None = None) -> Document:
@@ -61,7 +76,8 @@ class SyncTransport:
         :param max_retries: overrides the endpoint's number.
         :raises InstantlyRequestError: see `protocol.exchange`.
         """
-        return drive(_exchange(request, self.endpoint, max_retries, self._observe), self._perform)
+        steps = _exchange(request, self.endpoint, max_retries, self._patience, self._observe)
+        return drive(steps, self._perform)
 
     def close(self) -> None:
         """Close the connections. A later call opens new ones."""
@@ -78,6 +94,15 @@ class SyncTransport:
     def _perform(self, step: Step) -> Reaction:
         if isinstance(step, Request):
             return self._attempt(step)
+        if step.seconds >= _LONG_PAUSE:
+            # The log is not silent for long. In an event loop it would be: a line may have to wait there.
+            _log.warning(
+                "%s %s is sent again in %.0f s: %s",
+                step.because.method,
+                step.because.path,
+                step.seconds,
+                step.because.message,
+            )
         time.sleep(step.seconds)
         return None
 
@@ -108,11 +133,19 @@ class AsyncTransport:
 
     :param endpoint: the service and the credentials.
     :param observe: is called with each attempt and each pause of a request, and with what came of it.
+    :param patience: for how many seconds a request waits for the rate limit; see `Retries`.
     """
 
-    def __init__(self, endpoint: Endpoint, observe: Observe[Step, Reaction] | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        observe: Observe[Step, Reaction] | None = None,
+        *,
+        patience: float = RATE_LIMIT_PATIENCE,
+    ) -> None:
         self.endpoint = endpoint
         self._observe = observe
+        self._patience = patience
         self._session: AiohttpSession | None = None
 
     async def call(self, request: Request, *, max_retries: int | None = None) -> Document:
@@ -123,7 +156,8 @@ class AsyncTransport:
         :param max_retries: overrides the endpoint's number.
         :raises InstantlyRequestError: see `protocol.exchange`.
         """
-        return await adrive(_exchange(request, self.endpoint, max_retries, self._observe), self._perform)
+        steps = _exchange(request, self.endpoint, max_retries, self._patience, self._observe)
+        return await adrive(steps, self._perform)
 
     async def close(self) -> None:
         """Close the connections. A later call opens new ones."""
@@ -165,10 +199,14 @@ class AsyncTransport:
 
 
 def _exchange(
-    request: Request, endpoint: Endpoint, max_retries: int | None, observe: Observe[Step, Reaction] | None
+    request: Request,
+    endpoint: Endpoint,
+    max_retries: int | None,
+    patience: float,
+    observe: Observe[Step, Reaction] | None,
 ) -> Generator[Step, Reaction, Document]:
     retries = endpoint.max_retries if max_retries is None else max_retries
-    steps = exchange(request, max_retries=retries, api_key=endpoint.api_key)
+    steps = exchange(request, max_retries=retries, patience=patience, api_key=endpoint.api_key)
     return steps if observe is None else observed(steps, observe)
 
 

@@ -38,6 +38,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyPermissionError,
 )
 from airflow_provider_instantly.api.redaction import safe_text
+from airflow_provider_instantly.api.retry import RATE_LIMIT_PATIENCE
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
 from airflow_provider_instantly.exceptions import TaskKilledError
 from airflow_provider_instantly.get_provider_info import CONNECTION_FORM
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
 T = TypeVar("T")
+Transport = TypeVar("Transport", SyncTransport, AsyncTransport)
 
 
 class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
@@ -68,6 +70,8 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
 
     :param instantly_conn_id: the id of the Airflow connection.
     :param max_retries: how often a request that may be repeated is repeated; overrides the connection's number.
+    :param patience: for how many seconds a request that may be repeated waits for the rate limit (429), before that
+        counts as one of these.
     """
 
     conn_name_attr = "instantly_conn_id"
@@ -75,11 +79,18 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
     conn_type = "instantly"
     hook_name = "Instantly"
 
-    def __init__(self, instantly_conn_id: str = default_conn_name, *, max_retries: int | None = None) -> None:
+    def __init__(
+        self,
+        instantly_conn_id: str = default_conn_name,
+        *,
+        max_retries: int | None = None,
+        patience: float = RATE_LIMIT_PATIENCE,
+    ) -> None:
         super().__init__()
         # A template of digits is an integer after native rendering.
         self.instantly_conn_id = str(instantly_conn_id) if isinstance(instantly_conn_id, int) else instantly_conn_id
         self.max_retries = max_retries
+        self.patience = patience
         #: What this hook and its callers count; Airflow has all of it when the hook is closed.
         self.metrics = Metrics(self.instantly_conn_id)
         self._sync: SyncTransport | None = None
@@ -113,7 +124,7 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
         :raises InstantlyConfigurationError: if the connection does not exist or cannot be used as it is.
         """
         if self._sync is None:
-            self._sync = SyncTransport(self._look_up(), self.metrics.observer)
+            self._sync = self._transport(SyncTransport, self._look_up())
         return self._sync
 
     async def aget_conn(self) -> AsyncTransport:
@@ -125,7 +136,7 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
         if self._async is None:
             endpoint = await self._alook_up()
             # Another call may have been quicker; a second transport would never be closed.
-            self._async = self._async or AsyncTransport(endpoint, self.metrics.observer)
+            self._async = self._async or self._transport(AsyncTransport, endpoint)
         return self._async
 
     def get_max_retries(self) -> int:
@@ -388,7 +399,7 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
             endpoint = self._look_up()
             if endpoint != used.endpoint:
                 used.close()
-                self._sync = SyncTransport(endpoint, self.metrics.observer)
+                self._sync = self._transport(SyncTransport, endpoint)
         transport = self.get_conn()
         return None if transport is used else transport
 
@@ -398,9 +409,12 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
             endpoint = await self._alook_up()
             if endpoint != used.endpoint and self._async is used:
                 self._retired.append(used)
-                self._async = AsyncTransport(endpoint, self.metrics.observer)
+                self._async = self._transport(AsyncTransport, endpoint)
         transport = await self.aget_conn()
         return None if transport is used else transport
+
+    def _transport(self, kind: type[Transport], endpoint: Endpoint) -> Transport:
+        return kind(endpoint, self.metrics.observer, patience=self.patience)
 
     def _look_up(self) -> Endpoint:
         try:

@@ -42,6 +42,9 @@ _READ_BACK_PAUSES: Final = (0.25, 0.75)
 #: Seconds before each read that confirms an answer.
 _CONFIRM_PAUSES: Final = (0.0, *READ_BACK_PAUSES)
 _DONE: Final = STOPPED_STATUSES | {CampaignStatus.PAUSED, CampaignStatus.COMPLETED}
+#: Seconds for which a pause waits for the rate limit where Airflow (3.3.2) gives little time, and one has to say what
+#: became of it: 30 s to a trigger that is killed, 50 to the callbacks of a DAG, 60 to a task that is killed.
+SHORT_PATIENCE: Final = 15.0
 #: What sends nothing yet: spared, unless the caller wants such a campaign paused, too.
 DRAFTS: Final = frozenset({CampaignStatus.DRAFT})
 
@@ -126,6 +129,7 @@ def pause(
         read=partial(hook.get_campaign, campaign_id),
         note=partial(log.warning, "%s"),
         note_retry=hook.metrics.note_retry,
+        patience=hook.patience,
     )
     try:
         return pausing.result(carry_out(change))
@@ -152,6 +156,7 @@ async def apause(
         read=partial(hook.aget_campaign, campaign_id),
         note=partial(awarn, log, "%s"),
         note_retry=hook.metrics.note_retry,
+        patience=hook.patience,
     )
     try:
         return pausing.result(await acarry_out(change))
@@ -189,6 +194,7 @@ class _Pausing:
         read: Callable[[], Any],
         note: Callable[[str], Any],
         note_retry: Callable[[float, InstantlyError], Any],
+        patience: float,
     ) -> Change[Campaign, Campaign]:
         return Change(
             name="pause",
@@ -203,6 +209,7 @@ class _Pausing:
             read=read,
             note=note,
             note_retry=note_retry,
+            patience=patience,
         )
 
     def result(self, outcome: Outcome[Campaign, Campaign]) -> Paused:

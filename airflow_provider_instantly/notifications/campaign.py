@@ -104,9 +104,9 @@ class PauseCampaignNotifier(BaseNotifier):
 
     def _pause_all(self) -> None:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launches.pause import pause
+        from airflow_provider_instantly.launches.pause import SHORT_PATIENCE, pause
 
-        with InstantlyHook(self.instantly_conn_id) as hook:
+        with InstantlyHook(self.instantly_conn_id, patience=SHORT_PATIENCE) as hook:
             for campaign_id in self._checked_campaign_ids():
                 try:
                     paused = pause(hook, campaign_id, log=self.log, spare=self._spared)
@@ -117,9 +117,9 @@ class PauseCampaignNotifier(BaseNotifier):
 
     async def _apause_all(self) -> None:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launches.pause import apause
+        from airflow_provider_instantly.launches.pause import SHORT_PATIENCE, apause
 
-        async with InstantlyHook(self.instantly_conn_id) as hook:
+        async with InstantlyHook(self.instantly_conn_id, patience=SHORT_PATIENCE) as hook:
             for campaign_id in self._checked_campaign_ids():
                 try:
                     paused = await apause(hook, campaign_id, log=self.log, spare=self._spared)

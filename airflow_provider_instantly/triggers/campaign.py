@@ -141,6 +141,10 @@ class _PollingTrigger(BaseEventTrigger):
 
 #: Seconds that a pause may take when the task was ended; Airflow gives a trigger 30 by default.
 _KILL_TIMEOUT: Final = 25.0
+_KILL_TIMED_OUT: Final = (
+    f"The task was stopped, and after {_KILL_TIMEOUT:.0f} s it is not known whether the campaign was paused. "
+    "Look at it in Instantly, and pause it there if it still sends."
+)
 
 
 class CampaignStatusTrigger(_PollingTrigger):
@@ -295,11 +299,21 @@ class CampaignStatusTrigger(_PollingTrigger):
 
     async def _pause_what_is_own(self) -> None:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
+        from airflow_provider_instantly.launches.pause import SHORT_PATIENCE
 
-        async with asyncio.timeout(_KILL_TIMEOUT), InstantlyHook(self.instantly_conn_id) as hook:
-            for campaign_id in self.named_campaigns():
-                killed = await ownership.apause_own(hook, self.task_instance, campaign_id, self.log)
-                await awrite(self.log, info=[killed.outcome])
+        left = list(self.named_campaigns())
+        try:
+            async with (
+                asyncio.timeout(_KILL_TIMEOUT),
+                InstantlyHook(self.instantly_conn_id, patience=SHORT_PATIENCE) as hook,
+            ):
+                while left:
+                    killed = await ownership.apause_own(hook, self.task_instance, left[0], self.log)
+                    await awrite(self.log, info=[killed.outcome])
+                    left.pop(0)
+        except TimeoutError:
+            lines = [f"{_KILL_TIMED_OUT} {about(campaign_id)}" for campaign_id in left]
+            await awrite(self.log, warnings=lines)
 
     async def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncGenerator[TriggerEvent, None]:
         campaign_ids = self.named_campaigns()

@@ -148,7 +148,13 @@ class TestRetries:
         assert pauses(Retries(0), [error], 0.5) == []
 
     def test_it_begins_with_all_that_is_allowed(self) -> None:
-        assert list(inspect.signature(Retries).parameters) == ["allowed"]
+        assert list(inspect.signature(Retries).parameters) == ["allowed", "patience"]
+
+    @pytest.mark.parametrize(
+        ("patience", "short"), [(0.0, []), (0.5, [0.5]), (7.5, [0.5, 1, 2, 4]), (15.4, [0.5, 1, 2, 4])]
+    )
+    def test_who_has_less_time_waits_less_for_the_rate_limit(self, patience: float, short: list[float]) -> None:
+        assert pauses(Retries(2, patience), [LIMITED] * 99, 1.0) == [*short, 1, 2]
 
     def test_failures_are_bounded_by_their_number(self) -> None:
         assert pauses(Retries(4), [SERVER_ERROR] * 9, 1.0) == [1, 2, 4, 8]

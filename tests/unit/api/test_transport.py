@@ -12,6 +12,7 @@ import gzip
 import ipaddress
 import json
 import os
+import re
 import socket
 import ssl
 import threading
@@ -567,6 +568,25 @@ class TestNothingSent:
         raw_server.reply = lambda request: request.send(next(answers))
         assert speak.ask(endpoint_of(raw_server), ACTIVATE, max_retries=2) == GOOD
         assert len(raw_server.received) == 3
+
+    @pytest.mark.parametrize("answer", [http_answer(b"{}", 429), http_answer(b"{}", 429, Retry_After="44")])
+    def test_the_log_is_not_silent_in_a_task_that_waits_long(
+        self,
+        raw_server: Any,
+        answer: bytes,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """A task was silent for a minute and a half, and then its execution timeout gave no reason."""
+        slept: list[float] = []
+        monkeypatch.setattr(time, "sleep", slept.append)
+        raw_server.reply = lambda request: request.send(answer)
+        with SyncTransport(endpoint_of(raw_server)) as transport, pytest.raises(InstantlyRateLimitError):
+            transport.call(ACTIVATE, max_retries=1)
+        written = [record.getMessage() for record in caplog.records if record.name.endswith("api.transport")]
+        assert len(written) == sum(seconds >= 5 for seconds in slept) >= 1
+        for line in written:
+            assert re.match(r"POST /campaigns/\S+/activate is sent again in \d+ s: The workspace's rate limit is", line)
 
     def test_the_endpoint_says_how_often(
         self, speak: Speaker, raw_server: Any, monkeypatch: pytest.MonkeyPatch

@@ -110,6 +110,19 @@ def test_what_goes_wrong_with_one_does_not_keep_it_from_the_others(
     assert log.count("Paused campaign") >= 2
 
 
+def test_under_a_rate_limit_without_end_it_has_its_say_before_airflow_ends_it(
+    sandbox: SandboxClient, task_log: Any, sandbox_time: list[float]
+) -> None:
+    """Airflow ends a DAG's callback after 50 s, and the notifier was silent for 94."""
+    campaign_id = sandbox.add_campaign("Spring", status=ACTIVE)
+    sandbox.add_fault("error", path=f"*/{campaign_id}*", status=429, count=None)
+
+    in_a_task(PauseCampaignNotifier(campaign_id=campaign_id), {"dag": DAG("a_dag", schedule=None)})
+
+    assert f"Campaign {campaign_id} was not paused" in task_log()
+    assert 5 <= sum(sandbox_time) <= 31
+
+
 @pytest.mark.usefixtures("sandbox_time")
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_lost_answer_is_read_back(sandbox: SandboxClient, call: Call, task_log: Any, moment: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import XCom
 
 from airflow_provider_instantly.launches import ownership
+from airflow_provider_instantly.triggers import campaign as triggers
 from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger
 
 if TYPE_CHECKING:
@@ -93,6 +94,24 @@ async def test_says_why_it_could_not(sandbox: SandboxClient, killed: Any) -> Non
 
     with pytest.raises(Exception, match="401"):
         await killed(sandbox.add_campaign(status="active")).on_kill()
+
+
+async def test_says_that_it_had_no_more_time(
+    sandbox: SandboxClient, killed: Any, threads_of_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ended with a TimeoutError that said nothing, and named no campaign."""
+    monkeypatch.setattr(triggers, "_KILL_TIMEOUT", 0.2)
+    campaigns = [sandbox.add_campaign(status="active") for _ in range(2)]
+    sandbox.add_fault("error", f"*/{campaigns[1]}*", status=429, count=None)
+    trigger = killed(campaigns)
+    trigger._log = threads_of_log
+
+    await trigger.on_kill()
+
+    [paused, unknown] = threads_of_log.lines
+    assert "Paused campaign" in paused
+    assert "it is not known whether the campaign was paused" in unknown
+    assert campaigns[1] in unknown
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
