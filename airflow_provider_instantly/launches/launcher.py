@@ -163,7 +163,7 @@ class Launcher:
             is_needed=is_needed,
             before_send=before_send,
             send=send,
-            read=partial(self.hook.get_campaign, campaign_id),
+            read=partial(self._read, campaign_id),
             proof=effect_of_activation,
             note=partial(self.log.warning, "%s"),
             note_retry=self.hook.metrics.note_retry,
@@ -177,6 +177,11 @@ class Launcher:
     def _but_earlier(self) -> str:
         return "; whether an earlier one did, its log says" if self.is_retry else ""
 
+    def _read(self, campaign_id: str) -> Campaign:
+        campaign = self.hook.get_campaign(campaign_id)
+        self.record.note_seen(campaign.status)
+        return campaign
+
     # Before the activation
 
     def _read_before(self, campaign_id: str) -> Campaign | None:
@@ -184,7 +189,7 @@ class Launcher:
             self.log.warning("Activating it unseen, because of check_before=False. %s", about(campaign_id))
             return None
         try:
-            campaign = self.hook.get_campaign(campaign_id)
+            campaign = self._read(campaign_id)
             if campaign.status in NOT_LAUNCHED_STATUSES and self.record.may_have_launched:
                 # What a try sent that died without an answer may still be on its way.
                 campaign = self._read_until_changed(campaign_id, campaign.status)
@@ -225,7 +230,7 @@ class Launcher:
         """
         if self.preflight is None:
             return None
-        campaign = self.hook.get_campaign(campaign_id)
+        campaign = self._read(campaign_id)
         if self._plan(campaign).action is not LaunchAction.ACTIVATE:
             return None
         return check.read(self.hook, campaign, self.preflight)
@@ -331,7 +336,7 @@ class Launcher:
     def _read_after(self, campaign_id: str, answered: Campaign) -> Campaign:
         campaign = None
         try:
-            campaign = self.hook.get_campaign(campaign_id)
+            campaign = self._read(campaign_id)
             awaited_here = frozenset() if self.may_settle else NOT_LAUNCHED_STATUSES
             if campaign.status in _SHOWN_UNTIL_IT_TAKES_EFFECT | awaited_here:
                 return self._read_until_changed(campaign_id, campaign.status)
@@ -350,7 +355,7 @@ class Launcher:
         """Read until the status has changed, or for long enough to believe that it will not."""
         for pause in READ_BACK_PAUSES:
             time.sleep(pause)
-            campaign = self.hook.get_campaign(campaign_id)
+            campaign = self._read(campaign_id)
             if campaign.status != unchanged:
                 break
         return campaign

@@ -56,6 +56,18 @@ class LaunchRecord:
         has_changed = seen_before is not None and status is not None and status.is_known and status != seen_before
         return PriorOutcome.LAUNCHED if has_changed else PriorOutcome.MAYBE
 
+    def note_seen(self, status: CampaignStatus | None) -> None:
+        """
+        After each read that something is decided by: in another status than Paused, the campaign was resumed since.
+
+        If it is Paused later, a person, a guard or Instantly did that, and a retry does not overrule it.
+
+        :param status: as the campaign was read.
+        """
+        sent = self._read()
+        if status is not CampaignStatus.PAUSED and sent.get("may_resume"):
+            self._note({key: value for key, value in sent.items() if key != "may_resume"})
+
     def note_sending(self, status_before: CampaignStatus | None) -> None:
         """
         Before an activation is sent: the worker may die before its answer comes.
@@ -74,7 +86,8 @@ class LaunchRecord:
         """
         After it is known why the campaign is Paused: its resumption had no effect yet, or we paused it ourselves.
 
-        Paused later, too, it is not known that a person did it. In any other status it was launched by what was sent.
+        As long as it is read as nothing but Paused, it is not known that a person did it; see `note_seen`. In any other
+        status it was launched by what was sent.
         """
         self._note({**self._read(), "may_resume": True})
 

@@ -10,6 +10,7 @@ import base64
 import json
 import math
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from airflow.providers.common.compat.sdk import (
@@ -203,16 +204,17 @@ def _why_not_permitted(
             return "it was seen Paused, and resume_paused is False"
         # An answer that was lost and a read that shows Paused again tell that the activation had no effect; that a
         # person paused it in between, nothing could show.
-        # And what the task itself paused, when it was killed, it may resume.
+        # And what the task itself paused, when it was killed, it may resume. Neither holds once it was seen otherwise.
+        otherwise = max(_seen_otherwise(stage, one, activation), default=0)
         paused = [
             e.number
             for e in _known_exchanges(stage, one, activation)
-            if e.operation == "pause" and e.answered and e.number < activation.number
+            if e.operation == "pause" and e.answered and e.number > otherwise
         ]
         known = [
             entry
             for entry in launched
-            if (entry.from_status != PAUSED or entry.exchange.answered)
+            if (entry.from_status != PAUSED or entry.exchange.answered or entry.exchange.number < otherwise)
             and entry.exchange.number > max(paused, default=0)
         ]
         return "it was seen Paused, and this run had launched it before" if known else None
@@ -239,6 +241,19 @@ def _known_exchanges(stage: Stage, one: Try, activation: Exchange) -> Iterator[E
     for entry in stage.ledger:
         if isinstance(entry, Exchange) and _is_known(stage, entry, one, activation):
             yield entry
+
+
+def _seen_otherwise(stage: Stage, one: Try, activation: Exchange) -> Iterator[int]:
+    """
+    The numbers of the reads that a sound provider could know of, and that showed the campaign as anything but Paused.
+
+    What a process read right before it died, no later one can know.
+    """
+    unknown = {id(e) for e, death in pairwise(stage.ledger) if isinstance(death, Death)}
+    for entry in _known_exchanges(stage, one, activation):
+        status = entry.seen.get(stage.campaign_ids[0], PAUSED)
+        if entry.operation in ("read", "list") and status != PAUSED and id(entry) not in unknown:
+            yield entry.number
 
 
 def _is_known(stage: Stage, exchange: Exchange, one: Try, activation: Exchange) -> bool:

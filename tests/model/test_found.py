@@ -182,6 +182,19 @@ def test_a_resumption_that_comes_to_show_late_is_remembered() -> None:
     check(Schedule(PAUSED, LATE, (LaunchPlan(reactivate_stopped=True),), happens, remembers=True))
 
 
+@pytest.mark.parametrize("rule", [{}, {"wait": "worker"}], ids=["no wait", "wait"])
+def test_a_pause_after_a_try_that_saw_a_late_resumption_is_not_overruled(rule: dict[str, Any]) -> None:
+    """That a retry may resume what stayed Paused was remembered for ever, and overruled a person's pause."""
+    happens = ((2, LOST), (6, LOST), (10, LOST), (15, Event("a person pauses")))
+    check(Schedule(PAUSED, LATE, (LaunchPlan(clears=1, **rule),), happens, remembers=True))
+
+
+def test_a_pause_after_a_try_that_saw_ones_own_pause_resumed_is_not_overruled() -> None:
+    """The same with what the task had paused itself, when it was killed."""
+    happens = ((5, KILLED), (7, Event("a person activates")), (9, Event("a person pauses")))
+    check(Schedule(DRAFT, AT_ONCE, (replace(PAUSES, clears=1),), happens, remembers=True))
+
+
 @pytest.mark.parametrize("status", [DRAFT, ACTIVE, COMPLETED])
 @pytest.mark.parametrize(("at", "moment"), [(1, "after"), (2, "before"), (2, "after"), (3, "after")])
 @pytest.mark.parametrize("truth", [DRAFT, PAUSED, BOUNCED])

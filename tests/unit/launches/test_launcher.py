@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import socket
@@ -396,3 +397,31 @@ def test_what_stayed_paused_after_lost_answers_may_be_resumed_by_a_retry(
 
     assert launch(cid, store, try_number=2).by_this_run
     assert sandbox.activations(cid) == 1
+
+
+@pytest.mark.parametrize("seen", [ACTIVE, COMPLETED, BOUNCED])
+@pytest.mark.parametrize("paused_by", ["the task itself", "no one"])
+def test_a_person_who_pauses_after_a_try_that_saw_it_resumed_is_not_overruled(
+    sandbox: SandboxClient, store: TaskStateStore, paused_by: str, seen: int
+) -> None:
+    """That a retry may resume it was remembered over the try that saw it run, and was held against the person."""
+    cid = sandbox.add_campaign("Spring", status=PAUSED)
+    if paused_by == "no one":
+        sandbox.add_fault("reset", path="*/activate", moment="before", count=None)
+        with pytest.raises(LaunchNotConfirmedError, match="is Paused"):
+            launch(cid, store)
+        sandbox.clear_faults()
+    else:
+        launch(cid, store)
+        LaunchRecord({"task_state_store": store}, cid, logging.getLogger("a task")).note_may_resume()
+    sent = len(sandbox.requests(path="*/activate"))
+    sandbox.set_status(cid, seen)
+    with contextlib.suppress(LaunchRefusedError):
+        launch(cid, store, try_number=2)
+    sandbox.pause(cid)
+
+    with pytest.raises(LaunchRefusedError, match="A retry does not overrule that"):
+        launch(cid, store, try_number=3)
+
+    assert len(sandbox.requests(path="*/activate")) == sent
+    assert sandbox.campaign(cid)["status"] == PAUSED

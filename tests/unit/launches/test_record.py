@@ -107,6 +107,40 @@ def test_what_stayed_paused_counts_as_sent_again_with_the_next_activation(store:
     assert record(store).prior_outcome(PAUSED) is PriorOutcome.MAYBE
 
 
+@pytest.mark.parametrize("seen", [DRAFT, ACTIVE, COMPLETED, BOUNCED, UNKNOWN, None])
+@pytest.mark.parametrize("answered", [True, False])
+def test_what_was_read_in_another_status_since_is_paused_by_another(
+    store: TaskStateStore, seen: CampaignStatus | None, answered: bool
+) -> None:
+    """It was remembered for ever that the campaign may be resumed, so the next retry overruled a person's pause."""
+    first = record(store)
+    first.note_sending(PAUSED)
+    if answered:
+        first.note_answered()
+    first.note_may_resume()
+    record(store).note_seen(seen)
+
+    assert record(store).prior_outcome(PAUSED) is (PriorOutcome.LAUNCHED if answered else PriorOutcome.MAYBE)
+
+
+def test_what_is_read_as_paused_still_may_be_resumed(store: TaskStateStore) -> None:
+    first = record(store)
+    first.note_sending(PAUSED)
+    first.note_may_resume()
+    record(store).note_seen(PAUSED)
+
+    assert record(store).prior_outcome(PAUSED) is PriorOutcome.NOTHING
+
+
+@pytest.mark.parametrize("seen", [PAUSED, ACTIVE])
+def test_a_read_alone_writes_nothing(store: TaskStateStore, seen: CampaignStatus) -> None:
+    record(store).note_seen(seen)
+    assert store.kept == {}
+    record(store).note_sending(DRAFT)
+    store.cannot_write = True
+    record(store).note_seen(seen)
+
+
 def test_what_had_no_effect_does_not_take_back_what_an_earlier_try_did(store: TaskStateStore) -> None:
     first = record(store)
     first.note_sending(DRAFT)
