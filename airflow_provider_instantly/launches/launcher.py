@@ -7,7 +7,7 @@ What to do with a campaign as it stands is decided in `plan`; here is what it ta
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -80,10 +80,10 @@ class Launched:
     was_seen: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass
 class Launcher:
     """
-    Launches one campaign for one try of a task.
+    Launches one campaign for one try of a task, once.
 
     :param hook: a hook that retries what may be repeated.
     :param rules: what the DAG's author allows.
@@ -103,6 +103,9 @@ class Launcher:
     is_killed: Callable[[], bool]
     log: TaskLog
     preflight: CheckRules | None = None
+    #: What the check needs, as it was read last; None where a launch was not due then.
+    _facts: Facts | None = field(default=None, init=False, repr=False)
+    _has_waited: bool = field(default=False, init=False, repr=False)
 
     def launch(self, campaign_id: str) -> Launched:
         """
@@ -137,15 +140,6 @@ class Launcher:
 
     def _activation(self, campaign_id: str) -> Change[Campaign, Campaign]:
         doubt: Unconfirmed[Campaign] | None = None
-        facts: Facts | None = None
-
-        def read_before() -> Campaign | None:
-            nonlocal facts
-            facts = self._facts(campaign_id)
-            return self._read_before(campaign_id)
-
-        def is_needed(before: Campaign | None) -> bool:
-            return self._should_activate(before, facts)
 
         def before_send(before: Campaign | None, since: Unconfirmed[Campaign] | None) -> None:
             nonlocal doubt
@@ -159,8 +153,8 @@ class Launcher:
         return Change(
             name="activation",
             request=activate_campaign(campaign_id),
-            read_before=read_before,
-            is_needed=is_needed,
+            read_before=partial(self._read_before, campaign_id),
+            is_needed=self._should_activate,
             before_send=before_send,
             send=send,
             read=partial(self._read, campaign_id),
@@ -189,11 +183,12 @@ class Launcher:
             self.log.warning("Activating it unseen, because of check_before=False. %s", about(campaign_id))
             return None
         try:
-            campaign = self._read(campaign_id)
-            if campaign.status in NOT_LAUNCHED_STATUSES and self.record.may_have_launched:
-                # What a try sent that died without an answer may still be on its way.
-                campaign = self._read_until_changed(campaign_id, campaign.status)
-            return campaign
+            found = self._wait_for_earlier_tries(campaign_id)
+            if self.preflight is None:
+                return self._read(campaign_id) if found is None else found
+            self._facts = self._read_facts(found or self._read(campaign_id), self.preflight)
+            # Nothing lies between this read and the activation.
+            return self._read(campaign_id)
         except InstantlyPermissionError as error:
             if self.rules.check_before:
                 raise
@@ -205,7 +200,23 @@ class Launcher:
                 about(campaign_id),
             ) from error
 
-    def _should_activate(self, before: Campaign | None, facts: Facts | None) -> bool:
+    def _wait_for_earlier_tries(self, campaign_id: str) -> Campaign | None:
+        """
+        What a try sent that died without an answer may still be on its way: read until it shows, or until it is late.
+
+        It is waited for once: a launch that is put off after that has let more time pass.
+
+        :return: the campaign as it was read last, or None if nothing was waited for.
+        """
+        if self._has_waited or not self.record.may_have_launched:
+            return None
+        campaign = self._read(campaign_id)
+        if campaign.status in NOT_LAUNCHED_STATUSES:
+            campaign = self._read_until_changed(campaign_id, campaign.status)
+        self._has_waited = True
+        return campaign
+
+    def _should_activate(self, before: Campaign | None) -> bool:
         if before is None:
             return True
         plan = self._plan(before)
@@ -213,7 +224,7 @@ class Launcher:
             what, *advice = plan.sentences
             raise failure(LaunchRefusedError, what, *self._why_stopped(before), *advice)
         if plan.action is LaunchAction.ACTIVATE and self.preflight is not None:
-            self._stop_if_unready(before, facts, self.preflight)
+            self._stop_if_unready(before, self._facts, self.preflight)
         (self.log.warning if plan.is_warning else self.log.info)("%s", plan.reason)
         return plan.action is LaunchAction.ACTIVATE
 
@@ -222,18 +233,15 @@ class Launcher:
 
     # The check before a launch
 
-    def _facts(self, campaign_id: str) -> Facts | None:
+    def _read_facts(self, campaign: Campaign, rules: CheckRules) -> Facts | None:
         """
-        What the check needs, read before the campaign is read for the decision, so that nothing lies between.
+        What the check needs, read before the campaign is read for the decision.
 
         A campaign that is not to be launched is not checked: a retry after a launch of its own meets one that runs.
         """
-        if self.preflight is None:
-            return None
-        campaign = self._read(campaign_id)
         if self._plan(campaign).action is not LaunchAction.ACTIVATE:
             return None
-        return check.read(self.hook, campaign, self.preflight)
+        return check.read(self.hook, campaign, rules)
 
     def _stop_if_unready(self, before: Campaign, facts: Facts | None, rules: CheckRules) -> None:
         """Judge the campaign as it was read for the decision, and what belongs to it as it was read before that."""
