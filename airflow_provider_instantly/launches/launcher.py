@@ -30,6 +30,7 @@ from airflow_provider_instantly.api.errors import (
 )
 from airflow_provider_instantly.api.operations import activate_campaign
 from airflow_provider_instantly.api.sending import BEFORE_LEAVING
+from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.exceptions import (
     CampaignStoppedError,
     CheckIncompleteError,
@@ -38,6 +39,7 @@ from airflow_provider_instantly.exceptions import (
     TaskKilledError,
     failure,
 )
+from airflow_provider_instantly.launches.freshness import Freshness
 from airflow_provider_instantly.launches.plan import (
     NOT_LAUNCHED_STATUSES,
     LaunchAction,
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_instantly.api.campaign import Campaign
+    from airflow_provider_instantly.clock import Clock
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.launches.plan import LaunchPlan
     from airflow_provider_instantly.launches.preflight.facts import Facts
@@ -93,6 +96,7 @@ class Launcher:
     :param is_killed: whether the task is to end. It is asked right before each activation, and before its first byte.
     :param log: the task's log.
     :param preflight: the rules of a check before the launch, or None for no check.
+    :param clock: shows seconds, and never jumps.
     """
 
     hook: InstantlyHook
@@ -103,9 +107,14 @@ class Launcher:
     is_killed: Callable[[], bool]
     log: TaskLog
     preflight: CheckRules | None = None
+    clock: Clock = field(default_factory=steady_clock)
+    _freshness: Freshness = field(init=False, repr=False)
     #: What the check needs, as it was read last; None where a launch was not due then.
     _facts: Facts | None = field(default=None, init=False, repr=False)
     _has_waited: bool = field(default=False, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._freshness = Freshness(self.clock)
 
     def launch(self, campaign_id: str) -> Launched:
         """
@@ -186,7 +195,9 @@ class Launcher:
             found = self._wait_for_earlier_tries(campaign_id)
             if self.preflight is None:
                 return self._read(campaign_id) if found is None else found
-            self._facts = self._read_facts(found or self._read(campaign_id), self.preflight)
+            if not self._freshness.is_checked:
+                self._facts = self._read_facts(found or self._read(campaign_id), self.preflight)
+                self._freshness.note_check()
             # Nothing lies between this read and the activation.
             return self._read(campaign_id)
         except InstantlyPermissionError as error:

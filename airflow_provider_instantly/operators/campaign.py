@@ -252,6 +252,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
                 is_killed=lambda: self._is_killed,
                 log=self.log,
                 preflight=self.preflight,
+                clock=clock,
             )
             launched = launcher.launch(campaign_id)
         self._returned = summary = self._launch_summary(launched, url)
