@@ -27,6 +27,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyError,
     InstantlyPermissionError,
     InstantlyRequestError,
+    OutdatedReadError,
 )
 from airflow_provider_instantly.api.operations import activate_campaign
 from airflow_provider_instantly.api.sending import BEFORE_LEAVING
@@ -39,7 +40,7 @@ from airflow_provider_instantly.exceptions import (
     TaskKilledError,
     failure,
 )
-from airflow_provider_instantly.launches.freshness import Freshness
+from airflow_provider_instantly.launches.freshness import MAX_READ_AGE, Freshness
 from airflow_provider_instantly.launches.plan import (
     NOT_LAUNCHED_STATUSES,
     LaunchAction,
@@ -128,13 +129,17 @@ class Launcher:
         :raises TaskKilledError: if the task was killed before it activated the campaign.
         :raises InstantlyError: if a request was refused or never sent; this try launched nothing then.
         """
+        self.record.look_up()
         try:
             outcome = carry_out(self._activation(campaign_id))
-        except InstantlyRequestError as error:
-            error.outcome = f"This try did not activate campaign {campaign_id}{self._but_earlier}."
+        except Exception as error:
+            if isinstance(error, InstantlyRequestError):
+                error.outcome = f"This try did not activate campaign {campaign_id}{self._but_earlier}."
+            self.record.settle()
             raise
         match outcome:
             case Unneeded(campaign):
+                self.record.settle()
                 return Launched(campaign, by_this_run=self.record.may_have_launched)
             case Answered(answered):
                 self.record.note_answered()
@@ -143,6 +148,7 @@ class Launcher:
                 self._say(f"The campaign is {campaign.status_label}: the activation took effect.", campaign)
                 return self._confirmed(campaign_id, campaign)
             case Unconfirmed():
+                self.record.settle()
                 self._note_absence(outcome)
                 raise _not_confirmed_after(outcome, campaign_id)
         assert_never(outcome)
@@ -182,6 +188,7 @@ class Launcher:
 
     def _read(self, campaign_id: str) -> Campaign:
         campaign = self.hook.get_campaign(campaign_id)
+        self._freshness.note_read()
         self.record.note_seen(campaign.status)
         return campaign
 
@@ -293,7 +300,8 @@ class Launcher:
 
     def _before_activation(self, before: Campaign | None, doubt: Unconfirmed[Campaign] | None) -> None:
         if doubt is not None and doubt.state is not None:
-            self._note_absence(doubt)
+            # The note of what is sent next follows, and nothing is to take long now.
+            self._note_absence(doubt, is_written=False)
             self._say(f"The campaign is still {doubt.state.status_label}: activating it again.", doubt.state)
         self.record.note_sending(None if before is None else before.status)
 
@@ -317,9 +325,12 @@ class Launcher:
         ) from doubt.lost
 
     def _activate(self, campaign_id: str, doubt: Unconfirmed[Campaign] | None) -> Campaign:
-        token = BEFORE_LEAVING.set(partial(self._stop_if_killed, campaign_id, doubt))
+        token = BEFORE_LEAVING.set(partial(self._before_first_byte, campaign_id, doubt))
         try:
             return self.hook.activate_campaign(campaign_id, max_retries=0)
+        except OutdatedReadError:
+            self.record.note_put_off()
+            raise
         except InstantlyError as error:
             if not isinstance(error, AmbiguousOutcomeError):
                 self.record.note_without_effect()
@@ -327,11 +338,23 @@ class Launcher:
         finally:
             BEFORE_LEAVING.reset(token)
 
-    def _note_absence(self, doubt: Unconfirmed[Campaign]) -> None:
+    def _before_first_byte(self, campaign_id: str, doubt: Unconfirmed[Campaign] | None) -> None:
+        self._stop_if_killed(campaign_id, doubt)
+        if (age := self._freshness.outdated) is not None:
+            request = activate_campaign(campaign_id)
+            raise OutdatedReadError(
+                f"The activation was not sent: when it was about to leave, {age:.1f} seconds had passed since the "
+                f"campaign was read, and it rests on no read of more than {MAX_READ_AGE:g} seconds ago. Airflow's task "
+                "state store or the way to Instantly is slow.",
+                method=request.method,
+                path=request.path,
+            )
+
+    def _note_absence(self, doubt: Unconfirmed[Campaign], *, is_written: bool = True) -> None:
         """A retry must not take what was Paused all along for paused by a person since."""
         is_paused = doubt.state is not None and doubt.state.status is CampaignStatus.PAUSED
         if is_paused and doubt.effect is Effect.ABSENT:
-            self.record.note_may_resume()
+            self.record.note_may_resume(is_written=is_written)
 
     # After the activation
 
@@ -400,7 +423,11 @@ def _not_confirmed_after(doubt: Unconfirmed[Campaign], campaign_id: str) -> Laun
     if doubt.error is None and doubt.state is not None:
         error = _not_confirmed(doubt.state)
     else:
-        what = "it could not be read" if doubt.state is None else "it was activated again, which was refused"
+        what = "it was activated again, which was refused"
+        if doubt.state is None:
+            what = "it could not be read"
+        elif isinstance(doubt.error, OutdatedReadError):
+            what = "it was not activated again"
         error = failure(
             LaunchNotConfirmedError,
             f"The campaign may or may not have been launched: the answer to its activation was lost, and then {what}: "

@@ -60,6 +60,8 @@ LAUNCH_BOUND: Final = 5 * (1 + 3 + 3 * (1 + 5 + 3) + 1 + 3 + 1)
 #: And of the checks of a launch: the campaign and six more before each read that decides, also after an activation that
 #: is put off or met a replaced key; and where a retry refuses, three reads. Each of them five times.
 CHECK_BOUND: Final = 5 * (6 * (1 + 6) + 3)
+#: Seconds from the answer to a read until an activation leaves that rests on it.
+OLDEST_READ: Final = 2.0
 #: Seconds after which a status that was there before an activation, and still is, counts as its outcome.
 PATIENCE_FOR_AN_EFFECT: Final = sum(READ_BACK_PAUSES)
 #: What a sentence says of the campaign, so that a reader knows what became of it.
@@ -189,6 +191,9 @@ def _why_not_permitted(
     read = sent_before[-1] if sent_before else None
     if read is None or read.operation != "read" or not read.answered:
         return "no read came right before it"
+    age = activation.at - (math.inf if read.until is None else read.until)
+    if age > OLDEST_READ:
+        return f"it rests on a read of {age:.1f} s ago"
     status = read.seen[stage.campaign_ids[0]]
     if status in RUNNING:
         return f"it was seen {status}, running"

@@ -27,6 +27,7 @@ def fault(kind: str, **more: Any) -> Fault:
 
 
 LOST = fault("reset", moment="after")
+SLOW_STORE = Event("the task state store is slow", 30.0)
 NEVER_ARRIVED = fault("reset", moment="before")
 TOO_MANY = fault("error", status=429, retry_after=300.0)
 #: Activations that show at once, and only when the launcher has stopped reading.
@@ -45,6 +46,19 @@ def test_a_pause_while_the_rate_limit_puts_a_resumption_off() -> None:
     """The same with what resume_paused=False protects."""
     paused = Event("a person pauses")
     check(Schedule(DRAFT, AT_ONCE, (LaunchPlan(resume_paused=False),), ((2, TOO_MANY), (3, paused)), remembers=True))
+
+
+@pytest.mark.parametrize("happened", [Event("Instantly stops", BOUNCED), Event("a person pauses")], ids=str)
+@pytest.mark.parametrize("slow", [(1, SLOW_STORE), (2, Event("time passes", 30.0))], ids=["store", "connection"])
+def test_what_happens_while_an_activation_is_late(slow: tuple[int, Event], happened: Event) -> None:
+    """The record was written, and a connection made, between the read that decides and the activation."""
+    check(Schedule(DRAFT, AT_ONCE, (LaunchPlan(resume_paused=False),), (slow, (2, happened)), remembers=True))
+
+
+def test_an_activation_that_is_repeated_rests_on_a_fresh_read() -> None:
+    """So it is after a lost answer."""
+    happens = ((2, LOST), (6, Event("time passes", 30.0)), (6, Event("a person pauses")))
+    check(Schedule(DRAFT, LATE, (LaunchPlan(retries=0),), happens, remembers=True))
 
 
 def test_what_a_killed_task_keeps_back_has_no_effect_either() -> None:

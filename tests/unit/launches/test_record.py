@@ -229,3 +229,40 @@ def test_a_task_that_is_killed_while_it_is_written_ends(store: TaskStateStore, m
     monkeypatch.setattr(store, "set", killed)
     with pytest.raises(TaskKilledError):
         record(store).note_sending(DRAFT)
+
+
+def test_what_is_put_off_is_written_once(store: TaskStateStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To write it takes time, in which what it is about becomes outdated."""
+    written: list[Any] = []
+    monkeypatch.setattr(store, "set", lambda key, value: written.append(value))
+    first = record(store)
+    for _ in range(3):
+        first.note_sending(DRAFT)
+        first.note_put_off()
+        assert not first.may_have_launched, "it was not sent"
+    first.note_sending(DRAFT)
+    first.note_answered()
+
+    assert written == [{"status_before": DRAFT, "answered": False}, {"status_before": DRAFT, "answered": True}]
+
+
+def test_a_try_that_dies_while_it_is_put_off_may_have_launched(store: TaskStateStore) -> None:
+    first = record(store)
+    first.note_sending(DRAFT)
+    first.note_put_off()
+
+    assert record(store).prior_outcome(PAUSED) is PriorOutcome.LAUNCHED
+    first.settle()
+    assert record(store).prior_outcome(PAUSED) is PriorOutcome.NOTHING
+
+
+def test_what_is_settled_already_is_not_written_again(store: TaskStateStore) -> None:
+    record(store).settle()
+    first = record(store)
+    first.look_up()
+    first.settle()
+    assert store.kept == {}
+    first.note_sending(DRAFT)
+    store.cannot_read = store.cannot_write = True
+    first.settle()
+    assert first.may_have_launched
