@@ -53,13 +53,22 @@ if TYPE_CHECKING:
 ARRIVED: Final = (*RUNNING, COMPLETED)
 #: What Instantly answers to a request that it did not carry out.
 REFUSALS: Final = (400, 401, 402, 403, 404, 429)
-#: Requests of one launch at most: a read, and after a try that may have launched it three more; three activations with
-#: three reads after each; a read to confirm, and where it shows no launch yet three more; and the reason of a stop.
-#: Each of them five times, and an activation that is put off by the rate limit with a read before it.
-LAUNCH_BOUND: Final = 5 * (1 + 3 + 3 * (1 + 5 + 3) + 1 + 3 + 1)
-#: And of the checks of a launch: the campaign and six more before each read that decides, also after an activation that
-#: is put off or met a replaced key; and where a retry refuses, three reads. Each of them five times.
-CHECK_BOUND: Final = 5 * (6 * (1 + 6) + 3)
+#: Requests that a read is at most, and so is each other call that only reads.
+READ_BOUND: Final = 5
+#: How often an activation is put off at most by what is no 429: four times as nothing was sent, once because the key
+#: was replaced, three times because its read was too old. It counts, although most of these never arrive.
+PUT_OFF_BOUND: Final = 4 + 1 + 3
+#: Requests of one launch at most, of which none was answered with 429. Reads: one before it, and after a try that may
+#: have launched it three more; one for each time that it was put off; three after each of three activations; one to
+#: confirm, and where it shows no launch yet three more; and the reason of a stop. And these activations.
+LAUNCH_BOUND: Final = READ_BOUND * (1 + 3 + PUT_OFF_BOUND + 3 * 3 + 1 + 3 + 1) + PUT_OFF_BOUND + 3
+#: And after each 429 to an activation, the campaign is read again.
+BOUND_AFTER_429: Final = READ_BOUND
+#: And of a check: the campaign and six more. It is made again where the last one was this many seconds ago.
+CHECK_BOUND: Final = READ_BOUND * (1 + 6)
+CHECK_COUNTS_FOR: Final = 60.0
+#: And where a check refuses a retry, three reads.
+REFUSAL_BOUND: Final = READ_BOUND * 3
 #: Seconds from the answer to a read until an activation leaves that rests on it.
 OLDEST_READ: Final = 2.0
 #: Seconds after which a status that was there before an activation, and still is, counts as its outcome.
@@ -420,9 +429,20 @@ def _bounds(stage: Stage, tries: list[Try]) -> Iterator[str]:
         count, bound = len(_exchanges(stage, one)), request_bound(stage, one)
         if count > bound:
             yield f"try {one.task} made {count} requests; at most {bound} were due"
-        limit = time_bound(one)
+        yield from _checks_too_soon(stage, one)
+        limit = time_bound(stage, one)
         if one.ended - one.began > limit and not stage.clock.jumped and "time passes" not in stage.injected:
             yield f"try {one.task} took {one.ended - one.began:.0f} s; at most {limit:.0f} s were due"
+
+
+def _checks_too_soon(stage: Stage, one: Try) -> Iterator[str]:
+    """After an activation that was put off, a check is made again only where the last one is old."""
+    steps = [exchange for exchange in _exchanges(stage, one) if exchange.operation in ("check", "activate")]
+    last = -math.inf
+    for before, after in pairwise(steps):
+        last = before.at if before.operation == "check" else last
+        if before.operation == "activate" and after.operation == "check" and after.at - last < CHECK_COUNTS_FOR:
+            yield f"request {after.number} of try {one.task} checks again after {after.at - last:.0f} s"
 
 
 def request_bound(stage: Stage, one: Try) -> int:
@@ -430,7 +450,7 @@ def request_bound(stage: Stage, one: Try) -> int:
     plan = one.plan
     jumps = 86_400.0 if stage.clock.jumped else 0.0
     waits = isinstance(plan, WaitPlan) or bool(plan.wait)
-    launch = _launch_bound(plan) if isinstance(plan, LaunchPlan) else 0
+    launch = _launch_bound(stage, one) if isinstance(plan, LaunchPlan) else 0
     if not waits:
         return launch
     campaigns = plan.campaigns if isinstance(plan, WaitPlan) else 1
@@ -441,16 +461,23 @@ def request_bound(stage: Stage, one: Try) -> int:
     return launch + int(reads * (campaigns + 2) + 2 * deaths * (campaigns + 2) + campaigns)
 
 
-def _launch_bound(plan: LaunchPlan) -> int:
-    return LAUNCH_BOUND + (CHECK_BOUND if plan.preflight else 0)
+def _launch_bound(stage: Stage, one: Try) -> int:
+    mine = _exchanges(stage, one)
+    limited = [exchange for exchange in mine if exchange.status == 429]
+    bound = LAUNCH_BOUND + len(limited) + BOUND_AFTER_429 * sum(each.operation == "activate" for each in limited)
+    if not one.plan.preflight:
+        return bound
+    checked = [exchange.at for exchange in mine if exchange.operation == "check"]
+    again = (max(checked, default=one.began) - one.began) // CHECK_COUNTS_FOR
+    return bound + CHECK_BOUND * (1 + int(again)) + REFUSAL_BOUND
 
 
-def time_bound(one: Try) -> float:
+def time_bound(stage: Stage, one: Try) -> float:
     """Seconds that a try may take at most."""
     plan = one.plan
     # Each of the requests of a launch may be put off by what the server asks for, 300 s and a second, before it is
     # repeated; in the worst case all of them.
-    launch = _launch_bound(plan) * 301.0 if isinstance(plan, LaunchPlan) else 0.0
+    launch = _launch_bound(stage, one) * 301.0 if isinstance(plan, LaunchPlan) else 0.0
     waits = isinstance(plan, WaitPlan) or bool(plan.wait)
     return launch + (plan.timeout + 30.0 + 4 * POLL if waits else 0.0)
 

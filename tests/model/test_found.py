@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_instantly.api.errors import InstantlyRateLimitError
 from tests.model.actors import play
 from tests.model.fault_schedule import KILL, Event, Fault, LaunchPlan, Schedule, WaitPlan, another_campaign
 from tests.model.guards_schedule import GuardedSchedule, GuardPlan, figures_fault, shown_figures
@@ -309,3 +310,37 @@ def test_a_hold_is_judged_by_when_its_last_read_left(early: float, is_blamed: bo
     last = [each for each in stage.ledger if isinstance(each, Exchange)][-1]
     last.at -= early
     assert [each.startswith("ends: ") for each in broken(stage, tries)] == [True] * is_blamed
+
+
+def _each_time_put_off(reads_fail: int) -> tuple[tuple[int, Fault], ...]:
+    """Each activation is answered with 429, and before it the campaign can only be read after some attempts."""
+    length = reads_fail + 2
+    return tuple(
+        (number, fault("error", status=429) if number % length == 0 else fault("error", status=503))
+        for number in range(1, 40 * length)
+        if number % length != length - 1
+    )
+
+
+def test_each_activation_that_is_put_off_costs_reads() -> None:
+    """The documents promised 180 requests at most, and each 429 to an activation let the campaign be read again."""
+    schedule = Schedule(DRAFT, AT_ONCE, (LaunchPlan(retries=0),), _each_time_put_off(4), remembers=True)
+    stage = Stage(schedule)
+    [one] = play(stage)
+    assert not broken(stage, [one])
+    made = [each for each in stage.ledger if isinstance(each, Exchange)]
+    limited = sum(each.status == 429 for each in made)
+    assert isinstance(one.error, InstantlyRateLimitError)
+    assert 15 < limited <= 1 + 25 + 4
+    assert len(made) == 6 * limited
+
+
+def test_a_check_is_not_made_again_for_each_429() -> None:
+    """Each cost about eight requests more, of a rate limit that was used up."""
+    happens = tuple((number, fault("error", status=429)) for number in (5, 7, 9, 11))
+    plan = LaunchPlan(preflight="allows", retries=0)
+    stage = Stage(Schedule(DRAFT, AT_ONCE, (plan,), happens, remembers=True))
+    tries = play(stage)
+    assert not broken(stage, tries)
+    made = [each.operation for each in stage.ledger if isinstance(each, Exchange)]
+    assert made == ["read", "check", "check", *["read", "activate"] * 5, "read"]
