@@ -384,7 +384,7 @@ class Launcher:
                 return self._read_until_changed(campaign_id, campaign.status)
             return campaign
         except InstantlyError as error:
-            self.log.warning("The activation was answered, but could not be confirmed by a read: %s", error)
+            self.log.warning("The campaign could not be read to confirm its launch: %s", error)
             if self.may_settle:
                 # The wait reads it again, when that no longer shows how the campaign stood before.
                 time.sleep(sum(READ_BACK_PAUSES))

@@ -732,7 +732,24 @@ def test_a_launch_stands_where_the_read_after_it_fails(
 
     assert run.error is None
     assert run.value["launched"] is True
-    assert "could not be confirmed by a read" in task_log()
+    assert "The campaign could not be read to confirm its launch: Instantly, or something" in task_log()
+
+
+def test_a_launch_whose_answer_was_lost_is_not_called_answered(
+    sandbox: SandboxClient, run_task: Any, sandbox_time: list[float], task_log: Any
+) -> None:
+    """A read had shown it, the next one failed, and the log said that the activation was answered."""
+    campaign_id = sandbox.add_campaign(NAME)
+    sandbox.add_fault("reset", path="*/activate", moment="after")
+    sandbox.add_fault("error", path=f"*/{campaign_id}", method="GET", status=503, skip=2, count=None)
+
+    run = run_task(operator(campaign_id))
+
+    assert run.value["launched"] is True
+    log = task_log()
+    assert "is Active: the activation took effect." in log
+    assert "The campaign could not be read to confirm its launch: " in log
+    assert "was answered" not in log
 
 
 @pytest.mark.usefixtures("sandbox_time")
