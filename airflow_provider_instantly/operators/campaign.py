@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_instantly.api.campaign import Campaign
+    from airflow_provider_instantly.api.change import Unconfirmed
     from airflow_provider_instantly.clock import Clock
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.launches.launcher import Launched
@@ -462,12 +463,12 @@ class PauseCampaignOperator(_CampaignOperator):
         """Pause nothing any more. Airflow calls it on the worker, from its handler of SIGTERM."""
         self._is_killed = True
 
-    def _check_before_pause(self, campaign: Campaign) -> None:
+    def _check_before_pause(self, campaign: Campaign, doubt: Unconfirmed[Campaign] | None) -> None:
         """Right before each pause: whether it is still to be sent."""
         from airflow_provider_instantly.launches.pause import killed_before_pause
 
         if self._is_killed:
-            raise killed_before_pause(campaign)
+            raise killed_before_pause(campaign, doubt)
         if campaign.status is not None and not campaign.status.is_known:
             stands = f"The campaign is {campaign.status_label}, a status that this release does not know"
             self.log.warning("%s. Pausing it. %s", stands, about(campaign.title))
