@@ -1328,3 +1328,30 @@ def test_a_key_that_is_replaced_during_the_wait(
     assert run.value["status"] == ACTIVE
     assert activation_requests(sandbox) == 1
     assert len([request for request in sandbox.requests() if request["status"] == 401]) == 1
+
+
+@pytest.mark.parametrize("traceback", [{}, {"traceback": ["Traceback: it broke."]}], ids=["silent", "traceback"])
+@pytest.mark.parametrize("why", ["Trigger failure", "Trigger/execution timeout"])
+def test_a_wait_that_airflow_ends_in_the_triggerer_says_what_is_known_of_the_campaign(
+    task_log: Any, why: str, traceback: dict[str, Any]
+) -> None:
+    """A trigger that raised, and a deferral whose time was up while no triggerer ran, said no word of the campaign."""
+    task = operator(CAMPAIGN_ID, wait_for_active=True, deferrable=True)
+
+    with pytest.raises(CampaignWaitError) as raised:
+        task.resume_execution(next_method="__fail__", next_kwargs={"error": why, **traceback}, context={})
+
+    assert str(raised.value) == (
+        f"Airflow ended the wait in the triggerer: {why}. The campaign was activated, or ran already, before that wait."
+        f" How it stands now was not read; another try reads it first. [campaign {CAMPAIGN_ID}]"
+    )
+    assert type(raised.value.__cause__).__name__.startswith("TaskDeferral")
+    assert f"Airflow ended the wait in the triggerer: {why}." in task_log()
+
+
+def test_an_event_resumes_a_task_as_before() -> None:
+    task = operator(CAMPAIGN_ID, wait_for_active=True, deferrable=True)
+    event = {"campaigns": [GOOD], "passthrough": PASSTHROUGH}
+    assert task.resume_execution("execute_complete", {"event": event}, {}) == task.execute_complete({}, event)
+    with pytest.raises(CampaignWaitError, match="does not tell how its wait ended"):
+        task.resume_execution("execute_complete", {"event": None}, {})
