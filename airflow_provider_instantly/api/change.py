@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from airflow_provider_instantly.api.driver import adrive, drive
-from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyError
+from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyError, OutdatedReadError
 from airflow_provider_instantly.api.protocol import may_repeat
 from airflow_provider_instantly.api.retry import RATE_LIMIT_PATIENCE, Retries
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 READ_BACK_PAUSES: Final = (1.0, 2.0, 4.0)
 #: How often a change is sent, where the reads after each lost answer show that it had no effect.
 MAX_SENDS: Final = 3
+#: How often a change is read and decided again, where its read was too old when it was about to leave.
+MAX_OUTDATED: Final = 3
 
 Answer = TypeVar("Answer")
 State = TypeVar("State")
@@ -102,7 +104,8 @@ class Change(Generic[Answer, State]):
 
     :param name: the change as a noun, for the log.
     :param request: the request that is sent.
-    :param send: sends the request once, without retries, and returns its answer.
+    :param send: sends the request once, without retries, and returns its answer. With an `OutdatedReadError` it asks to
+        read again, at once and `MAX_OUTDATED` times at most.
     :param read: reads the state that the change is about.
     :param read_before: reads the state before the change is sent, or returns None to send it unseen; else `read` does.
     :param is_needed: whether the state asks for the change. It may raise, to refuse the change.
@@ -178,14 +181,19 @@ async def _atake(step: _Step) -> Any:
 
 
 def _steps(change: Change[Answer, State]) -> Generator[_Step, Any, Outcome[State, Answer]]:
-    retries, was_key_replaced = Retries(change.max_retries, change.patience), False
+    retries, was_key_replaced, outdated = Retries(change.max_retries, change.patience), False, _Outdated()
     while True:
         before = _known((yield change.read_before or change.read))
         if not _known((yield partial(change.is_needed, before))):
             return Unneeded(before)
-        outcome = yield from _send(change, before)
+        outcome = yield from _send(change, before, outdated)
         if not isinstance(outcome, InstantlyError):
             return outcome
+        if isinstance(outcome, OutdatedReadError):
+            if not outdated.is_read_again():
+                raise outcome
+            yield partial(change.note, outdated.line(change, outcome))
+            continue
         if outcome.key_was_replaced and not was_key_replaced:
             # There is nothing to wait for, but to look the key up took time, and it may be that of another workspace.
             yield partial(change.note, f"The API key was replaced, so the {change.name} is tried again: {outcome}")
@@ -204,16 +212,38 @@ def _steps(change: Change[Answer, State]) -> Generator[_Step, Any, Outcome[State
         yield pause
 
 
+@dataclass
+class _Outdated:
+    """How often a change was not sent because its read was too old."""
+
+    times: int = 0
+
+    def is_read_again(self) -> bool:
+        """Count one time more, and say whether it is not one too many."""
+        self.times += 1
+        return self.times <= MAX_OUTDATED
+
+    def line(self, change: Change[Any, Any], error: OutdatedReadError) -> str:
+        return f"The {change.name} was not sent, so the {change.subject} is read again: {error}"
+
+
 def _send(
-    change: Change[Answer, State], before: State | None
+    change: Change[Answer, State], before: State | None, outdated: _Outdated
 ) -> Generator[_Step, Any, Answered[Answer, State] | Shown[State] | Unconfirmed[State] | InstantlyError]:
     """Send until it is answered or shows. An error is returned where the change certainly had no effect."""
     doubt: Unconfirmed[State] | None = None
     sent = 0
     while doubt is None or sent < change.max_sends:
-        sent += 1
         _known((yield partial(change.before_send, before, doubt)))
         reaction = yield change.send
+        if isinstance(reaction, OutdatedReadError) and doubt is not None and outdated.is_read_again():
+            yield partial(change.note, outdated.line(change, reaction))
+            found = yield from _read_back(change, before, doubt.lost, pauses=(0.0,))
+            if isinstance(found, Shown) or found.effect is not Effect.ABSENT:
+                return found
+            doubt = found
+            continue
+        sent += 1
         if not isinstance(reaction, InstantlyError):
             return (yield from _confirm(change, before, reaction))
         if not isinstance(reaction, AmbiguousOutcomeError):
@@ -245,11 +275,15 @@ def _confirm(
 
 
 def _read_back(
-    change: Change[Answer, State], before: State | None, lost: AmbiguousOutcomeError
+    change: Change[Answer, State],
+    before: State | None,
+    lost: AmbiguousOutcomeError,
+    *,
+    pauses: tuple[float, ...] | None = None,
 ) -> Generator[_Step, Any, Shown[State] | Unconfirmed[State]]:
     """Read until the change shows. That it had no effect is believed only where all reads say so."""
     effect, state = Effect.ABSENT, None
-    for pause in change.read_pauses:
+    for pause in change.read_pauses if pauses is None else pauses:
         yield pause
         state = yield change.read
         if isinstance(state, InstantlyError):

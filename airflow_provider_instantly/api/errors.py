@@ -23,6 +23,7 @@ Instantly, so no other request would fare better now; *no effect*, a change that
         ├── InstantlyConnectionError             yes    yes      *     no answer
         ├── InstantlyUnexpectedAnswerError       yes     -       *     an answer that is not the API's
         ├── AnswerTooLargeError                  yes     -       -     2xx, more than is read
+        ├── OutdatedReadError                    yes     -      yes    a change that was not sent: its read was too old
         └── AmbiguousOutcomeError                 -      -       -     a change whose answer was lost
 
     * Each instance knows: whether nothing was sent; whether the status alone is a refusal.
@@ -212,6 +213,13 @@ class AnswerTooLargeError(InstantlyRequestError):
     """2xx with more bytes than are read: not the API's answer, or a page of campaigns with very long e-mails."""
 
     may_pass = True
+
+
+class OutdatedReadError(InstantlyRequestError):
+    """A change was not sent: when it was about to leave, the read that it rests on was too long ago."""
+
+    may_pass = True
+    proves_no_effect = True
 
 
 class AmbiguousOutcomeError(InstantlyRequestError):

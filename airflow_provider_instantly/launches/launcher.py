@@ -7,7 +7,7 @@ What to do with a campaign as it stands is decided in `plan`; here is what it ta
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -27,9 +27,11 @@ from airflow_provider_instantly.api.errors import (
     InstantlyError,
     InstantlyPermissionError,
     InstantlyRequestError,
+    OutdatedReadError,
 )
 from airflow_provider_instantly.api.operations import activate_campaign
 from airflow_provider_instantly.api.sending import BEFORE_LEAVING
+from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.exceptions import (
     CampaignStoppedError,
     CheckIncompleteError,
@@ -38,6 +40,7 @@ from airflow_provider_instantly.exceptions import (
     TaskKilledError,
     failure,
 )
+from airflow_provider_instantly.launches.freshness import MAX_READ_AGE, Freshness
 from airflow_provider_instantly.launches.plan import (
     NOT_LAUNCHED_STATUSES,
     LaunchAction,
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_instantly.api.campaign import Campaign
+    from airflow_provider_instantly.clock import Clock
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.launches.plan import LaunchPlan
     from airflow_provider_instantly.launches.preflight.facts import Facts
@@ -80,10 +84,10 @@ class Launched:
     was_seen: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass
 class Launcher:
     """
-    Launches one campaign for one try of a task.
+    Launches one campaign for one try of a task, once.
 
     :param hook: a hook that retries what may be repeated.
     :param rules: what the DAG's author allows.
@@ -93,6 +97,7 @@ class Launcher:
     :param is_killed: whether the task is to end. It is asked right before each activation, and before its first byte.
     :param log: the task's log.
     :param preflight: the rules of a check before the launch, or None for no check.
+    :param clock: shows seconds, and never jumps.
     """
 
     hook: InstantlyHook
@@ -103,6 +108,14 @@ class Launcher:
     is_killed: Callable[[], bool]
     log: TaskLog
     preflight: CheckRules | None = None
+    clock: Clock = field(default_factory=steady_clock)
+    _freshness: Freshness = field(init=False, repr=False)
+    #: What the check needs, as it was read last; None where a launch was not due then.
+    _facts: Facts | None = field(default=None, init=False, repr=False)
+    _has_waited: bool = field(default=False, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._freshness = Freshness(self.clock)
 
     def launch(self, campaign_id: str) -> Launched:
         """
@@ -116,13 +129,17 @@ class Launcher:
         :raises TaskKilledError: if the task was killed before it activated the campaign.
         :raises InstantlyError: if a request was refused or never sent; this try launched nothing then.
         """
+        self.record.look_up()
         try:
             outcome = carry_out(self._activation(campaign_id))
-        except InstantlyRequestError as error:
-            error.outcome = f"This try did not activate campaign {campaign_id}{self._but_earlier}."
+        except Exception as error:
+            if isinstance(error, InstantlyRequestError):
+                error.outcome = f"This try did not activate campaign {campaign_id}{self._but_earlier}."
+            self.record.settle()
             raise
         match outcome:
             case Unneeded(campaign):
+                self.record.settle()
                 return Launched(campaign, by_this_run=self.record.may_have_launched)
             case Answered(answered):
                 self.record.note_answered()
@@ -131,21 +148,13 @@ class Launcher:
                 self._say(f"The campaign is {campaign.status_label}: the activation took effect.", campaign)
                 return self._confirmed(campaign_id, campaign)
             case Unconfirmed():
+                self.record.settle()
                 self._note_absence(outcome)
                 raise _not_confirmed_after(outcome, campaign_id)
         assert_never(outcome)
 
     def _activation(self, campaign_id: str) -> Change[Campaign, Campaign]:
         doubt: Unconfirmed[Campaign] | None = None
-        facts: Facts | None = None
-
-        def read_before() -> Campaign | None:
-            nonlocal facts
-            facts = self._facts(campaign_id)
-            return self._read_before(campaign_id)
-
-        def is_needed(before: Campaign | None) -> bool:
-            return self._should_activate(before, facts)
 
         def before_send(before: Campaign | None, since: Unconfirmed[Campaign] | None) -> None:
             nonlocal doubt
@@ -159,11 +168,11 @@ class Launcher:
         return Change(
             name="activation",
             request=activate_campaign(campaign_id),
-            read_before=read_before,
-            is_needed=is_needed,
+            read_before=partial(self._read_before, campaign_id),
+            is_needed=self._should_activate,
             before_send=before_send,
             send=send,
-            read=partial(self.hook.get_campaign, campaign_id),
+            read=partial(self._read, campaign_id),
             proof=effect_of_activation,
             note=partial(self.log.warning, "%s"),
             note_retry=self.hook.metrics.note_retry,
@@ -177,6 +186,12 @@ class Launcher:
     def _but_earlier(self) -> str:
         return "; whether an earlier one did, its log says" if self.is_retry else ""
 
+    def _read(self, campaign_id: str) -> Campaign:
+        campaign = self.hook.get_campaign(campaign_id)
+        self._freshness.note_read()
+        self.record.note_seen(campaign.status)
+        return campaign
+
     # Before the activation
 
     def _read_before(self, campaign_id: str) -> Campaign | None:
@@ -184,11 +199,14 @@ class Launcher:
             self.log.warning("Activating it unseen, because of check_before=False. %s", about(campaign_id))
             return None
         try:
-            campaign = self.hook.get_campaign(campaign_id)
-            if campaign.status in NOT_LAUNCHED_STATUSES and self.record.may_have_launched:
-                # What a try sent that died without an answer may still be on its way.
-                campaign = self._read_until_changed(campaign_id, campaign.status)
-            return campaign
+            found = self._wait_for_earlier_tries(campaign_id)
+            if self.preflight is None:
+                return self._read(campaign_id) if found is None else found
+            if not self._freshness.is_checked:
+                self._facts = self._read_facts(found or self._read(campaign_id), self.preflight)
+                self._freshness.note_check()
+            # Nothing lies between this read and the activation.
+            return self._read(campaign_id)
         except InstantlyPermissionError as error:
             if self.rules.check_before:
                 raise
@@ -200,7 +218,23 @@ class Launcher:
                 about(campaign_id),
             ) from error
 
-    def _should_activate(self, before: Campaign | None, facts: Facts | None) -> bool:
+    def _wait_for_earlier_tries(self, campaign_id: str) -> Campaign | None:
+        """
+        What a try sent that died without an answer may still be on its way: read until it shows, or until it is late.
+
+        It is waited for once: a launch that is put off after that has let more time pass.
+
+        :return: the campaign as it was read last, or None if nothing was waited for.
+        """
+        if self._has_waited or not self.record.may_have_launched:
+            return None
+        campaign = self._read(campaign_id)
+        if campaign.status in NOT_LAUNCHED_STATUSES:
+            campaign = self._read_until_changed(campaign_id, campaign.status)
+        self._has_waited = True
+        return campaign
+
+    def _should_activate(self, before: Campaign | None) -> bool:
         if before is None:
             return True
         plan = self._plan(before)
@@ -208,7 +242,7 @@ class Launcher:
             what, *advice = plan.sentences
             raise failure(LaunchRefusedError, what, *self._why_stopped(before), *advice)
         if plan.action is LaunchAction.ACTIVATE and self.preflight is not None:
-            self._stop_if_unready(before, facts, self.preflight)
+            self._stop_if_unready(before, self._facts, self.preflight)
         (self.log.warning if plan.is_warning else self.log.info)("%s", plan.reason)
         return plan.action is LaunchAction.ACTIVATE
 
@@ -217,18 +251,15 @@ class Launcher:
 
     # The check before a launch
 
-    def _facts(self, campaign_id: str) -> Facts | None:
+    def _read_facts(self, campaign: Campaign, rules: CheckRules) -> Facts | None:
         """
-        What the check needs, read before the campaign is read for the decision, so that nothing lies between.
+        What the check needs, read before the campaign is read for the decision.
 
         A campaign that is not to be launched is not checked: a retry after a launch of its own meets one that runs.
         """
-        if self.preflight is None:
-            return None
-        campaign = self.hook.get_campaign(campaign_id)
         if self._plan(campaign).action is not LaunchAction.ACTIVATE:
             return None
-        return check.read(self.hook, campaign, self.preflight)
+        return check.read(self.hook, campaign, rules)
 
     def _stop_if_unready(self, before: Campaign, facts: Facts | None, rules: CheckRules) -> None:
         """Judge the campaign as it was read for the decision, and what belongs to it as it was read before that."""
@@ -269,7 +300,8 @@ class Launcher:
 
     def _before_activation(self, before: Campaign | None, doubt: Unconfirmed[Campaign] | None) -> None:
         if doubt is not None and doubt.state is not None:
-            self._note_absence(doubt)
+            # The note of what is sent next follows, and nothing is to take long now.
+            self._note_absence(doubt, is_written=False)
             self._say(f"The campaign is still {doubt.state.status_label}: activating it again.", doubt.state)
         self.record.note_sending(None if before is None else before.status)
 
@@ -293,9 +325,12 @@ class Launcher:
         ) from doubt.lost
 
     def _activate(self, campaign_id: str, doubt: Unconfirmed[Campaign] | None) -> Campaign:
-        token = BEFORE_LEAVING.set(partial(self._stop_if_killed, campaign_id, doubt))
+        token = BEFORE_LEAVING.set(partial(self._before_first_byte, campaign_id, doubt))
         try:
             return self.hook.activate_campaign(campaign_id, max_retries=0)
+        except OutdatedReadError:
+            self.record.note_put_off()
+            raise
         except InstantlyError as error:
             if not isinstance(error, AmbiguousOutcomeError):
                 self.record.note_without_effect()
@@ -303,11 +338,23 @@ class Launcher:
         finally:
             BEFORE_LEAVING.reset(token)
 
-    def _note_absence(self, doubt: Unconfirmed[Campaign]) -> None:
+    def _before_first_byte(self, campaign_id: str, doubt: Unconfirmed[Campaign] | None) -> None:
+        self._stop_if_killed(campaign_id, doubt)
+        if (age := self._freshness.outdated) is not None:
+            request = activate_campaign(campaign_id)
+            raise OutdatedReadError(
+                f"The activation was not sent: when it was about to leave, {age:.1f} seconds had passed since the "
+                f"campaign was read, and it rests on no read of more than {MAX_READ_AGE:g} seconds ago. Airflow's task "
+                "state store or the way to Instantly is slow.",
+                method=request.method,
+                path=request.path,
+            )
+
+    def _note_absence(self, doubt: Unconfirmed[Campaign], *, is_written: bool = True) -> None:
         """A retry must not take what was Paused all along for paused by a person since."""
         is_paused = doubt.state is not None and doubt.state.status is CampaignStatus.PAUSED
         if is_paused and doubt.effect is Effect.ABSENT:
-            self.record.note_may_resume()
+            self.record.note_may_resume(is_written=is_written)
 
     # After the activation
 
@@ -331,13 +378,13 @@ class Launcher:
     def _read_after(self, campaign_id: str, answered: Campaign) -> Campaign:
         campaign = None
         try:
-            campaign = self.hook.get_campaign(campaign_id)
+            campaign = self._read(campaign_id)
             awaited_here = frozenset() if self.may_settle else NOT_LAUNCHED_STATUSES
             if campaign.status in _SHOWN_UNTIL_IT_TAKES_EFFECT | awaited_here:
                 return self._read_until_changed(campaign_id, campaign.status)
             return campaign
         except InstantlyError as error:
-            self.log.warning("The activation was answered, but could not be confirmed by a read: %s", error)
+            self.log.warning("The campaign could not be read to confirm its launch: %s", error)
             if self.may_settle:
                 # The wait reads it again, when that no longer shows how the campaign stood before.
                 time.sleep(sum(READ_BACK_PAUSES))
@@ -350,7 +397,7 @@ class Launcher:
         """Read until the status has changed, or for long enough to believe that it will not."""
         for pause in READ_BACK_PAUSES:
             time.sleep(pause)
-            campaign = self.hook.get_campaign(campaign_id)
+            campaign = self._read(campaign_id)
             if campaign.status != unchanged:
                 break
         return campaign
@@ -376,7 +423,11 @@ def _not_confirmed_after(doubt: Unconfirmed[Campaign], campaign_id: str) -> Laun
     if doubt.error is None and doubt.state is not None:
         error = _not_confirmed(doubt.state)
     else:
-        what = "it could not be read" if doubt.state is None else "it was activated again, which was refused"
+        what = "it was activated again, which was refused"
+        if doubt.state is None:
+            what = "it could not be read"
+        elif isinstance(doubt.error, OutdatedReadError):
+            what = "it was not activated again"
         error = failure(
             LaunchNotConfirmedError,
             f"The campaign may or may not have been launched: the answer to its activation was lost, and then {what}: "

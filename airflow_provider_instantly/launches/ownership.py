@@ -17,6 +17,7 @@ from airflow_provider_instantly.api.campaign import about
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.api.campaign import Campaign
+    from airflow_provider_instantly.api.change import Unconfirmed
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.launches.pause import Paused
     from airflow_provider_instantly.tasklog import TaskLog
@@ -26,6 +27,8 @@ XCOM_KEY: Final = "instantly_waiting_attempt"
 #: As these a task has not been stopped: its wait goes on, or a person marked it as success. ``skipped`` is a stop: so
 #: `DAG(fail_fast=True)` and ``dagrun_timeout`` end a deferred task (Airflow 3.3.2).
 _NOT_STOPPED: Final = ("deferred", "success")
+
+_GOES_ON: Final = "its task goes on, or it was marked as success"
 
 
 class _NotOwnError(Exception):
@@ -93,9 +96,9 @@ def pause_own(hook: InstantlyHook, ti: Any, campaign_id: str, log: TaskLog) -> A
     """
     from airflow_provider_instantly.launches.pause import pause
 
-    def check(campaign: Campaign) -> None:
+    def check(campaign: Campaign, doubt: Unconfirmed[Campaign] | None) -> None:
         if not may_pause(ti):
-            raise _NotOwnError(campaign.title)
+            raise _not_own(campaign, doubt)
 
     try:
         return _after_kill(pause(hook, campaign_id, log=log, confirm=False, before_send=check))
@@ -107,9 +110,9 @@ async def apause_own(hook: InstantlyHook, ti: Any, campaign_id: str, log: TaskLo
     """Async twin of `pause_own`, in the triggerer."""
     from airflow_provider_instantly.launches.pause import apause
 
-    async def check(campaign: Campaign) -> None:
+    async def check(campaign: Campaign, doubt: Unconfirmed[Campaign] | None) -> None:
         if not await amay_pause(ti):
-            raise _NotOwnError(campaign.title)
+            raise _not_own(campaign, doubt)
 
     try:
         return _after_kill(await apause(hook, campaign_id, log=log, confirm=False, before_send=check))
@@ -123,8 +126,16 @@ def _after_kill(paused: Paused) -> AfterKill:
     return AfterKill(f"Paused campaign of a stopped task: {paused.campaign.title}.", paused.was_answered)
 
 
+def _not_own(campaign: Campaign, doubt: Unconfirmed[Campaign] | None) -> Exception:
+    from airflow_provider_instantly.launches.pause import not_paused_again
+
+    if doubt is None:
+        return _NotOwnError(campaign.title)
+    return not_paused_again(campaign, doubt, _GOES_ON)
+
+
 def _left_alone(title: object) -> AfterKill:
-    left = "The campaign is left as it is: its task goes on, or it was marked as success."
+    left = f"The campaign is left as it is: {_GOES_ON}."
     return AfterKill(f"{left} {about(str(title))}")
 
 

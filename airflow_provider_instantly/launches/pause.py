@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.tasklog import TaskLog
 
+    BeforePause = Callable[[Campaign, Unconfirmed[Campaign] | None], Any]
+
 #: Seconds before each read after a lost answer. To pause twice does no harm, and a task that is killed has few seconds.
 _READ_BACK_PAUSES: Final = (0.25, 0.75)
 #: Seconds before each read that confirms an answer.
@@ -47,6 +49,10 @@ _DONE: Final = STOPPED_STATUSES | {CampaignStatus.PAUSED, CampaignStatus.COMPLET
 SHORT_PATIENCE: Final = 15.0
 #: What sends nothing yet: spared, unless the caller wants such a campaign paused, too.
 DRAFTS: Final = frozenset({CampaignStatus.DRAFT})
+
+
+def _nothing_before(_campaign: Campaign, _doubt: Unconfirmed[Campaign] | None) -> None:
+    """What is called before a pause by default."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ def pause(
     spare: Collection[CampaignStatus] = (),
     switch: str | None = "pause_drafts",
     confirm: bool = True,
-    before_send: Callable[[Campaign], Any] = lambda _: None,
+    before_send: BeforePause = _nothing_before,
 ) -> Paused:
     """
     Pause a campaign that may send, and make sure of it.
@@ -117,8 +123,8 @@ def pause(
     :param spare: the statuses in which it is left as it is, beside those in which it is never paused.
     :param switch: the caller's parameter that says so of Drafts, for the log; None if it has none.
     :param confirm: whether to read it after the answer, too: for up to seven seconds, until it is seen stopped.
-    :param before_send: is called with the campaign as it was read, right before each pause that is sent. It may raise,
-        to send none.
+    :param before_send: is called with the campaign as it was read, right before each pause that is sent; and with None,
+        or with what is known of an earlier pause whose answer was lost. It may raise, to send none.
     :raises PauseNotConfirmedError: if it is not known whether the pause took effect.
     :raises InstantlyError: if a request was refused or never sent; nothing was paused then.
     """
@@ -146,7 +152,7 @@ async def apause(
     spare: Collection[CampaignStatus] = (),
     switch: str | None = "pause_drafts",
     confirm: bool = True,
-    before_send: Callable[[Campaign], Any] = lambda _: None,
+    before_send: BeforePause = _nothing_before,
 ) -> Paused:
     """Async twin of `pause`; ``before_send`` may be a coroutine function."""
     pausing = _Pausing(campaign_id, frozenset(spare), switch, confirm, before_send)
@@ -183,7 +189,7 @@ class _Pausing:
     spare: frozenset[CampaignStatus]
     switch: str | None
     confirm: bool
-    before_send: Callable[[Campaign], Any]
+    before_send: BeforePause
     reads: list[Campaign] = field(default_factory=list)
 
     def change(
@@ -243,15 +249,20 @@ class _Pausing:
 
     def _before_send(self, before: Campaign | None, doubt: Unconfirmed[Campaign] | None) -> Any:
         campaign = before if doubt is None else doubt.state
-        return None if campaign is None else self.before_send(campaign)
+        return None if campaign is None else self.before_send(campaign, doubt)
 
 
-def killed_before_pause(campaign: Campaign) -> TaskKilledError:
+def killed_before_pause(
+    campaign: Campaign, doubt: Unconfirmed[Campaign] | None
+) -> TaskKilledError | PauseNotConfirmedError:
     """
-    The error of a task that was killed before it sent a pause.
+    The error of a task that was killed before it sent a pause, or before it sent it again.
 
     :param campaign: as it was last read.
+    :param doubt: what is known of an earlier pause whose answer was lost, or None if there was none.
     """
+    if doubt is not None:
+        return not_paused_again(campaign, doubt, "the task was killed")
     return failure(
         TaskKilledError,
         "The task was killed, so it sends no pause any more.",
@@ -259,6 +270,26 @@ def killed_before_pause(campaign: Campaign) -> TaskKilledError:
         "Another try reads it first; or pause it in Instantly.",
         about(campaign.title),
     )
+
+
+def not_paused_again(campaign: Campaign, doubt: Unconfirmed[Campaign], why: str) -> PauseNotConfirmedError:
+    """
+    The error of a pause whose answer was lost, and which is not sent again.
+
+    :param campaign: as it was last read.
+    :param doubt: what is known of that pause.
+    :param why: why it is not sent again, as a clause.
+    """
+    error = failure(
+        PauseNotConfirmedError,
+        f"The answer to the pause was lost, and then the campaign was {campaign.status_label}.",
+        f"It was not paused again: {why}.",
+        "It may or may not have been paused.",
+        "Look at it in Instantly, and pause it there if it still sends and is not to.",
+        about(campaign.title),
+    )
+    error.__cause__ = doubt.lost
+    return error
 
 
 def _without_effect(campaign: Campaign) -> PauseNotConfirmedError:

@@ -34,7 +34,13 @@ class LaunchRecord:
         self._log = log
         #: What this try noted, or None while it noted nothing and the store has the word.
         self._noted: dict[str, Any] | None = None
+        #: What the store has, or was last to be given.
+        self._kept: dict[str, Any] | None = None
         self._before: dict[str, Any] = {}
+
+    def look_up(self) -> None:
+        """Ask the store now, which may take long, so that it is not asked between a read and an activation."""
+        self._read()
 
     @property
     def may_have_launched(self) -> bool:
@@ -56,6 +62,18 @@ class LaunchRecord:
         has_changed = seen_before is not None and status is not None and status.is_known and status != seen_before
         return PriorOutcome.LAUNCHED if has_changed else PriorOutcome.MAYBE
 
+    def note_seen(self, status: CampaignStatus | None) -> None:
+        """
+        After each read that something is decided by: in another status than Paused, the campaign was resumed since.
+
+        If it is Paused later, a person, a guard or Instantly did that, and a retry does not overrule it.
+
+        :param status: as the campaign was read.
+        """
+        sent = self._read()
+        if status is not CampaignStatus.PAUSED and sent.get("may_resume"):
+            self._note({key: value for key, value in sent.items() if key != "may_resume"})
+
     def note_sending(self, status_before: CampaignStatus | None) -> None:
         """
         Before an activation is sent: the worker may die before its answer comes.
@@ -70,28 +88,46 @@ class LaunchRecord:
         """After the answer that says that the activation took effect."""
         self._note({**self._read(), "answered": True})
 
-    def note_may_resume(self) -> None:
+    def note_may_resume(self, *, is_written: bool = True) -> None:
         """
         After it is known why the campaign is Paused: its resumption had no effect yet, or we paused it ourselves.
 
-        Paused later, too, it is not known that a person did it. In any other status it was launched by what was sent.
+        As long as it is read as nothing but Paused, it is not known that a person did it; see `note_seen`. In any other
+        status it was launched by what was sent.
+
+        :param is_written: whether the store gets it at once; else it does with the next note.
         """
-        self._note({**self._read(), "may_resume": True})
+        self._note({**self._read(), "may_resume": True}, is_written=is_written)
 
     def note_without_effect(self) -> None:
         """After it is certain that what was sent last had no effect: what was sent before that still counts."""
         self._note(self._before)
 
+    def note_put_off(self) -> None:
+        """
+        After it was not sent, and is to be decided again at once: the store need not forget it and note it again.
+
+        If this try dies before it does, or before `settle`, it may have sent it, as far as a later one knows.
+        """
+        self._note(self._before, is_written=False)
+
+    def settle(self) -> None:
+        """Let the store have what was noted, where it does not."""
+        if self._noted is not None:
+            self._note(self._noted)
+
     def _read(self) -> dict[str, Any]:
         if self._noted is None:
             stored = None if self._store is None else self._store.get(self._key, default=None)
-            self._noted = stored if isinstance(stored, dict) else {}
+            self._noted = self._kept = stored if isinstance(stored, dict) else {}
         return self._noted
 
-    def _note(self, sent: dict[str, Any]) -> None:
+    def _note(self, sent: dict[str, Any], *, is_written: bool = True) -> None:
         self._noted = sent
-        if self._store is None:
+        if self._store is None or not is_written or sent == self._kept:
             return
+        # Where it fails, it is not tried again with the same: that may take most of a minute, each time.
+        self._kept = sent
         try:
             self._store.set(self._key, sent)
         except TaskKilledError:

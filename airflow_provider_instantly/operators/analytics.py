@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.api.analytics import CampaignAnalytics
     from airflow_provider_instantly.api.campaign import Campaign
+    from airflow_provider_instantly.api.change import Unconfirmed
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
 
 #: What follows from a breach.
@@ -335,11 +336,11 @@ class CampaignAnalyticsOperator(BaseOperator):
             paused += [each.id] if found.is_effective else []
         return paused
 
-    def _stop_if_killed(self, campaign: Campaign) -> None:
+    def _stop_if_killed(self, campaign: Campaign, doubt: Unconfirmed[Campaign] | None) -> None:
         from airflow_provider_instantly.launches.pause import killed_before_pause
 
         if self._is_killed:
-            raise killed_before_pause(campaign)
+            raise killed_before_pause(campaign, doubt)
 
     def _error(
         self, judged: Sequence[_Judged], breached: Sequence[_Judged], failures: Sequence[Exception], *, unread: int

@@ -12,14 +12,20 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, conf
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, conf
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.campaign import about
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.clock import steady_clock
-from airflow_provider_instantly.exceptions import LaunchRefusedError, PauseNotConfirmedError, TaskKilledError, failure
+from airflow_provider_instantly.exceptions import (
+    CampaignWaitError,
+    LaunchRefusedError,
+    PauseNotConfirmedError,
+    TaskKilledError,
+    failure,
+)
 from airflow_provider_instantly.launches.failed import counts_failures
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.tasklog import reasons_first, write
@@ -41,6 +47,7 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_instantly.api.campaign import Campaign
+    from airflow_provider_instantly.api.change import Unconfirmed
     from airflow_provider_instantly.clock import Clock
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.launches.launcher import Launched
@@ -51,6 +58,8 @@ if TYPE_CHECKING:
 #: Seconds.
 DEFAULT_TIMEOUT: Final = 3600.0
 DEFAULT_POLL_INTERVAL: Final = 60.0
+#: As what Airflow (2.11 to 3.4) names the method, where it resumes a task whose trigger failed or took too long.
+_TRIGGER_FAILED: Final = "__fail__"
 _KILLED: Final = "The task was killed, so it does not wait any longer."
 
 #: What a task returns and its asset events say, too, so that who follows them need not read the campaign first.
@@ -252,6 +261,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
                 is_killed=lambda: self._is_killed,
                 log=self.log,
                 preflight=self.preflight,
+                clock=clock,
             )
             launched = launcher.launch(campaign_id)
         self._returned = summary = self._launch_summary(launched, url)
@@ -272,6 +282,28 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
 
     @reasons_first
     @counts_failures
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """
+        Resume after the triggerer; Airflow calls this, also where no trigger fired an event and the task is to fail.
+
+        :param next_method: what to resume with, or Airflow's word for a wait that failed.
+        :param next_kwargs: what it is called with.
+        :param context: the task's context.
+        :raises CampaignWaitError: if the trigger failed, or if Airflow's own limit of the deferral is over.
+        """
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowException as error:
+            if next_method != _TRIGGER_FAILED:
+                raise
+            raise failure(
+                CampaignWaitError,
+                f"Airflow ended the wait in the triggerer: {error}.",
+                "The campaign was activated, or ran already, before that wait. How it stands now was not read; another "
+                "try reads it first.",
+                about(str(self.campaign_id)),
+            ) from error
+
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """
         Resume after the triggerer.
@@ -462,12 +494,12 @@ class PauseCampaignOperator(_CampaignOperator):
         """Pause nothing any more. Airflow calls it on the worker, from its handler of SIGTERM."""
         self._is_killed = True
 
-    def _check_before_pause(self, campaign: Campaign) -> None:
+    def _check_before_pause(self, campaign: Campaign, doubt: Unconfirmed[Campaign] | None) -> None:
         """Right before each pause: whether it is still to be sent."""
         from airflow_provider_instantly.launches.pause import killed_before_pause
 
         if self._is_killed:
-            raise killed_before_pause(campaign)
+            raise killed_before_pause(campaign, doubt)
         if campaign.status is not None and not campaign.status.is_known:
             stands = f"The campaign is {campaign.status_label}, a status that this release does not know"
             self.log.warning("%s. Pausing it. %s", stands, about(campaign.title))

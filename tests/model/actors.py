@@ -93,17 +93,24 @@ class Try:
 
 
 class StateStore:
-    """Airflow's task state store: one for all tries of a task instance."""
+    """
+    Airflow's task state store: one for all tries of a task instance.
 
-    def __init__(self) -> None:
+    :param stage: where it may be slow.
+    """
+
+    def __init__(self, stage: Stage) -> None:
         self.kept: dict[str, str] = {}
+        self._stage = stage
 
     def get(self, key: str, default: Any = None) -> Any:
+        self._stage.clock.sleep(self._stage.store_takes)
         return json.loads(self.kept[key]) if key in self.kept else default
 
     def set(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
         if value is None:
             raise ValueError("Cannot set value as None")
+        self._stage.clock.sleep(self._stage.store_takes)
         self.kept[key] = json.dumps(value)
 
     def delete(self, key: str) -> None:
@@ -222,7 +229,7 @@ def _run_beside(stage: Stage, which: int, tries: list[Try]) -> None:
 
 def _run_task(stage: Stage, position: int, plan: Plan) -> list[Try]:
     stage.clock.elapsed += getattr(plan, "after", 0.0)
-    store = StateStore() if stage.schedule.remembers else None
+    store = StateStore(stage) if stage.schedule.remembers else None
     tries: list[Try] = []
     retries, clears, cleared = plan.retries, plan.clears, False
     while True:

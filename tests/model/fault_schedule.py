@@ -216,6 +216,7 @@ EVENTS: Final = st.one_of(
     st.builds(Event, st.just("plan unpaid")),
     st.builds(Event, st.just("clock jumps"), st.sampled_from([-3600.0, -61.0, 61.0, 3600.0, 86_400.0])),
     st.builds(Event, st.just("time passes"), st.sampled_from([1.0, 30.0, 120.0])),
+    st.builds(Event, st.just("the task state store is slow"), st.sampled_from([0.0, 1.5, 30.0])),
     st.builds(Event, st.just(KILL)),
     st.builds(Event, st.just("process dies before the request")),
     st.builds(Event, st.just("process dies after the answer")),

@@ -10,6 +10,7 @@ import base64
 import json
 import math
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from airflow.providers.common.compat.sdk import (
@@ -52,13 +53,24 @@ if TYPE_CHECKING:
 ARRIVED: Final = (*RUNNING, COMPLETED)
 #: What Instantly answers to a request that it did not carry out.
 REFUSALS: Final = (400, 401, 402, 403, 404, 429)
-#: Requests of one launch at most: a read, and after a try that may have launched it three more; three activations with
-#: three reads after each; a read to confirm, and where it shows no launch yet three more; and the reason of a stop.
-#: Each of them five times, and an activation that is put off by the rate limit with a read before it.
-LAUNCH_BOUND: Final = 5 * (1 + 3 + 3 * (1 + 5 + 3) + 1 + 3 + 1)
-#: And of the checks of a launch: the campaign and six more before each read that decides, also after an activation that
-#: is put off or met a replaced key; and where a retry refuses, three reads. Each of them five times.
-CHECK_BOUND: Final = 5 * (6 * (1 + 6) + 3)
+#: Requests that a read is at most, and so is each other call that only reads.
+READ_BOUND: Final = 5
+#: How often an activation is put off at most by what is no 429: four times as nothing was sent, once because the key
+#: was replaced, three times because its read was too old. It counts, although most of these never arrive.
+PUT_OFF_BOUND: Final = 4 + 1 + 3
+#: Requests of one launch at most, of which none was answered with 429. Reads: one before it, and after a try that may
+#: have launched it three more; one for each time that it was put off; three after each of three activations; one to
+#: confirm, and where it shows no launch yet three more; and the reason of a stop. And these activations.
+LAUNCH_BOUND: Final = READ_BOUND * (1 + 3 + PUT_OFF_BOUND + 3 * 3 + 1 + 3 + 1) + PUT_OFF_BOUND + 3
+#: And after each 429 to an activation, the campaign is read again.
+BOUND_AFTER_429: Final = READ_BOUND
+#: And of a check: the campaign and six more. It is made again where the last one was this many seconds ago.
+CHECK_BOUND: Final = READ_BOUND * (1 + 6)
+CHECK_COUNTS_FOR: Final = 60.0
+#: And where a check refuses a retry, three reads.
+REFUSAL_BOUND: Final = READ_BOUND * 3
+#: Seconds from the answer to a read until an activation leaves that rests on it.
+OLDEST_READ: Final = 2.0
 #: Seconds after which a status that was there before an activation, and still is, counts as its outcome.
 PATIENCE_FOR_AN_EFFECT: Final = sum(READ_BACK_PAUSES)
 #: What a sentence says of the campaign, so that a reader knows what became of it.
@@ -188,6 +200,9 @@ def _why_not_permitted(
     read = sent_before[-1] if sent_before else None
     if read is None or read.operation != "read" or not read.answered:
         return "no read came right before it"
+    age = activation.at - (math.inf if read.until is None else read.until)
+    if age > OLDEST_READ:
+        return f"it rests on a read of {age:.1f} s ago"
     status = read.seen[stage.campaign_ids[0]]
     if status in RUNNING:
         return f"it was seen {status}, running"
@@ -203,16 +218,17 @@ def _why_not_permitted(
             return "it was seen Paused, and resume_paused is False"
         # An answer that was lost and a read that shows Paused again tell that the activation had no effect; that a
         # person paused it in between, nothing could show.
-        # And what the task itself paused, when it was killed, it may resume.
+        # And what the task itself paused, when it was killed, it may resume. Neither holds once it was seen otherwise.
+        otherwise = max(_seen_otherwise(stage, one, activation), default=0)
         paused = [
             e.number
             for e in _known_exchanges(stage, one, activation)
-            if e.operation == "pause" and e.answered and e.number < activation.number
+            if e.operation == "pause" and e.answered and e.number > otherwise
         ]
         known = [
             entry
             for entry in launched
-            if (entry.from_status != PAUSED or entry.exchange.answered)
+            if (entry.from_status != PAUSED or entry.exchange.answered or entry.exchange.number < otherwise)
             and entry.exchange.number > max(paused, default=0)
         ]
         return "it was seen Paused, and this run had launched it before" if known else None
@@ -239,6 +255,19 @@ def _known_exchanges(stage: Stage, one: Try, activation: Exchange) -> Iterator[E
     for entry in stage.ledger:
         if isinstance(entry, Exchange) and _is_known(stage, entry, one, activation):
             yield entry
+
+
+def _seen_otherwise(stage: Stage, one: Try, activation: Exchange) -> Iterator[int]:
+    """
+    The numbers of the reads that a sound provider could know of, and that showed the campaign as anything but Paused.
+
+    What a process read right before it died, no later one can know.
+    """
+    unknown = {id(e) for e, death in pairwise(stage.ledger) if isinstance(death, Death)}
+    for entry in _known_exchanges(stage, one, activation):
+        status = entry.seen.get(stage.campaign_ids[0], PAUSED)
+        if entry.operation in ("read", "list") and status != PAUSED and id(entry) not in unknown:
+            yield entry.number
 
 
 def _is_known(stage: Stage, exchange: Exchange, one: Try, activation: Exchange) -> bool:
@@ -400,9 +429,20 @@ def _bounds(stage: Stage, tries: list[Try]) -> Iterator[str]:
         count, bound = len(_exchanges(stage, one)), request_bound(stage, one)
         if count > bound:
             yield f"try {one.task} made {count} requests; at most {bound} were due"
-        limit = time_bound(one)
+        yield from _checks_too_soon(stage, one)
+        limit = time_bound(stage, one)
         if one.ended - one.began > limit and not stage.clock.jumped and "time passes" not in stage.injected:
             yield f"try {one.task} took {one.ended - one.began:.0f} s; at most {limit:.0f} s were due"
+
+
+def _checks_too_soon(stage: Stage, one: Try) -> Iterator[str]:
+    """After an activation that was put off, a check is made again only where the last one is old."""
+    steps = [exchange for exchange in _exchanges(stage, one) if exchange.operation in ("check", "activate")]
+    last = -math.inf
+    for before, after in pairwise(steps):
+        last = before.at if before.operation == "check" else last
+        if before.operation == "activate" and after.operation == "check" and after.at - last < CHECK_COUNTS_FOR:
+            yield f"request {after.number} of try {one.task} checks again after {after.at - last:.0f} s"
 
 
 def request_bound(stage: Stage, one: Try) -> int:
@@ -410,7 +450,7 @@ def request_bound(stage: Stage, one: Try) -> int:
     plan = one.plan
     jumps = 86_400.0 if stage.clock.jumped else 0.0
     waits = isinstance(plan, WaitPlan) or bool(plan.wait)
-    launch = _launch_bound(plan) if isinstance(plan, LaunchPlan) else 0
+    launch = _launch_bound(stage, one) if isinstance(plan, LaunchPlan) else 0
     if not waits:
         return launch
     campaigns = plan.campaigns if isinstance(plan, WaitPlan) else 1
@@ -421,16 +461,23 @@ def request_bound(stage: Stage, one: Try) -> int:
     return launch + int(reads * (campaigns + 2) + 2 * deaths * (campaigns + 2) + campaigns)
 
 
-def _launch_bound(plan: LaunchPlan) -> int:
-    return LAUNCH_BOUND + (CHECK_BOUND if plan.preflight else 0)
+def _launch_bound(stage: Stage, one: Try) -> int:
+    mine = _exchanges(stage, one)
+    limited = [exchange for exchange in mine if exchange.status == 429]
+    bound = LAUNCH_BOUND + len(limited) + BOUND_AFTER_429 * sum(each.operation == "activate" for each in limited)
+    if not one.plan.preflight:
+        return bound
+    checked = [exchange.at for exchange in mine if exchange.operation == "check"]
+    again = (max(checked, default=one.began) - one.began) // CHECK_COUNTS_FOR
+    return bound + CHECK_BOUND * (1 + int(again)) + REFUSAL_BOUND
 
 
-def time_bound(one: Try) -> float:
+def time_bound(stage: Stage, one: Try) -> float:
     """Seconds that a try may take at most."""
     plan = one.plan
     # Each of the requests of a launch may be put off by what the server asks for, 300 s and a second, before it is
     # repeated; in the worst case all of them.
-    launch = _launch_bound(plan) * 301.0 if isinstance(plan, LaunchPlan) else 0.0
+    launch = _launch_bound(stage, one) * 301.0 if isinstance(plan, LaunchPlan) else 0.0
     waits = isinstance(plan, WaitPlan) or bool(plan.wait)
     return launch + (plan.timeout + 30.0 + 4 * POLL if waits else 0.0)
 

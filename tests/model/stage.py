@@ -30,6 +30,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 
 # The operator imports it when it runs, but its clock is set before.
 import airflow_provider_instantly.launches.launcher  # noqa: F401
+from airflow_provider_instantly.api.errors import OutdatedReadError
 from airflow_provider_instantly.api.protocol import MAX_ANSWER_BYTES, Answer, Request
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
@@ -267,6 +268,8 @@ class Stage:
         self.number = 0
         self.in_flight = 0
         self.said: list[str] = []
+        #: Seconds for which Airflow's task state store lets a task wait.
+        self.store_takes = 0.0
         self.on_death: Callable[[], None] | None = None
         self.on_kill: Callable[[], None] = lambda: None
         self.on_kill_of_trigger: Callable[[], None] | None = None
@@ -392,7 +395,7 @@ class Stage:
         return self._dies_after
 
     def keep_back(self, exchange: Exchange) -> None:
-        """Note that a killed task sent nothing of a request. Had it left, the sandbox's history would tell."""
+        """Note that a task sent nothing of a request. Had it left, the sandbox's history would tell."""
         exchange.fault = KEPT_BACK
         self._late = [each for each in self._late if each[1] is not exchange]
 
@@ -462,6 +465,8 @@ class Stage:
                 self.clock.jumped += event.value
             case "time passes":
                 self.clock.elapsed += event.value
+            case "the task state store is slow":
+                self.store_takes = event.value
             case "key revoked":
                 sandbox.keys.revoke(KEY_NAME)
             case "key valid again":
@@ -545,11 +550,11 @@ class Stage:
                 stage.ledger.append(Death(stage.task))
                 raise ProcessDied
             where = transport if elsewhere is None else stage._sent_to(SyncTransport, transport, elsewhere)
-            kept_back: AirflowException | None = None
+            kept_back: AirflowException | OutdatedReadError | None = None
             reaction = None
             try:
                 reaction = original(where, request)
-            except AirflowException as error:
+            except (AirflowException, OutdatedReadError) as error:
                 kept_back = error
                 stage.keep_back(exchange)
             if stage.after(exchange, reaction):

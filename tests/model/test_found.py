@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_instantly.api.errors import InstantlyRateLimitError
 from tests.model.actors import play
 from tests.model.fault_schedule import KILL, Event, Fault, LaunchPlan, Schedule, WaitPlan, another_campaign
 from tests.model.guards_schedule import GuardedSchedule, GuardPlan, figures_fault, shown_figures
@@ -27,6 +28,7 @@ def fault(kind: str, **more: Any) -> Fault:
 
 
 LOST = fault("reset", moment="after")
+SLOW_STORE = Event("the task state store is slow", 30.0)
 NEVER_ARRIVED = fault("reset", moment="before")
 TOO_MANY = fault("error", status=429, retry_after=300.0)
 #: Activations that show at once, and only when the launcher has stopped reading.
@@ -45,6 +47,19 @@ def test_a_pause_while_the_rate_limit_puts_a_resumption_off() -> None:
     """The same with what resume_paused=False protects."""
     paused = Event("a person pauses")
     check(Schedule(DRAFT, AT_ONCE, (LaunchPlan(resume_paused=False),), ((2, TOO_MANY), (3, paused)), remembers=True))
+
+
+@pytest.mark.parametrize("happened", [Event("Instantly stops", BOUNCED), Event("a person pauses")], ids=str)
+@pytest.mark.parametrize("slow", [(1, SLOW_STORE), (2, Event("time passes", 30.0))], ids=["store", "connection"])
+def test_what_happens_while_an_activation_is_late(slow: tuple[int, Event], happened: Event) -> None:
+    """The record was written, and a connection made, between the read that decides and the activation."""
+    check(Schedule(DRAFT, AT_ONCE, (LaunchPlan(resume_paused=False),), (slow, (2, happened)), remembers=True))
+
+
+def test_an_activation_that_is_repeated_rests_on_a_fresh_read() -> None:
+    """So it is after a lost answer."""
+    happens = ((2, LOST), (6, Event("time passes", 30.0)), (6, Event("a person pauses")))
+    check(Schedule(DRAFT, LATE, (LaunchPlan(retries=0),), happens, remembers=True))
 
 
 def test_what_a_killed_task_keeps_back_has_no_effect_either() -> None:
@@ -182,6 +197,19 @@ def test_a_resumption_that_comes_to_show_late_is_remembered() -> None:
     check(Schedule(PAUSED, LATE, (LaunchPlan(reactivate_stopped=True),), happens, remembers=True))
 
 
+@pytest.mark.parametrize("rule", [{}, {"wait": "worker"}], ids=["no wait", "wait"])
+def test_a_pause_after_a_try_that_saw_a_late_resumption_is_not_overruled(rule: dict[str, Any]) -> None:
+    """That a retry may resume what stayed Paused was remembered for ever, and overruled a person's pause."""
+    happens = ((2, LOST), (6, LOST), (10, LOST), (15, Event("a person pauses")))
+    check(Schedule(PAUSED, LATE, (LaunchPlan(clears=1, **rule),), happens, remembers=True))
+
+
+def test_a_pause_after_a_try_that_saw_ones_own_pause_resumed_is_not_overruled() -> None:
+    """The same with what the task had paused itself, when it was killed."""
+    happens = ((5, KILLED), (7, Event("a person activates")), (9, Event("a person pauses")))
+    check(Schedule(DRAFT, AT_ONCE, (replace(PAUSES, clears=1),), happens, remembers=True))
+
+
 @pytest.mark.parametrize("status", [DRAFT, ACTIVE, COMPLETED])
 @pytest.mark.parametrize(("at", "moment"), [(1, "after"), (2, "before"), (2, "after"), (3, "after")])
 @pytest.mark.parametrize("truth", [DRAFT, PAUSED, BOUNCED])
@@ -282,3 +310,37 @@ def test_a_hold_is_judged_by_when_its_last_read_left(early: float, is_blamed: bo
     last = [each for each in stage.ledger if isinstance(each, Exchange)][-1]
     last.at -= early
     assert [each.startswith("ends: ") for each in broken(stage, tries)] == [True] * is_blamed
+
+
+def _each_time_put_off(reads_fail: int) -> tuple[tuple[int, Fault], ...]:
+    """Each activation is answered with 429, and before it the campaign can only be read after some attempts."""
+    length = reads_fail + 2
+    return tuple(
+        (number, fault("error", status=429) if number % length == 0 else fault("error", status=503))
+        for number in range(1, 40 * length)
+        if number % length != length - 1
+    )
+
+
+def test_each_activation_that_is_put_off_costs_reads() -> None:
+    """The documents promised 180 requests at most, and each 429 to an activation let the campaign be read again."""
+    schedule = Schedule(DRAFT, AT_ONCE, (LaunchPlan(retries=0),), _each_time_put_off(4), remembers=True)
+    stage = Stage(schedule)
+    [one] = play(stage)
+    assert not broken(stage, [one])
+    made = [each for each in stage.ledger if isinstance(each, Exchange)]
+    limited = sum(each.status == 429 for each in made)
+    assert isinstance(one.error, InstantlyRateLimitError)
+    assert 15 < limited <= 1 + 25 + 4
+    assert len(made) == 6 * limited
+
+
+def test_a_check_is_not_made_again_for_each_429() -> None:
+    """Each cost about eight requests more, of a rate limit that was used up."""
+    happens = tuple((number, fault("error", status=429)) for number in (5, 7, 9, 11))
+    plan = LaunchPlan(preflight="allows", retries=0)
+    stage = Stage(Schedule(DRAFT, AT_ONCE, (plan,), happens, remembers=True))
+    tries = play(stage)
+    assert not broken(stage, tries)
+    made = [each.operation for each in stage.ledger if isinstance(each, Exchange)]
+    assert made == ["read", "check", "check", *["read", "activate"] * 5, "read"]

@@ -246,6 +246,7 @@ class TestDirection:
         "reports/charts.py",
         "reports/figures.py",
         "reports/page.py",
+        "launches/freshness.py",
         "launches/plan.py",
         "launches/preflight/emails.py",
         "launches/preflight/facts.py",

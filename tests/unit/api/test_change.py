@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api.change import (
+    MAX_OUTDATED,
     MAX_SENDS,
     READ_BACK_PAUSES,
     Answered,
@@ -31,6 +32,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyError,
     InstantlyRateLimitError,
     InstantlyServerError,
+    OutdatedReadError,
 )
 from airflow_provider_instantly.api.operations import pause_campaign
 from airflow_provider_instantly.api.retry import RATE_LIMIT_PATIENCE
@@ -44,6 +46,7 @@ LOST = AmbiguousOutcomeError("The answer was lost.")
 REFUSED = InstantlyAuthenticationError("The key is revoked.", status=401)
 UNREADABLE = InstantlyServerError("It failed to answer.", status=503)
 PUT_OFF = InstantlyRateLimitError("Too many requests.", retry_after=7.0, status=429)
+OUTDATED = OutdatedReadError("It was read too long ago.")
 NEVER_SENT = InstantlyConnectionError("The connection was refused.", never_sent=True)
 
 
@@ -281,6 +284,47 @@ def test_its_caller_learns_of_each_pause_before_it_is_tried_again(slept: list[fl
     assert [seconds for seconds, _ in noted] == slept
 
 
+@pytest.mark.parametrize("max_retries", [0, 2])
+def test_what_rests_on_a_read_of_too_long_ago_is_read_again_at_once(max_retries: int, slept: list[float]) -> None:
+    again = "The pause was not sent, so the campaign is read again"
+    remote = Remote([*[OUTDATED] * MAX_OUTDATED, "done"])
+    assert carry_out(remote.change(max_retries=max_retries)) == Answered("done")
+    assert remote.trace == [*["read before", "send", again] * MAX_OUTDATED, "read before", "send"]
+
+    remote = Remote([OUTDATED] * 9)
+    with pytest.raises(OutdatedReadError):
+        carry_out(remote.change(max_retries=max_retries))
+    assert remote.trace.count("send") == remote.trace.count("read before") == MAX_OUTDATED + 1
+    assert slept == []
+
+
+def test_what_is_outdated_after_a_lost_answer_is_read_again_at_once(slept: list[float]) -> None:
+    remote = Remote([LOST, OUTDATED, "done"], [ABSENT] * 4)
+    assert carry_out(remote.change()) == Answered("done")
+    assert remote.trace.count("read before") == 1
+    assert slept == [*READ_BACK_PAUSES, 0.0]
+    assert remote.doubts == [None, *[Unconfirmed(LOST, ABSENT, ABSENT)] * 2]
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome"),
+    [
+        (SHOWN, Shown(SHOWN)),
+        (UNCLEAR, Unconfirmed(LOST, UNCLEAR, UNCLEAR)),
+        (UNREADABLE, Unconfirmed(LOST, UNCLEAR, None, UNREADABLE)),
+    ],
+)
+def test_what_is_outdated_after_a_lost_answer_may_have_come_to_show(state: Any, outcome: Any) -> None:
+    remote = Remote([LOST, OUTDATED], [*[ABSENT] * 3, state])
+    assert carry_out(remote.change()) == outcome
+
+
+def test_what_is_outdated_each_time_after_a_lost_answer_may_have_had_its_effect() -> None:
+    remote = Remote([OUTDATED, LOST, *[OUTDATED] * 9], [ABSENT] * 9)
+    assert carry_out(remote.change()) == Unconfirmed(LOST, UNCLEAR, ABSENT, OUTDATED)
+    assert remote.trace.count("send") == MAX_OUTDATED + 2
+
+
 def test_it_is_not_put_off_for_ever() -> None:
     remote = Remote([NEVER_SENT] * 9)
     with pytest.raises(InstantlyConnectionError):
@@ -319,7 +363,7 @@ def test_a_state_that_cannot_be_read_before_stops_it(error: InstantlyError) -> N
 
 
 REACTIONS = st.lists(
-    st.sampled_from([LOST, LOST, LOST, "done", REFUSED, PUT_OFF, NEVER_SENT]), min_size=12, max_size=12
+    st.sampled_from([LOST, LOST, LOST, "done", REFUSED, PUT_OFF, NEVER_SENT, OUTDATED]), min_size=12, max_size=12
 )
 STATES = st.lists(
     st.sampled_from([ABSENT, ABSENT, ABSENT, ABSENT, SHOWN, UNCLEAR, UNREADABLE]), min_size=40, max_size=40

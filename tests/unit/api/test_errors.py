@@ -24,6 +24,7 @@ REQUEST_ERRORS = [
     errors.InstantlyConnectionError,
     errors.InstantlyUnexpectedAnswerError,
     errors.AnswerTooLargeError,
+    errors.OutdatedReadError,
     errors.AmbiguousOutcomeError,
 ]
 _KINDS = [errors.InstantlyConfigurationError, errors.ConnectionLookupError, *REQUEST_ERRORS]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_instantly.api.errors import InstantlyUnexpectedAnswerError
+from airflow_provider_instantly.api.change import MAX_OUTDATED
+from airflow_provider_instantly.api.errors import InstantlyUnexpectedAnswerError, OutdatedReadError
 from airflow_provider_instantly.exceptions import LaunchNotConfirmedError, LaunchRefusedError, TaskKilledError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.launches.launcher import Launched, Launcher
@@ -42,6 +45,7 @@ def launch(
     try_number: int = 1,
     may_settle: bool = False,
     is_killed: Any = lambda: False,
+    clock: Any = time.monotonic,
     **rules: Any,
 ) -> Launched:
     """Launch as one try of a task does."""
@@ -55,6 +59,7 @@ def launch(
             may_settle=may_settle,
             is_killed=is_killed,
             log=log,
+            clock=clock,
         ).launch(campaign_id)
 
 
@@ -396,3 +401,190 @@ def test_what_stayed_paused_after_lost_answers_may_be_resumed_by_a_retry(
 
     assert launch(cid, store, try_number=2).by_this_run
     assert sandbox.activations(cid) == 1
+
+
+@pytest.mark.parametrize("seen", [ACTIVE, COMPLETED, BOUNCED])
+@pytest.mark.parametrize("paused_by", ["the task itself", "no one"])
+def test_a_person_who_pauses_after_a_try_that_saw_it_resumed_is_not_overruled(
+    sandbox: SandboxClient, store: TaskStateStore, paused_by: str, seen: int
+) -> None:
+    """That a retry may resume it was remembered over the try that saw it run, and was held against the person."""
+    cid = sandbox.add_campaign("Spring", status=PAUSED)
+    if paused_by == "no one":
+        sandbox.add_fault("reset", path="*/activate", moment="before", count=None)
+        with pytest.raises(LaunchNotConfirmedError, match="is Paused"):
+            launch(cid, store)
+        sandbox.clear_faults()
+    else:
+        launch(cid, store)
+        LaunchRecord({"task_state_store": store}, cid, logging.getLogger("a task")).note_may_resume()
+    sent = len(sandbox.requests(path="*/activate"))
+    sandbox.set_status(cid, seen)
+    with contextlib.suppress(LaunchRefusedError):
+        launch(cid, store, try_number=2)
+    sandbox.pause(cid)
+
+    with pytest.raises(LaunchRefusedError, match="A retry does not overrule that"):
+        launch(cid, store, try_number=3)
+
+    assert len(sandbox.requests(path="*/activate")) == sent
+    assert sandbox.campaign(cid)["status"] == PAUSED
+
+
+class SlowStore(TaskStateStore):
+    """Airflow's API server answers only after a while, in which something happens."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.now = 1_790_000_000.0
+        self.seconds = seconds
+        self.calls: list[str] = []
+        self.meanwhile: Callable[[], Any] = lambda: None
+
+    def clock(self) -> float:
+        """The clock that shows how slow it is."""
+        return self.now
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Read a value, slowly."""
+        self.calls.append("get")
+        self.now += self.seconds
+        return super().get(key, default)
+
+    def set(self, key: str, value: Any) -> None:
+        """Write a value, slowly."""
+        self.calls.append("set")
+        self.now += self.seconds
+        self.meanwhile()
+        super().set(key, value)
+
+
+def methods(sandbox: SandboxClient) -> list[str]:
+    """The methods of all requests that arrived, in order."""
+    return [request["method"] for request in sandbox.requests()]
+
+
+@pytest.mark.parametrize(
+    ("since", "message"), [(BOUNCED, "Instantly stopped it"), (PAUSED, "Paused, and resume_paused=False")]
+)
+def test_what_happens_while_the_record_is_written_is_not_overruled(
+    sandbox: SandboxClient, since: int, message: str
+) -> None:
+    """Airflow may try for most of a minute to write it, between the read that decides and the activation."""
+    store = SlowStore(30.0)
+    cid = sandbox.add_campaign("Spring")
+    store.meanwhile = lambda: sandbox.set_status(cid, since)
+
+    with pytest.raises(LaunchRefusedError, match=message):
+        launch(cid, store, clock=store.clock, resume_paused=False)
+
+    assert sandbox.requests(path="*/activate") == []
+    assert not any(store.values()), "nothing was sent, so the next try finds the campaign as it is"
+
+
+@pytest.mark.parametrize("cannot_write", [False, True])
+@pytest.mark.parametrize(("seconds", "reads"), [(0.0, 1), (1.9, 1), (2.1, 2), (30.0, 2)])
+def test_a_store_that_is_slow_costs_a_read_and_no_launch(
+    sandbox: SandboxClient, seconds: float, reads: int, cannot_write: bool
+) -> None:
+    """It is written once, also where that fails: it would be as slow each time."""
+    store = SlowStore(seconds)
+    store.cannot_write = cannot_write
+    cid = sandbox.add_campaign("Spring")
+
+    assert launch(cid, store, clock=store.clock).by_this_run
+
+    assert methods(sandbox) == [*["GET"] * reads, "POST", "GET"]
+    assert store.calls == ["get", "set", "set"], "before the activation, and after its answer"
+    assert sandbox.activations(cid) == 1
+
+
+def test_a_store_that_answers_late_is_asked_before_the_campaign_is_read(sandbox: SandboxClient) -> None:
+    store = SlowStore(0.0)
+    cid = sandbox.add_campaign("Spring")
+    asked: list[int] = []
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(store, "get", lambda key, default=None: asked.append(len(sandbox.requests())))
+        launch(cid, store, clock=store.clock)
+    assert asked == [0]
+
+
+def late(monkeypatch: pytest.MonkeyPatch, store: SlowStore, times: int) -> None:
+    """To make a connection takes three seconds, so many times."""
+    activate = InstantlyHook.activate_campaign
+    left = [3.0] * times
+
+    def activate_late(hook: InstantlyHook, campaign_id: str, **more: Any) -> Any:
+        store.now += left.pop() if left else 0.0
+        return activate(hook, campaign_id, **more)
+
+    monkeypatch.setattr(InstantlyHook, "activate_campaign", activate_late)
+
+
+@pytest.mark.parametrize("first", [DRAFT, PAUSED, BOUNCED])
+def test_an_activation_that_is_late_each_time_is_not_sent(
+    sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    store = SlowStore(0.0)
+    cid = sandbox.add_campaign("Spring", status=first)
+    late(monkeypatch, store, MAX_OUTDATED + 1)
+
+    with pytest.raises(OutdatedReadError, match=rf"3\.0 seconds .* did not activate campaign {cid}"):
+        launch(cid, store, clock=store.clock, reactivate_stopped=True)
+
+    assert methods(sandbox) == ["GET"] * (MAX_OUTDATED + 1)
+    assert not any(store.values())
+    assert launch(cid, store, try_number=2, clock=store.clock, reactivate_stopped=True).by_this_run
+    assert sandbox.activations(cid) == 1
+
+
+@pytest.mark.parametrize(("times", "sent"), [(MAX_OUTDATED, 2), (MAX_OUTDATED + 1, 1)])
+def test_an_activation_that_is_repeated_rests_on_a_fresh_read_too(
+    sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch, times: int, sent: int
+) -> None:
+    store = SlowStore(0.0)
+    cid = sandbox.add_campaign("Spring", status=PAUSED)
+    sandbox.add_fault("reset", path="*/activate", moment="before")
+    activate = InstantlyHook.activate_campaign
+
+    def activate_first(hook: InstantlyHook, campaign_id: str, **more: Any) -> Any:
+        monkeypatch.setattr(InstantlyHook, "activate_campaign", activate)
+        late(monkeypatch, store, times)
+        return activate(hook, campaign_id, **more)
+
+    monkeypatch.setattr(InstantlyHook, "activate_campaign", activate_first)
+    if sent == 2:
+        assert launch(cid, store, clock=store.clock).by_this_run
+    else:
+        with pytest.raises(LaunchNotConfirmedError, match="was lost, and then it was not activated again: The activa"):
+            launch(cid, store, clock=store.clock)
+
+    assert len(sandbox.requests(path="*/activate")) == sent
+    assert methods(sandbox)[: 5 + MAX_OUTDATED] == ["GET", "POST", *["GET"] * (3 + MAX_OUTDATED)]
+    if sent == 1:
+        monkeypatch.setattr(InstantlyHook, "activate_campaign", activate)
+        assert launch(cid, store, try_number=2, clock=store.clock).by_this_run, "it stayed Paused all the time"
+
+
+def test_a_person_who_pauses_while_a_repeated_activation_is_late_is_not_overruled(
+    sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SlowStore(0.0)
+    cid = sandbox.add_campaign("Spring")
+    sandbox.add_fault("reset", path="*/activate", moment="before")
+    activate = InstantlyHook.activate_campaign
+    calls: list[str] = []
+
+    def pause_before_the_second(hook: InstantlyHook, campaign_id: str, **more: Any) -> Any:
+        calls.append(campaign_id)
+        if len(calls) == 2:
+            store.now += 3.0
+            sandbox.pause(cid)
+        return activate(hook, campaign_id, **more)
+
+    monkeypatch.setattr(InstantlyHook, "activate_campaign", pause_before_the_second)
+    with pytest.raises(LaunchNotConfirmedError, match="is Paused"):
+        launch(cid, store, clock=store.clock)
+
+    assert len(sandbox.requests(path="*/activate")) == 1
+    assert sandbox.campaign(cid)["status"] == PAUSED

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import XCom
 
+from airflow_provider_instantly.exceptions import PauseNotConfirmedError
+from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.launches import ownership
+from tests.statuses import ACTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from airflow_provider_instantly.sandbox.client import SandboxClient
 
 
 class TaskInstance(SimpleNamespace):
@@ -104,3 +111,53 @@ class TestInTheTriggerer:
         self, triggers_task: Callable[..., Any], claimed_by: int | None
     ) -> None:
         assert await ownership.amay_pause(triggers_task("failed", claimed_by)) is False
+
+
+class TestWhatIsSaid:
+    """A campaign that is another's by now is left alone, but a pause that was sent may still take effect."""
+
+    @pytest.fixture(params=["on a worker", "in the triggerer"])
+    def pause_own(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], Any]:
+        log = logging.getLogger("a task")
+
+        def pause_own(campaign_id: str, own_for: int) -> Any:
+            asked = iter([True] * own_for)
+
+            async def amay_pause(ti: Any) -> bool:
+                return next(asked, False)
+
+            monkeypatch.setattr(ownership, "may_pause", lambda ti: next(asked, False))
+            monkeypatch.setattr(ownership, "amay_pause", amay_pause)
+            if request.param == "on a worker":
+                with InstantlyHook() as hook:
+                    return ownership.pause_own(hook, None, campaign_id, log)
+
+            async def run() -> Any:
+                async with InstantlyHook() as hook:
+                    return await ownership.apause_own(hook, None, campaign_id, log)
+
+            return asyncio.run(run())
+
+        return pause_own
+
+    def test_what_was_never_paused_is_left_as_it_is(self, sandbox: SandboxClient, pause_own: Any) -> None:
+        killed = pause_own(sandbox.add_campaign("Spring", status=ACTIVE), 0)
+        assert killed.outcome.startswith(
+            "The campaign is left as it is: its task goes on, or it was marked as success."
+        )
+        assert not killed.was_paused_by_us
+        assert sandbox.requests(path="*/pause") == []
+
+    def test_what_may_have_been_paused_is_not_called_left_as_it_is(
+        self, sandbox: SandboxClient, pause_own: Any
+    ) -> None:
+        campaign_id = sandbox.add_campaign("Spring", status=ACTIVE)
+        sandbox.add_fault("reset", path="*/pause", moment="before")
+
+        with pytest.raises(PauseNotConfirmedError, match="It may or may not have been paused") as raised:
+            pause_own(campaign_id, 1)
+
+        assert "It was not paused again: its task goes on, or it was marked as success." in str(raised.value)
+        assert campaign_id in str(raised.value)
+        assert "left as it is" not in str(raised.value)
+        assert len(sandbox.requests(path="*/pause")) == 1

@@ -277,9 +277,11 @@ def test_the_caller_is_asked_before_each_pause(sandbox: SandboxClient, pausing: 
     campaign_id = sandbox.add_campaign("Spring", status=ACTIVE)
     sandbox.add_fault("reset", path="*/pause", moment="before")
     seen: list[Campaign] = []
+    doubts: list[Any] = []
 
-    def before_send(campaign: Campaign) -> None:
+    def before_send(campaign: Campaign, doubt: Any) -> None:
         seen.append(campaign)
+        doubts.append(doubt)
         if len(seen) == asked:
             raise NoLongerOwnError
 
@@ -287,5 +289,6 @@ def test_the_caller_is_asked_before_each_pause(sandbox: SandboxClient, pausing: 
         pausing(campaign_id, before_send=before_send)
 
     assert [campaign.id for campaign in seen] == [campaign_id] * asked
+    assert [doubt is not None for doubt in doubts] == [False, True][:asked]
     assert sandbox.campaign(campaign_id)["status"] == ACTIVE
     assert len(sandbox.requests(path="*/pause")) == asked - 1

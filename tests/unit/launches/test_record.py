@@ -107,6 +107,40 @@ def test_what_stayed_paused_counts_as_sent_again_with_the_next_activation(store:
     assert record(store).prior_outcome(PAUSED) is PriorOutcome.MAYBE
 
 
+@pytest.mark.parametrize("seen", [DRAFT, ACTIVE, COMPLETED, BOUNCED, UNKNOWN, None])
+@pytest.mark.parametrize("answered", [True, False])
+def test_what_was_read_in_another_status_since_is_paused_by_another(
+    store: TaskStateStore, seen: CampaignStatus | None, answered: bool
+) -> None:
+    """It was remembered for ever that the campaign may be resumed, so the next retry overruled a person's pause."""
+    first = record(store)
+    first.note_sending(PAUSED)
+    if answered:
+        first.note_answered()
+    first.note_may_resume()
+    record(store).note_seen(seen)
+
+    assert record(store).prior_outcome(PAUSED) is (PriorOutcome.LAUNCHED if answered else PriorOutcome.MAYBE)
+
+
+def test_what_is_read_as_paused_still_may_be_resumed(store: TaskStateStore) -> None:
+    first = record(store)
+    first.note_sending(PAUSED)
+    first.note_may_resume()
+    record(store).note_seen(PAUSED)
+
+    assert record(store).prior_outcome(PAUSED) is PriorOutcome.NOTHING
+
+
+@pytest.mark.parametrize("seen", [PAUSED, ACTIVE])
+def test_a_read_alone_writes_nothing(store: TaskStateStore, seen: CampaignStatus) -> None:
+    record(store).note_seen(seen)
+    assert store.kept == {}
+    record(store).note_sending(DRAFT)
+    store.cannot_write = True
+    record(store).note_seen(seen)
+
+
 def test_what_had_no_effect_does_not_take_back_what_an_earlier_try_did(store: TaskStateStore) -> None:
     first = record(store)
     first.note_sending(DRAFT)
@@ -195,3 +229,40 @@ def test_a_task_that_is_killed_while_it_is_written_ends(store: TaskStateStore, m
     monkeypatch.setattr(store, "set", killed)
     with pytest.raises(TaskKilledError):
         record(store).note_sending(DRAFT)
+
+
+def test_what_is_put_off_is_written_once(store: TaskStateStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To write it takes time, in which what it is about becomes outdated."""
+    written: list[Any] = []
+    monkeypatch.setattr(store, "set", lambda key, value: written.append(value))
+    first = record(store)
+    for _ in range(3):
+        first.note_sending(DRAFT)
+        first.note_put_off()
+        assert not first.may_have_launched, "it was not sent"
+    first.note_sending(DRAFT)
+    first.note_answered()
+
+    assert written == [{"status_before": DRAFT, "answered": False}, {"status_before": DRAFT, "answered": True}]
+
+
+def test_a_try_that_dies_while_it_is_put_off_may_have_launched(store: TaskStateStore) -> None:
+    first = record(store)
+    first.note_sending(DRAFT)
+    first.note_put_off()
+
+    assert record(store).prior_outcome(PAUSED) is PriorOutcome.LAUNCHED
+    first.settle()
+    assert record(store).prior_outcome(PAUSED) is PriorOutcome.NOTHING
+
+
+def test_what_is_settled_already_is_not_written_again(store: TaskStateStore) -> None:
+    record(store).settle()
+    first = record(store)
+    first.look_up()
+    first.settle()
+    assert store.kept == {}
+    first.note_sending(DRAFT)
+    store.cannot_read = store.cannot_write = True
+    first.settle()
+    assert first.may_have_launched

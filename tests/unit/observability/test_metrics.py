@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
 from airflow_provider_instantly.api.errors import CampaignNotFoundError, InstantlyConnectionError
-from airflow_provider_instantly.exceptions import LaunchRefusedError, TaskKilledError
+from airflow_provider_instantly.exceptions import CampaignWaitError, LaunchRefusedError, TaskKilledError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.launches.failed import counts_failures
 from airflow_provider_instantly.observability import metrics
@@ -277,6 +277,14 @@ class TestLaunches:
         with pytest.raises(AirflowTaskTimeout):
             run_task(operator)
         assert stats.of(LAUNCHES_FAILED, reason="timed_out") == stats.total(LAUNCHES_FAILED) == 1
+
+    @pytest.mark.parametrize("why", ["Trigger failure", "Trigger/execution timeout"])
+    def test_one_whose_wait_airflow_ends_in_the_triggerer(self, stats: AirflowsStats, why: str) -> None:
+        """Airflow raised its own error before any method of ours was called."""
+        task = launch(NO_CAMPAIGN, wait_for_active=True, deferrable=True)
+        with pytest.raises(CampaignWaitError):
+            task.resume_execution("__fail__", {"error": why}, {})
+        assert stats.of(LAUNCHES_FAILED, reason="wait_failed") == stats.total(LAUNCHES_FAILED) == 1
 
     def test_one_that_waits_in_the_triggerer_has_not_failed(self, sandbox: SandboxClient, stats: AirflowsStats) -> None:
         task = launch(sandbox.add_campaign(), wait_for_active=True, stable_for=5, deferrable=True)

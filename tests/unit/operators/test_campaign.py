@@ -732,7 +732,24 @@ def test_a_launch_stands_where_the_read_after_it_fails(
 
     assert run.error is None
     assert run.value["launched"] is True
-    assert "could not be confirmed by a read" in task_log()
+    assert "The campaign could not be read to confirm its launch: Instantly, or something" in task_log()
+
+
+def test_a_launch_whose_answer_was_lost_is_not_called_answered(
+    sandbox: SandboxClient, run_task: Any, sandbox_time: list[float], task_log: Any
+) -> None:
+    """A read had shown it, the next one failed, and the log said that the activation was answered."""
+    campaign_id = sandbox.add_campaign(NAME)
+    sandbox.add_fault("reset", path="*/activate", moment="after")
+    sandbox.add_fault("error", path=f"*/{campaign_id}", method="GET", status=503, skip=2, count=None)
+
+    run = run_task(operator(campaign_id))
+
+    assert run.value["launched"] is True
+    log = task_log()
+    assert "is Active: the activation took effect." in log
+    assert "The campaign could not be read to confirm its launch: " in log
+    assert "was answered" not in log
 
 
 @pytest.mark.usefixtures("sandbox_time")
@@ -1311,3 +1328,30 @@ def test_a_key_that_is_replaced_during_the_wait(
     assert run.value["status"] == ACTIVE
     assert activation_requests(sandbox) == 1
     assert len([request for request in sandbox.requests() if request["status"] == 401]) == 1
+
+
+@pytest.mark.parametrize("traceback", [{}, {"traceback": ["Traceback: it broke."]}], ids=["silent", "traceback"])
+@pytest.mark.parametrize("why", ["Trigger failure", "Trigger/execution timeout"])
+def test_a_wait_that_airflow_ends_in_the_triggerer_says_what_is_known_of_the_campaign(
+    task_log: Any, why: str, traceback: dict[str, Any]
+) -> None:
+    """A trigger that raised, and a deferral whose time was up while no triggerer ran, said no word of the campaign."""
+    task = operator(CAMPAIGN_ID, wait_for_active=True, deferrable=True)
+
+    with pytest.raises(CampaignWaitError) as raised:
+        task.resume_execution(next_method="__fail__", next_kwargs={"error": why, **traceback}, context={})
+
+    assert str(raised.value) == (
+        f"Airflow ended the wait in the triggerer: {why}. The campaign was activated, or ran already, before that wait."
+        f" How it stands now was not read; another try reads it first. [campaign {CAMPAIGN_ID}]"
+    )
+    assert type(raised.value.__cause__).__name__.startswith("TaskDeferral")
+    assert f"Airflow ended the wait in the triggerer: {why}." in task_log()
+
+
+def test_an_event_resumes_a_task_as_before() -> None:
+    task = operator(CAMPAIGN_ID, wait_for_active=True, deferrable=True)
+    event = {"campaigns": [GOOD], "passthrough": PASSTHROUGH}
+    assert task.resume_execution("execute_complete", {"event": event}, {}) == task.execute_complete({}, event)
+    with pytest.raises(CampaignWaitError, match="does not tell how its wait ended"):
+        task.resume_execution("execute_complete", {"event": None}, {})

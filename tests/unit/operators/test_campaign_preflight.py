@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_instantly.api.campaign import CampaignStatus
 from airflow_provider_instantly.api.errors import InstantlyPermissionError
 from airflow_provider_instantly.exceptions import (
     CheckIncompleteError,
@@ -16,6 +18,7 @@ from airflow_provider_instantly.exceptions import (
     TaskKilledError,
 )
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
+from airflow_provider_instantly.launches.record import LaunchRecord
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, SUBSEQUENCES
 from tests.unit.launches.preflight.ready import emails
@@ -268,12 +271,77 @@ class TestRecovery:
         assert asked(sandbox, campaign_id).count("leads") == 1
         assert sandbox.activations(campaign_id) == 1
 
-    def test_an_activation_that_was_put_off_is_checked_again(self, sandbox: SandboxClient, run_task: Any) -> None:
+    @pytest.mark.parametrize(("put_off", "checks"), [(7.0, 1), (59.0, 1), (61.0, 2)])
+    def test_an_activation_that_was_put_off_is_checked_again_only_after_a_minute(
+        self,
+        sandbox: SandboxClient,
+        run_task: Any,
+        sandbox_time: list[float],
+        monkeypatch: pytest.MonkeyPatch,
+        put_off: float,
+        checks: int,
+    ) -> None:
+        """Each such answer cost the requests of a whole check, on a rate limit that was used up."""
+        monkeypatch.setattr(
+            "airflow_provider_instantly.operators.campaign.steady_clock", lambda: lambda: 1e9 + sum(sandbox_time)
+        )
+        campaign_id = prepare(sandbox, SENDER)
+        sandbox.add_fault("error", "*/activate", status=429, retry_after=put_off)
+
+        assert run_task(operator(campaign_id)).value["launched"]
+
+        check = ["campaign", "plan-details", "leads", "accounts", "vitals"]
+        again = [*(check if checks == 2 else []), "campaign", "activate", "campaign"]
+        assert asked(sandbox, campaign_id) == [*check, "campaign", "activate", *again]
+        assert sandbox.activations(campaign_id) == 1
+
+    def test_a_check_that_still_counts_judges_the_campaign_as_it_is_read_again(
+        self, sandbox: SandboxClient, run_task: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         campaign_id = prepare(sandbox, SENDER)
         sandbox.add_fault("error", "*/activate", status=429)
-        assert run_task(operator(campaign_id)).value["launched"]
-        assert asked(sandbox, campaign_id).count("leads") == 2
-        assert sandbox.activations(campaign_id) == 1
+        before_the_decision(monkeypatch, lambda: sandbox.set_fields(campaign_id, **emails("TODO")), read=3)
+
+        run = run_task(operator(campaign_id))
+
+        assert isinstance(run.error, LaunchRefusedError)
+        assert "[placeholder_text]" in str(run.error)
+        assert sandbox.activations(campaign_id) == 0
+
+    def test_a_retry_after_a_possible_launch_waits_before_it_checks(
+        self, sandbox: SandboxClient, run_task: Any, task_instance: Any, sandbox_time: list[float]
+    ) -> None:
+        """It waited between the check and the activation, for which the check has to be of this moment."""
+        campaign_id, store = prepare(sandbox, SENDER), TaskStateStore()
+        LaunchRecord({"task_state_store": store}, campaign_id, logging.getLogger("a task")).note_sending(
+            CampaignStatus.DRAFT
+        )
+
+        run = run_task(operator(campaign_id), task_instance(try_number=2), task_state_store=store)
+
+        assert run.value["launched"]
+        assert asked(sandbox, campaign_id) == [
+            "campaign", "campaign", "campaign", "campaign",
+            "plan-details", "leads", "accounts", "vitals", "campaign", "activate", "campaign",
+        ]  # fmt: skip
+        assert sandbox_time == [1.0, 2.0, 4.0]
+
+    def test_what_an_earlier_try_may_have_sent_is_waited_for_once(
+        self, sandbox: SandboxClient, run_task: Any, task_instance: Any, sandbox_time: list[float]
+    ) -> None:
+        """Each activation that was put off let it wait for seven seconds more."""
+        campaign_id, store = sandbox.add_campaign(), TaskStateStore()
+        LaunchRecord({"task_state_store": store}, campaign_id, logging.getLogger("a task")).note_sending(
+            CampaignStatus.DRAFT
+        )
+        sandbox.add_fault("error", "*/activate", status=429)
+
+        run = run_task(operator(campaign_id, preflight=False), task_instance(try_number=2), task_state_store=store)
+
+        assert run.value["launched"]
+        assert asked(sandbox, campaign_id) == [*["campaign"] * 4, "activate", "campaign", "activate", "campaign"]
+        assert sandbox_time[:3] == [1.0, 2.0, 4.0]
+        assert len(sandbox_time) == 4
 
 
 def test_no_address_leaves_it(sandbox: SandboxClient, run_task: Any, task_log: Any) -> None:
