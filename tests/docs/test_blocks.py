@@ -21,6 +21,8 @@ from airflow_provider_instantly.operators.campaign import ActivateCampaignOperat
 from airflow_provider_instantly.operators.check import CheckCampaignOperator
 from airflow_provider_instantly.operators.lead import AddLeadsOperator
 from airflow_provider_instantly.sandbox.__main__ import _parser
+from airflow_provider_instantly.sandbox.client import running_sandbox
+from airflow_provider_instantly.sandbox.samples import BOUNCING_ID, HEALTHY_ID
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from tests.airflow_versions import dags_of
 from tests.docs.documents import DOCUMENTS, ROOT, blocks, section, text_of
@@ -130,6 +132,36 @@ def test_the_dag_of_a_document_runs_to_its_end(document: str, sandbox: SandboxCl
         run = dag.test(run_conf={"campaign_id": campaign_id} if dag.params else None)
         assert run.state == "success"
         assert hook.get_campaign(campaign_id).status_label == after
+
+
+@pytest.fixture
+def samples(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxClient]:
+    """A sandbox as README starts it, behind the default connection."""
+    [command] = [
+        block.text for block in blocks("sh") if block.document == "README.md" and "sandbox --port" in block.text
+    ]
+    assert command.rstrip().endswith("--seed-samples")
+    with running_sandbox("--seed-samples") as sandbox:
+        monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", sandbox.airflow_connection)
+        yield sandbox
+
+
+@pytest.mark.usefixtures("airflow_database")
+@pytest.mark.parametrize(("sample", "ends"), [(HEALTHY_ID, "success"), (BOUNCING_ID, "failed")])
+def test_the_readmes_dag_runs_on_the_readmes_samples(
+    sample: str, ends: str, samples: SandboxClient, dag_folder: Path
+) -> None:
+    [text] = [block.text for block in PYTHON if block.document == "README.md"]
+    assert "preflight=True" in text
+    file = dag_folder / "readme.py"
+    # So long that a campaign that is stopped after ten seconds is seen to be.
+    file.write_text(_for_this_airflow(text).replace("15 * 60", "12").replace('"retries": 2', '"retries": 0'))
+    [dag] = dags_of(file).values()
+
+    run = dag.test(run_conf={"campaign_id": sample})
+
+    assert run.state == ends
+    assert samples.activations(sample) == 1
 
 
 class _TaskInstance:
