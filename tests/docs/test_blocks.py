@@ -26,6 +26,7 @@ from airflow_provider_instantly.sandbox.samples import BOUNCING_ID, HEALTHY_ID
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from tests.airflow_versions import dags_of
 from tests.docs.documents import DOCUMENTS, ROOT, blocks, section, text_of
+from tests.packaging.release import NOT_PUBLISHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,7 @@ COMMANDS = [
     for line in block.text.replace("\\\n", " ").splitlines()
     if line.partition("#")[0].strip()
 ]
+_INSTALL = re.compile(r"^.*pip install.*$", re.MULTILINE)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: What older Airflows do not have.
 SINCE = {
@@ -87,6 +89,20 @@ def test_python_runs(block: Block, sandbox: SandboxClient, dag_folder: Path) -> 
     runpy.run_path(str(file), run_name="__main__")
     if "running_sandbox" not in block.text:
         assert sandbox.requests(), "it speaks to Instantly"
+
+
+#: `docs/get-started.md` says how to install without PyPI. The changes are about releases.
+INSTALLS = [
+    each for each in DOCUMENTS if "airflow-provider-instantly" in "".join(_INSTALL.findall(each.read_text("utf-8")))
+]
+
+
+@pytest.mark.parametrize(
+    "document", [each for each in INSTALLS if each.name != "CHANGELOG.md"], ids=lambda each: each.name
+)
+def test_a_page_that_installs_by_name_says_what_to_do_without_pypi(document: Path) -> None:
+    text = document.read_text("utf-8")
+    assert NOT_PUBLISHED in text or "[from a checkout](../get-started.md#the-first-launch)" in text
 
 
 #: A campaign of which a check says nothing else.
