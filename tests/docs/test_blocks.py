@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from airflow_provider_instantly.operators.campaign import ActivateCampaignOperat
 from airflow_provider_instantly.operators.check import CheckCampaignOperator
 from airflow_provider_instantly.operators.lead import AddLeadsOperator
 from airflow_provider_instantly.sandbox.__main__ import _parser
+from airflow_provider_instantly.sandbox.auth import DEFAULT_API_KEY
 from airflow_provider_instantly.sandbox.client import running_sandbox
 from airflow_provider_instantly.sandbox.samples import BOUNCING_ID, HEALTHY_ID
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
@@ -239,12 +241,34 @@ def test_commands_exist(line: str) -> None:
         assert set(words[3:]) <= {*NAMES, *MORE, "NAME"}
     elif "pytest" in words or words[0].endswith("/python"):
         assert all((ROOT / word).exists() for word in words if word.startswith("tests/"))
+    elif words[0] in ("touch", "chmod", "rm"):
+        assert words[-1] == "instantly.json"
     elif words[:2] == ["pip", "install"]:
         _check_requirement(words[-1])
     elif words[0] == "airflow":
         _airflow_parser().parse_args(words[1:])
     else:
         assert words[0] in ("export", "docker", "helm", "kubectl", ".ci/run"), f"no test knows the command {words[0]}"
+
+
+def test_no_command_shows_a_key_but_that_of_the_sandbox() -> None:
+    """What stands on a command line is in the shell's history, and in the list of processes."""
+    passwords = {
+        word
+        for param in COMMANDS
+        for before, word in pairwise(shlex.split(str(param.values[0]), comments=True))
+        if before in ("--conn-password", "--conn-uri", "--conn-json", "--conn-extra")
+    }
+    assert passwords == {DEFAULT_API_KEY}
+
+
+def test_the_file_of_a_connection_is_one_that_airflow_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    [text] = [block.text for block in blocks("json") if block.document == "docs/how-to/connection.md"]
+    [(conn_id, fields)] = json.loads(text).items()
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
+    connection = InstantlyHook.get_connection(conn_id)
+    assert (connection.conn_type, connection.host, connection.port) == ("instantly", None, 443)
+    assert connection.password == fields["password"]
 
 
 def _targets() -> set[str]:
