@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_instantly.api.errors import InstantlyServerError, InstantlyUnexpectedAnswerError
 from tests.airflow_versions import dags_of
-from tests.statuses import ACTIVE, PAUSED
+from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, SUSPENDED, UNHEALTHY
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
@@ -106,3 +107,26 @@ def test_a_list_that_breaks_off_once_is_listed_again(
     said = capsys.readouterr().out
     assert "listed once more" in said
     assert "No campaign of the workspace sends." in said
+
+
+@pytest.mark.parametrize(
+    ("status", "to_do"),
+    [
+        (COMPLETED, "Name the next one in the Variable instantly_campaign_id"),
+        (PAUSED, "If it is to go on, resume it in Instantly"),
+        (BOUNCED, "If it is to go on, resume it in Instantly"),
+        (UNHEALTHY, "If it is to go on, resume it in Instantly"),
+        (SUSPENDED, "If it is to go on, resume it in Instantly"),
+    ],
+)
+def test_the_pipeline_says_what_to_do_about_a_campaign_that_it_leaves_alone(status: int, to_do: str) -> None:
+    may_go_on = function_of("instantly_pipeline", "may_go_on")
+    with pytest.raises(AirflowFailException, match=f"No one was added, and it was left as it is. {to_do}"):
+        may_go_on({"id": CAMPAIGN_ID, "paused": False, "status": status, "status_name": "Any"})
+
+
+@pytest.mark.parametrize(("paused", "status"), [(False, DRAFT), (True, PAUSED)])
+def test_the_pipeline_goes_on_with_a_draft_and_with_what_it_has_paused(paused: bool, status: int) -> None:
+    function_of("instantly_pipeline", "may_go_on")(
+        {"id": CAMPAIGN_ID, "paused": paused, "status": status, "status_name": "Any"}
+    )
