@@ -2,13 +2,14 @@
 Launch a campaign when its audience is ready: another DAG updates an asset, and its event names the campaign.
 
 `instantly_audience` stands for the DAG that finds the people. Of its event, only `campaign_id` is used. An event that
-names no campaign, such as one that was made by hand, launches nothing.
+names no campaign, such as one that was made by hand, launches nothing. Nor does one that is older than an hour: what
+came while this DAG was switched off is in the log of the next run.
 """
 
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Asset, Param, get_current_context, task
@@ -18,6 +19,8 @@ from airflow_provider_instantly.operators.campaign import ActivateCampaignOperat
 
 STABLE_FOR = float(os.environ.get("INSTANTLY_LAUNCH_STABLE_FOR", 15 * 60))
 POLL_INTERVAL = float(os.environ.get("INSTANTLY_LAUNCH_POKE_INTERVAL", 60))
+# An audience that was ready last week is not ready now.
+FRESH_FOR = timedelta(hours=1)
 
 audience = Asset("instantly_audience")
 
@@ -47,7 +50,8 @@ with DAG(
     @task
     def campaigns() -> list[str]:
         """Each campaign once: several events may come with one run, and an event may come twice."""
-        return sorted({event["campaign_id"] for event in campaign_events(get_current_context())})
+        events = campaign_events(get_current_context(), newer_than=FRESH_FOR)
+        return sorted({event["campaign_id"] for event in events})
 
     ActivateCampaignOperator.partial(
         task_id="launch",

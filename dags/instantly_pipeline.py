@@ -55,11 +55,18 @@ with DAG(
     @task
     def may_go_on(paused: dict[str, Any]) -> None:
         """Go on with a Draft, and with what this run has paused. Whether anything else goes on, a person decides."""
-        if not paused["paused"] and paused["status"] != CampaignStatus.DRAFT:
-            raise AirflowFailException(
-                f"Campaign {paused['id']} was {paused['status_name']} already. No one was added, and it was left as it "
-                "is. If it is to go on, resume it in Instantly, and clear the task pause."
+        if paused["paused"] or paused["status"] == CampaignStatus.DRAFT:
+            return
+        if paused["status"] == CampaignStatus.COMPLETED:
+            to_do = (
+                "Name the next one in the Variable instantly_campaign_id and clear the task pause, or in a run by hand."
             )
+        else:
+            to_do = "If it is to go on, resume it in Instantly, and clear the task pause."
+        raise AirflowFailException(
+            f"Campaign {paused['id']} was {paused['status_name']} already. No one was added, and it was left as it "
+            f"is. {to_do}"
+        )
 
     add_leads = SqlToInstantlyLeadsOperator(
         task_id="add_leads",

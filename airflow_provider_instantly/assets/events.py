@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_instantly.api.campaign import is_campaign_id
+from airflow_provider_instantly.api.campaign import about, is_campaign_id
 from airflow_provider_instantly.assets.campaign import campaign_asset
 from airflow_provider_instantly.exceptions import TaskKilledError
+from airflow_provider_instantly.validation import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -80,7 +82,7 @@ def _flat(said: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in said.items() if isinstance(value, _PLAIN)}
 
 
-def campaign_events(context: Mapping[str, Any]) -> list[dict[str, Any]]:
+def campaign_events(context: Mapping[str, Any], *, newer_than: timedelta | float | None = None) -> list[dict[str, Any]]:
     """
     What the events that started a run say of campaigns, the oldest first: of each campaign a dict.
 
@@ -89,12 +91,37 @@ def campaign_events(context: Mapping[str, Any]) -> list[dict[str, Any]]:
     outlet. A run that was started by hand has no events.
 
     :param context: the task's context.
+    :param newer_than: leave out what is older now, and log it: a ``timedelta`` or seconds. What launches needs it:
+        to the first run after a DAG was switched off, Airflow (2.11 to 3.3) hands what came meanwhile, too.
+    :raises ValueError: if ``newer_than`` is no length of time.
     """
     started_by = context.get("triggering_asset_events") or context.get("triggering_dataset_events") or {}  # Airflow 2
     # One that came through an alias stands there twice.
     events = {id(event): event for of_one in started_by.values() for event in of_one}
     in_order = sorted(events.values(), key=lambda event: event.timestamp)
+    if newer_than is not None:
+        limit = timedelta(seconds=seconds("newer_than", newer_than, low=1.0))
+        in_order = _fresh(in_order, limit, datetime.now(UTC))
     return [campaign for event in in_order for campaign in _campaigns_of(event.extra)]
+
+
+def _fresh(events: Iterable[Any], limit: timedelta, now: datetime) -> list[Any]:
+    """The events that are newer than the limit. Of the others, the log has each campaign."""
+    fresh = []
+    for event in events:
+        # Airflow's server has written the time. Clocks differ: one that is yet to come is fresh.
+        age = now - event.timestamp
+        if age < limit:
+            fresh.append(event)
+            continue
+        for campaign in _campaigns_of(event.extra):
+            _log.warning(
+                "Its event is left out: it is %s old, and only what is newer than %s counts. %s",
+                timedelta(seconds=int(age.total_seconds())),
+                limit,
+                about(campaign["campaign_id"]),
+            )
+    return fresh
 
 
 def _campaigns_of(extra: object) -> Iterator[dict[str, Any]]:

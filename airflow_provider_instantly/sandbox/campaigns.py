@@ -12,6 +12,7 @@ from airflow_provider_instantly.sandbox.scripts import (
     ACTIVE,
     DRAFT,
     PAUSED,
+    RUNNING_SUBSEQUENCES,
     STOPPED,
     Script,
     Standing,
@@ -21,7 +22,7 @@ from airflow_provider_instantly.sandbox.scripts import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from airflow_provider_instantly.sandbox.settings import Settings
 
@@ -299,12 +300,20 @@ class Campaigns:
         return [dict(row) for row in rows]
 
     def activations(self) -> list[dict[str, Any]]:
-        """How often each campaign was activated, and how often although it was stopped."""
+        """How often each campaign was activated, and how often of these it was what the service had stopped."""
         rows = self._store.execute(
-            "SELECT campaign_id, COUNT(*) AS count, SUM(from_status IN (-1, -2, -99)) AS of_stopped"
-            " FROM effects WHERE effect = 'activated' GROUP BY campaign_id ORDER BY campaign_id"
-        )
-        return [dict(row) for row in rows]
+            "SELECT campaign_id, SUM(effect = 'activated') AS count,"
+            " SUM(from_status IN (-1, -2, -99) OR to_status IN (-1, -2, -99)) AS stops"
+            " FROM effects GROUP BY campaign_id HAVING count > 0 ORDER BY campaign_id"
+        ).fetchall()
+        return [
+            {
+                "campaign_id": row["campaign_id"],
+                "count": row["count"],
+                "of_stopped": _of_stopped(self.history(row["campaign_id"])) if row["stops"] else 0,
+            }
+            for row in rows
+        ]
 
     def activations_of(self, campaign_id: str) -> int:
         """How often a campaign was activated."""
@@ -356,6 +365,26 @@ class Campaigns:
             "INSERT INTO effects (at, campaign_id, effect, from_status, to_status, actor) VALUES (?, ?, ?, ?, ?, ?)",
             (self._clock.now(), before.id, effect, before.standing.status, to_status, actor),
         )
+
+
+def _of_stopped(history: Iterable[Mapping[str, Any]]) -> int:
+    """How many activations were of a stopped campaign. One that was paused since is as dangerous."""
+    count, is_stopped = 0, False
+    for effect in history:
+        is_stopped = _is_stopped(effect["from_status"], is_stopped)
+        if effect["effect"] == "activated":
+            count += is_stopped
+            is_stopped = False
+        else:
+            is_stopped = _is_stopped(effect["to_status"], is_stopped)
+    return count
+
+
+def _is_stopped(status: int | None, was_stopped: bool) -> bool:
+    """Whether a campaign of this status is one that the service stopped, and that has not run since."""
+    if status in STOPPED:
+        return True
+    return was_stopped and status not in (ACTIVE, RUNNING_SUBSEQUENCES)
 
 
 def _standing(row: sqlite3.Row, now: float) -> Standing:

@@ -22,7 +22,7 @@ STATUS_NAMES = {
     -2: "Bounce Protect",
     -99: "Account Suspended",
 }
-DRAFT, ACTIVE, PAUSED, BOUNCE_PROTECT = 0, 1, 2, -2
+DRAFT, ACTIVE, PAUSED, RUNNING_SUBSEQUENCES, BOUNCE_PROTECT = 0, 1, 2, 4, -2
 STOPPED = frozenset({-1, -2, -99})
 _BY_NAME = {name.lower().replace(" ", "_"): status for status, name in STATUS_NAMES.items()}
 

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,13 @@ from airflow_provider_instantly.operators.campaign import ActivateCampaignOperat
 from airflow_provider_instantly.operators.check import CheckCampaignOperator
 from airflow_provider_instantly.operators.lead import AddLeadsOperator
 from airflow_provider_instantly.sandbox.__main__ import _parser
+from airflow_provider_instantly.sandbox.auth import DEFAULT_API_KEY
+from airflow_provider_instantly.sandbox.client import running_sandbox
+from airflow_provider_instantly.sandbox.samples import BOUNCING_ID, HEALTHY_ID
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
 from tests.airflow_versions import dags_of
 from tests.docs.documents import DOCUMENTS, ROOT, blocks, section, text_of
+from tests.packaging.release import NOT_PUBLISHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +43,7 @@ COMMANDS = [
     for line in block.text.replace("\\\n", " ").splitlines()
     if line.partition("#")[0].strip()
 ]
+_INSTALL = re.compile(r"^.*pip install.*$", re.MULTILINE)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: What older Airflows do not have.
 SINCE = {
@@ -87,6 +93,20 @@ def test_python_runs(block: Block, sandbox: SandboxClient, dag_folder: Path) -> 
         assert sandbox.requests(), "it speaks to Instantly"
 
 
+#: `docs/get-started.md` says how to install without PyPI. The changes are about releases.
+INSTALLS = [
+    each for each in DOCUMENTS if "airflow-provider-instantly" in "".join(_INSTALL.findall(each.read_text("utf-8")))
+]
+
+
+@pytest.mark.parametrize(
+    "document", [each for each in INSTALLS if each.name != "CHANGELOG.md"], ids=lambda each: each.name
+)
+def test_a_page_that_installs_by_name_says_what_to_do_without_pypi(document: Path) -> None:
+    text = document.read_text("utf-8")
+    assert NOT_PUBLISHED in text or "[from a checkout](../get-started.md#the-first-launch)" in text
+
+
 #: A campaign of which a check says nothing else.
 WEEKEND_ONLY: dict[str, Any] = {
     "sequences": [{"steps": [{"variants": [{"subject": "Hello", "body": "A word?"}]}]}],
@@ -130,6 +150,36 @@ def test_the_dag_of_a_document_runs_to_its_end(document: str, sandbox: SandboxCl
         run = dag.test(run_conf={"campaign_id": campaign_id} if dag.params else None)
         assert run.state == "success"
         assert hook.get_campaign(campaign_id).status_label == after
+
+
+@pytest.fixture
+def samples(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxClient]:
+    """A sandbox as README starts it, behind the default connection."""
+    [command] = [
+        block.text for block in blocks("sh") if block.document == "README.md" and "sandbox --port" in block.text
+    ]
+    assert command.rstrip().endswith("--seed-samples")
+    with running_sandbox("--seed-samples") as sandbox:
+        monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", sandbox.airflow_connection)
+        yield sandbox
+
+
+@pytest.mark.usefixtures("airflow_database")
+@pytest.mark.parametrize(("sample", "ends"), [(HEALTHY_ID, "success"), (BOUNCING_ID, "failed")])
+def test_the_readmes_dag_runs_on_the_readmes_samples(
+    sample: str, ends: str, samples: SandboxClient, dag_folder: Path
+) -> None:
+    [text] = [block.text for block in PYTHON if block.document == "README.md"]
+    assert "preflight=True" in text
+    file = dag_folder / "readme.py"
+    # So long that a campaign that is stopped after ten seconds is seen to be.
+    file.write_text(_for_this_airflow(text).replace("15 * 60", "12").replace('"retries": 2', '"retries": 0'))
+    [dag] = dags_of(file).values()
+
+    run = dag.test(run_conf={"campaign_id": sample})
+
+    assert run.state == ends
+    assert samples.activations(sample) == 1
 
 
 class _TaskInstance:
@@ -191,12 +241,34 @@ def test_commands_exist(line: str) -> None:
         assert set(words[3:]) <= {*NAMES, *MORE, "NAME"}
     elif "pytest" in words or words[0].endswith("/python"):
         assert all((ROOT / word).exists() for word in words if word.startswith("tests/"))
+    elif words[0] in ("touch", "chmod", "rm"):
+        assert words[-1] == "instantly.json"
     elif words[:2] == ["pip", "install"]:
         _check_requirement(words[-1])
     elif words[0] == "airflow":
         _airflow_parser().parse_args(words[1:])
     else:
         assert words[0] in ("export", "docker", "helm", "kubectl", ".ci/run"), f"no test knows the command {words[0]}"
+
+
+def test_no_command_shows_a_key_but_that_of_the_sandbox() -> None:
+    """What stands on a command line is in the shell's history, and in the list of processes."""
+    passwords = {
+        word
+        for param in COMMANDS
+        for before, word in pairwise(shlex.split(str(param.values[0]), comments=True))
+        if before in ("--conn-password", "--conn-uri", "--conn-json", "--conn-extra")
+    }
+    assert passwords == {DEFAULT_API_KEY}
+
+
+def test_the_file_of_a_connection_is_one_that_airflow_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    [text] = [block.text for block in blocks("json") if block.document == "docs/how-to/connection.md"]
+    [(conn_id, fields)] = json.loads(text).items()
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
+    connection = InstantlyHook.get_connection(conn_id)
+    assert (connection.conn_type, connection.host, connection.port) == ("instantly", None, 443)
+    assert connection.password == fields["password"]
 
 
 def _targets() -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,3 +80,19 @@ def test_a_launch_that_is_completed_at_once_is_followed_like_any_other(
     context = {"triggering_asset_events": {"campaigns": events}}
     monkeypatch.setitem(task.python_callable.__globals__, "get_current_context", lambda: context)
     assert task.python_callable() == ids[:3]
+
+
+def test_what_came_while_the_launching_dag_was_switched_off_is_not_launched(
+    dags: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the first event after it is switched on, Airflow hands the run all that came before, too."""
+    [task] = [task for dag in dags["instantly_launch_on_asset"] for task in dag.tasks if task.task_id == "campaigns"]
+    old, new = (f"5a3d0e5e-000{number}-4000-8000-000000000001" for number in range(2))
+    events = [
+        SimpleNamespace(timestamp=datetime.now(UTC) - ago, extra={"campaign_id": campaign_id})
+        for ago, campaign_id in ((timedelta(days=7), old), (timedelta(seconds=9), new))
+    ]
+    context = {"triggering_asset_events": {"instantly_audience": events}}
+    monkeypatch.setitem(task.python_callable.__globals__, "get_current_context", lambda: context)
+    assert task.python_callable() == [new]
+    assert [(old in line, new in line) for line in caplog.messages] == [(True, False)]

@@ -193,7 +193,7 @@ class TestDirection:
         "tasklog": set(),
         "validation": {"api"},
         "analytics": {"api"},
-        "assets": {"api", "triggers", "exceptions"},
+        "assets": {"api", "triggers", "exceptions", "validation"},
         "links": set(),
         "observability": {"api", "assets", "exceptions", "validation"},
         "reports": {"api", "analytics", "hooks"},

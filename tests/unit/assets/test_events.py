@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import Asset, AssetAlias
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_instantly.assets.campaign import ALL_CAMPAIGNS_URI, campaign_asset, campaign_uri
-from airflow_provider_instantly.assets.events import MAX_ALIAS_EVENTS, announce, campaign_events
+from airflow_provider_instantly.assets.events import MAX_ALIAS_EVENTS, _fresh, announce, campaign_events
 from airflow_provider_instantly.exceptions import TaskKilledError
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
@@ -255,3 +255,56 @@ class TestDagsReadThem:
     @pytest.mark.parametrize("context", [{}, {"triggering_asset_events": {}}, {"triggering_dataset_events": {}}])
     def test_a_run_that_was_started_by_hand_has_none(self, context: dict[str, Any]) -> None:
         assert campaign_events(context) == []
+
+
+class TestOnlyWhatIsFresh:
+    """Airflow hands a run the events that came while its DAG was switched off, too."""
+
+    @staticmethod
+    def came(ago: timedelta, campaign_id: str) -> Event:
+        return Event({"campaign_id": campaign_id}, datetime.now(UTC) - ago)
+
+    def test_an_old_one_is_left_out_and_logged_with_its_age(self, caplog: pytest.LogCaptureFixture) -> None:
+        old, new = self.came(timedelta(days=7, hours=3), CAMPAIGN), self.came(timedelta(minutes=59), OTHER)
+        context = {"triggering_asset_events": {"a": [old, new]}}
+
+        found = campaign_events(context, newer_than=timedelta(hours=1))
+
+        assert found == [{"campaign_id": OTHER}]
+        [line] = caplog.messages
+        assert line == (
+            "Its event is left out: it is 7 days, 3:00:00 old, and only what is newer than 1:00:00 counts. "
+            f"[campaign {CAMPAIGN}]"
+        )
+
+    def test_each_campaign_of_an_old_event_of_several_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
+        several = {"campaigns": [{"campaign_id": CAMPAIGN}, {"campaign_id": OTHER}]}
+        old = Event(several, datetime.now(UTC) - timedelta(hours=2))
+        assert campaign_events({"triggering_asset_events": {"a": [old]}}, newer_than=3600) == []
+        assert [line[-len(f"[campaign {CAMPAIGN}]") :] for line in caplog.messages] == [
+            f"[campaign {CAMPAIGN}]",
+            f"[campaign {OTHER}]",
+        ]
+
+    def test_a_campaign_that_came_again_is_fresh(self) -> None:
+        events = [self.came(timedelta(days=1), CAMPAIGN), self.came(timedelta(minutes=1), CAMPAIGN)]
+        found = campaign_events({"triggering_asset_events": {"a": events}}, newer_than=timedelta(hours=1))
+        assert found == [{"campaign_id": CAMPAIGN}]
+
+    def test_one_is_as_old_as_the_limit(self) -> None:
+        now, limit = datetime(2026, 11, 29, 12, tzinfo=UTC), timedelta(hours=1)
+        events = [Event({"campaign_id": CAMPAIGN}, now - limit + timedelta(seconds=n)) for n in (-1, 0, 1)]
+        assert _fresh(events, limit, now) == events[2:]
+
+    def test_a_clock_of_the_server_that_is_ahead_makes_none_old(self) -> None:
+        events = [self.came(-timedelta(minutes=2), CAMPAIGN)]
+        assert len(campaign_events({"triggering_asset_events": {"a": events}}, newer_than=60)) == 1
+
+    def test_without_a_limit_all_count(self, caplog: pytest.LogCaptureFixture) -> None:
+        assert names({"triggering_asset_events": {"a": [self.came(timedelta(days=400), CAMPAIGN)]}}) == [CAMPAIGN]
+        assert caplog.messages == []
+
+    @pytest.mark.parametrize("wrong", [0, -timedelta(hours=1), "an hour", True], ids=str)
+    def test_a_limit_is_a_length_of_time(self, wrong: Any) -> None:
+        with pytest.raises(ValueError, match="newer_than must be"):
+            campaign_events({}, newer_than=wrong)

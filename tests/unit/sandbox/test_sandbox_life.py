@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
-from tests.statuses import ALL
+from tests.statuses import ALL, STOPPED
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
@@ -145,3 +146,52 @@ def test_activations_are_counted_per_campaign_and_outlive_it(sandbox: SandboxCli
     api.activate(second)
     sandbox.delete(first)
     assert (sandbox.activations(first), sandbox.activations(second), sandbox.activations()) == (2, 1, 3)
+
+
+def of_stopped(sandbox: SandboxClient, campaign: str) -> tuple[int, int]:
+    """How often it was activated, and how often of these it was stopped."""
+    found = requests.get(f"{sandbox.url}/_sandbox/activations", timeout=10).json()["items"]
+    [counted] = [each for each in found if each["campaign_id"] == campaign]
+    return counted["count"], counted["of_stopped"]
+
+
+@pytest.mark.parametrize("stopped", STOPPED)
+def test_an_activation_of_what_was_stopped_is_counted(sandbox: SandboxClient, api: Any, stopped: int) -> None:
+    campaign = sandbox.add_campaign(status=stopped)
+    api.activate(campaign)
+    assert of_stopped(sandbox, campaign) == (1, 1)
+    api.activate(campaign)
+    assert of_stopped(sandbox, campaign) == (2, 1)
+
+
+@pytest.mark.parametrize("by", ["script", "a person"])
+def test_a_pause_between_does_not_hide_that_it_was_stopped(sandbox: SandboxClient, api: Any, by: str) -> None:
+    """Paused, a stopped campaign looks like any other, and a DAG resumes it."""
+    campaign = sandbox.add_campaign(script=[(0, "active"), (10, "bounce_protect")] if by == "script" else None)
+    api.activate(campaign)
+    sandbox.advance_clock(10)
+    if by == "a person":
+        sandbox.trip_bounce_protection(campaign)
+    assert api.post(f"/campaigns/{campaign}/pause").json()["status"] == 2
+    sandbox.set_fields(campaign, daily_limit=10)
+    api.activate(campaign)
+    assert of_stopped(sandbox, campaign) == (2, 1)
+    api.post(f"/campaigns/{campaign}/pause")
+    api.activate(campaign)
+    assert of_stopped(sandbox, campaign) == (3, 1)
+
+
+@pytest.mark.parametrize("running", [1, 4])
+def test_what_ran_again_by_itself_is_no_longer_stopped(sandbox: SandboxClient, api: Any, running: int) -> None:
+    campaign = sandbox.add_campaign(status="accounts_unhealthy")
+    sandbox.set_status(campaign, running)
+    api.post(f"/campaigns/{campaign}/pause")
+    api.activate(campaign)
+    assert of_stopped(sandbox, campaign) == (1, 0)
+
+
+def test_the_activations_of_others_are_none_of_what_was_stopped(sandbox: SandboxClient, api: Any) -> None:
+    stopped, other = sandbox.add_campaign(status="bounce_protect"), sandbox.add_campaign()
+    api.activate(other)
+    api.activate(stopped)
+    assert (of_stopped(sandbox, other), of_stopped(sandbox, stopped)) == ((1, 0), (1, 1))
