@@ -46,6 +46,9 @@ def explain(hook: InstantlyHook, wait: Wait, log: TaskLog) -> None:
             wait.explain(campaign_id, hook.get_sending_status(campaign_id))
         except InstantlyError as error:
             log.warning("The reason could not be read: %s", error)
+            if error.concerns_all:
+                # It would be the same with each, and to ask on could take as long as Airflow lets the task wait.
+                return
 
 
 async def aexplain(hook: InstantlyHook, wait: Wait, log: TaskLog) -> None:
@@ -55,6 +58,8 @@ async def aexplain(hook: InstantlyHook, wait: Wait, log: TaskLog) -> None:
             wait.explain(campaign_id, await hook.aget_sending_status(campaign_id))
         except InstantlyError as error:
             await awarn(log, "The reason could not be read: %s", error)
+            if error.concerns_all:
+                return
 
 
 def result_of_event(event: object, goal: Goal, campaign_ids: Iterable[str]) -> WaitResult:

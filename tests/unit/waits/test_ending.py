@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
-from airflow_provider_instantly.api.errors import InstantlyServerError
+from airflow_provider_instantly.api.errors import InstantlyConnectionError, InstantlyServerError
 from airflow_provider_instantly.exceptions import CampaignStoppedError, CampaignWaitError
 from airflow_provider_instantly.tasklog import sentences_of
 from airflow_provider_instantly.waits import ending
@@ -50,6 +50,23 @@ class TestReasons:
         hook = ScriptedHook(-1)
         wait_for(hook, clock, IDS, fail_fast=False)
         assert hook.explained == IDS[: ending.MAX_EXPLANATIONS]
+
+    @pytest.mark.parametrize(
+        ("error", "asked"), [(InstantlyConnectionError("No answer."), 1), (InstantlyServerError("It failed."), 3)]
+    )
+    async def test_after_an_error_that_concerns_all_no_other_is_asked_for(
+        self, clock: StandingClock, caplog: pytest.LogCaptureFixture, error: Exception, asked: int
+    ) -> None:
+        hook = ScriptedHook(-1, reason=error)
+        wait_for(hook, clock, IDS[:3], fail_fast=False)
+        assert hook.explained == IDS[:asked]
+        assert caplog.text.count("The reason could not be read") == asked
+
+        wait = Wait(IDS[:3], Goal(fail_fast=False), now=0.0)
+        wait.advance({cid: Campaign(cid, CampaignStatus(-1)) for cid in IDS[:3]}, began=0.0, now=0.0)
+        hook = ScriptedHook(0, reason=error)
+        await ending.aexplain(hook, wait, LOG)  # type: ignore[arg-type]
+        assert hook.explained == IDS[:asked]
 
     async def test_the_async_twin(self, caplog: pytest.LogCaptureFixture) -> None:
         wait = Wait(IDS[:2], Goal(fail_fast=False), now=0.0)
