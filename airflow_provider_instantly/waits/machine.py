@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus, about
@@ -159,13 +160,15 @@ class Wait:
         """
         info: list[str] = []
         warnings: list[str] = []
+        unanswered: dict[str, str] = {}
         pause = 0.0
         for cid in self.pending:
             wait, seen = self._waits[cid], read.get(cid)
             if isinstance(seen, Campaign):
                 self._see(wait, seen, began, now, info, warnings)
             elif seen is not None:
-                pause = max(pause, self._miss(wait, seen, now, jitter, warnings))
+                pause = max(pause, self._miss(wait, seen, now, jitter, unanswered))
+        warnings += _first(unanswered)
         if self._is_over(now):
             return Decision(None, (*info, *self._new_progress(now)), warnings)
         decision = Decision(self._delay(now, pause), (*info, *self._new_progress(now), *self._report(now)), warnings)
@@ -235,17 +238,17 @@ class Wait:
                 warnings.append(f"The campaign is {status.label}. {about(wait.title)}")
 
     def _miss(
-        self, wait: _CampaignWait, error: InstantlyError, now: float, jitter: float, warnings: list[str]
+        self, wait: _CampaignWait, error: InstantlyError, now: float, jitter: float, unanswered: dict[str, str]
     ) -> float:
+        """Take in an error; what is to be said of it goes into ``unanswered``, once for each text."""
+        wait.reason = str(error)
         if not error.may_pass:
-            wait.verdict, wait.reason = Verdict.UNREADABLE, str(error)
+            wait.verdict = Verdict.UNREADABLE
             return 0.0
         if wait.unanswered_since is None:
             wait.unanswered_since = now
-            if not any(str(error) in line for line in warnings):
-                warnings.append(f"No answer about the campaign: {error} It asks again. {about(wait.title)}")
+            unanswered.setdefault(wait.reason, wait.title)
         wait.misses += 1
-        wait.reason = str(error)
         budget = self.goal.failure_budget
         if budget is not None and now - wait.unanswered_since >= budget:
             wait.verdict = Verdict.UNANSWERED
@@ -318,6 +321,18 @@ class Wait:
         waited = span(passed) if timeout is None else share(passed, timeout)
         which = self._waited_for(now) if result.is_of_many else result.about
         return [f"Still waiting for {self.goal.target_names} after {waited}: {result.state}.{which}"]
+
+
+def _first(unanswered: Mapping[str, str]) -> list[str]:
+    """Lines about errors, for each of which the title of a campaign is given: of many only the first ones."""
+    lines = [
+        f"No answer about the campaign: {error} It asks again. {about(title)}"
+        for error, title in islice(unanswered.items(), _FEW)
+    ]
+    if len(unanswered) > _FEW:
+        more = len(unanswered) - _FEW
+        lines.append(f"And {more:,} more {'error' if more == 1 else 'errors'}, of other campaigns. It asks again.")
+    return lines
 
 
 def _but_not_sending(reason: NotSendingStatus | None) -> str:

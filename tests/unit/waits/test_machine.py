@@ -623,6 +623,27 @@ class TestMany:
         clock.poll(dict.fromkeys(IDS, error))
         assert len(clock.warnings) == 1
 
+    @pytest.mark.parametrize(("count", "more"), [(3, []), (4, ["And 1 more error"]), (29, ["And 26 more errors"])])
+    def test_of_many_errors_the_first_are_warned_of(self, count: int, more: list[str]) -> None:
+        clock = Clock(goal(fail_fast=False), IDS)
+        errors = {cid: InstantlyServerError("It failed.", path=f"/campaigns/{cid}") for cid in IDS[:count]}
+        clock.poll(errors)
+        named, rest = clock.warnings[:3], clock.warnings[3:]
+        assert all(str(error) in line for error, line in zip(errors.values(), named, strict=False))
+        assert [line.partition(",")[0] for line in rest] == more
+
+    def test_of_thousands_each_with_an_error_of_its_own_no_text_is_made_twice(self) -> None:
+        class CountedError(InstantlyServerError):
+            texts = 0
+
+            def __str__(self) -> str:
+                CountedError.texts += 1
+                return super().__str__()
+
+        clock = Clock(goal(fail_fast=False), IDS)
+        clock.poll({cid: CountedError("It failed.", path=f"/campaigns/{cid}") for cid in IDS})
+        assert CountedError.texts == len(IDS)
+
     def test_the_longest_pause_counts_for_all(self) -> None:
         clock = Clock(goal(poll_interval=1.0), IDS[:2])
         errors = {IDS[0]: InstantlyServerError("503"), IDS[1]: InstantlyRateLimitError("429", retry_after=30.0)}
