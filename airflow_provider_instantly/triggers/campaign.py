@@ -410,8 +410,9 @@ class CampaignChangeTrigger(_PollingTrigger):
 
     What was last seen is kept in the state store of the watched asset (Airflow >= 3.3), so that a restart of the
     triggerer neither loses a change nor fires twice for one. Only a triggerer that dies in the moment in which it fires
-    may lose that event. The first poll of a new watcher only sets the scene: nothing has changed yet. Below 3.3, and
-    where alike watchers of several assets share a trigger, only this process remembers.
+    may lose that event; and if Airflow answers neither when it is to be kept nor when that is read back, it may fire
+    twice. The first poll of a new watcher only sets the scene: nothing has changed yet. Below 3.3, and where alike
+    watchers of several assets share a trigger, only this process remembers.
 
     :param instantly_conn_id: the id of the Airflow connection.
     :param campaign_id: only these campaigns; None means all.
@@ -505,9 +506,11 @@ class CampaignChangeTrigger(_PollingTrigger):
                 changed = {c.id: int(c.status) for c in seen if c.status is not None and before.get(c.id) != c.status}
                 known = {**before, **changed}
                 # Before the events: a crash in between must not fire twice for one change.
-                await watermark.save(known, changed)
-                for event in events:
-                    yield _fired({**event, "url": pages.get(event["campaign_id"])})
+                async with aclosing(watermark.save(known, changed)) as kept:
+                    async for part in kept:
+                        for event in events:
+                            if event["campaign_id"] in part:
+                                yield _fired({**event, "url": pages.get(event["campaign_id"])})
 
     async def _pages(self, events: Iterable[dict[str, Any]]) -> dict[str, str]:
         """The page of each campaign, for the people who read of its change; none where the connection is gone."""
