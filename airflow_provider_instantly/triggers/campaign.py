@@ -240,9 +240,14 @@ class CampaignStatusTrigger(_PollingTrigger):
         yield _fired({"campaigns": None, "reason": reason})
 
     def _arguments(self) -> dict[str, Any]:
+        goal = self.goal
+        if goal.deadline is None and goal.timeout is not None:
+            # A task defers now. In the triggerer that could not be known: not after a restart, and Airflow's own limit,
+            # which the task may set as it likes, does not tell.
+            goal = replace(goal, deadline=steady_clock()() + goal.timeout)
         return {
             "campaign_id": packed(self.named_campaigns()),
-            **self.goal.as_arguments(),
+            **goal.as_arguments(),
             **_without_defaults(
                 {
                     "instantly_conn_id": (self.instantly_conn_id, _DEFAULT_CONN_ID),
@@ -341,18 +346,18 @@ class CampaignStatusTrigger(_PollingTrigger):
 
     @property
     def started_here(self) -> bool:
-        """Whether the task began in the triggerer: a worker would have set the deadline."""
+        """Whether the task began in the triggerer: where it defers, `serialize` sets the deadline."""
         return self.goal.deadline is None and self.goal.timeout is not None
 
     def _goal_from(self, now: float) -> Goal:
         """The goal with its deadline, which a task that starts here could not know when its DAG was parsed."""
         if not self.started_here or self.goal.timeout is None:
             return self.goal
-        airflow_limit = getattr(self, "timeout_after", None)
-        if airflow_limit is None:
-            return replace(self.goal, deadline=now + self.goal.timeout)
-        # Counted from the deferral, so that a restart of the triggerer does not start it again.
-        return replace(self.goal, deadline=airflow_limit.timestamp() - BACKSTOP)
+        deadline = now + self.goal.timeout
+        if (airflow_limit := getattr(self, "timeout_after", None)) is not None:
+            # Counted from the deferral, so that a restart of the triggerer does not start it again.
+            deadline = min(deadline, airflow_limit.timestamp() - BACKSTOP)
+        return replace(self.goal, deadline=deadline)
 
     async def _event(self, wait: Wait, hook: InstantlyHook) -> TriggerEvent:
         await aexplain(hook, wait, self.log)
