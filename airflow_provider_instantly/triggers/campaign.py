@@ -308,13 +308,13 @@ class CampaignStatusTrigger(_PollingTrigger):
 
     async def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncGenerator[TriggerEvent, None]:
         campaign_ids = self.named_campaigns()
-        goal = self._goal_from(poller.clock())
+        goal = self._goal_from(steady_clock()())
         wait = Wait(campaign_ids, goal, now=poller.clock())
         if self.started_here:
             await drop_xcoms_of_earlier_tries(self.task_instance, ("return_value", "campaigns"), self.log)
         async with shared_hook(self.instantly_conn_id) as hook, self._linking(hook, campaign_ids):
             await self._wait(wait, poller, snapshots)
-            self._note_time(wait, hook, poller.clock())
+            self._note_time(wait, hook, steady_clock()())
             event = await self._event(wait, hook)
         if self.pause_on_kill:
             # Whatever becomes of the task from here on, its wait was not killed.

@@ -18,7 +18,7 @@ from airflow_provider_instantly.api.bulk import brief
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.api.operations import list_campaigns
 from airflow_provider_instantly.api.protocol import Pages
-from airflow_provider_instantly.clock import jitter, steady_clock
+from airflow_provider_instantly.clock import jitter, seconds_ahead, steady_clock
 from airflow_provider_instantly.triggers.shared_hook import shared_hook
 from airflow_provider_instantly.triggers.timing import BURST, OpenPolls, Poll, Snapshot, Timing, Watcher
 from airflow_provider_instantly.waits.reader import Reader
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 #: Of a workspace's list no more pages than these are read in a poll.
 MAX_PAGES: Final = 250
+#: The machine's clock is looked at every so many seconds at least, while there are limits or polls to come.
+_LOOK: Final = 60.0
+#: Limits follow it where it was set by more seconds than these. To look takes two readings, and time between them.
+_TOLERANCE: Final = 1.0
 
 
 @dataclass(eq=False)
@@ -102,6 +106,7 @@ class Poller:
         self._reader = Reader()
         self._changed = asyncio.Event()
         self._is_list_long = False
+        self._ahead = 0.0
 
     @classmethod
     def shared(cls, conn_id: str, tag_ids: Iterable[str] = ()) -> Poller:
@@ -129,6 +134,9 @@ class Poller:
         :param poll_interval: seconds between two polls.
         :param wait: what decides; without one, every poll is news.
         """
+        self._look_at_clock()
+        if wait is not None:
+            wait.follow(self._ahead)
         watcher = self._timing.join(campaign_ids, poll_interval, self.clock(), wait)
         self._changed.set()
         try:
@@ -153,6 +161,7 @@ class Poller:
             try:
                 while True:
                     self._changed.clear()
+                    self._look_at_clock()
                     now = self.clock()
                     for snapshot in self._time_out(polls, now):
                         yield snapshot
@@ -174,8 +183,19 @@ class Poller:
     async def _until(self, moment: float) -> None:
         """Sleep until there is something to do, or a watcher joins."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(None if moment == math.inf else moment - self.clock()):
+            async with asyncio.timeout(None if moment == math.inf else min(moment - self.clock(), _LOOK)):
                 await self._changed.wait()
+
+    def _look_at_clock(self) -> None:
+        """
+        Let limits follow the machine's clock, by which workers and Airflow set them.
+
+        It may have been set right since the poller's own began, or have gone on while the machine was suspended.
+        """
+        ahead = seconds_ahead(self.clock)
+        if abs(ahead - self._ahead) > _TOLERANCE:
+            self._ahead = ahead
+            self._timing.follow(ahead, self.clock())
 
     def _begin(self, polls: OpenPolls[_Reading], watchers: set[Watcher], now: float) -> None:
         of_list = {watcher for watcher in watchers if watcher.campaign_ids is None}

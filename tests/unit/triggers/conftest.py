@@ -171,6 +171,12 @@ class Virtually:
 
     def __init__(self, instantly: InstantlyInVirtualTime) -> None:
         self.instantly = instantly
+        #: Seconds by which the pollers' clocks are ahead of the machine's.
+        self.ahead = 0.0
+
+    def time(self) -> float:
+        """What the machine's clock shows."""
+        return asyncio.get_running_loop().time() - self.ahead
 
     def __call__(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run it to its end; no task and no hook may be left then."""
@@ -200,9 +206,6 @@ def virtually(monkeypatch: pytest.MonkeyPatch) -> Virtually:
         finally:
             instantly.open_hooks -= 1
 
-    def clock() -> Callable[[], float]:
-        return asyncio.get_running_loop().time
-
     class NotingReader(Reader):
         """Notes what is polled."""
 
@@ -214,8 +217,11 @@ def virtually(monkeypatch: pytest.MonkeyPatch) -> Virtually:
     monkeypatch.setattr(poller, "Reader", NotingReader)
     for module in (poller, campaign):
         monkeypatch.setattr(module, "shared_hook", hook_of)
-        monkeypatch.setattr(module, "steady_clock", clock)
-    return Virtually(instantly)
+    virtual = Virtually(instantly)
+    monkeypatch.setattr(poller, "steady_clock", lambda: asyncio.get_running_loop().time)
+    monkeypatch.setattr(poller, "seconds_ahead", lambda clock: clock() - virtual.time())
+    monkeypatch.setattr(campaign, "steady_clock", lambda: virtual.time)
+    return virtual
 
 
 @pytest.fixture

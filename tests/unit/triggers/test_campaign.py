@@ -281,6 +281,42 @@ def test_a_task_that_defers_waits_for_as_long_as_it_asks_whatever_airflows_limit
     assert not dropped, "It began on a worker, where Airflow drops what an earlier try has pushed."
 
 
+@pytest.mark.parametrize(
+    ("before", "since", "expected"),
+    [
+        (3600.0, 3600.0, 1800.0),
+        (-3600.0, -3600.0, 1800.0),
+        (0.0, -1200.0, 600.0),
+        (0.0, -7200.0, 600.0),
+        (0.0, 600, 2400),
+    ],
+    ids=["set back long ago", "slept long ago", "sleeps", "sleeps too long", "is set back"],
+)
+@pytest.mark.parametrize("poll_interval", [60.0, 3600.0])
+def test_limits_follow_the_machines_clock(
+    virtually: Any, before: float, since: float, expected: float, poll_interval: float
+) -> None:
+    """A poller lives as long as there are waits, and its clock never jumps."""
+    [campaign_id] = virtually.instantly.add(1)
+
+    async def waited() -> float:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        virtually.ahead = before
+        wait = trigger(campaign_id, poll_interval=poll_interval, deadline=virtually.time() + 1800.0)
+        async with aclosing(wait.run()) as events:
+            ending = asyncio.create_task(anext(events))
+            await asyncio.sleep(590.0)
+            assert not ending.done()
+            virtually.ahead = since
+            event = await ending
+        assert event.payload["campaigns"][0]["verdict"] == "timed_out"
+        return loop.time() - began
+
+    # It is looked at once a minute at least.
+    assert expected - 11.0 <= virtually(waited()) <= expected + 62.0
+
+
 @pytest.mark.parametrize(("airflow_limit", "expected"), [(None, 3600.0), (3000.0, 2400.0), (7200.0, 3600.0)])
 def test_a_task_that_begins_in_the_triggerer_ends_before_airflows_limit_and_never_later_than_it_asks(
     virtually: Any, airflow_limit: float | None, expected: float

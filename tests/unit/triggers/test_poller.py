@@ -27,8 +27,8 @@ from airflow_provider_instantly.triggers import poller as poller_module
 from airflow_provider_instantly.triggers import shared_hook as shared_hook_module
 from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger, CampaignStatusTrigger
 from airflow_provider_instantly.triggers.poller import Poller
-from airflow_provider_instantly.waits.goal import Verdict
-from airflow_provider_instantly.waits.machine import LAST_POLL
+from airflow_provider_instantly.waits.goal import Goal, Verdict
+from airflow_provider_instantly.waits.machine import LAST_POLL, Wait
 from tests.shared_streams import events_of
 from tests.statuses import ACTIVE, PAUSED
 from tests.unit.triggers.conftest import eventually
@@ -632,6 +632,21 @@ def test_waits_that_join_with_little_time_left_do_not_multiply_the_requests(virt
     assert 0 <= min(late) <= max(late) <= 1.0
     polls = len({when for when, _ in virtually.instantly.requests})
     assert polls <= 5 + spread + 3, "one a second, for all that join or end in it"
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
+def test_the_limit_of_one_that_joins_is_a_moment_of_the_machines_clock(virtually: Any, ahead: float) -> None:
+    """It was set right since the poller began, which lives as long as others wait."""
+
+    async def ends_in() -> float:
+        poller = Poller(CONN)
+        await asyncio.sleep(3600.0)
+        virtually.ahead = ahead
+        wait = Wait(["a"], Goal(deadline=virtually.time() + 1800.0), now=poller.clock())
+        with poller.watching(wait.pending, 60.0, wait) as watcher:
+            return watcher.ends - poller.clock()
+
+    assert virtually(ends_in()) == pytest.approx(1800.0, abs=1.0)
 
 
 # Beside a quicker one
