@@ -10,6 +10,7 @@ import json
 from abc import abstractmethod
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
 from airflow.providers.common.compat.triggers import BaseEventTrigger
@@ -29,7 +30,7 @@ from airflow_provider_instantly.triggers.shared_hook import shared_hook
 from airflow_provider_instantly.triggers.watermark import Watermark
 from airflow_provider_instantly.triggers.xcom import drop_xcoms_of_earlier_tries, push_xcom, pushing_meanwhile
 from airflow_provider_instantly.waits.arguments import packed, unpacked
-from airflow_provider_instantly.waits.ending import aexplain, returned
+from airflow_provider_instantly.waits.ending import MAX_EXPLAINING, aexplain, returned
 from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import Wait
 from airflow_provider_instantly.waits.placement import BACKSTOP, MIN_ABSENCE
@@ -315,7 +316,7 @@ class CampaignStatusTrigger(_PollingTrigger):
         async with shared_hook(self.instantly_conn_id) as hook, self._linking(hook, campaign_ids):
             await self._wait(wait, poller, snapshots)
             self._note_time(wait, hook, steady_clock()())
-            event = await self._event(wait, hook)
+            event = await self._event(wait, hook, poller)
         if self.pause_on_kill:
             # Whatever becomes of the task from here on, its wait was not killed.
             await push_xcom(self.task_instance, ownership.XCOM_KEY, None, self.log)
@@ -359,8 +360,9 @@ class CampaignStatusTrigger(_PollingTrigger):
             deadline = min(deadline, airflow_limit.timestamp() - BACKSTOP)
         return replace(self.goal, deadline=deadline)
 
-    async def _event(self, wait: Wait, hook: InstantlyHook) -> TriggerEvent:
-        await aexplain(hook, wait, self.log)
+    async def _event(self, wait: Wait, hook: InstantlyHook, poller: Poller) -> TriggerEvent:
+        until = poller.clock() + MAX_EXPLAINING
+        await aexplain(partial(poller.sending_status, hook, until), wait, self.log)
         result = wait.result()
         await awrite(self.log, info=[result.ending])
         if self._may_end_task and result.verdict is Verdict.REACHED and (success := await self._success(result)):

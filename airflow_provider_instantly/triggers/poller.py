@@ -20,13 +20,14 @@ from airflow_provider_instantly.api.operations import list_campaigns
 from airflow_provider_instantly.api.protocol import Pages
 from airflow_provider_instantly.clock import jitter, seconds_ahead, steady_clock
 from airflow_provider_instantly.triggers.shared_hook import shared_hook
-from airflow_provider_instantly.triggers.timing import BURST, OpenPolls, Poll, Snapshot, Timing, Watcher
+from airflow_provider_instantly.triggers.timing import BURST, SPACING, OpenPolls, Poll, Snapshot, Timing, Watcher
 from airflow_provider_instantly.waits.reader import Reader
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Iterable, Iterator
 
     from airflow_provider_instantly.api.bulk import Seen
+    from airflow_provider_instantly.api.campaign import SendingStatus
     from airflow_provider_instantly.api.protocol import Conversation, Reply, Request
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.waits.machine import Wait
@@ -92,7 +93,8 @@ class Poller:
     Reads campaigns for all its watchers, at the pace of the quickest.
 
     It makes one request at a time. What has to be read for one watcher does not hold the others up: a poll of many
-    requests lets others by, and the time is kept between any two requests.
+    requests lets others by, and the time is kept between any two requests. Beside its polls, it asks for the reasons of
+    waits that are over, those too one at a time.
 
     :param conn_id: the id of the Airflow connection.
     :param tag_ids: where the whole workspace is watched: only campaigns with one of these tags.
@@ -107,6 +109,8 @@ class Poller:
         self._changed = asyncio.Event()
         self._is_list_long = False
         self._ahead = 0.0
+        self._asking = asyncio.Lock()
+        self._asks_next = -math.inf
 
     @classmethod
     def shared(cls, conn_id: str, tag_ids: Iterable[str] = ()) -> Poller:
@@ -153,6 +157,31 @@ class Poller:
         """
         self._timing.poll_again(watcher, delay, self.clock())
         self._changed.set()
+
+    async def sending_status(self, hook: InstantlyHook, until: float, campaign_id: str) -> SendingStatus:
+        """
+        Read what Instantly says of a campaign that it stopped, when its turn has come, and no pause has to be made.
+
+        Where Instantly suspends an account, hundreds of waits end at once, and each asks.
+
+        :param hook: see `shared_hook`.
+        :param until: how long this is of use, on the poller's clock.
+        :param campaign_id: the UUID of the campaign.
+        :raises InstantlyError: if it could not be read. The polls pause, too, if that concerns all.
+        :raises TimeoutError: if its turn does not come in time.
+        """
+        async with asyncio.timeout(until - self.clock()), self._asking:
+            while (now := self.clock()) < (turn := max(self._timing.resumes, self._asks_next)):
+                if turn >= until:
+                    raise TimeoutError
+                await asyncio.sleep(turn - now)
+            self._asks_next = now + SPACING
+            try:
+                return await hook.aget_sending_status(campaign_id)
+            except InstantlyError as error:
+                if error.concerns_all and error.may_pass:
+                    hook.metrics.note_errors(self._timing.after_answers([error], self.clock(), jitter()), [error])
+                raise
 
     async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
         """Poll whenever a watcher is due, for ever, and yield what is news to any."""

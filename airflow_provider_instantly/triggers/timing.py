@@ -439,6 +439,11 @@ class Timing:
         self._is_known = False
         return longest
 
+    @property
+    def resumes(self) -> float:
+        """From when on a request may be made."""
+        return self._resumes
+
     def is_paused(self, now: float) -> bool:
         """
         Whether no request may be made, since the server asked for that, or could not be reached.

@@ -94,6 +94,8 @@ class InstantlyInVirtualTime:
     requests: list[tuple[float, str]] = field(default_factory=list)
     polls: list[tuple[float, list[str]]] = field(default_factory=list)
     open_hooks: int = 0
+    reasons: list[float] = field(default_factory=list)
+    asking: int = 0
 
     def add(self, count: int, status: int = 0) -> list[str]:
         """Add campaigns and return their ids."""
@@ -112,7 +114,9 @@ class InstantlyInVirtualTime:
 
     async def reply(self, request: Request) -> Json:
         """Answer a request."""
-        found = re.fullmatch(r"/campaigns/([^/]+)", request.path)
+        found = re.fullmatch(r"/campaigns/([^/]+)(/sending-status)?", request.path)
+        if found and found[2]:
+            return await self._reason(request)
         self.requests.append((asyncio.get_running_loop().time(), found[1] if found else "list"))
         await asyncio.sleep(self.latency)
         self.answer(request)
@@ -121,6 +125,17 @@ class InstantlyInVirtualTime:
         if found[1] not in self.statuses:
             raise CampaignNotFoundError("It is gone.", method="GET", path=request.path, status=404)
         return self._document(found[1])
+
+    async def _reason(self, request: Request) -> Json:
+        self.reasons.append(asyncio.get_running_loop().time())
+        self.asking += 1
+        assert self.asking == 1, "reasons are asked for at the same time"
+        try:
+            await asyncio.sleep(self.latency)
+            self.answer(request)
+        finally:
+            self.asking -= 1
+        return {"summary": {"status_message": "The account is suspended."}}
 
     def _page(self, query: dict[str, str]) -> Json:
         ids = [each for each, status in self.statuses.items() if _is_shown(str(status), query)]

@@ -1261,6 +1261,80 @@ def refuse_once_at(moment: float, error: Exception, skip: int = 0) -> Callable[[
     return answer
 
 
+# The reasons of waits that are over
+
+
+def suspended(
+    virtually: Any, count: int, answer: Callable[[Request], None] = lambda request: None
+) -> list[tuple[float, str]]:
+    """So many waits, all of whose campaigns are stopped at once; when each ended after that, and with which reason."""
+    shared_stream = pytest.importorskip(
+        "airflow.triggers.shared_stream", reason="Airflow shares streams from 3.3 on", exc_type=ImportError
+    )
+    ids = virtually.instantly.add(count, ACTIVE)
+
+    async def watch() -> list[tuple[float, str]]:
+        loop = asyncio.get_running_loop()
+        manager, numbers = shared_stream.SharedStreamManager(), itertools.count(1)
+
+        async def end(campaign_id: str) -> tuple[float, str]:
+            trigger = CampaignStatusTrigger(campaign_id, target_statuses=[3], poll_interval=60.0)
+            async with events_of(manager, next(numbers), trigger) as events:
+                event = await anext(events)
+            return loop.time() - 1_000_100, event.payload["campaigns"][0]["reason"]
+
+        waiting = [asyncio.create_task(end(campaign_id)) for campaign_id in ids]
+        await asyncio.sleep(100.0)
+        virtually.instantly.answer = answer
+        virtually.instantly.statuses.update(dict.fromkeys(ids, -99))
+        ended = await asyncio.gather(*waiting)
+        await manager.stop_all()
+        return ended
+
+    ended: list[tuple[float, str]] = virtually(watch())
+    return ended
+
+
+def at_most_ten_a_second(moments: list[float]) -> bool:
+    return all(later - earlier >= 0.0999 for earlier, later in pairwise(moments))
+
+
+def test_reasons_are_asked_for_one_after_the_other(virtually: Any) -> None:
+    ended = suspended(virtually, 100)
+
+    assert {reason for _, reason in ended} == {"The account is suspended."}
+    assert len(virtually.instantly.reasons) == 100
+    assert at_most_ten_a_second(virtually.instantly.reasons)
+
+
+def test_a_wait_ends_without_its_reason_where_that_takes_long(virtually: Any) -> None:
+    virtually.instantly.latency = 0.5
+    ended = suspended(virtually, 300)
+
+    first = min(virtually.instantly.reasons) - 1_000_100
+    assert max(when for when, _ in ended) <= first + 62.0
+    assert 110 <= sum(bool(reason) for _, reason in ended) <= 121
+    assert at_most_ten_a_second(virtually.instantly.reasons)
+
+
+@pytest.mark.parametrize(("pause", "requests"), [(300, 1), (20, 40)])
+def test_a_pause_that_is_asked_for_then_holds_for_reasons_and_polls(virtually: Any, pause: int, requests: int) -> None:
+    refused: list[float] = []
+
+    def answer(request: Request) -> None:
+        if request.path.endswith("sending-status") and not refused:
+            refused.append(asyncio.get_running_loop().time())
+            raise rate_limited(pause)
+
+    ended = suspended(virtually, 40, answer)
+
+    assert len(virtually.instantly.reasons) == requests
+    assert all(not refused[0] < when < refused[0] + pause for when in virtually.instantly.reasons)
+    assert all(not refused[0] + 1 < when < refused[0] + pause for when, _ in virtually.instantly.requests)
+    assert max(when for when, _ in ended) <= 100.0
+    assert sum(bool(reason) for _, reason in ended) == requests - 1
+
+
 # Anything, at any time
 
 joiners = st.lists(
