@@ -125,8 +125,9 @@ def hold(name: str, value: object, *, timeout: float) -> float:
     :raises ValueError: if it is no length of time, or one that no wait lasts.
     """
     held = 0.0 if value is None else seconds(name, value)
-    if held > timeout:
-        raise ValueError(f"{name} must not be longer than timeout, or the wait fails always: {held:g} > {timeout:g} s.")
+    # It begins at the end of a poll and is judged by the beginning of a later one, so both have to fit.
+    if held and held >= timeout:
+        raise ValueError(f"{name} must be shorter than timeout, or the wait fails always: {held:g} >= {timeout:g} s.")
     return held
 
 

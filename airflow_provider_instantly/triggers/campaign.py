@@ -10,6 +10,7 @@ import json
 from abc import abstractmethod
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
 from airflow.providers.common.compat.triggers import BaseEventTrigger
@@ -29,7 +30,7 @@ from airflow_provider_instantly.triggers.shared_hook import shared_hook
 from airflow_provider_instantly.triggers.watermark import Watermark
 from airflow_provider_instantly.triggers.xcom import drop_xcoms_of_earlier_tries, push_xcom, pushing_meanwhile
 from airflow_provider_instantly.waits.arguments import packed, unpacked
-from airflow_provider_instantly.waits.ending import aexplain, returned
+from airflow_provider_instantly.waits.ending import MAX_EXPLAINING, aexplain, returned
 from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import Wait
 from airflow_provider_instantly.waits.placement import BACKSTOP, MIN_ABSENCE
@@ -244,9 +245,14 @@ class CampaignStatusTrigger(_PollingTrigger):
         yield _fired({"campaigns": None, "reason": reason})
 
     def _arguments(self) -> dict[str, Any]:
+        goal = self.goal
+        if goal.deadline is None and goal.timeout is not None:
+            # A task defers now. In the triggerer that could not be known: not after a restart, and Airflow's own limit,
+            # which the task may set as it likes, does not tell.
+            goal = replace(goal, deadline=steady_clock()() + goal.timeout)
         return {
             "campaign_id": packed(self.named_campaigns()),
-            **self.goal.as_arguments(),
+            **goal.as_arguments(),
             **_without_defaults(
                 {
                     "instantly_conn_id": (self.instantly_conn_id, _DEFAULT_CONN_ID),
@@ -317,14 +323,14 @@ class CampaignStatusTrigger(_PollingTrigger):
 
     async def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncGenerator[TriggerEvent, None]:
         campaign_ids = self.named_campaigns()
-        goal = self._goal_from(poller.clock())
+        goal = self._goal_from(steady_clock()())
         wait = Wait(campaign_ids, goal, now=poller.clock())
         if self.started_here:
             await drop_xcoms_of_earlier_tries(self.task_instance, ("return_value", "campaigns"), self.log)
         async with shared_hook(self.instantly_conn_id) as hook, self._linking(hook, campaign_ids):
             await self._wait(wait, poller, snapshots)
-            self._note_time(wait, hook, poller.clock())
-            event = await self._event(wait, hook)
+            self._note_time(wait, hook, steady_clock()())
+            event = await self._event(wait, hook, poller)
         if self.pause_on_kill:
             # Whatever becomes of the task from here on, its wait was not killed.
             await push_xcom(self.task_instance, ownership.XCOM_KEY, None, self.log)
@@ -355,21 +361,22 @@ class CampaignStatusTrigger(_PollingTrigger):
 
     @property
     def started_here(self) -> bool:
-        """Whether the task began in the triggerer: a worker would have set the deadline."""
+        """Whether the task began in the triggerer: where it defers, `serialize` sets the deadline."""
         return self.goal.deadline is None and self.goal.timeout is not None
 
     def _goal_from(self, now: float) -> Goal:
         """The goal with its deadline, which a task that starts here could not know when its DAG was parsed."""
         if not self.started_here or self.goal.timeout is None:
             return self.goal
-        airflow_limit = getattr(self, "timeout_after", None)
-        if airflow_limit is None:
-            return replace(self.goal, deadline=now + self.goal.timeout)
-        # Counted from the deferral, so that a restart of the triggerer does not start it again.
-        return replace(self.goal, deadline=airflow_limit.timestamp() - BACKSTOP)
+        deadline = now + self.goal.timeout
+        if (airflow_limit := getattr(self, "timeout_after", None)) is not None:
+            # Counted from the deferral, so that a restart of the triggerer does not start it again.
+            deadline = min(deadline, airflow_limit.timestamp() - BACKSTOP)
+        return replace(self.goal, deadline=deadline)
 
-    async def _event(self, wait: Wait, hook: InstantlyHook) -> TriggerEvent:
-        await aexplain(hook, wait, self.log)
+    async def _event(self, wait: Wait, hook: InstantlyHook, poller: Poller) -> TriggerEvent:
+        until = poller.clock() + MAX_EXPLAINING
+        await aexplain(partial(poller.sending_status, hook, until), wait, self.log)
         result = wait.result()
         await awrite(self.log, info=[result.ending])
         if self._may_end_task and result.verdict is Verdict.REACHED and (success := await self._success(result)):
@@ -424,8 +431,9 @@ class CampaignChangeTrigger(_PollingTrigger):
 
     What was last seen is kept in the state store of the watched asset (Airflow >= 3.3), so that a restart of the
     triggerer neither loses a change nor fires twice for one. Only a triggerer that dies in the moment in which it fires
-    may lose that event. The first poll of a new watcher only sets the scene: nothing has changed yet. Below 3.3, and
-    where alike watchers of several assets share a trigger, only this process remembers.
+    may lose that event; and if Airflow answers neither when it is to be kept nor when that is read back, it may fire
+    twice. The first poll of a new watcher only sets the scene: nothing has changed yet. Below 3.3, and where alike
+    watchers of several assets share a trigger, only this process remembers.
 
     :param instantly_conn_id: the id of the Airflow connection.
     :param campaign_id: only these campaigns; None means all.
@@ -519,9 +527,11 @@ class CampaignChangeTrigger(_PollingTrigger):
                 changed = {c.id: int(c.status) for c in seen if c.status is not None and before.get(c.id) != c.status}
                 known = {**before, **changed}
                 # Before the events: a crash in between must not fire twice for one change.
-                await watermark.save(known, changed)
-                for event in events:
-                    yield _fired({**event, "url": pages.get(event["campaign_id"])})
+                async with aclosing(watermark.save(known, changed)) as kept:
+                    async for part in kept:
+                        for event in events:
+                            if event["campaign_id"] in part:
+                                yield _fired({**event, "url": pages.get(event["campaign_id"])})
 
     async def _pages(self, events: Iterable[dict[str, Any]]) -> dict[str, str]:
         """The page of each campaign, for the people who read of its change; none where the connection is gone."""

@@ -18,21 +18,26 @@ from airflow_provider_instantly.api.bulk import brief
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.api.operations import list_campaigns
 from airflow_provider_instantly.api.protocol import Pages
-from airflow_provider_instantly.clock import jitter, steady_clock
+from airflow_provider_instantly.clock import jitter, seconds_ahead, steady_clock
 from airflow_provider_instantly.triggers.shared_hook import shared_hook
-from airflow_provider_instantly.triggers.timing import BURST, OpenPolls, Poll, Snapshot, Timing, Watcher
+from airflow_provider_instantly.triggers.timing import BURST, SPACING, OpenPolls, Poll, Snapshot, Timing, Watcher
 from airflow_provider_instantly.waits.reader import Reader
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Iterable, Iterator
 
     from airflow_provider_instantly.api.bulk import Seen
+    from airflow_provider_instantly.api.campaign import SendingStatus
     from airflow_provider_instantly.api.protocol import Conversation, Reply, Request
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.waits.machine import Wait
 
 #: Of a workspace's list no more pages than these are read in a poll.
 MAX_PAGES: Final = 250
+#: The machine's clock is looked at every so many seconds at least, while there are limits or polls to come.
+_LOOK: Final = 60.0
+#: Limits follow it where it was set by more seconds than these. To look takes two readings, and time between them.
+_TOLERANCE: Final = 1.0
 
 
 @dataclass(eq=False)
@@ -88,7 +93,8 @@ class Poller:
     Reads campaigns for all its watchers, at the pace of the quickest.
 
     It makes one request at a time. What has to be read for one watcher does not hold the others up: a poll of many
-    requests lets others by, and the time is kept between any two requests.
+    requests lets others by, and the time is kept between any two requests. Beside its polls, it asks for the reasons of
+    waits that are over, those too one at a time.
 
     :param conn_id: the id of the Airflow connection.
     :param tag_ids: where the whole workspace is watched: only campaigns with one of these tags.
@@ -102,6 +108,9 @@ class Poller:
         self._reader = Reader()
         self._changed = asyncio.Event()
         self._is_list_long = False
+        self._ahead = 0.0
+        self._asking = asyncio.Lock()
+        self._asks_next = -math.inf
 
     @classmethod
     def shared(cls, conn_id: str, tag_ids: Iterable[str] = ()) -> Poller:
@@ -129,6 +138,9 @@ class Poller:
         :param poll_interval: seconds between two polls.
         :param wait: what decides; without one, every poll is news.
         """
+        self._look_at_clock()
+        if wait is not None:
+            wait.follow(self._ahead)
         watcher = self._timing.join(campaign_ids, poll_interval, self.clock(), wait)
         self._changed.set()
         try:
@@ -146,6 +158,31 @@ class Poller:
         self._timing.poll_again(watcher, delay, self.clock())
         self._changed.set()
 
+    async def sending_status(self, hook: InstantlyHook, until: float, campaign_id: str) -> SendingStatus:
+        """
+        Read what Instantly says of a campaign that it stopped, when its turn has come, and no pause has to be made.
+
+        Where Instantly suspends an account, hundreds of waits end at once, and each asks.
+
+        :param hook: see `shared_hook`.
+        :param until: how long this is of use, on the poller's clock.
+        :param campaign_id: the UUID of the campaign.
+        :raises InstantlyError: if it could not be read. The polls pause, too, if that concerns all.
+        :raises TimeoutError: if its turn does not come in time.
+        """
+        async with asyncio.timeout(until - self.clock()), self._asking:
+            while (now := self.clock()) < (turn := max(self._timing.resumes, self._asks_next)):
+                if turn >= until:
+                    raise TimeoutError
+                await asyncio.sleep(turn - now)
+            self._asks_next = now + SPACING
+            try:
+                return await hook.aget_sending_status(campaign_id)
+            except InstantlyError as error:
+                if error.concerns_all and error.may_pass:
+                    hook.metrics.note_errors(self._timing.after_answers([error], self.clock(), jitter()), [error])
+                raise
+
     async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
         """Poll whenever a watcher is due, for ever, and yield what is news to any."""
         polls: OpenPolls[_Reading] = OpenPolls()
@@ -153,6 +190,7 @@ class Poller:
             try:
                 while True:
                     self._changed.clear()
+                    self._look_at_clock()
                     now = self.clock()
                     for snapshot in self._time_out(polls, now):
                         yield snapshot
@@ -174,8 +212,19 @@ class Poller:
     async def _until(self, moment: float) -> None:
         """Sleep until there is something to do, or a watcher joins."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(None if moment == math.inf else moment - self.clock()):
+            async with asyncio.timeout(None if moment == math.inf else min(moment - self.clock(), _LOOK)):
                 await self._changed.wait()
+
+    def _look_at_clock(self) -> None:
+        """
+        Let limits follow the machine's clock, by which workers and Airflow set them.
+
+        It may have been set right since the poller's own began, or have gone on while the machine was suspended.
+        """
+        ahead = seconds_ahead(self.clock)
+        if abs(ahead - self._ahead) > _TOLERANCE:
+            self._ahead = ahead
+            self._timing.follow(ahead, self.clock())
 
     def _begin(self, polls: OpenPolls[_Reading], watchers: set[Watcher], now: float) -> None:
         of_list = {watcher for watcher in watchers if watcher.campaign_ids is None}

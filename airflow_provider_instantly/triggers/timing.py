@@ -298,13 +298,25 @@ class Timing:
         watcher = Watcher(ids, poll_interval, now, wait=wait)
         if self._first_of_old is not None and self._first_of_old.due <= latest:
             watcher.due = self._first_of_old.due
-        if wait is not None:
-            # One whose end has passed already, as it may in a restart of the triggerer, has its one poll, too.
-            watcher.ends = _next_on_grid(max(wait.goal.limit[0], now), poll_interval)
+        self._set_end(watcher, now)
         watcher.latest = min(latest, watcher.ends)
         self._watchers.add(watcher)
         self._expect(watcher)
         return watcher
+
+    def follow(self, ahead: float, now: float) -> None:
+        """
+        Let the ends of waits follow the machine's clock, by which their limits were set.
+
+        :param ahead: by how many seconds the clock of the moments that are passed in is ahead of the machine's.
+        :param now: the present moment.
+        """
+        for watcher in self._watchers:
+            if watcher.wait is not None:
+                watcher.wait.follow(ahead)
+            self._set_end(watcher, now)
+            watcher.due = min(watcher.due, watcher.ends)
+        self._is_known = False
 
     def leave(self, watcher: Watcher) -> None:
         """
@@ -427,6 +439,11 @@ class Timing:
         self._is_known = False
         return longest
 
+    @property
+    def resumes(self) -> float:
+        """From when on a request may be made."""
+        return self._resumes
+
     def is_paused(self, now: float) -> bool:
         """
         Whether no request may be made, since the server asked for that, or could not be reached.
@@ -492,8 +509,14 @@ class Timing:
         return (watcher.ends if watcher.polled_since is None else watcher.polled_since) + LAST_POLL
 
     @staticmethod
+    def _set_end(watcher: Watcher, now: float) -> None:
+        if watcher.wait is not None:
+            # One whose end has passed already, as it may in a restart of the triggerer, has its one poll, too.
+            watcher.ends = _next_on_grid(max(watcher.wait.limit[0], now), watcher.poll_interval)
+
+    @staticmethod
     def _note_time(watcher: Watcher, now: float) -> None:
-        if watcher.wait is not None and now >= watcher.wait.goal.limit[0]:
+        if watcher.wait is not None and now >= watcher.wait.limit[0]:
             # It knows that its time is up, and leaves.
             watcher.ends = math.inf
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_instantly.tasklog import awarn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, Iterable, Mapping
 
     from airflow_provider_instantly.tasklog import TaskLog
 
@@ -52,15 +52,37 @@ class Watermark:
             return None
         return {cid: status for part in found for cid, status in part.items() if isinstance(status, int)}
 
-    async def save(self, known: Mapping[str, int], changed: Mapping[str, int]) -> None:
+    async def save(self, known: Mapping[str, int], changed: Iterable[str]) -> AsyncGenerator[frozenset[str], None]:
         """
-        Keep the parts in which something has changed.
+        Keep the parts in which something has changed, and say after each which of the changes it has.
+
+        So their events can be fired before the next part is written: if that fails, no one would fire them again.
 
         :param known: the status of every campaign.
         :param changed: those of them that are not kept yet.
+        :raises Exception: what the store raises. If it has kept the part all the same, or if that cannot be known, its
+            changes are named before.
         """
-        if self._store is None:
-            return
-        for digit in sorted({campaign_id[-1] for campaign_id in changed}):
-            part = {campaign_id: status for campaign_id, status in known.items() if campaign_id[-1] == digit}
-            await self._store.aset(self._keys[digit], part)
+        parts: dict[str, set[str]] = {}
+        for campaign_id in changed:
+            parts.setdefault(campaign_id[-1], set()).add(campaign_id)
+        for digit, ids in sorted(parts.items()):
+            failed: Exception | None = None
+            if self._store is not None:
+                part = {campaign_id: status for campaign_id, status in known.items() if campaign_id[-1] == digit}
+                try:
+                    await self._store.aset(self._keys[digit], part)
+                except Exception as error:
+                    if not await self._may_have_kept(self._keys[digit], part):
+                        raise
+                    failed = error
+            yield frozenset(ids)
+            if failed is not None:
+                raise failed
+
+    async def _may_have_kept(self, key: str, part: dict[str, int]) -> bool:
+        """Whether a write that failed may have had its effect: only its answer may have been lost."""
+        try:
+            return bool(await self._store.aget(key) == part)
+        except Exception:
+            return True

@@ -11,11 +11,12 @@ from airflow_provider_instantly.api.redaction import shown_text
 from airflow_provider_instantly.exceptions import CampaignStoppedError, CampaignWaitError, failure
 from airflow_provider_instantly.tasklog import awarn
 from airflow_provider_instantly.waits.goal import Verdict
-from airflow_provider_instantly.waits.result import WaitResult
+from airflow_provider_instantly.waits.result import WaitResult, span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+    from airflow_provider_instantly.api.campaign import SendingStatus
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.tasklog import TaskLog
     from airflow_provider_instantly.waits.goal import Goal
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 #: How many stopped campaigns of one wait are asked for their reason when it ends.
 MAX_EXPLANATIONS = 20
+#: Seconds that this may take in the triggerer, where others may have to be asked for before.
+MAX_EXPLAINING: Final = 60.0
 #: What a wait that failed is called in Airflow; in all other cases it is a `CampaignWaitError`.
 _ERRORS: Final[Mapping[Verdict, type[BaseException]]] = {
     Verdict.STOPPED: CampaignStoppedError,
@@ -46,15 +49,30 @@ def explain(hook: InstantlyHook, wait: Wait, log: TaskLog) -> None:
             wait.explain(campaign_id, hook.get_sending_status(campaign_id))
         except InstantlyError as error:
             log.warning("The reason could not be read: %s", error)
+            if error.concerns_all:
+                # It would be the same with each, and to ask on could take as long as Airflow lets the task wait.
+                return
 
 
-async def aexplain(hook: InstantlyHook, wait: Wait, log: TaskLog) -> None:
-    """Async twin of `explain`, in the triggerer."""
+async def aexplain(ask: Callable[[str], Awaitable[SendingStatus]], wait: Wait, log: TaskLog) -> None:
+    """
+    Async twin of `explain`, in the triggerer.
+
+    :param ask: reads the sending status of a campaign, when its turn has come; raises `TimeoutError` if that is too
+        late for a wait that is over.
+    :param wait: the wait, decided.
+    :param log: the trigger's log.
+    """
     for campaign_id in wait.unexplained[:MAX_EXPLANATIONS]:
         try:
-            wait.explain(campaign_id, await hook.aget_sending_status(campaign_id))
+            wait.explain(campaign_id, await ask(campaign_id))
+        except TimeoutError:
+            await awarn(log, "The reason could not be read within %s.", span(MAX_EXPLAINING))
+            return
         except InstantlyError as error:
             await awarn(log, "The reason could not be read: %s", error)
+            if error.concerns_all:
+                return
 
 
 def result_of_event(event: object, goal: Goal, campaign_ids: Iterable[str]) -> WaitResult:

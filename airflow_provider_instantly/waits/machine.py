@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus, about
@@ -90,12 +91,13 @@ class Wait:
     :param campaign_ids: the campaigns; each is named once, whatever its letters' case.
     :param goal: what is waited for.
     :param now: the present moment in seconds since the epoch. All moments passed in later must come from a clock
-        that does not jump.
+        that does not jump. Where that is not the clock by which the goal's limits were set, see `follow`.
     """
 
     def __init__(self, campaign_ids: Iterable[str], goal: Goal, *, now: float) -> None:
         self.goal = goal
         self._started = now
+        self._ahead = 0.0
         #: From when on `advance` says that it still waits.
         self.next_report = now + REPORT_INTERVAL
         self._quiet_until = -math.inf
@@ -109,11 +111,26 @@ class Wait:
         return [cid for cid, wait in self._waits.items() if wait.verdict is Verdict.WAITING]
 
     @property
+    def limit(self) -> tuple[float, Verdict]:
+        """When the wait ends undecided, on the clock of the moments that are passed in, and what that is called."""
+        moment_of_goal, verdict = self.goal.limit
+        return moment_of_goal + self._ahead, verdict
+
+    def follow(self, ahead: float) -> None:
+        """
+        Let the limits follow the machine's clock. A hold, and how long no answer came, go by the clock that is steady.
+
+        :param ahead: by how many seconds the clock of the moments that are passed in is ahead of the machine's.
+        """
+        self._ahead = ahead
+        self._quiet_until = -math.inf
+
+    @property
     def opening(self) -> str:
         """What is waited for, how often it is polled, and until when, as the first line of a log."""
-        goal, (limit, _) = self.goal, self.goal.limit
+        goal, (limit, _) = self.goal, self.limit
         hold = f" that holds for {span(goal.stable_for)}" if goal.stable_for else ""
-        until = "" if limit == math.inf else f", until {moment(limit, self._started)} at the latest"
+        until = "" if limit == math.inf else f", until {self._moment(limit, self._started)} at the latest"
         each = f"{goal.poll_interval:g} s" if goal.poll_interval < 120 else span(goal.poll_interval)
         return f"Waiting for {goal.target_names}{hold}, with a poll every {each}{until}. {self._whom}"
 
@@ -141,7 +158,7 @@ class Wait:
 
         :param began: when the poll began.
         """
-        limit = self.goal.limit[0]
+        limit = self.limit[0]
         return limit if began < limit - _ROUNDING else began + LAST_POLL
 
     def advance(
@@ -159,13 +176,15 @@ class Wait:
         """
         info: list[str] = []
         warnings: list[str] = []
+        unanswered: dict[str, str] = {}
         pause = 0.0
         for cid in self.pending:
             wait, seen = self._waits[cid], read.get(cid)
             if isinstance(seen, Campaign):
                 self._see(wait, seen, began, now, info, warnings)
             elif seen is not None:
-                pause = max(pause, self._miss(wait, seen, now, jitter, warnings))
+                pause = max(pause, self._miss(wait, seen, now, jitter, unanswered))
+        warnings += _first(unanswered)
         if self._is_over(now):
             return Decision(None, (*info, *self._new_progress(now)), warnings)
         decision = Decision(self._delay(now, pause), (*info, *self._new_progress(now), *self._report(now)), warnings)
@@ -235,17 +254,17 @@ class Wait:
                 warnings.append(f"The campaign is {status.label}. {about(wait.title)}")
 
     def _miss(
-        self, wait: _CampaignWait, error: InstantlyError, now: float, jitter: float, warnings: list[str]
+        self, wait: _CampaignWait, error: InstantlyError, now: float, jitter: float, unanswered: dict[str, str]
     ) -> float:
+        """Take in an error; what is to be said of it goes into ``unanswered``, once for each text."""
+        wait.reason = str(error)
         if not error.may_pass:
-            wait.verdict, wait.reason = Verdict.UNREADABLE, str(error)
+            wait.verdict = Verdict.UNREADABLE
             return 0.0
         if wait.unanswered_since is None:
             wait.unanswered_since = now
-            if not any(str(error) in line for line in warnings):
-                warnings.append(f"No answer about the campaign: {error} It asks again. {about(wait.title)}")
+            unanswered.setdefault(wait.reason, wait.title)
         wait.misses += 1
-        wait.reason = str(error)
         budget = self.goal.failure_budget
         if budget is not None and now - wait.unanswered_since >= budget:
             wait.verdict = Verdict.UNANSWERED
@@ -256,7 +275,7 @@ class Wait:
         failed = any(w.verdict not in (Verdict.WAITING, Verdict.REACHED) for w in self._waits.values())
         if not pending or (failed and self.goal.fail_fast):
             return True
-        limit, verdict = self.goal.limit
+        limit, verdict = self.limit
         if now >= limit:
             for cid in pending:
                 self._waits[cid].verdict = verdict
@@ -269,7 +288,7 @@ class Wait:
         # like any other.
         ends = [left for since in held if (left := since + self.goal.stable_for - now) > 0]
         next_poll = min([self.goal.poll_interval, *ends])
-        return min(max(next_poll, pause), max(self.goal.limit[0] - now, 0.0))
+        return min(max(next_poll, pause), max(self.limit[0] - now, 0.0))
 
     def _next_time_that_matters(self) -> float:
         """Until then, polls that show what the last one showed need not be accepted."""
@@ -277,11 +296,11 @@ class Wait:
             w.verdict is Verdict.WAITING and (w.must_stay_on_worker or w.status is None) for w in self._waits.values()
         ):
             return -math.inf
-        return self.goal.limit[0] - self.goal.poll_interval
+        return self.limit[0] - self.goal.poll_interval
 
     def _hold_that_begins(self, now: float) -> str:
         held = self.goal.stable_for
-        return f" It has to stay so for {span(held)}, until {moment(now + held, now)}." if held else ""
+        return f" It has to stay so for {span(held)}, until {self._moment(now + held, now)}." if held else ""
 
     def _stands(self, wait: _CampaignWait, now: float) -> str:
         """How a campaign stands: of a hold, how much of it has passed, and when it ends."""
@@ -290,8 +309,12 @@ class Wait:
         held = self.goal.stable_for
         ends = wait.held_since + held
         # Where it has ended unseen, the next answer decides.
-        until = moment(ends, now) if ends > now else "the next answer"
+        until = self._moment(ends, now) if ends > now else "the next answer"
         return f"{wait.status.label} for {share(min(now - wait.held_since, held), held)}, until {until}"
+
+    def _moment(self, at: float, now: float) -> str:
+        """A moment as people's clocks show it."""
+        return moment(at - self._ahead, now - self._ahead)
 
     def _waited_for(self, now: float) -> str:
         """Of several campaigns, those that are still waited for, while they are few."""
@@ -318,6 +341,18 @@ class Wait:
         waited = span(passed) if timeout is None else share(passed, timeout)
         which = self._waited_for(now) if result.is_of_many else result.about
         return [f"Still waiting for {self.goal.target_names} after {waited}: {result.state}.{which}"]
+
+
+def _first(unanswered: Mapping[str, str]) -> list[str]:
+    """Lines about errors, for each of which the title of a campaign is given: of many only the first ones."""
+    lines = [
+        f"No answer about the campaign: {error} It asks again. {about(title)}"
+        for error, title in islice(unanswered.items(), _FEW)
+    ]
+    if len(unanswered) > _FEW:
+        more = len(unanswered) - _FEW
+        lines.append(f"And {more:,} more {'error' if more == 1 else 'errors'}, of other campaigns. It asks again.")
+    return lines
 
 
 def _but_not_sending(reason: NotSendingStatus | None) -> str:

@@ -242,9 +242,9 @@ SCRIPTS: Final = st.one_of(
 
 
 def _possible(plan: LaunchPlan | WaitPlan) -> LaunchPlan | WaitPlan:
-    """What is about a wait is refused without one, and so is a target that has to hold longer than the wait lasts."""
+    """What is about a wait is refused without one, and so is a target that has to hold as long as the wait lasts."""
     if not isinstance(plan, LaunchPlan) or plan.wait:
-        return replace(plan, stable_for=min(plan.stable_for, plan.timeout))
+        return replace(plan, stable_for=min(plan.stable_for, 0.9 * plan.timeout))
     return replace(plan, stable_for=0.0, pause_on_kill=False)
 
 

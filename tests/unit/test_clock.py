@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from airflow_provider_instantly.clock import jitter, steady_clock
+from airflow_provider_instantly.clock import jitter, seconds_ahead, steady_clock
 
 if TYPE_CHECKING:
     import pytest
@@ -23,6 +23,12 @@ class TestClock:
         before = clock()
         monkeypatch.setattr(time, "time", lambda: 0.0)
         assert 0 <= clock() - before < 5
+
+    def test_how_far_it_is_ahead_of_the_machines_clock(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        clock, real = steady_clock(), time.time
+        assert abs(seconds_ahead(clock)) < 5
+        monkeypatch.setattr(time, "time", lambda: real() - 3600)
+        assert abs(seconds_ahead(clock) - 3600) < 5
 
     def test_jitter_is_from_0_to_1(self) -> None:
         numbers = [jitter() for _ in range(100)]

@@ -678,3 +678,17 @@ def test_results_by_moment() -> None:
     for value in others:
         with pytest.raises(ValueError, match="it must be a dict such as"):
             validation.results_by_moment("it", value)
+
+
+class TestHold:
+    @pytest.mark.parametrize(
+        ("value", "timeout", "seconds"),
+        [(None, 0.0, 0.0), (0, 0.0, 0.0), (59.9, 60.0, 59.9), (timedelta(minutes=15), 3600.0, 900.0)],
+    )
+    def test_one_that_fits_into_the_wait(self, value: Any, timeout: float, seconds: float) -> None:
+        assert validation.hold("stable_for", value, timeout=timeout) == seconds
+
+    @pytest.mark.parametrize("value", [60, 60.0, timedelta(minutes=1), 61])
+    def test_one_that_takes_all_of_the_wait_is_refused(self, value: Any) -> None:
+        with pytest.raises(ValueError, match=r"^stable_for must be shorter than timeout, .* >= 60 s\.$"):
+            validation.hold("stable_for", value, timeout=60.0)

@@ -94,6 +94,8 @@ class InstantlyInVirtualTime:
     requests: list[tuple[float, str]] = field(default_factory=list)
     polls: list[tuple[float, list[str]]] = field(default_factory=list)
     open_hooks: int = 0
+    reasons: list[float] = field(default_factory=list)
+    asking: int = 0
 
     def add(self, count: int, status: int = 0) -> list[str]:
         """Add campaigns and return their ids."""
@@ -112,7 +114,9 @@ class InstantlyInVirtualTime:
 
     async def reply(self, request: Request) -> Json:
         """Answer a request."""
-        found = re.fullmatch(r"/campaigns/([^/]+)", request.path)
+        found = re.fullmatch(r"/campaigns/([^/]+)(/sending-status)?", request.path)
+        if found and found[2]:
+            return await self._reason(request)
         self.requests.append((asyncio.get_running_loop().time(), found[1] if found else "list"))
         await asyncio.sleep(self.latency)
         self.answer(request)
@@ -121,6 +125,17 @@ class InstantlyInVirtualTime:
         if found[1] not in self.statuses:
             raise CampaignNotFoundError("It is gone.", method="GET", path=request.path, status=404)
         return self._document(found[1])
+
+    async def _reason(self, request: Request) -> Json:
+        self.reasons.append(asyncio.get_running_loop().time())
+        self.asking += 1
+        assert self.asking == 1, "reasons are asked for at the same time"
+        try:
+            await asyncio.sleep(self.latency)
+            self.answer(request)
+        finally:
+            self.asking -= 1
+        return {"summary": {"status_message": "The account is suspended."}}
 
     def _page(self, query: dict[str, str]) -> Json:
         ids = [each for each, status in self.statuses.items() if _is_shown(str(status), query)]
@@ -171,6 +186,12 @@ class Virtually:
 
     def __init__(self, instantly: InstantlyInVirtualTime) -> None:
         self.instantly = instantly
+        #: Seconds by which the pollers' clocks are ahead of the machine's.
+        self.ahead = 0.0
+
+    def time(self) -> float:
+        """What the machine's clock shows."""
+        return asyncio.get_running_loop().time() - self.ahead
 
     def __call__(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run it to its end; no task and no hook may be left then."""
@@ -200,9 +221,6 @@ def virtually(monkeypatch: pytest.MonkeyPatch) -> Virtually:
         finally:
             instantly.open_hooks -= 1
 
-    def clock() -> Callable[[], float]:
-        return asyncio.get_running_loop().time
-
     class NotingReader(Reader):
         """Notes what is polled."""
 
@@ -214,8 +232,11 @@ def virtually(monkeypatch: pytest.MonkeyPatch) -> Virtually:
     monkeypatch.setattr(poller, "Reader", NotingReader)
     for module in (poller, campaign):
         monkeypatch.setattr(module, "shared_hook", hook_of)
-        monkeypatch.setattr(module, "steady_clock", clock)
-    return Virtually(instantly)
+    virtual = Virtually(instantly)
+    monkeypatch.setattr(poller, "steady_clock", lambda: asyncio.get_running_loop().time)
+    monkeypatch.setattr(poller, "seconds_ahead", lambda clock: clock() - virtual.time())
+    monkeypatch.setattr(campaign, "steady_clock", lambda: virtual.time)
+    return virtual
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ import pytest
 
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
+from airflow_provider_instantly.triggers import campaign
 from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger
 from airflow_provider_instantly.waits.placement import BACKSTOP
 from tests.shared_streams import events_of
@@ -247,6 +248,93 @@ async def test_the_deadline_counts_from_the_deferral_where_airflow_says_when_it_
 
     assert event["campaigns"][0]["verdict"] == "timed_out"
     assert time.monotonic() - begun < 15
+
+
+@pytest.mark.parametrize("airflow_limit", [None, 300.0, 3600.0, 7200.0])
+@pytest.mark.parametrize("begins_after", [0.0, 1800.0])
+def test_a_task_that_defers_waits_for_as_long_as_it_asks_whatever_airflows_limit(
+    virtually: Any, monkeypatch: pytest.MonkeyPatch, begins_after: float, airflow_limit: float | None
+) -> None:
+    """An operator of a user's own may give `defer` any timeout or none, and its triggerer may be restarted."""
+    [campaign_id] = virtually.instantly.add(1)
+    dropped: list[object] = []
+
+    async def drop(*what: object) -> None:
+        dropped.append(what)
+
+    monkeypatch.setattr(campaign, "drop_xcoms_of_earlier_tries", drop)
+
+    async def waited() -> float:
+        loop = asyncio.get_running_loop()
+        deferred = loop.time()
+        row = trigger(campaign_id, timeout=3600.0, poll_interval=60.0).serialize()[1]
+        await asyncio.sleep(begins_after)
+        wait = CampaignStatusTrigger(**row)
+        if airflow_limit is not None:
+            wait.timeout_after = datetime.fromtimestamp(deferred + airflow_limit, UTC)  # type: ignore[attr-defined]
+        async with aclosing(wait.run()) as events:
+            event = await anext(events)
+        assert event.payload["campaigns"][0]["verdict"] == "timed_out"
+        return loop.time() - deferred
+
+    assert virtually(waited()) == pytest.approx(3600.0, abs=2.0)
+    assert not dropped, "It began on a worker, where Airflow drops what an earlier try has pushed."
+
+
+@pytest.mark.parametrize(
+    ("before", "since", "expected"),
+    [
+        (3600.0, 3600.0, 1800.0),
+        (-3600.0, -3600.0, 1800.0),
+        (0.0, -1200.0, 600.0),
+        (0.0, -7200.0, 600.0),
+        (0.0, 600, 2400),
+    ],
+    ids=["set back long ago", "slept long ago", "sleeps", "sleeps too long", "is set back"],
+)
+@pytest.mark.parametrize("poll_interval", [60.0, 3600.0])
+def test_limits_follow_the_machines_clock(
+    virtually: Any, before: float, since: float, expected: float, poll_interval: float
+) -> None:
+    """A poller lives as long as there are waits, and its clock never jumps."""
+    [campaign_id] = virtually.instantly.add(1)
+
+    async def waited() -> float:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        virtually.ahead = before
+        wait = trigger(campaign_id, poll_interval=poll_interval, deadline=virtually.time() + 1800.0)
+        async with aclosing(wait.run()) as events:
+            ending = asyncio.create_task(anext(events))
+            await asyncio.sleep(590.0)
+            assert not ending.done()
+            virtually.ahead = since
+            event = await ending
+        assert event.payload["campaigns"][0]["verdict"] == "timed_out"
+        return loop.time() - began
+
+    # It is looked at once a minute at least.
+    assert expected - 11.0 <= virtually(waited()) <= expected + 62.0
+
+
+@pytest.mark.parametrize(("airflow_limit", "expected"), [(None, 3600.0), (3000.0, 2400.0), (7200.0, 3600.0)])
+def test_a_task_that_begins_in_the_triggerer_ends_before_airflows_limit_and_never_later_than_it_asks(
+    virtually: Any, airflow_limit: float | None, expected: float
+) -> None:
+    """Its row has no deadline, nor have rows that were stored before `serialize` set one."""
+    [campaign_id] = virtually.instantly.add(1)
+
+    async def waited() -> float:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        wait = trigger(campaign_id, timeout=3600.0, poll_interval=60.0)
+        if airflow_limit is not None:
+            wait.timeout_after = datetime.fromtimestamp(began + airflow_limit, UTC)  # type: ignore[attr-defined]
+        async with aclosing(wait.run()) as events:
+            await anext(events)
+        return loop.time() - began
+
+    assert virtually(waited()) == pytest.approx(expected, abs=2.0)
 
 
 @both_ways

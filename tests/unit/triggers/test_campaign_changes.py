@@ -503,6 +503,38 @@ def test_a_store_that_fails_neither_loses_a_change_nor_repeats_one(virtually: An
     assert [step for each in watches for step in each.steps] == [(ids[0], DRAFT, ACTIVE)]
 
 
+def test_a_store_that_fails_for_a_part_loses_no_change_of_the_others(virtually: Any) -> None:
+    ids = virtually.instantly.add(3)
+    statuses = virtually.instantly.statuses
+
+    class Partly(AssetStateStore):
+        fails = False
+
+        async def aset(self, key: str, value: Any) -> None:
+            if self.fails and key.endswith("-1"):
+                raise RuntimeError("500")
+            await super().aset(key, value)
+
+    store = Partly()
+
+    async def watch() -> tuple[Watch, Watch]:
+        first = Watch(CampaignChangeTrigger(poll_interval=10), store)
+        await at(15)
+        statuses.update(dict.fromkeys(ids, BOUNCED))
+        store.fails = True
+        assert isinstance((await asyncio.gather(first.task, return_exceptions=True))[0], RuntimeError)
+        store.fails = False
+        second = Watch(CampaignChangeTrigger(poll_interval=10), store)
+        await at(60)
+        await second.end()
+        return first, second
+
+    first, second = virtually(watch())
+
+    assert first.steps == [(ids[0], DRAFT, BOUNCED)]
+    assert second.steps == [(each, DRAFT, BOUNCED) for each in ids[1:]]
+
+
 def test_an_answer_of_the_store_that_cannot_be_read_is_not_taken_for_no_store(virtually: Any) -> None:
     """Errors of decoders derive from ValueError too; to go on without a memory would lose changes."""
     store = AssetStateStore()

@@ -27,8 +27,8 @@ from airflow_provider_instantly.triggers import poller as poller_module
 from airflow_provider_instantly.triggers import shared_hook as shared_hook_module
 from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger, CampaignStatusTrigger
 from airflow_provider_instantly.triggers.poller import Poller
-from airflow_provider_instantly.waits.goal import Verdict
-from airflow_provider_instantly.waits.machine import LAST_POLL
+from airflow_provider_instantly.waits.goal import Goal, Verdict
+from airflow_provider_instantly.waits.machine import LAST_POLL, Wait
 from tests.shared_streams import events_of
 from tests.statuses import ACTIVE, PAUSED
 from tests.unit.triggers.conftest import eventually
@@ -632,6 +632,21 @@ def test_waits_that_join_with_little_time_left_do_not_multiply_the_requests(virt
     assert 0 <= min(late) <= max(late) <= 1.0
     polls = len({when for when, _ in virtually.instantly.requests})
     assert polls <= 5 + spread + 3, "one a second, for all that join or end in it"
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
+def test_the_limit_of_one_that_joins_is_a_moment_of_the_machines_clock(virtually: Any, ahead: float) -> None:
+    """It was set right since the poller began, which lives as long as others wait."""
+
+    async def ends_in() -> float:
+        poller = Poller(CONN)
+        await asyncio.sleep(3600.0)
+        virtually.ahead = ahead
+        wait = Wait(["a"], Goal(deadline=virtually.time() + 1800.0), now=poller.clock())
+        with poller.watching(wait.pending, 60.0, wait) as watcher:
+            return watcher.ends - poller.clock()
+
+    assert virtually(ends_in()) == pytest.approx(1800.0, abs=1.0)
 
 
 # Beside a quicker one
@@ -1244,6 +1259,80 @@ def refuse_once_at(moment: float, error: Exception, skip: int = 0) -> Callable[[
         raise error
 
     return answer
+
+
+# The reasons of waits that are over
+
+
+def suspended(
+    virtually: Any, count: int, answer: Callable[[Request], None] = lambda request: None
+) -> list[tuple[float, str]]:
+    """So many waits, all of whose campaigns are stopped at once; when each ended after that, and with which reason."""
+    shared_stream = pytest.importorskip(
+        "airflow.triggers.shared_stream", reason="Airflow shares streams from 3.3 on", exc_type=ImportError
+    )
+    ids = virtually.instantly.add(count, ACTIVE)
+
+    async def watch() -> list[tuple[float, str]]:
+        loop = asyncio.get_running_loop()
+        manager, numbers = shared_stream.SharedStreamManager(), itertools.count(1)
+
+        async def end(campaign_id: str) -> tuple[float, str]:
+            trigger = CampaignStatusTrigger(campaign_id, target_statuses=[3], poll_interval=60.0)
+            async with events_of(manager, next(numbers), trigger) as events:
+                event = await anext(events)
+            return loop.time() - 1_000_100, event.payload["campaigns"][0]["reason"]
+
+        waiting = [asyncio.create_task(end(campaign_id)) for campaign_id in ids]
+        await asyncio.sleep(100.0)
+        virtually.instantly.answer = answer
+        virtually.instantly.statuses.update(dict.fromkeys(ids, -99))
+        ended = await asyncio.gather(*waiting)
+        await manager.stop_all()
+        return ended
+
+    ended: list[tuple[float, str]] = virtually(watch())
+    return ended
+
+
+def at_most_ten_a_second(moments: list[float]) -> bool:
+    return all(later - earlier >= 0.0999 for earlier, later in pairwise(moments))
+
+
+def test_reasons_are_asked_for_one_after_the_other(virtually: Any) -> None:
+    ended = suspended(virtually, 100)
+
+    assert {reason for _, reason in ended} == {"The account is suspended."}
+    assert len(virtually.instantly.reasons) == 100
+    assert at_most_ten_a_second(virtually.instantly.reasons)
+
+
+def test_a_wait_ends_without_its_reason_where_that_takes_long(virtually: Any) -> None:
+    virtually.instantly.latency = 0.5
+    ended = suspended(virtually, 300)
+
+    first = min(virtually.instantly.reasons) - 1_000_100
+    assert max(when for when, _ in ended) <= first + 62.0
+    assert 110 <= sum(bool(reason) for _, reason in ended) <= 121
+    assert at_most_ten_a_second(virtually.instantly.reasons)
+
+
+@pytest.mark.parametrize(("pause", "requests"), [(300, 1), (20, 40)])
+def test_a_pause_that_is_asked_for_then_holds_for_reasons_and_polls(virtually: Any, pause: int, requests: int) -> None:
+    refused: list[float] = []
+
+    def answer(request: Request) -> None:
+        if request.path.endswith("sending-status") and not refused:
+            refused.append(asyncio.get_running_loop().time())
+            raise rate_limited(pause)
+
+    ended = suspended(virtually, 40, answer)
+
+    assert len(virtually.instantly.reasons) == requests
+    assert all(not refused[0] < when < refused[0] + pause for when in virtually.instantly.reasons)
+    assert all(not refused[0] + 1 < when < refused[0] + pause for when, _ in virtually.instantly.requests)
+    assert max(when for when, _ in ended) <= 100.0
+    assert sum(bool(reason) for _, reason in ended) == requests - 1
 
 
 # Anything, at any time

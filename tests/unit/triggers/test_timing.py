@@ -283,6 +283,38 @@ def error(retry_after: float | None = None) -> InstantlyError:
     )
 
 
+class TestAnotherClock:
+    """The limits of waits are moments of the machine's clock, which was set."""
+
+    @pytest.mark.parametrize(("ahead", "ends"), [(-300.0, 300.0), (-900.0, 10.0), (0.0, 600.0)])
+    def test_ends_move_with_it_and_the_last_poll_comes_at_the_new_one(self, ahead: float, ends: float) -> None:
+        timing = Timing()
+        watcher = join(timing, interval=3600.0, seconds=600.0)
+        poll(timing, START)
+        assert next_moment(timing) == 600.0
+        timing.follow(ahead, START + 10.0)
+        assert (watcher.ends, next_moment(timing)) == (START + ends, ends)
+        assert not timing.timed_out(START + ends)
+        assert timing.begin(START + ends) == {watcher}
+        assert timing.timed_out(START + ends + LAST_POLL) == {watcher}
+
+    def test_a_poll_that_was_due_at_an_end_is_made_and_another_at_the_later_end(self) -> None:
+        timing = Timing()
+        watcher = join(timing, interval=3600.0, seconds=600.0)
+        poll(timing, START)
+        timing.follow(300.0, START + 10.0)
+        assert poll(timing, START + 600.0) == {watcher}
+        assert next_moment(timing) == 900.0
+        assert poll(timing, START + 900.0) == {watcher}
+
+    def test_what_has_no_end_has_none_then(self) -> None:
+        timing = Timing()
+        watchers = [join(timing), timing.join(None, 60.0, START)]
+        timing.follow(-86_400.0, START)
+        assert [watcher.ends for watcher in watchers] == [math.inf, math.inf]
+        assert timing.begin(START) == set(watchers)
+
+
 class TestPauses:
     def test_nothing_is_polled_in_one(self) -> None:
         timing = Timing()

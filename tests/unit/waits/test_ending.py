@@ -14,8 +14,8 @@ from airflow.providers.common.compat.sdk import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
-from airflow_provider_instantly.api.errors import InstantlyServerError
+from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus, SendingStatus
+from airflow_provider_instantly.api.errors import InstantlyConnectionError, InstantlyServerError
 from airflow_provider_instantly.exceptions import CampaignStoppedError, CampaignWaitError
 from airflow_provider_instantly.tasklog import sentences_of
 from airflow_provider_instantly.waits import ending
@@ -51,25 +51,56 @@ class TestReasons:
         wait_for(hook, clock, IDS, fail_fast=False)
         assert hook.explained == IDS[: ending.MAX_EXPLANATIONS]
 
+    @pytest.mark.parametrize(
+        ("error", "asked"), [(InstantlyConnectionError("No answer."), 1), (InstantlyServerError("It failed."), 3)]
+    )
+    async def test_after_an_error_that_concerns_all_no_other_is_asked_for(
+        self, clock: StandingClock, caplog: pytest.LogCaptureFixture, error: Exception, asked: int
+    ) -> None:
+        hook = ScriptedHook(-1, reason=error)
+        wait_for(hook, clock, IDS[:3], fail_fast=False)
+        assert hook.explained == IDS[:asked]
+        assert caplog.text.count("The reason could not be read") == asked
+
+        wait = Wait(IDS[:3], Goal(fail_fast=False), now=0.0)
+        wait.advance({cid: Campaign(cid, CampaignStatus(-1)) for cid in IDS[:3]}, began=0.0, now=0.0)
+        hook = ScriptedHook(0, reason=error)
+        await ending.aexplain(hook.aget_sending_status, wait, LOG)
+        assert hook.explained == IDS[:asked]
+
     async def test_the_async_twin(self, caplog: pytest.LogCaptureFixture) -> None:
         wait = Wait(IDS[:2], Goal(fail_fast=False), now=0.0)
         wait.advance({cid: Campaign(cid, CampaignStatus(-1)) for cid in IDS[:2]}, began=0.0, now=0.0)
         hook = ScriptedHook(0)
-        await ending.aexplain(hook, wait, LOG)  # type: ignore[arg-type]
+        await ending.aexplain(hook.aget_sending_status, wait, LOG)
         assert hook.explained == IDS[:2]
         assert wait.unexplained == []
 
         silent = Wait([ONE], Goal(), now=0.0)
         silent.advance({ONE: Campaign(ONE, CampaignStatus(-1))}, began=0.0, now=0.0)
-        await ending.aexplain(ScriptedHook(0, reason=InstantlyServerError("No.")), silent, LOG)  # type: ignore[arg-type]
+        await ending.aexplain(ScriptedHook(0, reason=InstantlyServerError("No.")).aget_sending_status, silent, LOG)
         assert silent.unexplained == [ONE]
         assert "The reason could not be read: No." in caplog.text
+
+    async def test_what_comes_too_late_is_done_without(self, caplog: pytest.LogCaptureFixture) -> None:
+        wait = Wait(IDS[:3], Goal(fail_fast=False), now=0.0)
+        wait.advance({cid: Campaign(cid, CampaignStatus(-1)) for cid in IDS[:3]}, began=0.0, now=0.0)
+        hook = ScriptedHook(-1)
+
+        async def ask(campaign_id: str) -> SendingStatus:
+            if campaign_id != IDS[0]:
+                raise TimeoutError
+            return await hook.aget_sending_status(campaign_id)
+
+        await ending.aexplain(ask, wait, LOG)
+        assert wait.unexplained == IDS[1:3]
+        assert caplog.text.count("The reason could not be read within 60 s.") == 1
 
     async def test_neither_does_one_that_has_to_take_a_warning(self, threads_of_log: Any) -> None:
         wait = Wait([ONE], Goal(), now=0.0)
         wait.advance({ONE: Campaign(ONE, CampaignStatus(-1))}, began=0.0, now=0.0)
         hook: Any = ScriptedHook(0, reason=InstantlyServerError("No."))
-        await ending.aexplain(hook, wait, threads_of_log)
+        await ending.aexplain(hook.aget_sending_status, wait, threads_of_log)
         assert threads_of_log.lines[0].startswith("The reason could not be read: No.")
         assert threading.get_ident() not in threads_of_log.threads
 

@@ -534,6 +534,55 @@ class TestWhatIsSaid:
         assert all(line.isprintable() for line in (*clock.info, *clock.warnings))
 
 
+class TestAnotherClock:
+    """The moments that a wait is given are a poller's; its limits were set by the machine's clock."""
+
+    @pytest.mark.parametrize("ahead", [-3600.0, 0.0, 3600.0])
+    def test_the_limit_is_a_moment_of_the_machines_clock(self, ahead: float) -> None:
+        clock = Clock(goal(deadline=START + 600 - ahead, timeout=600.0))
+        clock.wait.follow(ahead)
+        assert clock.wait.limit == (START + 600, Verdict.TIMED_OUT)
+        assert clock.wait.gives_up(START) == START + 600
+        assert clock.poll(0, at=0).delay == 60
+        assert clock.poll(0, at=590).delay == pytest.approx(10)
+        assert clock.poll(0, at=600).delay is None
+        assert clock.verdict is Verdict.TIMED_OUT
+
+    def test_moments_are_said_as_people_see_them(self) -> None:
+        clock = Clock(goal(deadline=START + 1800, stable_for=300.0))
+        said = clock.wait.opening
+        clock.poll(1, at=0)
+
+        later = Clock(goal(deadline=START + 1800 - 7200, stable_for=300.0))
+        later.wait.follow(7200.0)
+        later.poll(1, at=0)
+
+        assert "until 20:56 UTC at the latest" in said
+        assert "until 18:56 UTC at the latest" in later.wait.opening
+        assert clock.info == [f"The campaign is Active. It has to stay so for 5 min, until 20:31 UTC. {N}"]
+        assert later.info == [f"The campaign is Active. It has to stay so for 5 min, until 18:31 UTC. {N}"]
+        later.wait.next_report = clock.wait.next_report = START
+        assert clock.poll(1, at=60).info == (f"Active for 60 s of 5 min, until 20:31 UTC. {N}",)
+        assert later.poll(1, at=60).info == (f"Active for 60 s of 5 min, until 18:31 UTC. {N}",)
+
+    def test_what_was_quiet_is_no_more_where_the_limit_came_nearer(self) -> None:
+        clock = Clock(goal(deadline=START + 7200))
+        clock.poll(0, at=0)
+        assert clock.wait.is_unmoved_by({ONE: seen(0)}, now=START + 60)
+        clock.wait.follow(-7180.0)
+        assert not clock.wait.is_unmoved_by({ONE: seen(0)}, now=START + 60)
+
+    def test_a_hold_and_a_silence_go_by_the_steady_clock(self) -> None:
+        clock = Clock(goal(stable_for=300.0, failure_budget=300.0))
+        clock.poll(1, at=0)
+        clock.wait.follow(-86_400.0)
+        assert clock.poll(1, at=60).delay is not None
+        clock.poll(InstantlyServerError("503"), at=120)
+        clock.wait.follow(86_400.0)
+        assert clock.poll(InstantlyServerError("503"), at=180).delay is not None
+        assert clock.verdict is Verdict.WAITING
+
+
 class TestMany:
     def test_all_must_arrive(self) -> None:
         clock = Clock(goal(), IDS[:3])
@@ -622,6 +671,27 @@ class TestMany:
         error = InstantlyServerError("It failed.", method="GET", path="/campaigns", status=503)
         clock.poll(dict.fromkeys(IDS, error))
         assert len(clock.warnings) == 1
+
+    @pytest.mark.parametrize(("count", "more"), [(3, []), (4, ["And 1 more error"]), (29, ["And 26 more errors"])])
+    def test_of_many_errors_the_first_are_warned_of(self, count: int, more: list[str]) -> None:
+        clock = Clock(goal(fail_fast=False), IDS)
+        errors = {cid: InstantlyServerError("It failed.", path=f"/campaigns/{cid}") for cid in IDS[:count]}
+        clock.poll(errors)
+        named, rest = clock.warnings[:3], clock.warnings[3:]
+        assert all(str(error) in line for error, line in zip(errors.values(), named, strict=False))
+        assert [line.partition(",")[0] for line in rest] == more
+
+    def test_of_thousands_each_with_an_error_of_its_own_no_text_is_made_twice(self) -> None:
+        class CountedError(InstantlyServerError):
+            texts = 0
+
+            def __str__(self) -> str:
+                CountedError.texts += 1
+                return super().__str__()
+
+        clock = Clock(goal(fail_fast=False), IDS)
+        clock.poll({cid: CountedError("It failed.", path=f"/campaigns/{cid}") for cid in IDS})
+        assert CountedError.texts == len(IDS)
 
     def test_the_longest_pause_counts_for_all(self) -> None:
         clock = Clock(goal(poll_interval=1.0), IDS[:2])
