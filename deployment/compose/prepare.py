@@ -1,7 +1,7 @@
 """Makes docker-compose.yaml's Airflow ready to start: tables, a user and a connection. Its service `init`.
 
 It runs at each start. What is there stays as it is, but tables of an older Airflow are upgraded, and an API key that is
-given goes into the connection.
+given goes into the connection. If the connection and the Compose files do not fit each other, nothing starts.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_instantly.sandbox.auth import DEFAULT_API_KEY
 
 if TYPE_CHECKING:
+    from airflow.models.connection import Connection
     from sqlalchemy.orm import Session
 
 ADMIN_PASSWORD = Path("/opt/airflow/secrets/admin-password")
@@ -50,16 +52,8 @@ def airflow(*arguments: str, answers: str = "") -> None:
 
 
 def api_key() -> str | None:
-    """
-    The key of the real Instantly, or None for the sandbox.
-
-    :raises SystemExit: if there should be one.
-    """
-    if not API_KEY.exists():
-        return None
-    if key := API_KEY.read_text().strip():
-        return key
-    sys.exit("INSTANTLY_API_KEY is empty. Set it to an Instantly API V2 key.")
+    """Return the key for the real Instantly, empty if there is no new one, or None for the sandbox."""
+    return API_KEY.read_text().strip() if API_KEY.exists() else None
 
 
 def connect(session: Session, key: str | None) -> str:
@@ -67,14 +61,18 @@ def connect(session: Session, key: str | None) -> str:
     Make the connection if there is none, and put the key into it.
 
     :param session: a session of Airflow's database. The caller commits.
-    :param key: the key of the real Instantly, or None to leave a connection alone.
+    :param key: what :func:`api_key` returns.
     :returns: what became of the connection.
+    :raises SystemExit: if the connection leads elsewhere than the Compose files say, or is no place for a key.
     """
     from airflow.models.connection import Connection
     from sqlalchemy import select
 
     found = session.scalar(select(Connection).where(Connection.conn_id == CONNECTION_ID))
-    if found is not None and key is not None and found.host == SANDBOX["host"]:
+    is_sandbox = found is not None and _url(found).hostname == urlsplit(SANDBOX["host"]).hostname
+    if key == "" and (found is None or is_sandbox):
+        sys.exit("INSTANTLY_API_KEY is empty, and no key is stored. Set it to an Instantly API V2 key.")
+    if found is not None and key and is_sandbox:
         session.delete(found)
         session.flush()
         found = None
@@ -82,10 +80,29 @@ def connect(session: Session, key: str | None) -> str:
         made = SANDBOX if key is None else {**INSTANTLY, "password": key}
         session.add(Connection(conn_id=CONNECTION_ID, **made))
         return f"made, and leads to {'the sandbox' if key is None else 'Instantly'}"
-    if key is None:
-        return f"left as it is, and leads to {found.host or 'Instantly'}"
+    leads_to = f"leads to {found.host or 'Instantly'}"
+    if key is None and not is_sandbox:
+        sys.exit(
+            f"The connection {CONNECTION_ID} {leads_to}, but these Compose files are for the sandbox. Nothing was "
+            "started. Write COMPOSE_FILE into .env, as docs/operations/deployment.md says. To go back to the sandbox, "
+            "delete the connection: "
+            f"docker compose run --rm --entrypoint airflow init connections delete {CONNECTION_ID}"
+        )
+    if not key:
+        return f"left as it is, and {leads_to}"
+    if found.conn_type != INSTANTLY["conn_type"] or _url(found).scheme != "https":
+        sys.exit(
+            f"The connection {CONNECTION_ID} is of type {found.conn_type} and {leads_to}. It was not given the key, "
+            "which goes to Instantly, and over HTTPS, only. Correct the connection, or delete it."
+        )
     found.password = key
-    return f"given the key, and leads to {found.host or 'Instantly'}"
+    return f"given the key, and {leads_to}"
+
+
+def _url(connection: Connection) -> SplitResult:
+    """Where a connection leads, wherever its scheme stands. The host of Instantly's own API may be left out."""
+    host = connection.host or ""
+    return urlsplit(host if "://" in host else f"{connection.schema or 'https'}://{host}")
 
 
 def main() -> None:

@@ -287,40 +287,133 @@ def test_a_key_is_read_where_there_should_be_one(tmp_path: Path, monkeypatch: py
     prepare.API_KEY.write_text("a-key==\n")
     assert prepare.api_key() == "a-key=="
     prepare.API_KEY.write_text("\n")
-    with pytest.raises(SystemExit, match="INSTANTLY_API_KEY is empty"):
-        prepare.api_key()
+    assert prepare.api_key() == ""
 
 
-@pytest.mark.usefixtures("airflow_database")
-def test_the_connection_is_made_once_and_takes_the_key_that_is_given() -> None:
+def _stored(**changes: Any) -> Any:
+    """The connection, as it is stored, with these fields; without any, as it was found."""
     from airflow.models.connection import Connection
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    def start(key: str | None) -> tuple[str, Any]:
-        with create_session() as session:
-            outcome = prepare.connect(session, key)
-        with create_session() as session:
-            found = session.scalar(select(Connection).where(Connection.conn_id == prepare.CONNECTION_ID))
-            assert found is not None
+    with create_session() as session:
+        found = session.scalar(select(Connection).where(Connection.conn_id == prepare.CONNECTION_ID))
+        for name, value in changes.items():
+            setattr(found, name, value)
+    with create_session() as session:
+        found = session.scalar(select(Connection).where(Connection.conn_id == prepare.CONNECTION_ID))
+        if found is not None:
             session.expunge(found)
-        return outcome, found
+    return found
 
-    assert start(None)[0] == "made, and leads to the sandbox"
-    outcome, connection = start(None)
-    assert outcome == "left as it is, and leads to http://sandbox:8989"
-    assert connection.password == prepare.SANDBOX["password"]
 
-    outcome, connection = start("first-key")
-    assert outcome == "made, and leads to Instantly"
-    assert (connection.host, connection.password, connection.extra) == (None, "first-key", None)
+def _start(key: str | None) -> str:
+    """What becomes of the connection."""
+    from airflow.utils.session import create_session
 
     with create_session() as session:
-        session.scalars(select(Connection).where(Connection.conn_id == prepare.CONNECTION_ID)).one().extra = "{}"
-    outcome, connection = start("second-key")
-    assert outcome == "given the key, and leads to Instantly"
+        return prepare.connect(session, key)
+
+
+@pytest.fixture
+def no_connection() -> Iterator[None]:
+    """Starts, and leaves, without the connection."""
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    def forget() -> None:
+        with create_session() as session:
+            session.execute(delete(Connection).where(Connection.conn_id == prepare.CONNECTION_ID))
+
+    forget()
+    yield
+    forget()
+
+
+@pytest.mark.usefixtures("airflow_database", "no_connection")
+def test_the_connection_is_made_once_and_takes_the_key_that_is_given() -> None:
+    assert _start(None) == "made, and leads to the sandbox"
+    assert _start(None) == "left as it is, and leads to http://sandbox:8989"
+    assert _stored().password == prepare.SANDBOX["password"]
+
+    assert _start("first-key") == "made, and leads to Instantly"
+    connection = _stored()
+    assert (connection.host, connection.port, connection.password) == (None, 443, "first-key")
+    assert connection.extra is None
+
+    _stored(extra="{}")
+    assert _start("second-key") == "given the key, and leads to Instantly"
+    assert _start("") == "left as it is, and leads to Instantly"
+    connection = _stored()
     assert (connection.password, connection.extra) == ("second-key", "{}")
-    assert start(None)[0] == "left as it is, and leads to Instantly"
+
+
+@pytest.mark.usefixtures("airflow_database", "no_connection")
+def test_nothing_starts_without_a_key_for_the_real_service() -> None:
+    with pytest.raises(SystemExit, match="INSTANTLY_API_KEY is empty"):
+        _start("")
+    assert _stored() is None
+
+    _start(None)
+    with pytest.raises(SystemExit, match="INSTANTLY_API_KEY is empty"):
+        _start("")
+    assert _stored().password == prepare.SANDBOX["password"]
+
+
+@pytest.mark.usefixtures("airflow_database", "no_connection")
+@pytest.mark.parametrize("host", [None, "https://instantly.example.com", "http://127.0.0.1:9000"])
+def test_the_sandboxs_files_do_not_start_beside_another_connection(host: str | None) -> None:
+    _start("a-key")
+    _stored(host=host)
+
+    with pytest.raises(
+        SystemExit, match=f"leads to {host or 'Instantly'}, but these Compose files are for the sandbox"
+    ):
+        _start(None)
+
+    assert _stored().password == "a-key"
+
+
+@pytest.mark.usefixtures("airflow_database", "no_connection")
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"host": "http://sandbox", "port": 8989},
+        {"host": "sandbox", "schema": "http", "port": 8989},
+        {"host": "HTTP://Sandbox:8989/"},
+    ],
+)
+def test_the_sandbox_is_known_however_its_address_is_written(written: dict[str, Any]) -> None:
+    _start(None)
+    _stored(**written)
+
+    assert _start(None).startswith("left as it is")
+    assert _start("a-key") == "made, and leads to Instantly"
+
+    connection = _stored()
+    assert (connection.host, connection.schema, connection.password) == (None, None, "a-key")
+
+
+@pytest.mark.usefixtures("airflow_database", "no_connection")
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"host": "http://127.0.0.1:9000"},
+        {"host": "instantly.example.com", "schema": "http"},
+        {"host": "ftp://instantly.example.com"},
+        {"conn_type": "http", "host": "https://example.com"},
+    ],
+)
+def test_no_key_goes_where_it_could_be_read(written: dict[str, Any]) -> None:
+    _start("first-key")
+    _stored(**written)
+
+    with pytest.raises(SystemExit, match="It was not given the key") as ended:
+        _start("second-key")
+
+    assert "second-key" not in str(ended.value)
+    assert _stored().password == "first-key"
 
 
 def test_the_guide_describes_every_variable_and_service() -> None:
