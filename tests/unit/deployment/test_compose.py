@@ -95,8 +95,15 @@ def test_ports_are_open_on_loopback_only(service: dict[str, Any]) -> None:
 
 def test_the_pages_are_where_people_look_for_them_unless_a_variable_says_otherwise() -> None:
     assert SERVICES["api-server"]["ports"] == ["127.0.0.1:${AIRFLOW_PORT:-8080}:8080"]
-    assert SERVICES["api-server"]["environment"]["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:${AIRFLOW_PORT:-8080}"
+    address = "${AIRFLOW_URL:-http://127.0.0.1:${AIRFLOW_PORT:-8080}}"
+    assert SERVICES["api-server"]["environment"]["AIRFLOW__API__BASE_URL"] == address
     assert SERVICES["sandbox"]["ports"] == ["127.0.0.1:${SANDBOX_PORT:-8989}:8989"]
+
+
+def test_a_proxy_before_airflow_says_how_a_browser_came() -> None:
+    # Without it, a login's cookie is not kept from what is not encrypted.
+    assert SERVICES["api-server"]["command"] == "api-server --proxy-headers"
+    assert SERVICES["api-server"]["environment"]["FORWARDED_ALLOW_IPS"] == "*"
 
 
 @each_service

@@ -69,6 +69,12 @@ def test_airflow_is_started_as_its_image_starts_it() -> None:
     assert SERVICES["triggerer"].environment["AIRFLOW__CELERY__WORKER_CONCURRENCY"] == "3"
 
 
+def test_the_default_of_a_variable_may_be_another_variable() -> None:
+    text = "${WORKER_SLOTS:-4} ${OUTER:-in ${INNER:-front} of ${WORKER_SLOTS:-4}}"
+
+    assert PLACE.here(text) == "3 in front of 3"
+
+
 def test_the_database_has_the_settings_of_the_file() -> None:
     assert SERVICES["postgres"].options == {"max_connections": "200"}
 
