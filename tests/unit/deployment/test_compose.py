@@ -216,6 +216,14 @@ def test_every_volume_is_mounted_on_a_directory_of_its_user() -> None:
     assert mounted - {"/opt/airflow/logs"} == {f"/opt/airflow/{name}" for name in made}
 
 
+def test_a_report_outlives_the_container_that_wrote_it() -> None:
+    example = (CHECKOUT / "dags" / "instantly_report.py").read_text()
+    path = SERVICES["dag-processor"]["environment"]["INSTANTLY_REPORT_PATH"].removeprefix("file://")
+
+    assert 'os.environ.get("INSTANTLY_REPORT_PATH"' in example
+    assert _sources(SERVICES["worker"])[path] == "reports"
+
+
 def test_the_sandbox_is_reached_by_the_name_of_its_service() -> None:
     assert prepare.SANDBOX["host"] == "http://sandbox:8989"
     # Its page is opened by a browser on the host.
