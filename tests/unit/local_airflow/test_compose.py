@@ -83,6 +83,7 @@ def test_redis_writes_each_change_to_a_file_and_listens_on_loopback() -> None:
     script = SERVICES["redis"].command[-1]
     assert "redis-server --bind 127.0.0.1 --port 4003 - <<END" in script
     assert "appendonly yes" in script
+    assert "appendfsync always" in script
     assert "dir /somewhere/broker" in script
     assert "requirepass $(cat /somewhere/broker-secret/password)" in script
 
