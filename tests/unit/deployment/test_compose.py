@@ -18,6 +18,7 @@ from unittest.mock import MagicMock
 import pytest
 import yaml
 
+from airflow_provider_instantly import __version__
 from deployment.compose import health, make_secrets, prepare
 
 if TYPE_CHECKING:
@@ -184,12 +185,14 @@ def test_images_have_versions_that_are_tested() -> None:
     [newest] = re.findall(r"^AIRFLOW := (.+)$", (CHECKOUT / "Makefile").read_text(), re.MULTILINE)
 
     assert f"/airflow:{newest}\n" in DOCKERFILE
+    assert f" constraints/airflow-{newest}.txt " in DOCKERFILE
     assert re.search(r"/postgres:\d+\.\d+$", SERVICES["postgres"]["image"])
     assert re.search(r"/redis:\d+\.\d+\.\d+$", SERVICES["redis"]["image"])
 
 
 def test_one_image_is_built_once() -> None:
-    ours = {name for name, service in SERVICES.items() if service["image"] == "airflow-provider-instantly"}
+    image = f"airflow-provider-instantly:${{PROVIDER_VERSION:-{__version__}}}"
+    ours = {name for name, service in SERVICES.items() if service["image"] == image}
 
     assert ours == SERVICES.keys() - {"postgres", "redis"}
     assert [name for name in ours if "build" in SERVICES[name]] == ["secrets"]
@@ -206,6 +209,13 @@ def test_the_image_is_built_from_what_git_knows() -> None:
 
     assert set(allowed) == copied
     assert all(list(CHECKOUT.glob(source)) for source in copied)
+
+
+def test_the_image_has_the_examples_and_no_dags_of_its_user() -> None:
+    [copied] = re.findall(r"^COPY --chown=airflow:0 (dags/\S+) /tmp/provider/dags/$", DOCKERFILE, re.MULTILINE)
+
+    assert copied == "dags/instantly_*.py"
+    assert set(CHECKOUT.glob(copied)) == set(CHECKOUT.glob("dags/*.py"))
 
 
 def test_every_volume_is_mounted_on_a_directory_of_its_user() -> None:
