@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 ADMIN_PASSWORD = Path("/opt/airflow/secrets/admin-password")
 API_KEY = Path("/run/secrets/instantly-api-key")
-"""Is there with instantly.yaml, which puts the real Instantly in the sandbox's place."""
+"""Is there if a key was given. Compose writes no file for an empty variable."""
+WITHOUT_SANDBOX = "WITHOUT_SANDBOX"
+"""The variable that instantly.yaml sets, which puts the real Instantly in the sandbox's place."""
 CONNECTION_ID = "instantly_default"
 #: Airflow 3.3.2 tests no connection from its form that has no port.
 INSTANTLY: dict[str, Any] = {"conn_type": "instantly", "port": 443}
@@ -53,7 +55,9 @@ def airflow(*arguments: str, answers: str = "") -> None:
 
 def api_key() -> str | None:
     """Return the key for the real Instantly, empty if there is no new one, or None for the sandbox."""
-    return API_KEY.read_text().strip() if API_KEY.exists() else None
+    if API_KEY.exists():
+        return API_KEY.read_text().strip()
+    return "" if os.environ.get(WITHOUT_SANDBOX) else None
 
 
 def connect(session: Session, key: str | None) -> str:

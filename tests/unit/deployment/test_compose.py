@@ -315,6 +315,18 @@ def test_a_key_is_read_where_there_should_be_one(tmp_path: Path, monkeypatch: py
     assert prepare.api_key() == ""
 
 
+def test_no_new_key_is_not_the_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    more = yaml.safe_load((FOLDER / "instantly.yaml").read_text())
+    monkeypatch.setattr(prepare, "API_KEY", tmp_path / "instantly-api-key")
+    for name, value in more["services"]["init"]["environment"].items():
+        monkeypatch.setenv(name, value)
+
+    # Compose makes no file of an empty variable.
+    assert prepare.api_key() == ""
+    prepare.API_KEY.write_text("a-key==\n")
+    assert prepare.api_key() == "a-key=="
+
+
 def _stored(**changes: Any) -> Any:
     """The connection, as it is stored, with these fields; without any, as it was found."""
     from airflow.models.connection import Connection
