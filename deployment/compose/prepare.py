@@ -1,15 +1,20 @@
 """Makes docker-compose.yaml's Airflow ready to start: tables, a user and a connection. Its service `init`.
 
-It runs at each start. What is there stays as it is, but tables of an older Airflow are upgraded, and an API key that is
-given goes into the connection. If the connection and the Compose files do not fit each other, nothing starts.
+It runs at each start. What is there stays as it is, but tables of an older Airflow are upgraded. If the connection and
+the Compose files do not fit each other, nothing starts. With `--api-key`, a key from standard input goes into the
+connection:
+
+    docker compose run --rm -T init --api-key <FILE
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
+from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
@@ -17,12 +22,12 @@ from urllib.parse import SplitResult, urlsplit
 from airflow_provider_instantly.sandbox.auth import DEFAULT_API_KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.models.connection import Connection
     from sqlalchemy.orm import Session
 
 ADMIN_PASSWORD = Path("/opt/airflow/secrets/admin-password")
-API_KEY = Path("/run/secrets/instantly-api-key")
-"""Is there if a key was given. Compose writes no file for an empty variable."""
 WITHOUT_SANDBOX = "WITHOUT_SANDBOX"
 """The variable that instantly.yaml sets, which puts the real Instantly in the sandbox's place."""
 CONNECTION_ID = "instantly_default"
@@ -37,6 +42,7 @@ SANDBOX: dict[str, Any] = {
         {"allow_insecure_hosts": "sandbox", "app_url": os.environ.get("SANDBOX_PAGE", "http://127.0.0.1:8989")}
     ),
 }
+_SEE_GUIDE = "Write COMPOSE_FILE into .env, as docs/operations/deployment.md says."
 
 
 def airflow(*arguments: str, answers: str = "") -> None:
@@ -53,11 +59,25 @@ def airflow(*arguments: str, answers: str = "") -> None:
         sys.exit(f"`airflow {' '.join(arguments[:2])}` ended with status {ended.returncode}.")
 
 
-def api_key() -> str | None:
-    """Return the key for the real Instantly, empty if there is no new one, or None for the sandbox."""
-    if API_KEY.exists():
-        return API_KEY.read_text().strip()
-    return "" if os.environ.get(WITHOUT_SANDBOX) else None
+def api_key(arguments: Sequence[str]) -> str | None:
+    """
+    Read the key for the real Instantly, if there is one: it stays in no file of a container, and on no command line.
+
+    :param arguments: the words after this program's name.
+    :returns: the key, empty if there is no new one, or None for the sandbox.
+    :raises SystemExit: if a key is announced and there is none, or no place for one.
+    """
+    parser = argparse.ArgumentParser(description="Make Airflow ready to start.")
+    parser.add_argument("--api-key", action="store_true", help="read a key for the real Instantly from standard input")
+    is_given = parser.parse_args(arguments).api_key
+    if not os.environ.get(WITHOUT_SANDBOX):
+        if is_given:
+            sys.exit(f"These Compose files are for the sandbox, which needs no key. {_SEE_GUIDE}")
+        return None
+    if not is_given:
+        return ""
+    key = getpass("API key: ") if sys.stdin.isatty() else sys.stdin.read()
+    return key.strip() or sys.exit("There is no key on standard input.")
 
 
 def connect(session: Session, key: str | None) -> str:
@@ -75,7 +95,7 @@ def connect(session: Session, key: str | None) -> str:
     found = session.scalar(select(Connection).where(Connection.conn_id == CONNECTION_ID))
     is_sandbox = found is not None and _url(found).hostname == urlsplit(SANDBOX["host"]).hostname
     if key == "" and (found is None or is_sandbox):
-        sys.exit("INSTANTLY_API_KEY is empty, and no key is stored. Set it to an Instantly API V2 key.")
+        sys.exit("No key is stored. Give an Instantly API V2 key: docker compose run --rm -T init --api-key <FILE")
     if found is not None and key and is_sandbox:
         session.delete(found)
         session.flush()
@@ -88,8 +108,7 @@ def connect(session: Session, key: str | None) -> str:
     if key is None and not is_sandbox:
         sys.exit(
             f"The connection {CONNECTION_ID} {leads_to}, but these Compose files are for the sandbox. Nothing was "
-            "started. Write COMPOSE_FILE into .env, as docs/operations/deployment.md says. To go back to the sandbox, "
-            "delete the connection: "
+            f"started. {_SEE_GUIDE} To go back to the sandbox, delete the connection: "
             f"docker compose run --rm --entrypoint airflow init connections delete {CONNECTION_ID}"
         )
     if not key:
@@ -111,7 +130,7 @@ def _url(connection: Connection) -> SplitResult:
 
 def main() -> None:
     """Prepare, in an order in which each step has what it needs."""
-    key = api_key()
+    key = api_key(sys.argv[1:])
     airflow("db", "migrate")
     name = ["--username", "admin", "--firstname", "Local", "--lastname", "Admin", "--email", "admin@localhost"]
     password = ADMIN_PASSWORD.read_text()

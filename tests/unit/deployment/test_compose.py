@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
@@ -253,8 +254,9 @@ def test_the_real_service_is_used_without_the_sandbox_and_at_its_pace() -> None:
 
     assert more["services"]["sandbox"] == {"profiles": ["sandbox"]}
     assert not any("sandbox" in service.get("depends_on", {}) for service in SERVICES.values())
-    assert more["secrets"] == {"instantly-api-key": {"environment": "INSTANTLY_API_KEY"}}
-    assert more["services"]["init"]["secrets"] == [prepare.API_KEY.name]
+    # A key is in no file and no variable of a container.
+    assert more["services"]["init"] == {"environment": {prepare.WITHOUT_SANDBOX: "true"}}
+    assert "secrets" not in more
     for name, value in more["services"]["worker"]["environment"].items():
         [default] = re.findall(rf'"{name}", ([\d *]+)\)', example)
         assert int(value) == math.prod(map(int, default.split("*")))
@@ -285,6 +287,7 @@ def test_the_admins_password_is_on_no_command_line(admin_password: str, monkeypa
     monkeypatch.setattr(subprocess, "run", commands)
     monkeypatch.setattr("airflow.utils.session.create_session", lambda: nullcontext())
     monkeypatch.setattr(prepare, "connect", lambda *_: "made")
+    monkeypatch.setattr(sys, "argv", ["prepare.py"])
 
     prepare.main()
 
@@ -305,26 +308,28 @@ def test_a_user_that_cannot_be_made_ends_the_step_without_the_password(
     assert admin_password not in str(ended.value)
 
 
-def test_a_key_is_read_where_there_should_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepare, "API_KEY", tmp_path / "instantly-api-key")
+def test_a_key_is_read_where_there_should_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a-key==\n"))
+    assert prepare.api_key([]) is None
+    with pytest.raises(SystemExit, match="for the sandbox, which needs no key"):
+        prepare.api_key(["--api-key"])
 
-    assert prepare.api_key() is None
-    prepare.API_KEY.write_text("a-key==\n")
-    assert prepare.api_key() == "a-key=="
-    prepare.API_KEY.write_text("\n")
-    assert prepare.api_key() == ""
+    monkeypatch.setenv(prepare.WITHOUT_SANDBOX, "true")
+    assert prepare.api_key([]) == ""
+    assert prepare.api_key(["--api-key"]) == "a-key=="
+    with pytest.raises(SystemExit, match="no key on standard input"):
+        prepare.api_key(["--api-key"])
 
 
-def test_no_new_key_is_not_the_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    more = yaml.safe_load((FOLDER / "instantly.yaml").read_text())
-    monkeypatch.setattr(prepare, "API_KEY", tmp_path / "instantly-api-key")
-    for name, value in more["services"]["init"]["environment"].items():
-        monkeypatch.setenv(name, value)
+def test_a_key_that_is_typed_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = MagicMock()
+    terminal.isatty.return_value = True
+    monkeypatch.setattr(sys, "stdin", terminal)
+    monkeypatch.setattr(prepare, "getpass", lambda _: "a-key==")
+    monkeypatch.setenv(prepare.WITHOUT_SANDBOX, "true")
 
-    # Compose makes no file of an empty variable.
-    assert prepare.api_key() == ""
-    prepare.API_KEY.write_text("a-key==\n")
-    assert prepare.api_key() == "a-key=="
+    assert prepare.api_key(["--api-key"]) == "a-key=="
+    terminal.read.assert_not_called()
 
 
 def _stored(**changes: Any) -> Any:
@@ -388,12 +393,12 @@ def test_the_connection_is_made_once_and_takes_the_key_that_is_given() -> None:
 
 @pytest.mark.usefixtures("airflow_database", "no_connection")
 def test_nothing_starts_without_a_key_for_the_real_service() -> None:
-    with pytest.raises(SystemExit, match="INSTANTLY_API_KEY is empty"):
+    with pytest.raises(SystemExit, match="No key is stored"):
         _start("")
     assert _stored() is None
 
     _start(None)
-    with pytest.raises(SystemExit, match="INSTANTLY_API_KEY is empty"):
+    with pytest.raises(SystemExit, match="No key is stored"):
         _start("")
     assert _stored().password == prepare.SANDBOX["password"]
 
@@ -460,7 +465,7 @@ def test_the_guide_describes_every_variable_and_service() -> None:
     files = "".join(file.read_text() for file in (FILE, *MORE_FILES))
     variables = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", files))
 
-    assert described == {*SERVICES, *variables, "COMPOSE_FILE", "INSTANTLY_API_KEY"}
+    assert described == {*SERVICES, *variables, "COMPOSE_FILE"}
     for name in re.findall(r"docker compose exec (?:-T )?([a-z-]+)", guide):
         assert name in SERVICES
     for service, period in re.findall(r"^\| `([a-z-]+)` \|.*\| (.*)\|$", guide.split("## Settings")[0], re.MULTILINE):
