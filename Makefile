@@ -82,7 +82,9 @@ check: lint dist ## Check style, types, and what is published
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --quiet tests/packaging
 
-release: check ## Check all that, and say what keeps build/dist from being a release
+# No linter: one of them is a package of npm, and runs nowhere near what is uploaded.
+release: dist ## Check what is published, and say what keeps build/dist from being a release
+	$(BIN)/python -m pytest --quiet tests/packaging
 	@$(BIN)/python -m tests.packaging.release
 
 say_airflow = echo "== Airflow $$($(1)/python -c 'from importlib.metadata import version; print(version("apache-airflow"))')"

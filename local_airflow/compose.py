@@ -29,7 +29,8 @@ LISTENERS = ("api-server", "postgres", "redis", "sandbox")
 """The services that others connect to; each gets a port."""
 #: How `airflow` starts them in the image. Nobody fetches logs from a folder that all share.
 MORE_ARGUMENTS = {"triggerer": ["--skip-serve-logs"], "worker": ["--skip-serve-logs"]}
-_VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
+#: One whose default has no other in it.
+_VARIABLE = re.compile(r"\$\{(\w+):-([^${}]*)\}")
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,10 @@ class Place:
         :param text: A word of a command, a value of an environment, or a whole script.
         """
         api, database, broker, sandbox = (self.ports[name] for name in LISTENERS)
-        found = _VARIABLE.sub(lambda match: self.variables.get(match[1], match[2]), text).replace("$$", "$")
+        found, before = text, ""
+        while found != before:
+            found, before = _VARIABLE.sub(lambda match: self.variables.get(match[1], match[2]), found), found
+        found = found.replace("$$", "$")
         for there, here in {
             "/opt/airflow": str(self.home),
             "/run/": f"{self.home}/",

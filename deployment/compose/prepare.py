@@ -1,26 +1,35 @@
 """Makes docker-compose.yaml's Airflow ready to start: tables, a user and a connection. Its service `init`.
 
-It runs at each start. What is there stays as it is, but tables of an older Airflow are upgraded, and an API key that is
-given goes into the connection.
+It runs at each start. What is there stays as it is, but tables of an older Airflow are upgraded. If the connection and
+the Compose files do not fit each other, nothing starts. With `--api-key`, a key from standard input goes into the
+connection:
+
+    docker compose run --rm -T init --api-key <FILE
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
+from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_instantly.sandbox.auth import DEFAULT_API_KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.models.connection import Connection
     from sqlalchemy.orm import Session
 
 ADMIN_PASSWORD = Path("/opt/airflow/secrets/admin-password")
-API_KEY = Path("/run/secrets/instantly-api-key")
-"""Is there with instantly.yaml, which puts the real Instantly in the sandbox's place."""
+WITHOUT_SANDBOX = "WITHOUT_SANDBOX"
+"""The variable that instantly.yaml sets, which puts the real Instantly in the sandbox's place."""
 CONNECTION_ID = "instantly_default"
 #: Airflow 3.3.2 tests no connection from its form that has no port.
 INSTANTLY: dict[str, Any] = {"conn_type": "instantly", "port": 443}
@@ -33,6 +42,7 @@ SANDBOX: dict[str, Any] = {
         {"allow_insecure_hosts": "sandbox", "app_url": os.environ.get("SANDBOX_PAGE", "http://127.0.0.1:8989")}
     ),
 }
+_SEE_GUIDE = "Write COMPOSE_FILE into .env, as docs/operations/deployment.md says."
 
 
 def airflow(*arguments: str, answers: str = "") -> None:
@@ -49,17 +59,25 @@ def airflow(*arguments: str, answers: str = "") -> None:
         sys.exit(f"`airflow {' '.join(arguments[:2])}` ended with status {ended.returncode}.")
 
 
-def api_key() -> str | None:
+def api_key(arguments: Sequence[str]) -> str | None:
     """
-    The key of the real Instantly, or None for the sandbox.
+    Read the key for the real Instantly, if there is one: it stays in no file of a container, and on no command line.
 
-    :raises SystemExit: if there should be one.
+    :param arguments: the words after this program's name.
+    :returns: the key, empty if there is no new one, or None for the sandbox.
+    :raises SystemExit: if a key is announced and there is none, or no place for one.
     """
-    if not API_KEY.exists():
+    parser = argparse.ArgumentParser(description="Make Airflow ready to start.")
+    parser.add_argument("--api-key", action="store_true", help="read a key for the real Instantly from standard input")
+    is_given = parser.parse_args(arguments).api_key
+    if not os.environ.get(WITHOUT_SANDBOX):
+        if is_given:
+            sys.exit(f"These Compose files are for the sandbox, which needs no key. {_SEE_GUIDE}")
         return None
-    if key := API_KEY.read_text().strip():
-        return key
-    sys.exit("INSTANTLY_API_KEY is empty. Set it to an Instantly API V2 key.")
+    if not is_given:
+        return ""
+    key = getpass("API key: ") if sys.stdin.isatty() else sys.stdin.read()
+    return key.strip() or sys.exit("There is no key on standard input.")
 
 
 def connect(session: Session, key: str | None) -> str:
@@ -67,14 +85,18 @@ def connect(session: Session, key: str | None) -> str:
     Make the connection if there is none, and put the key into it.
 
     :param session: a session of Airflow's database. The caller commits.
-    :param key: the key of the real Instantly, or None to leave a connection alone.
+    :param key: what :func:`api_key` returns.
     :returns: what became of the connection.
+    :raises SystemExit: if the connection leads elsewhere than the Compose files say, or is no place for a key.
     """
     from airflow.models.connection import Connection
     from sqlalchemy import select
 
     found = session.scalar(select(Connection).where(Connection.conn_id == CONNECTION_ID))
-    if found is not None and key is not None and found.host == SANDBOX["host"]:
+    is_sandbox = found is not None and _url(found).hostname == urlsplit(SANDBOX["host"]).hostname
+    if key == "" and (found is None or is_sandbox):
+        sys.exit("No key is stored. Give an Instantly API V2 key: docker compose run --rm -T init --api-key <FILE")
+    if found is not None and key and is_sandbox:
         session.delete(found)
         session.flush()
         found = None
@@ -82,15 +104,33 @@ def connect(session: Session, key: str | None) -> str:
         made = SANDBOX if key is None else {**INSTANTLY, "password": key}
         session.add(Connection(conn_id=CONNECTION_ID, **made))
         return f"made, and leads to {'the sandbox' if key is None else 'Instantly'}"
-    if key is None:
-        return f"left as it is, and leads to {found.host or 'Instantly'}"
+    leads_to = f"leads to {found.host or 'Instantly'}"
+    if key is None and not is_sandbox:
+        sys.exit(
+            f"The connection {CONNECTION_ID} {leads_to}, but these Compose files are for the sandbox. Nothing was "
+            f"started. {_SEE_GUIDE} To go back to the sandbox, delete the connection: "
+            f"docker compose run --rm --entrypoint airflow init connections delete {CONNECTION_ID}"
+        )
+    if not key:
+        return f"left as it is, and {leads_to}"
+    if found.conn_type != INSTANTLY["conn_type"] or _url(found).scheme != "https":
+        sys.exit(
+            f"The connection {CONNECTION_ID} is of type {found.conn_type} and {leads_to}. It was not given the key, "
+            "which goes to Instantly, and over HTTPS, only. Correct the connection, or delete it."
+        )
     found.password = key
-    return f"given the key, and leads to {found.host or 'Instantly'}"
+    return f"given the key, and {leads_to}"
+
+
+def _url(connection: Connection) -> SplitResult:
+    """Where a connection leads, wherever its scheme stands. The host of Instantly's own API may be left out."""
+    host = connection.host or ""
+    return urlsplit(host if "://" in host else f"{connection.schema or 'https'}://{host}")
 
 
 def main() -> None:
     """Prepare, in an order in which each step has what it needs."""
-    key = api_key()
+    key = api_key(sys.argv[1:])
     airflow("db", "migrate")
     name = ["--username", "admin", "--firstname", "Local", "--lastname", "Admin", "--email", "admin@localhost"]
     password = ADMIN_PASSWORD.read_text()

@@ -45,6 +45,23 @@ def test_one_release_of_an_action_is_used_everywhere(file: Any) -> None:
     assert set(uses) <= used, "pinned by its hash, with its version beside it"
 
 
+def test_what_is_uploaded_is_built_without_npm() -> None:
+    build = _jobs(ROOT / ".github" / "workflows" / "release.yml")["build"]
+    commands = [step["run"] for step in build["steps"] if "run" in step]
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    needed, found = {"release"}, set[str]()
+    while new := needed - found:
+        found |= new
+        for target in new:
+            for rule in re.findall(rf"^{re.escape(target)}:(.*?)(?:##.*)?$", makefile, re.MULTILINE):
+                needed |= set(rule.split())
+
+    assert commands == ["make release"]
+    assert {"release", "dist", ".venv/.installed"} <= found
+    assert "lint" not in found
+    assert not any("ACTIONLINT" in name or "npm" in name for name in found)
+
+
 def test_git_runs_make_check_too() -> None:
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))
     hooks = [hook for source in config["repos"] for hook in source["hooks"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
@@ -18,6 +19,7 @@ from unittest.mock import MagicMock
 import pytest
 import yaml
 
+from airflow_provider_instantly import __version__
 from deployment.compose import health, make_secrets, prepare
 
 if TYPE_CHECKING:
@@ -95,8 +97,15 @@ def test_ports_are_open_on_loopback_only(service: dict[str, Any]) -> None:
 
 def test_the_pages_are_where_people_look_for_them_unless_a_variable_says_otherwise() -> None:
     assert SERVICES["api-server"]["ports"] == ["127.0.0.1:${AIRFLOW_PORT:-8080}:8080"]
-    assert SERVICES["api-server"]["environment"]["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:${AIRFLOW_PORT:-8080}"
+    address = "${AIRFLOW_URL:-http://127.0.0.1:${AIRFLOW_PORT:-8080}}"
+    assert SERVICES["api-server"]["environment"]["AIRFLOW__API__BASE_URL"] == address
     assert SERVICES["sandbox"]["ports"] == ["127.0.0.1:${SANDBOX_PORT:-8989}:8989"]
+
+
+def test_a_proxy_before_airflow_says_how_a_browser_came() -> None:
+    # Without it, a login's cookie is not kept from what is not encrypted.
+    assert SERVICES["api-server"]["command"] == "api-server --proxy-headers"
+    assert SERVICES["api-server"]["environment"]["FORWARDED_ALLOW_IPS"] == "*"
 
 
 @each_service
@@ -177,12 +186,14 @@ def test_images_have_versions_that_are_tested() -> None:
     [newest] = re.findall(r"^AIRFLOW := (.+)$", (CHECKOUT / "Makefile").read_text(), re.MULTILINE)
 
     assert f"/airflow:{newest}\n" in DOCKERFILE
+    assert f" constraints/airflow-{newest}.txt " in DOCKERFILE
     assert re.search(r"/postgres:\d+\.\d+$", SERVICES["postgres"]["image"])
     assert re.search(r"/redis:\d+\.\d+\.\d+$", SERVICES["redis"]["image"])
 
 
 def test_one_image_is_built_once() -> None:
-    ours = {name for name, service in SERVICES.items() if service["image"] == "airflow-provider-instantly"}
+    image = f"airflow-provider-instantly:${{PROVIDER_VERSION:-{__version__}}}"
+    ours = {name for name, service in SERVICES.items() if service["image"] == image}
 
     assert ours == SERVICES.keys() - {"postgres", "redis"}
     assert [name for name in ours if "build" in SERVICES[name]] == ["secrets"]
@@ -201,12 +212,27 @@ def test_the_image_is_built_from_what_git_knows() -> None:
     assert all(list(CHECKOUT.glob(source)) for source in copied)
 
 
+def test_the_image_has_the_examples_and_no_dags_of_its_user() -> None:
+    [copied] = re.findall(r"^COPY --chown=airflow:0 (dags/\S+) /tmp/provider/dags/$", DOCKERFILE, re.MULTILINE)
+
+    assert copied == "dags/instantly_*.py"
+    assert set(CHECKOUT.glob(copied)) == set(CHECKOUT.glob("dags/*.py"))
+
+
 def test_every_volume_is_mounted_on_a_directory_of_its_user() -> None:
     made = set(re.findall(r"mkdir --mode 750 (.+)$", DOCKERFILE, re.MULTILINE)[0].split())
     ours = [service for name, service in SERVICES.items() if name not in ("postgres", "redis")]
     mounted = {path for service in ours for path, source in _sources(service).items() if source in COMPOSE["volumes"]}
 
     assert mounted - {"/opt/airflow/logs"} == {f"/opt/airflow/{name}" for name in made}
+
+
+def test_a_report_outlives_the_container_that_wrote_it() -> None:
+    example = (CHECKOUT / "dags" / "instantly_report.py").read_text()
+    path = SERVICES["dag-processor"]["environment"]["INSTANTLY_REPORT_PATH"].removeprefix("file://")
+
+    assert 'os.environ.get("INSTANTLY_REPORT_PATH"' in example
+    assert _sources(SERVICES["worker"])[path] == "reports"
 
 
 def test_the_sandbox_is_reached_by_the_name_of_its_service() -> None:
@@ -228,8 +254,9 @@ def test_the_real_service_is_used_without_the_sandbox_and_at_its_pace() -> None:
 
     assert more["services"]["sandbox"] == {"profiles": ["sandbox"]}
     assert not any("sandbox" in service.get("depends_on", {}) for service in SERVICES.values())
-    assert more["secrets"] == {"instantly-api-key": {"environment": "INSTANTLY_API_KEY"}}
-    assert more["services"]["init"]["secrets"] == [prepare.API_KEY.name]
+    # A key is in no file and no variable of a container.
+    assert more["services"]["init"] == {"environment": {prepare.WITHOUT_SANDBOX: "true"}}
+    assert "secrets" not in more
     for name, value in more["services"]["worker"]["environment"].items():
         [default] = re.findall(rf'"{name}", ([\d *]+)\)', example)
         assert int(value) == math.prod(map(int, default.split("*")))
@@ -260,6 +287,7 @@ def test_the_admins_password_is_on_no_command_line(admin_password: str, monkeypa
     monkeypatch.setattr(subprocess, "run", commands)
     monkeypatch.setattr("airflow.utils.session.create_session", lambda: nullcontext())
     monkeypatch.setattr(prepare, "connect", lambda *_: "made")
+    monkeypatch.setattr(sys, "argv", ["prepare.py"])
 
     prepare.main()
 
@@ -280,47 +308,154 @@ def test_a_user_that_cannot_be_made_ends_the_step_without_the_password(
     assert admin_password not in str(ended.value)
 
 
-def test_a_key_is_read_where_there_should_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepare, "API_KEY", tmp_path / "instantly-api-key")
+def test_a_key_is_read_where_there_should_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a-key==\n"))
+    assert prepare.api_key([]) is None
+    with pytest.raises(SystemExit, match="for the sandbox, which needs no key"):
+        prepare.api_key(["--api-key"])
 
-    assert prepare.api_key() is None
-    prepare.API_KEY.write_text("a-key==\n")
-    assert prepare.api_key() == "a-key=="
-    prepare.API_KEY.write_text("\n")
-    with pytest.raises(SystemExit, match="INSTANTLY_API_KEY is empty"):
-        prepare.api_key()
+    monkeypatch.setenv(prepare.WITHOUT_SANDBOX, "true")
+    assert prepare.api_key([]) == ""
+    assert prepare.api_key(["--api-key"]) == "a-key=="
+    with pytest.raises(SystemExit, match="no key on standard input"):
+        prepare.api_key(["--api-key"])
 
 
-@pytest.mark.usefixtures("airflow_database")
-def test_the_connection_is_made_once_and_takes_the_key_that_is_given() -> None:
+def test_a_key_that_is_typed_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = MagicMock()
+    terminal.isatty.return_value = True
+    monkeypatch.setattr(sys, "stdin", terminal)
+    monkeypatch.setattr(prepare, "getpass", lambda _: "a-key==")
+    monkeypatch.setenv(prepare.WITHOUT_SANDBOX, "true")
+
+    assert prepare.api_key(["--api-key"]) == "a-key=="
+    terminal.read.assert_not_called()
+
+
+def _stored(**changes: Any) -> Any:
+    """The connection, as it is stored, with these fields; without any, as it was found."""
     from airflow.models.connection import Connection
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    def start(key: str | None) -> tuple[str, Any]:
-        with create_session() as session:
-            outcome = prepare.connect(session, key)
-        with create_session() as session:
-            found = session.scalar(select(Connection).where(Connection.conn_id == prepare.CONNECTION_ID))
-            assert found is not None
+    with create_session() as session:
+        found = session.scalar(select(Connection).where(Connection.conn_id == prepare.CONNECTION_ID))
+        for name, value in changes.items():
+            setattr(found, name, value)
+    with create_session() as session:
+        found = session.scalar(select(Connection).where(Connection.conn_id == prepare.CONNECTION_ID))
+        if found is not None:
             session.expunge(found)
-        return outcome, found
+    return found
 
-    assert start(None)[0] == "made, and leads to the sandbox"
-    outcome, connection = start(None)
-    assert outcome == "left as it is, and leads to http://sandbox:8989"
-    assert connection.password == prepare.SANDBOX["password"]
 
-    outcome, connection = start("first-key")
-    assert outcome == "made, and leads to Instantly"
-    assert (connection.host, connection.password, connection.extra) == (None, "first-key", None)
+def _start(key: str | None) -> str:
+    """What becomes of the connection."""
+    from airflow.utils.session import create_session
 
     with create_session() as session:
-        session.scalars(select(Connection).where(Connection.conn_id == prepare.CONNECTION_ID)).one().extra = "{}"
-    outcome, connection = start("second-key")
-    assert outcome == "given the key, and leads to Instantly"
+        return prepare.connect(session, key)
+
+
+@pytest.fixture
+def no_connection() -> Iterator[None]:
+    """Starts, and leaves, without the connection."""
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    def forget() -> None:
+        with create_session() as session:
+            session.execute(delete(Connection).where(Connection.conn_id == prepare.CONNECTION_ID))
+
+    forget()
+    yield
+    forget()
+
+
+@pytest.mark.usefixtures("airflow_database", "no_connection")
+def test_the_connection_is_made_once_and_takes_the_key_that_is_given() -> None:
+    assert _start(None) == "made, and leads to the sandbox"
+    assert _start(None) == "left as it is, and leads to http://sandbox:8989"
+    assert _stored().password == prepare.SANDBOX["password"]
+
+    assert _start("first-key") == "made, and leads to Instantly"
+    connection = _stored()
+    assert (connection.host, connection.port, connection.password) == (None, 443, "first-key")
+    assert connection.extra is None
+
+    _stored(extra="{}")
+    assert _start("second-key") == "given the key, and leads to Instantly"
+    assert _start("") == "left as it is, and leads to Instantly"
+    connection = _stored()
     assert (connection.password, connection.extra) == ("second-key", "{}")
-    assert start(None)[0] == "left as it is, and leads to Instantly"
+
+
+@pytest.mark.usefixtures("airflow_database", "no_connection")
+def test_nothing_starts_without_a_key_for_the_real_service() -> None:
+    with pytest.raises(SystemExit, match="No key is stored"):
+        _start("")
+    assert _stored() is None
+
+    _start(None)
+    with pytest.raises(SystemExit, match="No key is stored"):
+        _start("")
+    assert _stored().password == prepare.SANDBOX["password"]
+
+
+@pytest.mark.usefixtures("airflow_database", "no_connection")
+@pytest.mark.parametrize("host", [None, "https://instantly.example.com", "http://127.0.0.1:9000"])
+def test_the_sandboxs_files_do_not_start_beside_another_connection(host: str | None) -> None:
+    _start("a-key")
+    _stored(host=host)
+
+    with pytest.raises(
+        SystemExit, match=f"leads to {host or 'Instantly'}, but these Compose files are for the sandbox"
+    ):
+        _start(None)
+
+    assert _stored().password == "a-key"
+
+
+@pytest.mark.usefixtures("airflow_database", "no_connection")
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"host": "http://sandbox", "port": 8989},
+        {"host": "sandbox", "schema": "http", "port": 8989},
+        {"host": "HTTP://Sandbox:8989/"},
+    ],
+)
+def test_the_sandbox_is_known_however_its_address_is_written(written: dict[str, Any]) -> None:
+    _start(None)
+    _stored(**written)
+
+    assert _start(None).startswith("left as it is")
+    assert _start("a-key") == "made, and leads to Instantly"
+
+    connection = _stored()
+    assert (connection.host, connection.schema, connection.password) == (None, None, "a-key")
+
+
+@pytest.mark.usefixtures("airflow_database", "no_connection")
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"host": "http://127.0.0.1:9000"},
+        {"host": "instantly.example.com", "schema": "http"},
+        {"host": "ftp://instantly.example.com"},
+        {"conn_type": "http", "host": "https://example.com"},
+    ],
+)
+def test_no_key_goes_where_it_could_be_read(written: dict[str, Any]) -> None:
+    _start("first-key")
+    _stored(**written)
+
+    with pytest.raises(SystemExit, match="It was not given the key") as ended:
+        _start("second-key")
+
+    assert "second-key" not in str(ended.value)
+    assert _stored().password == "first-key"
 
 
 def test_the_guide_describes_every_variable_and_service() -> None:
@@ -330,7 +465,7 @@ def test_the_guide_describes_every_variable_and_service() -> None:
     files = "".join(file.read_text() for file in (FILE, *MORE_FILES))
     variables = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", files))
 
-    assert described == {*SERVICES, *variables, "COMPOSE_FILE", "INSTANTLY_API_KEY"}
+    assert described == {*SERVICES, *variables, "COMPOSE_FILE"}
     for name in re.findall(r"docker compose exec (?:-T )?([a-z-]+)", guide):
         assert name in SERVICES
     for service, period in re.findall(r"^\| `([a-z-]+)` \|.*\| (.*)\|$", guide.split("## Settings")[0], re.MULTILINE):

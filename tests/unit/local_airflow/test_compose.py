@@ -69,6 +69,12 @@ def test_airflow_is_started_as_its_image_starts_it() -> None:
     assert SERVICES["triggerer"].environment["AIRFLOW__CELERY__WORKER_CONCURRENCY"] == "3"
 
 
+def test_the_default_of_a_variable_may_be_another_variable() -> None:
+    text = "${WORKER_SLOTS:-4} ${OUTER:-in ${INNER:-front} of ${WORKER_SLOTS:-4}}"
+
+    assert PLACE.here(text) == "3 in front of 3"
+
+
 def test_the_database_has_the_settings_of_the_file() -> None:
     assert SERVICES["postgres"].options == {"max_connections": "200"}
 
@@ -77,6 +83,7 @@ def test_redis_writes_each_change_to_a_file_and_listens_on_loopback() -> None:
     script = SERVICES["redis"].command[-1]
     assert "redis-server --bind 127.0.0.1 --port 4003 - <<END" in script
     assert "appendonly yes" in script
+    assert "appendfsync always" in script
     assert "dir /somewhere/broker" in script
     assert "requirepass $(cat /somewhere/broker-secret/password)" in script
 
