@@ -22,7 +22,7 @@ from airflow_provider_instantly.operators.check import CheckCampaignOperator
 from airflow_provider_instantly.operators.lead import AddLeadsOperator
 from airflow_provider_instantly.sandbox.__main__ import _parser
 from airflow_provider_instantly.sensors.campaign import CampaignStatusSensor
-from tests.airflow_versions import dags_of
+from tests.airflow_versions import dags_of, store_dags
 from tests.docs.documents import DOCUMENTS, ROOT, blocks, section, text_of
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ def test_the_dag_of_a_document_runs_to_its_end(document: str, sandbox: SandboxCl
     [text, *_] = [block.text for block in PYTHON if block.document == document]
     file = dag_folder / "block.py"
     file.write_text(_for_this_airflow(text))
+    store_dags(file)
     # Airflow finds the DAGs of a file in any order.
     dag = min(dags_of(file).values(), key=lambda dag: text.index(f'"{dag.dag_id}"'))
     sandbox.add_accounts("ada@mail.example")
