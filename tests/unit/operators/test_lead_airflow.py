@@ -8,7 +8,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS, AIRFLOW_V_3_4_PLUS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 #: Nothing else is written like it, so that it is found wherever it leaks.
 DOMAIN = "unmistakable-person.example.com"
 #: Where persons stand whatever the operator does: the DAG's own source, and the XComs that others push.
-ELSEWHERE = {"dag_code", "xcom"}
+ELSEWHERE = {"dag_code", "xcom_v2" if AIRFLOW_V_3_4_PLUS else "xcom"}
 #: What the tasks of others push, as Airflow 3.0 itself writes it down at the level DEBUG.
 PUSHED_BY_OTHERS = re.compile(r".*\bmsg=SetXCom\(.* task_id='(people|people__\d|groups)', .*")
 
