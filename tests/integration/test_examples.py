@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -256,12 +257,12 @@ def asked(airflow: LocalAirflow, run_id: str) -> dict[str, Any]:
     """What a person is asked, once they are."""
     path = f"/dags/instantly_approval/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
     # No person answers within a second; if one did, Airflow 3.3.2 would fail the task: see `MIN_ABSENCE`.
-    heard = "Received executor event with state success for task instance TaskInstanceKey(dag_id='instantly_approval', "
-    heard += f"task_id='approve', run_id='{run_id}'"
+    key = f"TaskInstanceKey(dag_id='instantly_approval', task_id='approve', run_id='{run_id}'"
+    heard = re.compile(rf"Received executor event with state success for task instance .*{re.escape(key)}")
     airflow.wait_for(
         lambda: (
             airflow.task_states("instantly_approval", run_id)["approve"] in ("awaiting_input", "deferred")
-            and heard in airflow.log("scheduler")
+            and heard.search(airflow.log("scheduler")) is not None
         ),
         TIMEOUT,
         lambda: f"No one was asked: {airflow.task_states('instantly_approval', run_id)}",
