@@ -30,13 +30,16 @@ RUN_TIMEOUT = 240.0
 POLL_INTERVAL = 0.1
 """Seconds between two checks of something that is waited for."""
 
+PAGE = 100
+"""The most that Airflow's REST API has in one answer."""
+
 
 class LocalAirflowError(Exception):
     """The local Airflow did not do what was asked; the message holds what it logged."""
 
 
 class TaskInstance(NamedTuple):
-    """A task instance as it stands in the metadata database; `map_index` is -1 for a task that is not mapped."""
+    """A task instance as it stands; `map_index` is -1 for a task that is not mapped."""
 
     task_id: str
     map_index: int
@@ -198,12 +201,18 @@ class RunningAirflow(ABC):
         return str(self.run_state(dag_id, run_id))
 
     def task_instances(self, dag_id: str, run_id: str) -> list[TaskInstance]:
-        """Return the task instances of a run."""
-        sql = (
-            "SELECT task_id, map_index, state, try_number FROM task_instance "
-            "WHERE dag_id = :dag_id AND run_id = :run_id ORDER BY task_id, map_index"
-        )
-        return [TaskInstance(*row) for row in self.query(sql, dag_id=dag_id, run_id=run_id)]
+        """
+        Return the task instances of a run, mapped ones in the order of their indexes.
+
+        Its table has other columns in each Airflow, and from 3.4 on rows of earlier tries, too.
+        """
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        found: list[TaskInstance] = []
+        while True:
+            page = self.api(path, params={"limit": PAGE, "offset": len(found)})["task_instances"]
+            found += [TaskInstance(*(each[name] for name in TaskInstance._fields)) for each in page]
+            if len(page) < PAGE:
+                return sorted(found, key=lambda task: (task.task_id, task.map_index))
 
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
         """Return the state of each task of a run that has no mapped tasks."""

@@ -86,6 +86,7 @@ def environment_of(url: str, *, takes_socks: bool) -> Environment:
     """
     import requests
     from requests.utils import prepend_scheme_if_needed, select_proxy
+    from urllib3.util import parse_url
 
     with requests.Session() as session:
         settings = session.merge_environment_settings(url, {}, None, None, None)
@@ -94,9 +95,13 @@ def environment_of(url: str, *, takes_socks: bool) -> Environment:
     variable = "" if proxy is None else _proxy_variable(urlsplit(url).scheme)
     if proxy is not None:
         try:
+            # Older releases of urllib3 drop a port of 0 when they put the parts together again.
+            port = parse_url(proxy).port
             proxy = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
         except ValueError:
             raise _no_proxy(variable) from None
+        if port == 0:
+            raise _no_proxy(variable)
         _check_proxy(proxy, variable, takes_socks=takes_socks)
     if url.startswith("https://") and isinstance(trust, str) and not Path(trust).is_dir():
         try:
@@ -123,7 +128,7 @@ def _check_proxy(proxy: str, variable: str, *, takes_socks: bool) -> None:
     try:
         parts = urlsplit(proxy)
         (parts.hostname or "").encode("idna")
-        is_usable = bool(parts.hostname) and parts.port != 0
+        is_usable = bool(parts.hostname)
     except ValueError:
         raise _no_proxy(variable) from None
     scheme = parts.scheme.lower()

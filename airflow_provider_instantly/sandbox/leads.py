@@ -310,12 +310,13 @@ class Lead:
 
 def lead_id(now: float, index: int) -> str:
     """
-    A UUID of version 7: lists are in the order of ids, and so in that of creation.
+    A UUID of version 7: lists are in the order of ids, and so in that of creation, also within a millisecond.
 
     :param now: seconds since the epoch.
     :param index: which lead of a request it is; below 4,096.
     """
-    number = int(now * 1000) << 80 | 0x7 << 76 | index << 64 | 0b10 << 62 | secrets.randbits(62)
+    milliseconds, fraction = divmod(int(now * 1000 * 4096), 4096)
+    number = milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | index << 50 | secrets.randbits(50)
     return str(UUID(int=number))
 
 

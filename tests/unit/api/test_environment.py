@@ -69,6 +69,7 @@ class TestProxies:
             "http://me:word@[bad",
             "http://me:word@h:99999",
             "http://me:word@h:0",
+            "proxy.example:0",
             "http://me:word@h:port",
             "http://me:wo#rd@h:3128",
             "http://me:word@a..b",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS, AIRFLOW_V_3_4_PLUS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +19,9 @@ CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 #: Nothing else is written like it, so that it is found wherever it leaks.
 DOMAIN = "unmistakable-person.example.com"
 #: Where persons stand whatever the operator does: the DAG's own source, and the XComs that others push.
-ELSEWHERE = {"dag_code", "xcom"}
+ELSEWHERE = {"dag_code", "xcom_v2" if AIRFLOW_V_3_4_PLUS else "xcom"}
+#: What the tasks of others push, as Airflow 3.0 itself writes it down at the level DEBUG.
+PUSHED_BY_OTHERS = re.compile(r".*\bmsg=SetXCom\(.* task_id='(people|people__\d|groups)', .*")
 
 DAG_FILE = """
 from airflow.providers.common.compat.sdk import DAG, task
@@ -71,7 +75,7 @@ def test_rows_come_in_every_way_and_are_kept_nowhere(
     assert {ti.state for ti in run.get_task_instances()} == {"success"}
     assert len(sandbox.leads(CAMPAIGN_ID)) == 1 + 2 + 4 + 2 + 2 + 1 + 3 + 2
     assert tables_with(DOMAIN, airflow_database) <= ELSEWHERE
-    assert DOMAIN not in task_log()
+    assert DOMAIN not in (task_log() if AIRFLOW_V_3_1_PLUS else PUSHED_BY_OTHERS.sub("", task_log()))
 
 
 def tables_with(text: str, database: Path) -> set[str]:

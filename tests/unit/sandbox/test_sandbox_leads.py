@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_instantly.sandbox.leads import lead_id
+
 if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
@@ -70,6 +72,12 @@ class TestReading:
         found = listed(api, campaign=here["campaign_id"])
         assert [lead["email"] for lead in found] == emails
         assert uuid.UUID(found[0]["id"]).version == 7
+
+    def test_so_are_those_of_two_requests_in_one_millisecond(self) -> None:
+        moments = [1_800_000_000.0, 1_800_000_000.0003]
+        found = [lead_id(now, index) for now in moments for index in range(4)]
+        assert found == sorted(found)
+        assert {(uuid.UUID(each).version, uuid.UUID(each).variant) for each in found} == {(7, uuid.RFC_4122)}
 
     def test_pages_end_with_an_empty_one(self, api: Any, here: dict[str, str]) -> None:
         add(api, here, *(f"lead-{number}@example.com" for number in range(5)))
