@@ -18,8 +18,9 @@ ROOT = Path(__file__).parents[2]
 _VERSION = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
 #: Of the newest release: its version, and a date or something else.
 _NEWEST = re.compile(r"^## \[(.+?)\] - (.+)$", re.MULTILINE)
-#: What README.md says until the first release.
+#: What is said until the first release, and where.
 _NOT_PUBLISHED = "It is not on PyPI yet."
+_SAID_IN = ("README.md", "docs/get-started.md")
 
 
 def obstacles(checkout: Path, tag: str | None = None) -> list[str]:
@@ -36,8 +37,11 @@ def obstacles(checkout: Path, tag: str | None = None) -> list[str]:
             "pyproject.toml does not say where the repository is. Set `repository`, below "
             "[tool.hatch.metadata.hooks.custom], to its https:// address without a slash at the end."
         )
-    if _NOT_PUBLISHED in (checkout / "README.md").read_text("utf-8"):
-        found.append(f"README.md says: {_NOT_PUBLISHED} Take that, and what follows from it, out.")
+    found += [
+        f"{document} says: {_NOT_PUBLISHED} Take that, and what follows from it, out."
+        for document in _SAID_IN
+        if _NOT_PUBLISHED in (checkout / document).read_text("utf-8")
+    ]
     newest = _NEWEST.search((checkout / "CHANGELOG.md").read_text("utf-8"))
     if not newest or newest[1] != version:
         found.append(

@@ -43,7 +43,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copyfile(ROOT / name, target)
     _replace(copy / "pyproject.toml", r'^repository = ".*"$', f'repository = "{ADDRESS}"')
     _replace(copy / "CHANGELOG.md", r"^## .*$", f"## [{__version__}] - 2026-01-31")
-    _replace(copy / "README.md", r"^It is not on PyPI yet\..*\n\n", "")
+    for document in ("README.md", "docs/get-started.md"):
+        _replace(copy / document, r"^It is not on PyPI yet\..*\n\n", "")
     return copy
 
 
@@ -70,6 +71,7 @@ class TestObstacles:
             ("pyproject.toml", r'^repository = ".*"$', f'repository = "{ADDRESS}/"', "without a slash"),
             ("pyproject.toml", r'^repository = ".*"$', 'repository = "http://git.example/a/b"', "https://"),
             ("README.md", r"^## Try it$", "## Try it\n\nIt is not on PyPI yet.", "README.md says"),
+            ("docs/get-started.md", r"^# .*$", "It is not on PyPI yet.", "get-started.md says"),
             ("CHANGELOG.md", r"^## .*$", f"## [{__version__}] - unreleased", "Write the date"),
             ("CHANGELOG.md", r"^## .*$", "## [99.0.0] - 2026-01-31", "does not begin with"),
         ],
@@ -77,7 +79,13 @@ class TestObstacles:
     def test_what_is_not_filled_in_is_said(
         self, checkout: Path, tmp_path: Path, file: str, pattern: str, text: str, said: str
     ) -> None:
-        for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "airflow_provider_instantly/__init__.py"):
+        for name in (
+            "pyproject.toml",
+            "README.md",
+            "docs/get-started.md",
+            "CHANGELOG.md",
+            "airflow_provider_instantly/__init__.py",
+        ):
             (tmp_path / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(checkout / name, tmp_path / name)
         _replace(tmp_path / file, pattern, text)
