@@ -24,12 +24,12 @@ CONNECTION_FORM: Final[dict[str, Any]] = {
         },
         "timeout": {
             "label": "Timeout",
-            "description": "Seconds to wait for a connection, and then for an answer.",
+            "description": "Seconds to wait for a connection, and then for an answer. If empty: 30.",
             "schema": {"type": ["number", "null"], "minimum": 0.1, "maximum": 600, "default": 30},
         },
         "max_retries": {
             "label": "Retries",
-            "description": "How often a request that may be repeated is repeated.",
+            "description": "How often a request is repeated, if it may be repeated. If empty: 4.",
             "schema": {"type": ["integer", "null"], "minimum": 0, "maximum": 10, "default": 4},
         },
         "allow_insecure_hosts": {

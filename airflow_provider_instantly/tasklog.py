@@ -1,8 +1,8 @@
 """
 The log of a task or a trigger: how the triggerer's event loop writes to it without waiting, and how errors stand there.
 
-Airflow shows an error as one long line below a traceback, and a screen ends before its reason. So each of its sentences
-has a line of its own before.
+Airflow shows an error as one long line beside a traceback, and a screen ends before its reason. So each of its
+sentences has a line of its own before, and the traceback is short enough to leave these lines on the screen.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -76,17 +78,22 @@ def sentences_of(error: BaseException) -> Sequence[str]:
     """
     What an error says, sentence by sentence: those of ours keep them apart, see `failure` and `InstantlyError`.
 
-    What a server sent stands within a sentence of ours, so no line of the log begins with it.
+    What a server sent stands within a sentence of ours, so no line of the log begins with it. An error with which a
+    task fails on purpose is one line, if it does not keep its sentences apart.
 
-    :param error: any error; none of ours has no sentences.
+    :param error: any error; one that is not meant, such as a bug, has no sentences.
     """
     sentences: Sequence[str] = getattr(error, "sentences", ())
-    return sentences
+    is_meant = isinstance(error, AirflowFailException) or type(error).__module__.startswith(f"{__package__}.")
+    return sentences or ([str(error)] if is_meant else ())
 
 
 def reasons_first(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
     """
     Make a task's method write each sentence of the error that it raises to the log, in a line of its own.
+
+    Such an error says all that helps. What it passed on its way here, up to thirty frames, would push these lines out
+    of the page, so only level DEBUG has that. An error without sentences keeps its traceback.
 
     :param method: what Airflow calls to run the task.
     """
@@ -96,7 +103,11 @@ def reasons_first(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenat
         try:
             return method(task, *args, **kwargs)
         except BaseException as error:
-            write(task.log, warnings=sentences_of(error))
-            raise
+            sentences = sentences_of(error)
+            write(task.log, warnings=sentences)
+            if not sentences:
+                raise
+            task.log.debug("The whole traceback:", exc_info=error)
+            raise error.with_traceback(None)  # noqa: B904 - the same error, without its frames
 
     return telling

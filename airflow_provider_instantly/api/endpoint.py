@@ -18,6 +18,7 @@ DEFAULT_APP_URL = "https://app.instantly.ai"
 API_ROOT = "/api/v2"
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_MAX_RETRIES = 4
+NO_API_KEY = "The Instantly connection has no API key."
 MAX_TIMEOUT = 600.0
 MAX_MAX_RETRIES = 10
 
@@ -134,9 +135,7 @@ def check_api_key(key: str | None) -> str:
     """
     text = (key or "").strip()
     if not text:
-        raise InstantlyConfigurationError(
-            "The Instantly connection has no API key. Put an API V2 key into its field API key."
-        )
+        raise InstantlyConfigurationError(f"{NO_API_KEY} Put an API V2 key into its field API key.")
     if not text.strip("*"):
         raise InstantlyConfigurationError(
             "The Instantly connection has *** in the place of its API key, which is how Airflow hides one: the button "

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import platform
 import re
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_instantly import __version__
 from airflow_provider_instantly.api import operations, protocol
@@ -23,6 +24,7 @@ from airflow_provider_instantly.api.endpoint import (
     DEFAULT_TIMEOUT,
     MAX_MAX_RETRIES,
     MAX_TIMEOUT,
+    NO_API_KEY,
     Endpoint,
     check_api_key,
     check_app_url,
@@ -55,6 +57,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Transport = TypeVar("Transport", SyncTransport, AsyncTransport)
+
+#: What a person has to know whom the form of Airflow 2 does not show a stored key.
+_LEFT_OUT: Final = "If it is stored, type it again to test it: the form of Airflow 2 leaves it out."
 
 
 class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
@@ -199,7 +204,8 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
             with self:
                 return True, self._introduce()
         except InstantlyError as error:
-            return False, str(error)
+            left_out = not AIRFLOW_V_3_0_PLUS and str(error).startswith(NO_API_KEY)
+            return False, f"{error} {_LEFT_OUT}" if left_out else str(error)
 
     # The calls
 

@@ -16,6 +16,7 @@ from tests.docs.documents import blocks, section, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.every_version
 
@@ -23,7 +24,8 @@ PAGE = "docs/get-started.md"
 STEPS = section(text_of(PAGE), "The first launch")
 TIMEOUT = 600.0
 """Seconds that a run may take; it takes minutes where other tests keep the machine busy."""
-#: Airflow finds a DAG's file as late as where nothing is set; a task waits longer for the API server of a full machine.
+#: Airflow looks for new DAG files as late as where nothing is set; a task waits longer for the API server of a full
+#: machine.
 SETTINGS = {
     "core.dags_are_paused_at_creation": "True",
     "dag_processor.refresh_interval": "300",
@@ -44,9 +46,16 @@ def shown(language: str) -> list[str]:
 
 
 @pytest.fixture
-def bare_airflow() -> Iterator[LocalAirflow]:
-    """A real Airflow without a DAG or a connection."""
-    with LocalAirflow(settings=SETTINGS) as airflow:
+def bare_airflow(tmp_path: Path) -> Iterator[LocalAirflow]:
+    """A real Airflow, started where the page says so: with its DAG, without a connection or an example."""
+    [dag] = shown("python")
+    [start] = [text for text in shown("sh") if "standalone" in text]
+    assert STEPS.index(dag) < STEPS.index(start), "Airflow may read a DAG that is saved later only minutes later"
+    [setting] = [word for word in shlex.split(start) if "=" in word]
+    (tmp_path / "launch.py").write_text(
+        dag if AIRFLOW_3 else dag.replace("airflow.sdk", "airflow.providers.common.compat.sdk")
+    )
+    with LocalAirflow(tmp_path, settings=SETTINGS, variables=dict([setting.split("=")])) as airflow:
         yield airflow
 
 
@@ -62,12 +71,11 @@ def test_a_person_who_gets_started_sees_a_launch_and_a_failure(bare_airflow: Loc
     [start] = commands("python")
     assert start[:5] == ["python", "-m", "airflow_provider_instantly.sandbox", "--port", "8989"]
     connect, *launch = commands("airflow")
-    [dag] = shown("python")
     with running_sandbox(*start[5:]) as sandbox:
         # Another port, since that one may be taken here.
         run([word.replace("8989", sandbox.url.rpartition(":")[2]) for word in connect])
-        file = bare_airflow.configuration.dags_folder / "launch.py"
-        file.write_text(dag if AIRFLOW_3 else dag.replace("airflow.sdk", "airflow.providers.common.compat.sdk"))
+        # The page has a person repeat the next commands until then.
+        bare_airflow.wait_until_known("launch")
         for words in launch:
             run(words)
         healthy = newest_run()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import traceback
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_instantly import tasklog
 from airflow_provider_instantly.api.errors import InstantlyConfigurationError, InstantlyPermissionError
@@ -70,12 +72,15 @@ class TestReasonsFirst:
         ("error", "lines"),
         [
             (failure(LaunchRefusedError, "It runs.", "Pause it."), ["It runs.", "Pause it."]),
-            (CampaignStoppedError("It was stopped."), []),
+            (CampaignStoppedError("It was stopped."), ["It was stopped."]),
+            (AirflowFailException("It cannot."), ["It cannot."]),
             (InstantlyConfigurationError("There is no key. Add one."), ["There is no key. Add one."]),
             (
                 InstantlyPermissionError("It may not.", path="/x", status=403, server_message="No. Never."),
                 ["It may not.", "Instantly answered: No. Never."],
             ),
+            (AirflowSkipException("Not today."), []),
+            (ZeroDivisionError("A bug."), []),
             (KeyboardInterrupt(), []),
         ],
         ids=lambda value: type(value).__name__,
@@ -97,6 +102,39 @@ class TestReasonsFirst:
         assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
             ("WARNING", line) for line in lines
         ]
+
+    @pytest.mark.parametrize(
+        ("error", "frames"),
+        [
+            (failure(LaunchRefusedError, "It runs."), ["telling"]),
+            (InstantlyConfigurationError("There is no key."), ["telling"]),
+            (LaunchRefusedError("It runs."), ["telling"]),
+            (ZeroDivisionError("A bug."), ["telling", "execute", "_deep"]),
+        ],
+        ids=lambda value: type(value).__name__,
+    )
+    def test_a_traceback_does_not_push_the_reasons_out_of_the_page(
+        self, caplog: pytest.LogCaptureFixture, error: BaseException, frames: list[str]
+    ) -> None:
+        class Task:
+            log = LOG
+
+            @tasklog.reasons_first
+            def execute(self, context: dict[str, str]) -> None:
+                """Fail further down."""
+                self._deep()
+
+            def _deep(self) -> None:
+                raise error from KeyError("its cause")
+
+        caplog.set_level(logging.DEBUG)
+        with pytest.raises(type(error)) as caught:
+            Task().execute({})
+        assert [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)[1:]] == frames
+        assert isinstance(caught.value.__cause__, KeyError)
+        whole = [record.exc_text or "" for record in caplog.records if record.levelname == "DEBUG"]
+        assert len(whole) == (frames == ["telling"])
+        assert all("in _deep" in text for text in whole)
 
     def test_what_does_not_fail_is_as_it_was(self, caplog: pytest.LogCaptureFixture) -> None:
         class Task:

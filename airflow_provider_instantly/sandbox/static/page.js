@@ -12,7 +12,7 @@ const PATIENCE = 10000;
 const FAULTS = [
   ["429, without Retry-After", { kind: "error", status: 429 }],
   ["429, Retry-After: 5", { kind: "error", status: 429, retry_after: 5 }],
-  ["500 as JSON", { kind: "error", status: 500 }],
+  ["500 as JSON", { kind: "error", status: 500, format: "json" }],
   ["503 as an HTML page", { kind: "error", status: 503, format: "html" }],
   ["503 after the effect", { kind: "error", status: 503, moment: "after" }],
   ["Connection reset before the effect", { kind: "reset" }],
@@ -151,6 +151,13 @@ function aim(id) {
   path.focus();
 }
 
+function faultName(fault) {
+  // As the form names it: of the choices that fit, the one that says most.
+  const isSo = ([name, value]) => JSON.stringify(fault[name]) === JSON.stringify(value);
+  const fitting = FAULTS.map(([text, meant]) => [text, Object.entries(meant)]).filter(([, meant]) => meant.every(isSo));
+  return fitting.sort(([, one], [, other]) => other.length - one.length)[0]?.[0] ?? fault.kind;
+}
+
 function faultItem(fault) {
   const { kind, id, path, method, count, skip, delay, ...more } = fault;
   const details = Object.entries(more).filter(([, value]) => value !== null && value !== false).map(([name, value]) => `${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`);
@@ -158,7 +165,7 @@ function faultItem(fault) {
   if (skip) details.push(`skips ${skip}`);
   const left = count === null ? "every request" : count === 1 ? "next request" : `next ${count} requests`;
   return make("li", "",
-    make("div", "", make("b", "", `${kind} · ${left}`), make("span", "", `${method === "*" ? "any method" : method} ${path} · ${details.join(", ")}`)),
+    make("div", "", make("b", "", `${faultName(fault)} · ${left}`), make("span", "", `${method === "*" ? "any method" : method} ${path} · ${details.join(", ")}`)),
     button("Remove", "quiet", () => act("DELETE", "/faults/" + id), `Remove fault ${id}`));
 }
 
@@ -281,6 +288,7 @@ at("add").addEventListener("submit", async (event) => {
     const script = fields.script.value.trim() ? parseScript(fields.script.value) : null;
     await ask("POST", "/campaigns", { name: fields.name.value, script });
     event.target.reset();
+    say("");
   } catch (error) {
     say(error.message);
   }

@@ -586,6 +586,16 @@ class TestConnectionTest:
         assert not is_fine
         assert sentence in message
 
+    @pytest.mark.parametrize("is_airflow_3", [False, True])
+    def test_the_form_of_airflow_2_leaves_a_stored_key_out(
+        self, monkeypatch: pytest.MonkeyPatch, is_airflow_3: bool
+    ) -> None:
+        monkeypatch.setattr("airflow_provider_instantly.hooks.instantly.AIRFLOW_V_3_0_PLUS", is_airflow_3)
+        monkeypatch.setenv(CONN, _json(password=""))
+        _, message = InstantlyHook().test_connection()
+        assert message.endswith("its field API key.") is is_airflow_3
+        assert ("type it again to test it" in message) is not is_airflow_3
+
     def test_a_server_that_fails_is_asked_once_since_a_person_waits(self, sandbox: SandboxClient) -> None:
         sandbox.add_fault("error", status=503, count=None)
         is_fine, message = InstantlyHook().test_connection()
