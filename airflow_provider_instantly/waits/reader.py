@@ -49,10 +49,13 @@ class Reader:
     :param costs: for each list, the pages that were read of it; for that of everything also the campaigns that had to
         be asked for all the same. Infinite where it led nowhere.
     :param page_size: how many campaigns a page has; fewer, where the answers were too large to be read.
+    :param for_joiners: whether campaigns that no one has named yet will be wanted at later polls. Then many that are
+        new have the list read to its end, for the sake of those.
     """
 
     costs: dict[Listing, float] = field(default_factory=dict)
     page_size: int = PAGE_SIZE
+    for_joiners: bool = False
     _known: dict[str, CampaignStatus | None] = field(default_factory=dict)
     _shown: dict[str, CampaignStatus | None] = field(default_factory=dict)
     _trusted: Counter[str] = field(default_factory=Counter)
@@ -69,7 +72,7 @@ class Reader:
         """
         wanted = list(dict.fromkeys(campaign_ids))
         seen = {} if seen is None else seen
-        is_thorough = self._get_to_know(wanted) > PAGE_SIZE
+        is_thorough = self._get_to_know(wanted) > PAGE_SIZE and self.for_joiners
         for listing, cost, limit in [(EVERYTHING, 0.0, _MOST_PAGES)] if is_thorough else self._plan(wanted):
             left = [campaign_id for campaign_id in wanted if campaign_id not in seen]
             if len(left) > cost:

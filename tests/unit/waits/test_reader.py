@@ -68,11 +68,18 @@ class TestFewestRequests:
     def test_pages_where_they_are_cheaper(
         self, wanted: int, workspace_size: int, first_poll: tuple[int, int], later_polls: tuple[int, int]
     ) -> None:
-        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(workspace_size), 1))
+        reader, workspace = Reader(for_joiners=True), Workspace(dict.fromkeys(ids(workspace_size), 1))
         for expected in (first_poll, later_polls, later_polls):
             seen = poll(reader, ids(wanted), workspace)
             assert (workspace.pages, workspace.singles) == expected
             assert list(statuses(seen).values()) == [1] * wanted
+
+    @pytest.mark.parametrize("wanted", [100, 101, 1_000])
+    def test_a_list_is_read_no_further_where_no_one_will_join(self, wanted: int) -> None:
+        """In reschedule mode each poll is the first one of its process."""
+        workspace = Workspace(dict.fromkeys(ids(12_000), 1))
+        assert list(statuses(poll(Reader(), ids(wanted), workspace)).values()) == [1] * wanted
+        assert (workspace.pages, workspace.singles) == (-(-wanted // 100), 0)
 
     def test_few_of_many_are_asked_for_one_by_one_once_it_is_known_how_many_there_are(self) -> None:
         reader, workspace = Reader(), Workspace(dict.fromkeys(ids(5_000), 1))
@@ -113,7 +120,7 @@ class TestFewestRequests:
 
 class TestShorterLists:
     def test_a_thousand_drafts_are_one_page_without_drafts(self) -> None:
-        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(1_000), 0))
+        reader, workspace = Reader(for_joiners=True), Workspace(dict.fromkeys(ids(1_000), 0))
         costs = []
         for _ in range(21):
             assert statuses(poll(reader, ids(1_000), workspace)) == workspace.statuses
@@ -194,7 +201,7 @@ class TestShorterLists:
 
     @pytest.mark.parametrize("error", [InstantlyBadRequestError("400"), InstantlyServerError("500")])
     def test_a_list_that_is_refused_is_left_alone_and_the_whole_one_is_read(self, error: InstantlyError) -> None:
-        reader = Reader()
+        reader = Reader(for_joiners=True)
         workspace = Workspace(dict.fromkeys(ids(500), 0), fails=lambda r: error if "status" in str(r.query) else None)
         costs = []
         for _ in range(20):
@@ -215,7 +222,7 @@ class TestShorterLists:
 
     def test_thousands_that_join_in_parts_have_the_list_read_once(self) -> None:
         everyone = list(dict.fromkeys(ids(5_000), 0))
-        reader, workspace = Reader(), Workspace(dict.fromkeys(everyone, 0))
+        reader, workspace = Reader(for_joiners=True), Workspace(dict.fromkeys(everyone, 0))
         costs = []
         for begin in range(0, 5_000, 200):
             part = everyone[begin : begin + 200]
@@ -340,7 +347,7 @@ class TestPagesThatAreTooLarge:
             return too_large(request, above=50) if len(request.query) > 1 else None
 
         workspace = Workspace(dict.fromkeys(ids(200), 1), fails=fails)
-        assert list(statuses(poll(Reader(), ids(200), workspace)).values()) == [1] * 200
+        assert list(statuses(poll(Reader(for_joiners=True), ids(200), workspace)).values()) == [1] * 200
         assert len(workspace.asked) == 1 + 1 + 2 + 1
 
     def test_one_campaign_that_is_too_large_is_an_error(self) -> None:
