@@ -135,7 +135,7 @@ class Reader:
         finally:
             self.page_size = search.page_size
         if listing == EVERYTHING:
-            self.costs[listing] = search.pages + len(search.missing)
+            self.costs[listing] = search.needed + len(search.missing)
             return
         has_led_somewhere = search.is_at_end or not search.missing
         self.costs[listing] = search.pages if has_led_somewhere and search.is_honoured else math.inf

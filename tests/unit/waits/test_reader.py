@@ -81,6 +81,14 @@ class TestFewestRequests:
         assert list(statuses(poll(Reader(), ids(wanted), workspace)).values()) == [1] * wanted
         assert (workspace.pages, workspace.singles) == (-(-wanted // 100), 0)
 
+    def test_what_is_read_for_joiners_does_not_make_later_polls_dearer(self) -> None:
+        workspace = Workspace({each: number % 2 for number, each in enumerate(ids(12_000))})
+        reader, costs = Reader(for_joiners=True), []
+        for _ in range(12):
+            poll(reader, ids(200), workspace)
+            costs.append((workspace.pages, workspace.singles))
+        assert costs == [(121, 0), (4, 0), *[(2, 0)] * 10], "the second poll tries another list"
+
     def test_few_of_many_are_asked_for_one_by_one_once_it_is_known_how_many_there_are(self) -> None:
         reader, workspace = Reader(), Workspace(dict.fromkeys(ids(5_000), 1))
         wanted = ids(5, first=4_990)
@@ -207,7 +215,7 @@ class TestShorterLists:
         for _ in range(20):
             assert statuses(poll(reader, ids(500), workspace)) == workspace.statuses
             costs.append(workspace.pages)
-        assert costs == [6, 7, *[5] * 18]
+        assert costs == [6, 6, *[5] * 18]
 
     @pytest.mark.parametrize("error", [InstantlyRateLimitError("429"), InstantlyConnectionError("broken")])
     def test_an_error_that_concerns_all_is_met_once_and_forgets_nothing(self, error: InstantlyError) -> None:
