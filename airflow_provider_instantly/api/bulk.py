@@ -114,7 +114,7 @@ class Search:
 
     def _is_worth_another_page(self, limit: float) -> bool:
         """More pages than there are campaigns left to find cost more than asking for each."""
-        is_worth = self._is_thorough or (bool(self.missing) and self.pages <= len(self.missing))
+        is_worth = self._is_thorough or (bool(self.missing) and self.pages < len(self.missing))
         return is_worth and self.pages < limit
 
     def _note(self, campaign: Campaign, seen: Seen) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api.bulk import EVERYTHING
@@ -79,7 +79,7 @@ class TestFewestRequests:
         """In reschedule mode each poll is the first one of its process."""
         workspace = Workspace(dict.fromkeys(ids(12_000), 1))
         assert list(statuses(poll(Reader(), ids(wanted), workspace)).values()) == [1] * wanted
-        assert (workspace.pages, workspace.singles) == (-(-wanted // 100), 0)
+        assert len(workspace.asked) == -(-wanted // 100)
 
     def test_what_is_read_for_joiners_does_not_make_later_polls_dearer(self) -> None:
         workspace = Workspace({each: number % 2 for number, each in enumerate(ids(12_000))})
@@ -406,6 +406,14 @@ class TestErrors:
         assert reader == Reader()
 
 
+#: Three campaigns that lie far apart in a list of 36 pages, none of which is worth its requests.
+SCATTERED = Question(
+    Workspace({each: number % 5 for number, each in enumerate(ids(36))}, page_size=1),
+    [ids(36)[position] for position in (6, 15, 35)],
+)
+
+
+@example(question=SCATTERED)
 @given(question=questions())
 def test_against_a_model_of_a_workspace(question: Question) -> None:
     workspace, truth, reader = question.workspace, question.truth, Reader()
