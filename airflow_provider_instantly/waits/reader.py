@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from airflow_provider_instantly.api.bulk import EVERYTHING, FIRST_GUESS, Listing, Search, read_each
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
@@ -167,4 +167,5 @@ class Reader:
 class _StillDraft(Campaign):
     """A campaign that was a Draft and is not on the list of all that are none."""
 
+    is_inferred: ClassVar[bool] = True
     status: CampaignStatus | None = CampaignStatus.DRAFT

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api.bulk import EVERYTHING
-from airflow_provider_instantly.api.campaign import Campaign
+from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
 from airflow_provider_instantly.api.errors import (
     AnswerTooLargeError,
     CampaignNotFoundError,
@@ -22,6 +22,8 @@ from airflow_provider_instantly.api.errors import (
     InstantlyServerError,
     InstantlyUnexpectedAnswerError,
 )
+from airflow_provider_instantly.waits.goal import Goal, Verdict
+from airflow_provider_instantly.waits.machine import Wait
 from airflow_provider_instantly.waits.reader import Reader
 from tests.unit.workspace import Question, Workspace, ids, questions, statuses
 
@@ -150,6 +152,21 @@ class TestShorterLists:
         del workspace.statuses[gone]
         found = [statuses(poll(reader, ids(1_000), workspace))[gone] for _ in range(7)]
         assert found == [0] * 6 + [CampaignNotFoundError]
+
+    def test_a_draft_that_no_list_shows_says_so_until_it_is_read(self) -> None:
+        """Others that join may never have existed for their wait: a list has shown them, to another."""
+        reader, workspace = Reader(for_joiners=True), Workspace(dict.fromkeys(ids(1_000), 0))
+        poll(reader, ids(200), workspace)
+        gone = ids(20, first=500)
+        for each in gone:
+            del workspace.statuses[each]
+        goal = Goal(target_statuses=frozenset({CampaignStatus.DRAFT}))
+        wait, polls = Wait(gone, goal, now=0.0), 0
+        while wait.pending:
+            polls += 1
+            wait.advance(poll(reader, wait.pending, workspace), began=60.0 * polls, now=60.0 * polls)
+        assert wait.result().verdict == Verdict.UNREADABLE
+        assert polls <= 10
 
     def test_what_is_polled_now_and_then_is_missed_as_soon(self) -> None:
         """Its polls must not fall on those that take a Draft on trust for ever."""
