@@ -150,11 +150,15 @@ class Reader:
             if isinstance(found, _StillDraft):
                 self._trusted[campaign_id] += 1
                 continue
-            self._trusted.pop(campaign_id, None)
             if isinstance(found, Campaign):
                 self._known[campaign_id] = found.status
             elif not found.concerns_all:
+                # What was shown before does not stand in for it, either.
                 self._known.pop(campaign_id, None)
+                self._shown.pop(campaign_id, None)
+            if isinstance(found, Campaign) or not found.may_pass:
+                # Without an answer it stays to be read.
+                self._trusted.pop(campaign_id, None)
         self._polls += 1
         if self._polls % _MEMORY == 0:
             self._known.clear()

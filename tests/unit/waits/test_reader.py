@@ -168,6 +168,20 @@ class TestShorterLists:
         assert wait.result().verdict == Verdict.UNREADABLE
         assert polls <= 10
 
+    @pytest.mark.parametrize("error", [InstantlyRateLimitError("429"), InstantlyServerError("500")])
+    @pytest.mark.parametrize("page", [1, 2])
+    def test_where_the_tenth_poll_fails_the_next_one_reads_all(self, page: int, error: InstantlyError) -> None:
+        """It is the one with many requests, so it is the one that meets the rate limit."""
+        reader, workspace = Reader(for_joiners=True), Workspace(dict.fromkeys(ids(1_000), 0))
+        for _ in range(10):
+            poll(reader, ids(1_000), workspace)
+        gone = ids(1_000)[500]
+        del workspace.statuses[gone]
+        workspace.fails = lambda request: error if len(workspace.asked) == page else None
+        assert statuses(poll(reader, ids(1_000), workspace))[gone] is type(error)
+        workspace.fails = lambda request: None
+        assert statuses(poll(reader, ids(1_000), workspace))[gone] is CampaignNotFoundError
+
     def test_what_is_polled_now_and_then_is_missed_as_soon(self) -> None:
         """Its polls must not fall on those that take a Draft on trust for ever."""
         reader, workspace = Reader(), Workspace(dict.fromkeys(ids(1_001), 0))
