@@ -76,7 +76,9 @@ class Search:
         #: The campaigns that were not found yet, and those of them that the list should show.
         self.left = set(wanted)
         self.missing = set(expected)
+        #: How many pages were read, and how many of them while one was missing still.
         self.pages = 0
+        self.needed = 0
         self.is_honoured = True
         self._list = Pages(listing.first_page(page_size))
 
@@ -91,6 +93,7 @@ class Search:
         while self._list.has_more and self._is_worth_another_page(limit):
             items = yield from self._list.next_page()
             self.pages += 1
+            self.needed += bool(self.missing)
             for item in items:
                 self._note(brief(item), seen)
 
@@ -111,7 +114,7 @@ class Search:
 
     def _is_worth_another_page(self, limit: float) -> bool:
         """More pages than there are campaigns left to find cost more than asking for each."""
-        is_worth = self._is_thorough or (bool(self.missing) and self.pages <= len(self.missing))
+        is_worth = self._is_thorough or (bool(self.missing) and self.pages < len(self.missing))
         return is_worth and self.pages < limit
 
     def _note(self, campaign: Campaign, seen: Seen) -> None:

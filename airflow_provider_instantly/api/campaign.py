@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, TypeGuard
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeGuard
 from uuid import UUID
 
 from airflow_provider_instantly.api.parsing import OpenIntEnum, integer
@@ -153,6 +153,9 @@ class Campaign:
     :param document: the API's JSON object as it came, for keys that have no field here. Neither bounded nor made safe:
         nothing here logs or stores it.
     """
+
+    #: Whether its status follows from what a list does not show. It may be gone instead.
+    is_inferred: ClassVar[bool] = False
 
     id: str
     status: CampaignStatus | None

@@ -105,7 +105,7 @@ class Poller:
         self._conn_id = conn_id
         self._tag_ids = tuple(tag_ids)
         self._timing = Timing()
-        self._reader = Reader()
+        self._reader = Reader(for_joiners=True)
         self._changed = asyncio.Event()
         self._is_list_long = False
         self._ahead = 0.0

@@ -225,6 +225,9 @@ class Wait:
         if wait.unanswered_since is not None:
             info.append(f"Instantly answers again after {span(now - wait.unanswered_since)}.")
         wait.unanswered_since, wait.misses, wait.reason = None, 0, ""
+        if campaign.is_inferred and (status in self.goal.arrived_statuses or status in self.goal.failed_statuses):
+            # It would end the wait, or begin a hold, and may not be true. A poll that reads the campaign decides.
+            return
         # A list does not carry the reason for not sending, so its absence is no news.
         remembered = wait.not_sending if status == wait.status else None
         not_sending = campaign.not_sending_status or remembered

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from airflow_provider_instantly.api.bulk import EVERYTHING, FIRST_GUESS, Listing, Search, read_each
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
@@ -49,10 +49,13 @@ class Reader:
     :param costs: for each list, the pages that were read of it; for that of everything also the campaigns that had to
         be asked for all the same. Infinite where it led nowhere.
     :param page_size: how many campaigns a page has; fewer, where the answers were too large to be read.
+    :param for_joiners: whether campaigns that no one has named yet will be wanted at later polls. Then many that are
+        new have the list read to its end, for the sake of those.
     """
 
     costs: dict[Listing, float] = field(default_factory=dict)
     page_size: int = PAGE_SIZE
+    for_joiners: bool = False
     _known: dict[str, CampaignStatus | None] = field(default_factory=dict)
     _shown: dict[str, CampaignStatus | None] = field(default_factory=dict)
     _trusted: Counter[str] = field(default_factory=Counter)
@@ -69,7 +72,7 @@ class Reader:
         """
         wanted = list(dict.fromkeys(campaign_ids))
         seen = {} if seen is None else seen
-        is_thorough = self._get_to_know(wanted) > PAGE_SIZE
+        is_thorough = self._get_to_know(wanted) > PAGE_SIZE and self.for_joiners
         for listing, cost, limit in [(EVERYTHING, 0.0, _MOST_PAGES)] if is_thorough else self._plan(wanted):
             left = [campaign_id for campaign_id in wanted if campaign_id not in seen]
             if len(left) > cost:
@@ -132,7 +135,7 @@ class Reader:
         finally:
             self.page_size = search.page_size
         if listing == EVERYTHING:
-            self.costs[listing] = search.pages + len(search.missing)
+            self.costs[listing] = search.needed + len(search.missing)
             return
         has_led_somewhere = search.is_at_end or not search.missing
         self.costs[listing] = search.pages if has_led_somewhere and search.is_honoured else math.inf
@@ -147,11 +150,15 @@ class Reader:
             if isinstance(found, _StillDraft):
                 self._trusted[campaign_id] += 1
                 continue
-            self._trusted.pop(campaign_id, None)
             if isinstance(found, Campaign):
                 self._known[campaign_id] = found.status
             elif not found.concerns_all:
+                # What was shown before does not stand in for it, either.
                 self._known.pop(campaign_id, None)
+                self._shown.pop(campaign_id, None)
+            if isinstance(found, Campaign) or not found.may_pass:
+                # Without an answer it stays to be read.
+                self._trusted.pop(campaign_id, None)
         self._polls += 1
         if self._polls % _MEMORY == 0:
             self._known.clear()
@@ -164,4 +171,5 @@ class Reader:
 class _StillDraft(Campaign):
     """A campaign that was a Draft and is not on the list of all that are none."""
 
+    is_inferred: ClassVar[bool] = True
     status: CampaignStatus | None = CampaignStatus.DRAFT

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from airflow_provider_instantly.api.campaign import Campaign, SendingStatus
+from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus, SendingStatus
 from airflow_provider_instantly.api.errors import (
     CampaignNotFoundError,
     InstantlyAuthenticationError,
@@ -106,6 +106,47 @@ class TestUnmoved:
         again = {IDS[1]: seen(0, IDS[1]), IDS[2]: seen(2, IDS[2])}
         assert clock.wait.is_unmoved_by(again, now=START + 60)
         assert not clock.wait.is_unmoved_by({IDS[1]: seen(0, IDS[1])}, now=START + 60)
+
+
+class TestInferred:
+    """A Draft that a list of all others does not show may be gone instead."""
+
+    class Inferred(Campaign):
+        is_inferred = True
+
+    def poll(self, clock: Clock, **more: Any) -> Decision:
+        return clock.poll(self.Inferred(ONE, CampaignStatus.DRAFT), **more)
+
+    @pytest.mark.parametrize("which", ["target_statuses", "failed_statuses"])
+    def test_it_ends_no_wait_until_it_is_read(self, which: str) -> None:
+        clock = Clock(goal(**{which: {0}}))
+        for _ in range(3):
+            assert self.poll(clock).delay == 60.0
+            assert not clock.wait.is_unmoved_by({ONE: seen(0)}, now=clock.now + 60)
+        assert clock.poll(0).delay is None
+        assert clock.verdict == (Verdict.REACHED if which == "target_statuses" else Verdict.STOPPED)
+
+    def test_it_neither_begins_nor_ends_a_hold_and_breaks_none(self) -> None:
+        clock = Clock(goal(target_statuses={0}, stable_for=90.0))
+        self.poll(clock)
+        clock.poll(0, at=60)
+        self.poll(clock, at=120)
+        self.poll(clock, at=180)
+        assert clock.verdict == Verdict.WAITING
+        clock.poll(0, at=181)
+        assert clock.verdict == Verdict.REACHED
+
+    def test_it_is_an_answer(self) -> None:
+        clock = Clock(goal(target_statuses={0}, failure_budget=100.0))
+        clock.poll(TRANSIENT[0])
+        self.poll(clock, at=60)
+        clock.poll(TRANSIENT[0], at=120)
+        assert clock.verdict == Verdict.WAITING
+
+    def test_else_it_is_a_draft_like_any_other(self) -> None:
+        clock = Clock(goal())
+        assert "The campaign is Draft." in self.poll(clock).info[0]
+        assert clock.wait.is_unmoved_by({ONE: seen(0, name="")}, now=START + 60)
 
 
 class TestOneLook:

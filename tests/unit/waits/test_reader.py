@@ -6,11 +6,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api.bulk import EVERYTHING
-from airflow_provider_instantly.api.campaign import Campaign
+from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
 from airflow_provider_instantly.api.errors import (
     AnswerTooLargeError,
     CampaignNotFoundError,
@@ -22,6 +22,8 @@ from airflow_provider_instantly.api.errors import (
     InstantlyServerError,
     InstantlyUnexpectedAnswerError,
 )
+from airflow_provider_instantly.waits.goal import Goal, Verdict
+from airflow_provider_instantly.waits.machine import Wait
 from airflow_provider_instantly.waits.reader import Reader
 from tests.unit.workspace import Question, Workspace, ids, questions, statuses
 
@@ -68,11 +70,26 @@ class TestFewestRequests:
     def test_pages_where_they_are_cheaper(
         self, wanted: int, workspace_size: int, first_poll: tuple[int, int], later_polls: tuple[int, int]
     ) -> None:
-        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(workspace_size), 1))
+        reader, workspace = Reader(for_joiners=True), Workspace(dict.fromkeys(ids(workspace_size), 1))
         for expected in (first_poll, later_polls, later_polls):
             seen = poll(reader, ids(wanted), workspace)
             assert (workspace.pages, workspace.singles) == expected
             assert list(statuses(seen).values()) == [1] * wanted
+
+    @pytest.mark.parametrize("wanted", [100, 101, 1_000])
+    def test_a_list_is_read_no_further_where_no_one_will_join(self, wanted: int) -> None:
+        """In reschedule mode each poll is the first one of its process."""
+        workspace = Workspace(dict.fromkeys(ids(12_000), 1))
+        assert list(statuses(poll(Reader(), ids(wanted), workspace)).values()) == [1] * wanted
+        assert len(workspace.asked) == -(-wanted // 100)
+
+    def test_what_is_read_for_joiners_does_not_make_later_polls_dearer(self) -> None:
+        workspace = Workspace({each: number % 2 for number, each in enumerate(ids(12_000))})
+        reader, costs = Reader(for_joiners=True), []
+        for _ in range(12):
+            poll(reader, ids(200), workspace)
+            costs.append((workspace.pages, workspace.singles))
+        assert costs == [(121, 0), (4, 0), *[(2, 0)] * 10], "the second poll tries another list"
 
     def test_few_of_many_are_asked_for_one_by_one_once_it_is_known_how_many_there_are(self) -> None:
         reader, workspace = Reader(), Workspace(dict.fromkeys(ids(5_000), 1))
@@ -113,7 +130,7 @@ class TestFewestRequests:
 
 class TestShorterLists:
     def test_a_thousand_drafts_are_one_page_without_drafts(self) -> None:
-        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(1_000), 0))
+        reader, workspace = Reader(for_joiners=True), Workspace(dict.fromkeys(ids(1_000), 0))
         costs = []
         for _ in range(21):
             assert statuses(poll(reader, ids(1_000), workspace)) == workspace.statuses
@@ -135,6 +152,35 @@ class TestShorterLists:
         del workspace.statuses[gone]
         found = [statuses(poll(reader, ids(1_000), workspace))[gone] for _ in range(7)]
         assert found == [0] * 6 + [CampaignNotFoundError]
+
+    def test_a_draft_that_no_list_shows_says_so_until_it_is_read(self) -> None:
+        """Others that join may never have existed for their wait: a list has shown them, to another."""
+        reader, workspace = Reader(for_joiners=True), Workspace(dict.fromkeys(ids(1_000), 0))
+        poll(reader, ids(200), workspace)
+        gone = ids(20, first=500)
+        for each in gone:
+            del workspace.statuses[each]
+        goal = Goal(target_statuses=frozenset({CampaignStatus.DRAFT}))
+        wait, polls = Wait(gone, goal, now=0.0), 0
+        while wait.pending:
+            polls += 1
+            wait.advance(poll(reader, wait.pending, workspace), began=60.0 * polls, now=60.0 * polls)
+        assert wait.result().verdict == Verdict.UNREADABLE
+        assert polls <= 10
+
+    @pytest.mark.parametrize("error", [InstantlyRateLimitError("429"), InstantlyServerError("500")])
+    @pytest.mark.parametrize("page", [1, 2])
+    def test_where_the_tenth_poll_fails_the_next_one_reads_all(self, page: int, error: InstantlyError) -> None:
+        """It is the one with many requests, so it is the one that meets the rate limit."""
+        reader, workspace = Reader(for_joiners=True), Workspace(dict.fromkeys(ids(1_000), 0))
+        for _ in range(10):
+            poll(reader, ids(1_000), workspace)
+        gone = ids(1_000)[500]
+        del workspace.statuses[gone]
+        workspace.fails = lambda request: error if len(workspace.asked) == page else None
+        assert statuses(poll(reader, ids(1_000), workspace))[gone] is type(error)
+        workspace.fails = lambda request: None
+        assert statuses(poll(reader, ids(1_000), workspace))[gone] is CampaignNotFoundError
 
     def test_what_is_polled_now_and_then_is_missed_as_soon(self) -> None:
         """Its polls must not fall on those that take a Draft on trust for ever."""
@@ -194,13 +240,13 @@ class TestShorterLists:
 
     @pytest.mark.parametrize("error", [InstantlyBadRequestError("400"), InstantlyServerError("500")])
     def test_a_list_that_is_refused_is_left_alone_and_the_whole_one_is_read(self, error: InstantlyError) -> None:
-        reader = Reader()
+        reader = Reader(for_joiners=True)
         workspace = Workspace(dict.fromkeys(ids(500), 0), fails=lambda r: error if "status" in str(r.query) else None)
         costs = []
         for _ in range(20):
             assert statuses(poll(reader, ids(500), workspace)) == workspace.statuses
             costs.append(workspace.pages)
-        assert costs == [6, 7, *[5] * 18]
+        assert costs == [6, 6, *[5] * 18]
 
     @pytest.mark.parametrize("error", [InstantlyRateLimitError("429"), InstantlyConnectionError("broken")])
     def test_an_error_that_concerns_all_is_met_once_and_forgets_nothing(self, error: InstantlyError) -> None:
@@ -215,7 +261,7 @@ class TestShorterLists:
 
     def test_thousands_that_join_in_parts_have_the_list_read_once(self) -> None:
         everyone = list(dict.fromkeys(ids(5_000), 0))
-        reader, workspace = Reader(), Workspace(dict.fromkeys(everyone, 0))
+        reader, workspace = Reader(for_joiners=True), Workspace(dict.fromkeys(everyone, 0))
         costs = []
         for begin in range(0, 5_000, 200):
             part = everyone[begin : begin + 200]
@@ -340,7 +386,7 @@ class TestPagesThatAreTooLarge:
             return too_large(request, above=50) if len(request.query) > 1 else None
 
         workspace = Workspace(dict.fromkeys(ids(200), 1), fails=fails)
-        assert list(statuses(poll(Reader(), ids(200), workspace)).values()) == [1] * 200
+        assert list(statuses(poll(Reader(for_joiners=True), ids(200), workspace)).values()) == [1] * 200
         assert len(workspace.asked) == 1 + 1 + 2 + 1
 
     def test_one_campaign_that_is_too_large_is_an_error(self) -> None:
@@ -391,6 +437,14 @@ class TestErrors:
         assert reader == Reader()
 
 
+#: Three campaigns that lie far apart in a list of 36 pages, none of which is worth its requests.
+SCATTERED = Question(
+    Workspace({each: number % 5 for number, each in enumerate(ids(36))}, page_size=1),
+    [ids(36)[position] for position in (6, 15, 35)],
+)
+
+
+@example(question=SCATTERED)
 @given(question=questions())
 def test_against_a_model_of_a_workspace(question: Question) -> None:
     workspace, truth, reader = question.workspace, question.truth, Reader()
