@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS, AIRFLOW_V_3_4_PLUS
 from sqlalchemy import create_engine, text
 
 from local_airflow.postgres import server_binaries
@@ -120,9 +120,9 @@ def test_a_link_opens_the_campaign_while_its_task_runs_and_afterwards(
     assert airflow.wait_for_run(dag_id, run) == "success"
 
     assert [during, link(airflow, dag_id, run)] == [f"{sandbox.url}/app/campaign/{campaign}/analytics"] * 2
-    [[stored]] = airflow.query(
-        "SELECT value FROM xcom WHERE run_id = :run AND dag_id = :dag AND key = 'return_value'", run=run, dag=dag_id
-    )
+    source = "xcom_v2 x JOIN task_instance t ON t.id = x.task_instance_id" if AIRFLOW_V_3_4_PLUS else "xcom"
+    sql = f"SELECT value FROM {source} WHERE run_id = :run AND dag_id = :dag AND key = 'return_value'"  # noqa: S608
+    [[stored]] = airflow.query(sql, run=run, dag=dag_id)
     # Airflow 2 stores bytes.
     stored = bytes(stored) if isinstance(stored, memoryview) else stored
     assert "file://" in str(stored), "its result is an object all the same"
