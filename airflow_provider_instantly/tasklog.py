@@ -108,6 +108,6 @@ def reasons_first(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenat
             if not sentences:
                 raise
             task.log.debug("The whole traceback:", exc_info=error)
-            raise error.with_traceback(None)  # noqa: B904 - the same error, without its frames
+            raise error.with_traceback(None) from error.__cause__
 
     return telling

@@ -237,7 +237,7 @@ class CampaignAnalyticsOperator(BaseOperator):
             since = validation.optional_day("since", self.since)
             until = validation.optional_day("until", self.until)
         except ValueError as error:
-            raise AirflowFailException(str(error)) from error
+            raise AirflowFailException(str(error)) from None
         if since and until and until <= since:
             raise AirflowFailException(
                 f"There is no time from since ({since}) until the midnight at which until ({until}) begins. "

@@ -106,7 +106,7 @@ class _CampaignOperator(BaseOperator):
         try:
             return validation.campaign_ids("campaign_id", self.campaign_id, many=False)[0]
         except ValueError as error:
-            raise self.refusal(str(error)) from error
+            raise self.refusal(str(error)) from None
 
     def _link(self, context: Context, hook: InstantlyHook, campaign_id: str) -> str:
         """Push the link's address as soon as the campaign is known, and return it."""

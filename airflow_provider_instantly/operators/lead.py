@@ -222,7 +222,7 @@ class AddLeadsOperator(ReadsRows):
         try:
             return check_place(self.campaign_id, self.list_id)
         except ValueError as error:
-            raise AirflowFailException(str(error)) from error
+            raise AirflowFailException(str(error)) from None
 
     def _named_columns(self) -> Columns:
         return Columns({} if self.fields is None else self.fields, self.custom_variables)
@@ -231,7 +231,7 @@ class AddLeadsOperator(ReadsRows):
         try:
             return self._named_columns()
         except ValueError as error:
-            raise AirflowFailException(f"{error} Nothing was requested from Instantly.") from error
+            raise AirflowFailException(f"{error} Nothing was requested from Instantly.") from None
 
     def _link(self, context: Context, hook: InstantlyHook) -> str | None:
         if self.campaign_id is None:
@@ -268,7 +268,7 @@ class AddLeadsOperator(ReadsRows):
         try:
             return check_campaign_id(blocklist_id, "blocklist_id", "block list")
         except ValueError as error:
-            raise AirflowFailException(str(error)) from error
+            raise AirflowFailException(str(error)) from None
 
     # What is said
 

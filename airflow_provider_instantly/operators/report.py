@@ -130,7 +130,7 @@ class CampaignReportOperator(BaseOperator):
             results = validation.results_by_moment("results", self.results)
             public_url = validation.optional_web_address("public_url", self.public_url)
         except ValueError as error:
-            raise AirflowFailException(str(error)) from error
+            raise AirflowFailException(str(error)) from None
         if len(campaign_ids) > MAX_CAMPAIGNS:
             raise AirflowFailException(
                 f"A report is about {MAX_CAMPAIGNS} campaigns at most, not {len(campaign_ids):,}. Nothing was read or "

@@ -307,7 +307,7 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
         try:
             return validation.campaign_ids("campaign_id", self.campaign_id, many=True)
         except ValueError as error:
-            raise AirflowFailException(str(error)) from error
+            raise AirflowFailException(str(error)) from None
 
     def _goal(self, *, deadline: float | None) -> Goal:
         return Goal(

@@ -236,6 +236,7 @@ async function show() {
   fill("faults", { data: seen.faults, make: faultItem });
   fill("requests", { data: seen.requests, make: requestRow });
   for (const each of ["campaigns", "faults", "requests"]) at("no-" + each).hidden = seen[each].length > 0;
+  put(at("no-campaigns"), search ? "No campaign has this in its name." : "No campaigns here. Add one above, or create one through the API.");
   at("pages").hidden = seen.found <= PAGE;
   put(at("shown-campaigns"), `${asked * PAGE + 1} to ${asked * PAGE + seen.campaigns.length} of ${seen.found.toLocaleString("en")}`);
   at("previous-page").disabled = asked === 0;
