@@ -1141,7 +1141,7 @@ def test_stopped_during_the_wait(
 ) -> None:
     campaign_id = sandbox.add_campaign(NAME, script=[(0, "active"), (0.2, status)])
 
-    run = run_task(operator(campaign_id, wait_for_active=True, stable_for=10, **wait))
+    run = run_task(operator(campaign_id, wait_for_active=True, stable_for=9, **wait))
 
     assert isinstance(run.error, CampaignStoppedError)
     assert isinstance(run.error, AirflowFailException)
@@ -1149,7 +1149,7 @@ def test_stopped_during_the_wait(
         assert part in str(run.error)
     assert sandbox.activations(campaign_id) == 1
     log = task_log()
-    assert "Waiting for Active that holds for 10 s, with a poll every 0.03 s, until " in log
+    assert "Waiting for Active that holds for 9 s, with a poll every 0.03 s, until " in log
     assert said_one_after_the_other(
         log,
         "This run activated the campaign.",
@@ -1166,7 +1166,7 @@ def test_what_this_run_did_not_activate_it_does_not_claim(
 ) -> None:
     campaign_id = sandbox.add_campaign(NAME, script=[(0, "active"), (0.2, BOUNCED)], running=True)
 
-    run = run_task(operator(campaign_id, wait_for_active=True, stable_for=10, **wait))
+    run = run_task(operator(campaign_id, wait_for_active=True, stable_for=9, **wait))
 
     assert isinstance(run.error, CampaignStoppedError)
     assert "activated" not in str(run.error)

@@ -158,13 +158,13 @@ SCENARIOS = {
     ),
     "Active that holds": Scenario((DRAFT, ACTIVE), sensor={"stable_for": 0.3}),
     "Active that does not hold": Scenario(
-        (ACTIVE, ACTIVE, UNHEALTHY), CampaignStoppedError, campaign_requests=3, sensor={"stable_for": 10}
+        (ACTIVE, ACTIVE, UNHEALTHY), CampaignStoppedError, campaign_requests=3, sensor={"stable_for": 9}
     ),
     "Active that holds at the second attempt": Scenario(
         (ACTIVE, ACTIVE, PAUSED, ACTIVE), sensor={"stable_for": timedelta(seconds=0.2)}
     ),
     "Active that had no time to hold": Scenario(
-        (DRAFT, ACTIVE), AirflowSensorTimeout, sensor={"stable_for": 0.25, "timeout": 0.25}
+        (DRAFT, ACTIVE), AirflowSensorTimeout, sensor={"stable_for": 0.24, "timeout": 0.25}
     ),
     "no answer at the first poll": Scenario((error(503), DRAFT, ACTIVE), campaign_requests=3),
     "no answer for too long": Scenario(
