@@ -339,6 +339,10 @@ class Timing:
         idle = [watcher for watcher in self._watchers if watcher.polled_since is None]
         self._is_known = False
         wanted = {watcher for watcher in idle if self._due(watcher) <= now}
+        if any(watcher.is_new for watcher in wanted):
+            # Those who were put off only to be polled with others: else each has a poll of its own once it can wait no
+            # longer, one shortly after the other.
+            wanted |= {watcher for watcher in idle if watcher.is_new and watcher.due <= now}
         if any(not watcher.is_new for watcher in wanted):
             # For new ones alone no other is polled early: they join the others at the next poll.
             wanted = {watcher for watcher in idle if watcher.is_wanted(now)}

@@ -227,6 +227,15 @@ class TestJoining:
         assert next_moment(timing) <= end + 1.0
         assert late in poll(timing, START + max(next_moment(timing), 0.5))
 
+    def test_those_who_were_put_off_are_polled_with_the_first_that_can_wait_no_longer(self) -> None:
+        timing = Timing()
+        join(timing)
+        poll(timing, START, requests=100)
+        late = {join(timing, now=START + 1 + number / 20) for number in range(20)}
+        hasty = join(timing, 1.0, START + 2)
+        assert timing.begin(START + 2.5) == set()
+        assert timing.begin(START + 3) == {*late, hasty}
+
 
 class TestEnds:
     @pytest.mark.parametrize(
