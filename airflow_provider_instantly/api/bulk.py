@@ -6,6 +6,7 @@ Pure like the protocol, and without memory: conversations that yield requests an
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,7 @@ from airflow_provider_instantly.api.operations import get_campaign, list_campaig
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from airflow_provider_instantly.api.protocol import Conversation, Json, Request
 
@@ -36,6 +37,14 @@ class Listing:
 
     status: CampaignStatus | None = None
     exclude_status: CampaignStatus | None = None
+
+    def shows(self, status: CampaignStatus | None) -> bool:
+        """
+        Whether it shows campaigns in a status.
+
+        :param status: the status.
+        """
+        return self.status in (None, status) and (self.exclude_status is None or self.exclude_status != status)
 
     def first_page(self, size: int) -> Request:
         """
@@ -59,6 +68,7 @@ class Search:
     :param page_size: how many campaigns a page has at most.
     :param note: is called with each campaign that the list shows, wanted or not.
     :param is_thorough: whether to read on to the list's end when all are found, for the sake of those calls.
+    :param length: how many pages the list had when it was last read to its end.
     """
 
     def __init__(
@@ -69,13 +79,22 @@ class Search:
         page_size: int = PAGE_SIZE,
         note: Callable[[Campaign], object] = lambda _: None,
         is_thorough: bool = False,
+        length: float = math.inf,
     ) -> None:
         self.listing = listing
         self._is_thorough = is_thorough
+        #: How many pages the list has, as far as it is known.
+        self.length = length
+        self._first_of_round = 0
         self._note_shown = note
-        #: The campaigns that were not found yet, and those of them that the list should show.
-        self.left = set(wanted)
+        #: Those of the campaigns that the list should show and has not shown yet.
         self.missing = set(expected)
+        self._places: dict[str, list[Seen]] = {campaign_id: [] for campaign_id in wanted}
+        # Those who joined in an earlier round have had the whole list read.
+        self._missing_to_others: set[str] = set()
+        self._missing_since_before: set[str] = set()
+        #: Whether no more pages will be read.
+        self.is_over = False
         #: How many pages were read, and how many of them while one was missing still.
         self.pages = 0
         self.needed = 0
@@ -90,12 +109,59 @@ class Search:
         :param limit: read no more pages than this.
         :raises InstantlyError: if a page could not be read.
         """
-        while self._list.has_more and self._is_worth_another_page(limit):
-            items = yield from self._list.next_page()
-            self.pages += 1
-            self.needed += bool(self.missing)
-            for item in items:
-                self._note(brief(item), seen)
+        for places in self._places.values():
+            places.append(seen)
+        try:
+            while self._has_more() and self._is_worth_another_page(limit):
+                items = yield from self._list.next_page()
+                self.pages += 1
+                self.needed += bool(self.missing)
+                for item in items:
+                    self._note(brief(item))
+        finally:
+            self.is_over = True
+
+    def _has_more(self) -> bool:
+        """Whether there are more pages: the first ones again, where some have joined since and all others are found."""
+        if self._list.has_more:
+            return True
+        self.length = self.pages - self._first_of_round
+        self._missing_to_others -= self._missing_since_before
+        if self.missing or not self._missing_to_others or not self.is_whole:
+            return False
+        self._missing_since_before = set(self._missing_to_others)
+        self._first_of_round = self.pages
+        self._is_thorough = False
+        self._list = Pages(self.listing.first_page(self.page_size))
+        return True
+
+    def join(self, campaign_ids: Iterable[str], expected: Iterable[str], seen: Seen) -> None:
+        """
+        Look for others on the pages that are still to come, also for those that were found before.
+
+        :param campaign_ids: the campaigns.
+        :param expected: those of them that the list should show. It is read as long as it is worth that for all.
+        :param seen: what is found is put here, page by page.
+        """
+        for campaign_id in campaign_ids:
+            self._places.setdefault(campaign_id, []).append(seen)
+        self._missing_to_others.update(joined := set(expected))
+        self._missing_since_before -= joined
+
+    def fail(self, error: InstantlyError) -> None:
+        """
+        Put an error in the place of all that was not found.
+
+        :param error: why no more pages could be read.
+        """
+        for campaign_id, places in self._places.items():
+            for seen in places:
+                seen[campaign_id] = error
+
+    @property
+    def left(self) -> Collection[str]:
+        """The campaigns that were not found yet."""
+        return self._places.keys()
 
     @property
     def page_size(self) -> int:
@@ -114,17 +180,20 @@ class Search:
 
     def _is_worth_another_page(self, limit: float) -> bool:
         """More pages than there are campaigns left to find cost more than asking for each."""
-        is_worth = self._is_thorough or (bool(self.missing) and self.pages < len(self.missing))
-        return is_worth and self.pages < limit
+        missing = len(self.missing) + len(self._missing_to_others)
+        pages = self.pages - self._first_of_round
+        is_worth = self._is_thorough or pages < missing or 0 < self.length - pages < missing
+        return is_worth and pages < limit
 
-    def _note(self, campaign: Campaign, seen: Seen) -> None:
+    def _note(self, campaign: Campaign) -> None:
         if self.listing.exclude_status is not None and campaign.status == self.listing.exclude_status:
             self.is_honoured = False
         self._note_shown(campaign)
-        if campaign.id in self.left:
-            self.left.remove(campaign.id)
-            self.missing.discard(campaign.id)
+        for seen in self._places.pop(campaign.id, ()):
             seen[campaign.id] = campaign if campaign.status is not None else _no_status(campaign)
+        self.missing.discard(campaign.id)
+        self._missing_to_others.discard(campaign.id)
+        self._missing_since_before.discard(campaign.id)
 
 
 def read_many(campaign_ids: Iterable[str]) -> Conversation[Seen]:
@@ -140,7 +209,7 @@ def read_many(campaign_ids: Iterable[str]) -> Conversation[Seen]:
         try:
             yield from search.run(seen, float("inf"))
         except InstantlyError as error:
-            seen |= dict.fromkeys(search.left, error)
+            search.fail(error)
     yield from read_each((campaign_id for campaign_id in wanted if campaign_id not in seen), seen)
     return seen
 

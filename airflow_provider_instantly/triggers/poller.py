@@ -26,7 +26,7 @@ from airflow_provider_instantly.waits.reader import Reader
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Iterable, Iterator
 
-    from airflow_provider_instantly.api.bulk import Seen
+    from airflow_provider_instantly.api.bulk import Search, Seen
     from airflow_provider_instantly.api.campaign import SendingStatus
     from airflow_provider_instantly.api.protocol import Conversation, Reply, Request
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
@@ -49,14 +49,20 @@ class _Reading(Poll):
     :param error: why the workspace's list could not be read.
     :param is_cut: whether that list went on after all that is read of it.
     :param is_listing: whether it still reads that list.
+    :param search: the list that another poll reads, where it waits for what that shows.
     """
 
     seen: Seen = field(default_factory=dict)
     error: InstantlyError | None = None
     is_cut: bool = False
     is_listing: bool = False
+    search: Search | None = None
     request: Request | None = field(default=None, init=False)
-    steps: Conversation[None] = field(init=False)
+    steps: Conversation[None] | None = field(default=None, init=False)
+    stop: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.has_stopped()
 
     def start(self, steps: Conversation[None]) -> None:
         """
@@ -74,9 +80,21 @@ class _Reading(Poll):
         :param reply: what came of its last request.
         """
         try:
-            self.request = self.steps.send(reply)
+            self.request = None if self.steps is None else self.steps.send(reply)
         except StopIteration:
             self.request = None
+
+    def abandon(self) -> None:
+        """End the conversation before its end; who waits for what it reads must not wait any longer."""
+        if self.steps is not None:
+            self.steps.close()
+
+    def has_stopped(self) -> bool:
+        """Whether as many pages more have been read of the list that it waits for that what they show is handed out."""
+        if self.search is None or self.search.pages < self.stop:
+            return False
+        self.stop = (self.search.pages // BURST + 1) * BURST
+        return True
 
     @property
     def complete(self) -> set[Watcher]:
@@ -194,6 +212,8 @@ class Poller:
                     now = self.clock()
                     for snapshot in self._time_out(polls, now):
                         yield snapshot
+                    if shown := self._let_off(hook, polls, now):
+                        yield shown
                     if polls.has_room and (watchers := self._timing.begin(now)):
                         self._begin(polls, watchers, now)
                     poll = None if self._timing.is_paused(now) else polls.take_turn(now)
@@ -207,6 +227,7 @@ class Poller:
                 # Those who are still there are polled by the stream that is opened next, or has been already.
                 for poll in polls:
                     self._timing.put_back(poll.recipients)
+                    poll.abandon()
                 self._changed.set()
 
     async def _until(self, moment: float) -> None:
@@ -229,13 +250,61 @@ class Poller:
     def _begin(self, polls: OpenPolls[_Reading], watchers: set[Watcher], now: float) -> None:
         of_list = {watcher for watcher in watchers if watcher.campaign_ids is None}
         of_some = watchers - of_list
+        of_some -= self._get_on(polls, of_some, now)
         # What the list shows needs no request of its own, if it does not take long.
-        groups = [of_some, of_list] if self._is_list_long else [watchers]
+        groups = [of_some, of_list] if self._is_list_long else [of_some | of_list]
         for group in filter(None, groups):
             poll = _Reading(group, now, is_listing=not of_list.isdisjoint(group))
             poll.is_long = poll.is_listing and self._is_list_long
             poll.start(self._read(poll))
             polls.add(poll)
+
+    def _get_on(self, polls: OpenPolls[_Reading], watchers: set[Watcher], now: float) -> set[Watcher]:
+        """
+        Those for whom a long poll would have to be made wait for a list that is being read already, for what it shows.
+
+        Else thousands who join one after the other would have it read for each part of them, by turns with all others.
+        Who has waited once in vain does not again, and neither does one whose last poll it is.
+        """
+        if (search := self._reader.open_search) is None:
+            return set()
+        may_wait = {watcher for watcher in watchers if not watcher.has_missed and now < watcher.ends}
+        known = {watcher for watcher in may_wait if self._reader.knows(watcher.campaign_ids or ())}
+        waiting: set[Watcher] = set()
+        new = {watcher for watcher in known if watcher.is_new}
+        for group in (known - new, new, may_wait - known):
+            if group and self._reader.expects(_ids_of(group), are_new=group is new) >= BURST:
+                waiting |= group
+        if waiting:
+            poll = _Reading(set(waiting), now, search=search)
+            self._reader.join(search, _ids_of(waiting), poll.seen)
+            polls.ride(poll)
+        return waiting
+
+    def _let_off(self, hook: InstantlyHook, polls: OpenPolls[_Reading], now: float) -> Snapshot | None:
+        """Hand out what a list has shown to those who waited for it; once it is over, poll for those who missed it."""
+        shown: Seen = {}
+        watchers: set[Watcher] = set()
+        first: _Reading | None = None
+        for poll in polls.riding:
+            is_over = poll.search is None or poll.search.is_over
+            if not (poll.has_stopped() or is_over):
+                continue
+            if complete := poll.complete:
+                first = first or poll
+                watchers |= complete
+                # What a later one was shown of a campaign is the newer.
+                shown |= _of(complete, poll.seen)
+                poll.recipients -= complete
+            if is_over:
+                self._timing.put_back(poll.recipients, have_missed=True)
+                poll.recipients.clear()
+            if not poll.recipients:
+                polls.remove(poll)
+        if first is None:
+            return None
+        hook.metrics.note_poll(shown)
+        return self._news(first, watchers, shown, now, jitter())
 
     async def _go_on(self, hook: InstantlyHook, polls: OpenPolls[_Reading], poll: _Reading) -> Snapshot | None:
         """Make the next request of a poll; what it has read by then is news to some, where it is over or has many."""
@@ -268,10 +337,15 @@ class Poller:
             paused = self._timing.after_answers([e for e in errors if e.concerns_all and e.may_pass], now, spread)
             hook.metrics.note_errors(paused, errors)
         campaigns = poll.seen if poll.request is None else _of(watchers, poll.seen)
+        poll.recipients = poll.recipients - watchers
+        return self._news(poll, watchers, campaigns, now, spread)
+
+    def _news(
+        self, poll: _Reading, watchers: set[Watcher], campaigns: Seen, now: float, spread: float
+    ) -> Snapshot | None:
         # A snapshot wakes all waits of the group, and most polls are no news to any.
         recipients = self._timing.recipients(watchers, campaigns, now)
         self._timing.after_poll(poll, watchers, now, spread)
-        poll.recipients = poll.recipients - watchers
         if not recipients:
             return None
         return self._snapshot(campaigns, recipients, poll.began, now, spread, poll.error, poll.is_cut)
@@ -288,6 +362,7 @@ class Poller:
             watchers -= of_this
             if not poll.recipients:
                 polls.remove(poll)
+                poll.abandon()
             yield self._snapshot(_of(of_this, poll.seen), frozenset(of_this), poll.began, now, jitter())
         if watchers:
             yield self._snapshot({}, frozenset(watchers), now, now, jitter())
@@ -347,6 +422,10 @@ def _of(watchers: Collection[Watcher], seen: Seen) -> Seen:
     if any(watcher.campaign_ids is None for watcher in watchers):
         return dict(seen)
     return {cid: seen[cid] for watcher in watchers for cid in watcher.campaign_ids or () if cid in seen}
+
+
+def _ids_of(watchers: Iterable[Watcher]) -> set[str]:
+    return {campaign_id for watcher in watchers for campaign_id in watcher.campaign_ids or ()}
 
 
 def _in_order(watchers: Iterable[Watcher], now: float) -> Iterator[str]:

@@ -63,6 +63,7 @@ class Watcher:
     :param rides_from: from when on it may be polled before it is due.
     :param polled_since: when the poll began that it takes part in now, or None.
     :param is_new: whether no poll has had it yet.
+    :param has_missed: whether it has waited for a list in vain that was read for others. It is read by itself then.
     :param pending: how many snapshots have it among their recipients and are not accepted yet. While there are any,
         each poll is news to it: what it would make of one is not known.
     """
@@ -77,6 +78,7 @@ class Watcher:
     rides_from: float = -math.inf
     polled_since: float | None = None
     is_new: bool = True
+    has_missed: bool = False
     pending: int = 0
 
     def is_wanted(self, now: float) -> bool:
@@ -196,17 +198,25 @@ class OpenPolls(Generic[P]):
     The polls of one connection that are not over. One request is made at a time, and each poll has its turns.
 
     At most one of them is short, so that all who become due meanwhile share the next. Every second request is the
-    short one's; the long ones, in which a thousand requests may be left, share the others.
+    short one's; the long ones, in which a thousand requests may be left, share the others. Those that ride make none:
+    they wait for what a long one reads.
     """
 
     _short: P | None = None
     _long: deque[P] = field(default_factory=deque)
+    _riding: list[P] = field(default_factory=list)
     _is_short_ones_turn: bool = True
 
     def __iter__(self) -> Iterator[P]:
         if self._short is not None:
             yield self._short
         yield from self._long
+        yield from self._riding
+
+    @property
+    def riding(self) -> tuple[P, ...]:
+        """Those that ride, the oldest first."""
+        return tuple(self._riding)
 
     @property
     def has_room(self) -> bool:
@@ -224,6 +234,14 @@ class OpenPolls(Generic[P]):
         else:
             self._short = poll
 
+    def ride(self, poll: P) -> None:
+        """
+        Let a poll wait for what another one reads.
+
+        :param poll: one that makes no request.
+        """
+        self._riding.append(poll)
+
     def remove(self, poll: P) -> None:
         """
         Forget a poll that is over.
@@ -233,7 +251,7 @@ class OpenPolls(Generic[P]):
         if poll is self._short:
             self._short = None
         else:
-            self._long.remove(poll)
+            (self._long if poll in self._long else self._riding).remove(poll)
 
     def take_turn(self, now: float) -> P | None:
         """
@@ -255,7 +273,8 @@ class OpenPolls(Generic[P]):
     @property
     def resume(self) -> float:
         """When the next request may be made, of those that have begun."""
-        return min((poll.resumes for poll in self), default=math.inf)
+        short = () if self._short is None else (self._short,)
+        return min((poll.resumes for poll in (*short, *self._long)), default=math.inf)
 
 
 class Timing:
@@ -351,6 +370,10 @@ class Timing:
         idle = [watcher for watcher in self._watchers if watcher.polled_since is None]
         self._is_known = False
         wanted = {watcher for watcher in idle if self._due(watcher) <= now}
+        if any(watcher.is_new for watcher in wanted):
+            # Those who were put off only to be polled with others: else each has a poll of its own once it can wait no
+            # longer, one shortly after the other.
+            wanted |= {watcher for watcher in idle if watcher.is_new and watcher.due <= now}
         if any(not watcher.is_new for watcher in wanted):
             # For new ones alone no other is polled early: they join the others at the next poll.
             wanted = {watcher for watcher in idle if watcher.is_wanted(now)}
@@ -361,14 +384,16 @@ class Timing:
             self._newcomers_from = now + _GRID[0]
         return wanted
 
-    def put_back(self, watchers: Iterable[Watcher]) -> None:
+    def put_back(self, watchers: Iterable[Watcher], *, have_missed: bool = False) -> None:
         """
         Poll for watchers in another poll than the one that they are taken out of.
 
         :param watchers: such as a poll had and has not read.
+        :param have_missed: see `Watcher.has_missed`.
         """
         for watcher in watchers:
             watcher.polled_since = None
+            watcher.has_missed = watcher.has_missed or have_missed
         self._is_known = False
 
     def after_poll(self, poll: Poll, watchers: Collection[Watcher], now: float, jitter: float) -> None:
@@ -385,11 +410,12 @@ class Timing:
         for watcher in watchers:
             # Counted from the poll's beginning: a workspace of many pages is not polled less often.
             interval = watcher.poll_interval
-            due = max(poll.began + interval * (1.0 - _SPREAD * jitter), now + interval * _REST)
+            began = poll.began if watcher.polled_since is None else watcher.polled_since
+            due = max(began + interval * (1.0 - _SPREAD * jitter), now + interval * _REST)
             watcher.follows = self._first_of_old if watcher.is_new else None
             if watcher.follows is not None:
                 due = min(due, max(watcher.follows.due, now))
-            watcher.is_new = False
+            watcher.is_new = watcher.has_missed = False
             self._note_time(watcher, now)
             watcher.due = min(due, watcher.ends)
             watcher.polled_since = None
@@ -417,7 +443,7 @@ class Timing:
         """
         for watcher in watchers:
             self._note_time(watcher, now)
-            watcher.is_new = False
+            watcher.is_new = watcher.has_missed = False
             watcher.due = now + watcher.poll_interval
             watcher.polled_since = None
         self._is_known = False

@@ -59,6 +59,9 @@ class Reader:
     _known: dict[str, CampaignStatus | None] = field(default_factory=dict)
     _shown: dict[str, CampaignStatus | None] = field(default_factory=dict)
     _trusted: Counter[str] = field(default_factory=Counter)
+    _lengths: dict[Listing, float] = field(default_factory=dict, compare=False)
+    _crowd: int = field(default=0, compare=False)
+    _searches: list[Search] = field(default_factory=list, compare=False)
     _polls: int = field(default=0, compare=False)
 
     def read(self, campaign_ids: Iterable[str], seen: Seen | None = None) -> Conversation[Seen]:
@@ -72,15 +75,78 @@ class Reader:
         """
         wanted = list(dict.fromkeys(campaign_ids))
         seen = {} if seen is None else seen
-        is_thorough = self._get_to_know(wanted) > PAGE_SIZE and self.for_joiners
+        new = sum(campaign_id not in self._known for campaign_id in wanted)
+        is_thorough = self._is_crowded(wanted, new) and self.for_joiners
+        self._crowd += new
+        try:
+            yield from self._read(wanted, seen, is_thorough=is_thorough)
+        finally:
+            self._crowd -= new
+        self._remember({campaign_id: seen[campaign_id] for campaign_id in wanted})
+        return seen
+
+    def _is_crowded(self, wanted: list[str], new: int) -> bool:
+        """
+        Whether so many are new, here and in other polls that are open, that the whole list is read for them.
+
+        Of many it has to be that nothing is known, or that what is known leads to no short list.
+        """
+        unknown = self._get_to_know(wanted)
+        is_long = new > _FEW and self.expects(wanted, are_new=True) >= _FEW
+        return unknown > PAGE_SIZE or (is_long and new + self._crowd > PAGE_SIZE)
+
+    def _read(self, wanted: list[str], seen: Seen, *, is_thorough: bool) -> Conversation[None]:
         for listing, cost, limit in [(EVERYTHING, 0.0, _MOST_PAGES)] if is_thorough else self._plan(wanted):
             left = [campaign_id for campaign_id in wanted if campaign_id not in seen]
             if len(left) > cost:
                 yield from self._read_list(listing, left, limit, seen, is_thorough=is_thorough)
         # Not on a list: it is gone, or the list moved while it was read. Its own path knows.
         yield from read_each((campaign_id for campaign_id in wanted if campaign_id not in seen), seen)
-        self._remember({campaign_id: seen[campaign_id] for campaign_id in wanted})
-        return seen
+
+    @property
+    def open_search(self) -> Search | None:
+        """The list that is being read, if one is: of several, the one that shows the most and has the most to come."""
+        return min(self._searches, key=lambda search: (search.listing != EVERYTHING, search.pages), default=None)
+
+    def knows(self, campaign_ids: Iterable[str]) -> bool:
+        """
+        Whether the status of all these campaigns is known from before.
+
+        :param campaign_ids: see `read`.
+        """
+        return all(campaign_id in self._known or campaign_id in self._shown for campaign_id in campaign_ids)
+
+    def expects(self, campaign_ids: Iterable[str], *, are_new: bool = False) -> float:
+        """
+        How many requests it would take to read campaigns, by all that is known.
+
+        :param campaign_ids: see `read`.
+        :param are_new: whether they are others than those that the costs of lists were learned with. They may be
+            anywhere on a list, also on one that no one has read yet.
+        """
+        wanted = list(campaign_ids)
+        self._get_to_know(wanted)
+        expected = self._expected_costs(wanted)
+        if are_new:
+            expected = {listing: max(cost, self._shown_pages(listing)) for listing, cost in expected.items()}
+        return min(len(wanted), *expected.values())
+
+    def _shown_pages(self, listing: Listing) -> float:
+        """How many pages of a list would be filled by what has been shown; the next may not be its last."""
+        shown = sum(map(listing.shows, self._shown.values()))
+        return 1 if shown < self.page_size else self._lengths.get(listing, math.inf)
+
+    def join(self, search: Search, campaign_ids: Iterable[str], seen: Seen) -> None:
+        """
+        Have campaigns looked for on the pages that are still to come of a list, instead of reading another one.
+
+        :param search: one that is open.
+        :param campaign_ids: see `read`.
+        :param seen: where to put what comes.
+        """
+        wanted, status = list(campaign_ids), search.listing.status
+        expected = self._known_as(status, wanted) if status is not None else wanted * (search.listing == EVERYTHING)
+        search.join(wanted, expected, seen)
 
     def _get_to_know(self, wanted: list[str]) -> int:
         """Of many new ones, believe what lists have shown. How many are left of which nothing is known."""
@@ -108,31 +174,37 @@ class Reader:
         return plan
 
     def _expected_costs(self, wanted: list[str]) -> dict[Listing, float]:
-        expected: dict[Listing, float] = {EVERYTHING: self.costs.get(EVERYTHING, FIRST_GUESS)}
+        # A list that is being read is not at its end yet.
+        costs = self.costs | {s.listing: max(self.costs.get(s.listing, 0), s.pages + 1) for s in self._searches}
+        expected: dict[Listing, float] = {EVERYTHING: costs.get(EVERYTHING, FIRST_GUESS)}
         statuses = Counter(self._known[cid] for cid in wanted if cid in self._known)
         status, count = next(iter(statuses.most_common(1)), (None, 0))
-        if self.costs.get(EVERYTHING, 0) <= 1 or status is None or not status.is_known:
+        if costs.get(EVERYTHING, 0) <= 1 or status is None or not status.is_known:
             return expected
         alike = Listing(status=status)
-        expected[alike] = self.costs.get(alike, math.ceil(count / self.page_size)) + len(wanted) - count
+        expected[alike] = costs.get(alike, math.ceil(count / self.page_size)) + len(wanted) - count
         if status is CampaignStatus.DRAFT and all(self._trusted[cid] < _MAX_TRUST for cid in wanted):
-            expected[NO_DRAFTS] = self.costs.get(NO_DRAFTS, 1) + len(wanted) - statuses.total()
+            expected[NO_DRAFTS] = costs.get(NO_DRAFTS, 1) + len(wanted) - statuses.total()
         return expected
 
     def _read_list(
         self, listing: Listing, wanted: list[str], limit: float, seen: Seen, *, is_thorough: bool
     ) -> Conversation[None]:
         expected = wanted if listing.status is None else self._known_as(listing.status, wanted)
-        search = Search(listing, wanted, expected, self.page_size, self._note_shown, is_thorough)
+        length = self._lengths.get(listing, math.inf)
+        search = Search(listing, wanted, expected, self.page_size, self._note_shown, is_thorough, length)
+        self._searches.append(search)
         try:
             yield from search.run(seen, limit)
         except InstantlyError as error:
             if listing == EVERYTHING or error.concerns_all:
-                seen |= dict.fromkeys(search.left, error)
+                search.fail(error)
             else:
                 self.costs[listing] = math.inf
             return
         finally:
+            self._searches.remove(search)
+            self._lengths[listing] = search.length
             self.page_size = search.page_size
         if listing == EVERYTHING:
             self.costs[listing] = search.needed + len(search.missing)
@@ -140,7 +212,8 @@ class Reader:
         has_led_somewhere = search.is_at_end or not search.missing
         self.costs[listing] = search.pages if has_led_somewhere and search.is_honoured else math.inf
         if search.is_whole and listing == NO_DRAFTS:
-            seen |= {cid: _StillDraft(cid) for cid in self._known_as(CampaignStatus.DRAFT, search.left)}
+            left = [campaign_id for campaign_id in wanted if campaign_id not in seen]
+            seen |= {cid: _StillDraft(cid) for cid in self._known_as(CampaignStatus.DRAFT, left)}
 
     def _known_as(self, status: CampaignStatus, campaign_ids: Iterable[str]) -> Iterator[str]:
         return (campaign_id for campaign_id in campaign_ids if self._known.get(campaign_id) == status)

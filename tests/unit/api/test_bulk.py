@@ -88,6 +88,62 @@ def test_a_search_ends_at_its_limit(limit: float, pages: int) -> None:
     assert search.left == search.missing == set(ids(250)) - seen.keys()
 
 
+def joined_after(pages: int, who: list[str], workspace: Workspace, own: list[str]) -> tuple[dict[str, Any], Search]:
+    """Search for some, let others join after so many pages, and return what those were shown."""
+    search, shown, seen = Search(EVERYTHING, own, own), dict[str, Any](), dict[str, Any]()
+    steps = search.run(seen, float("inf"))
+    request: Request | None = next(steps)
+    while request is not None:
+        if search.pages == pages and not shown and who[0] not in search.left:
+            search.join(who, who, shown)
+        try:
+            request = steps.send(workspace(request))
+        except StopIteration:
+            request = None
+    assert search.is_over
+    assert statuses(seen) == dict.fromkeys(own, 1)
+    return shown, search
+
+
+@pytest.mark.parametrize(("first", "pages"), [(800, 9), (600, 7), (0, 11 + 1), (300, 11 + 4)])
+def test_who_joins_a_search_is_shown_what_is_read_from_then_on(first: int, pages: int) -> None:
+    """A campaign of an earlier page is not what it was when that was read: the list is begun again for it."""
+    workspace = Workspace(dict.fromkeys(ids(1_000), 1))
+    shown, search = joined_after(5, ids(20, first=first), workspace, ids(520))
+    assert statuses(shown) == dict.fromkeys(ids(20, first=first), 1)
+    assert search.pages == pages
+    assert search.length in (11, float("inf"))
+
+
+def test_who_joins_a_search_for_what_is_on_no_list_does_not_keep_it_going_for_ever() -> None:
+    workspace, gone = Workspace(dict.fromkeys(ids(1_000), 1)), ids(20, first=2_000)
+    shown, search = joined_after(5, gone, workspace, ids(520))
+    assert shown == {}
+    assert (search.pages, search.length) == (22, 11)
+
+
+def test_a_search_that_fails_fails_for_those_who_have_joined() -> None:
+    search, own, others = Search(EVERYTHING, ids(250), ids(250)), dict[str, Any](), dict[str, Any]()
+    steps = search.run(own, 9)
+    steps.send(Workspace(dict.fromkeys(ids(250), 1))(next(steps)))
+    search.join(ids(1), ids(1), others)
+    error = InstantlyConnectionError("broken")
+    search.fail(error)
+    assert others == {ids(1)[0]: error}
+    assert list(own.values()).count(error) == 150
+    steps.close()
+    assert search.is_over
+
+
+@pytest.mark.parametrize(("length", "pages"), [(float("inf"), 6), (10, 10)])
+def test_a_list_whose_end_is_near_is_read_to_its_end(length: float, pages: int) -> None:
+    """Six pages have not shown five campaigns: without an end in sight they are asked for one by one."""
+    workspace, wanted = Workspace(dict.fromkeys(ids(999), 1)), [*ids(1), *ids(6, first=990)]
+    search = Search(EVERYTHING, wanted, wanted, length=length)
+    workspace.run(search.run({}, float("inf")))
+    assert search.pages == pages
+
+
 def test_a_search_remembers_how_large_its_pages_may_be() -> None:
     workspace = Workspace(
         dict.fromkeys(ids(60), 1),

@@ -30,7 +30,7 @@ from airflow_provider_instantly.triggers.poller import Poller
 from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import LAST_POLL, Wait
 from tests.shared_streams import events_of
-from tests.statuses import ACTIVE, PAUSED
+from tests.statuses import ACTIVE, COMPLETED, PAUSED
 from tests.unit.triggers.conftest import eventually
 
 if TYPE_CHECKING:
@@ -943,6 +943,135 @@ def test_a_thousand_that_join_do_not_make_a_thousand_requests(virtually: Any, sp
 
     assert max(waits) <= 5.0 + 1.5
     assert len(virtually.instantly.requests) <= 60 + 3 * span
+
+
+READING = 12_000 / 100 * 0.2
+
+
+@pytest.mark.parametrize(
+    ("kind", "target"), [("drafts", ACTIVE), ("arrived", ACTIVE), ("others", COMPLETED), ("mixed", COMPLETED)]
+)
+@pytest.mark.parametrize(("per_second", "count"), [(20, 1_500), (50, 3_000), (200, 3_000)])
+def test_thousands_that_join_wait_for_about_one_reading_of_a_long_list(
+    virtually: Any, kind: str, target: int, per_second: int, count: int
+) -> None:
+    """What is read for some of them is for all: else the list is read for each part, by turns with all others."""
+    virtually.instantly.latency = 0.2
+    ids = virtually.instantly.add(12_000, 0 if kind == "drafts" else ACTIVE)
+    if kind == "mixed":
+        virtually.instantly.statuses |= dict.fromkeys(ids[::2], 0)
+    waits: list[float] = []
+
+    async def join(group: Group, number: int) -> None:
+        await asyncio.sleep(number / per_second)
+        began = now()
+        with group.queue() as queue, group.poller.watching([ids[number * 4]], 60.0) as watcher:
+            while watcher not in (await queue.get()).recipients:
+                pass
+            waits.append(now() - began)
+            if kind != "arrived":
+                await asyncio.sleep(1_000_000 + count / per_second + 60 - now())
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        await end_of(group, *(join(group, number) for number in range(count)))
+
+    virtually(watch())
+
+    assert len(waits) == count
+    # Every second request is for others, such as those who are polled again.
+    assert sorted(waits)[count // 2] <= READING
+    assert max(waits) <= 3.5 * READING
+    joining = count / per_second
+    assert len(virtually.instantly.requests) <= (joining + 2 * max(waits)) / 0.2
+
+
+def test_waits_for_a_list_that_others_have_read_end_in_time_and_are_polled_after_it(virtually: Any) -> None:
+    virtually.instantly.latency = 0.2
+    ids = virtually.instantly.add(12_000, ACTIVE)
+    late = {"first": ids[:20], "last": ids[11_900:11_920], "gone": [each.replace("0000", "0001") for each in ids[:20]]}
+    shown: dict[str, Any] = {}
+
+    async def join(group: Group, name: str) -> None:
+        await asyncio.sleep(12)
+        waiter = Waiter()
+        await group.wait(waiter, late[name], 600.0, 100)
+        shown[name] = (waiter.times[0] - 1_000_012, waiter.shown[0][1])
+
+    async def watch() -> list[tuple[str, float]]:
+        group = Group(Poller(CONN))
+        others = [asyncio.create_task(group.wait(Waiter(), [each], 600.0, 200)) for each in ids[::40]]
+        await asyncio.sleep(12)
+        short = [ended(waiting(each, 600.0, deadline=5.0), group) for each in ids[1:21]]
+        joining = [asyncio.create_task(join(group, name)) for name in late]
+        ends = await asyncio.gather(*short)
+        await asyncio.gather(*joining)
+        await end_all(others, group)
+        return list(ends)
+
+    ends = virtually(watch())
+
+    assert {end for end, _ in ends} <= {Verdict.TIMED_OUT, Verdict.REACHED}
+    assert max(when for _, when in ends) <= 1_000_012 + 5.0 + 1.0 + LAST_POLL
+    for name, (after, seen) in shown.items():
+        assert set(seen) == set(late[name])
+        assert {type(each) if isinstance(each, Exception) else each.status for each in seen.values()} == (
+            {CampaignNotFoundError} if name == "gone" else {ACTIVE}
+        )
+        assert after <= 3 * READING
+    lists = [when for when, what in virtually.instantly.requests if what == "list"]
+    assert len(lists) <= 2 * 121 + 20
+
+
+@pytest.mark.parametrize(
+    "error", [rate_limited(30), InstantlyServerError("It broke.", method="GET", path="/campaigns")]
+)
+def test_an_error_of_a_list_is_met_once_for_all_who_wait_for_it(virtually: Any, error: Exception) -> None:
+    virtually.instantly.latency = 0.2
+    ids = virtually.instantly.add(12_000, ACTIVE)
+    virtually.instantly.answer = refuse_once_at(1_000_010, error)
+    late = [Waiter() for _ in range(50)]
+
+    async def join(group: Group, number: int) -> None:
+        await asyncio.sleep(6)
+        await group.wait(late[number], [ids[-number - 1]], 600.0, 60)
+
+    async def watch() -> None:
+        group = Group(Poller(CONN))
+        others = [asyncio.create_task(group.wait(Waiter(), [each], 600.0, 60)) for each in ids[::40]]
+        await asyncio.gather(*(join(group, number) for number in range(50)))
+        await end_all(others, group)
+
+    virtually(watch())
+
+    assert {type(next(iter(waiter.shown[0][1].values()))) for waiter in late} == {type(error)}
+    requests = [when for when, _ in virtually.instantly.requests]
+    assert isinstance(error, InstantlyServerError) or not [when for when in requests if 1_000_010.5 < when < 1_000_040]
+
+
+def test_a_stream_that_is_opened_again_reads_anew(virtually: Any) -> None:
+    """The triggerer may close the stream while some wait for a list that is read for others."""
+    virtually.instantly.latency = 0.2
+    ids = virtually.instantly.add(12_000, ACTIVE)
+    waiters = [Waiter() for _ in range(320)]
+
+    async def join(group: Group, number: int) -> None:
+        await asyncio.sleep(0 if number < 300 else 4)
+        await group.wait(waiters[number], [ids[number * 37]], 600.0, 100)
+
+    async def watch() -> None:
+        poller = Poller(CONN)
+        group, again = Group(poller), None
+        waits = [asyncio.create_task(join(group, number)) for number in range(320)]
+        await asyncio.sleep(6)
+        await group.aclose()
+        again = Group(poller)
+        again._queues = group._queues
+        await end_of(again, *waits)
+
+    virtually(watch())
+
+    assert all(waiter.shown for waiter in waiters)
 
 
 def test_those_who_have_joined_fall_into_step(virtually: Any) -> None:

@@ -227,6 +227,34 @@ class TestJoining:
         assert next_moment(timing) <= end + 1.0
         assert late in poll(timing, START + max(next_moment(timing), 0.5))
 
+    def test_those_who_were_put_off_are_polled_with_the_first_that_can_wait_no_longer(self) -> None:
+        timing = Timing()
+        join(timing)
+        poll(timing, START, requests=100)
+        late = {join(timing, now=START + 1 + number / 20) for number in range(20)}
+        hasty = join(timing, 1.0, START + 2)
+        assert timing.begin(START + 2.5) == set()
+        assert timing.begin(START + 3) == {*late, hasty}
+
+    def test_who_has_missed_a_list_once_is_known_until_it_is_polled(self) -> None:
+        timing = Timing()
+        watcher = join(timing)
+        [again] = timing.begin(START)
+        timing.put_back([again], have_missed=True)
+        assert watcher.has_missed
+        assert timing.begin(START + 1) == {watcher}
+        timing.put_back([watcher])
+        assert watcher.has_missed
+        poll(timing, START + 2)
+        assert not watcher.has_missed
+
+    def test_an_interval_is_counted_from_when_a_watcher_joined_a_poll(self) -> None:
+        timing = Timing()
+        watcher = join(timing)
+        timing.begin(START)
+        timing.after_poll(Poll({watcher}, START - 50), {watcher}, START + 2, 0.0)
+        assert watcher.due == START + 60
+
 
 class TestEnds:
     @pytest.mark.parametrize(
@@ -458,6 +486,19 @@ class TestTurns:
         assert polls.take_turn(START) is long
         polls.add(short)
         assert [polls.take_turn(START) for _ in range(3)] == [short] * 3
+
+
+class TestRiding:
+    def test_one_that_rides_has_no_turn_and_no_request(self) -> None:
+        polls = OpenPolls[Poll]()
+        riding, other = Poll(set(), START), Poll(set(), START)
+        polls.ride(riding)
+        assert (list(polls), polls.riding, polls.has_room) == ([riding], (riding,), True)
+        assert (polls.resume, polls.take_turn(START)) == (math.inf, None)
+        polls.add(other)
+        assert polls.take_turn(START) is other
+        polls.remove(riding)
+        assert (list(polls), polls.riding) == ([other], ())
 
 
 class AnyOrder(RuleBasedStateMachine):
