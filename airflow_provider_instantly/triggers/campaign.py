@@ -120,7 +120,7 @@ class _PollingTrigger(BaseEventTrigger):
                 async for event in events:
                     yield event
             return
-        poller = Poller(self.instantly_conn_id, self.tag_ids)
+        poller = Poller(self.instantly_conn_id, self.tag_ids, for_joiners=False)
         async with aclosing(poller.snapshots()) as snapshots, aclosing(self._events(poller, snapshots)) as events:
             async for event in events:
                 yield event

@@ -116,14 +116,15 @@ class Poller:
 
     :param conn_id: the id of the Airflow connection.
     :param tag_ids: where the whole workspace is watched: only campaigns with one of these tags.
+    :param for_joiners: whether other watchers may join; see `Reader`.
     """
 
-    def __init__(self, conn_id: str, tag_ids: Iterable[str] = ()) -> None:
+    def __init__(self, conn_id: str, tag_ids: Iterable[str] = (), *, for_joiners: bool = True) -> None:
         self.clock = steady_clock()
         self._conn_id = conn_id
         self._tag_ids = tuple(tag_ids)
         self._timing = Timing()
-        self._reader = Reader(for_joiners=True)
+        self._reader = Reader(for_joiners=for_joiners)
         self._changed = asyncio.Event()
         self._is_list_long = False
         self._ahead = 0.0

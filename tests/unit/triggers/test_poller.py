@@ -149,6 +149,18 @@ def test_many_waiters_share_one_list_request_per_hundred_and_poll(virtually: Any
     assert len(virtually.instantly.requests) == polls * -(-count // 100)
 
 
+def test_a_trigger_whose_poller_no_one_joins_reads_a_list_until_all_are_found(virtually: Any) -> None:
+    """Airflow below 3.3 shares no streams, and each wait for many read the whole workspace."""
+    ids = virtually.instantly.add(12_000, ACTIVE)
+
+    async def wait() -> Any:
+        [event] = [event async for event in CampaignStatusTrigger(ids[:150]).run()]
+        return event.payload
+
+    assert virtually(wait())["campaigns"][0]["verdict"] == Verdict.REACHED
+    assert virtually.instantly.requests == [(1_000_000, "list")] * 2
+
+
 def test_few_waiters_in_a_large_workspace_are_read_one_by_one(virtually: Any) -> None:
     ids = virtually.instantly.add(1000, ACTIVE)
 
