@@ -164,7 +164,7 @@ SCENARIOS = {
         (ACTIVE, ACTIVE, PAUSED, ACTIVE), sensor={"stable_for": timedelta(seconds=0.2)}
     ),
     "Active that had no time to hold": Scenario(
-        (DRAFT, ACTIVE), AirflowSensorTimeout, sensor={"stable_for": 0.24, "timeout": 0.25}
+        (DRAFT, DRAFT, ACTIVE), AirflowSensorTimeout, sensor={"stable_for": 0.9, "timeout": 1.0, "poke_interval": 0.5}
     ),
     "no answer at the first poll": Scenario((error(503), DRAFT, ACTIVE), campaign_requests=3),
     "no answer for too long": Scenario(
