@@ -47,9 +47,9 @@ _LONG_PAUSE: Final = 5.0
 _log = logging.getLogger(__name__)
 
 
-class SyncTransport:
+class _Transport:
     """
-    Talks to one endpoint from a task; its connections are reused until it is closed.
+    What is alike over both libraries.
 
     :param endpoint: the service and the credentials.
     :param observe: is called with each attempt and each pause of a request, and with what came of it.
@@ -66,7 +66,17 @@ class SyncTransport:
         self.endpoint = endpoint
         self._observe = observe
         self._patience = patience
-        self._session: RequestsSession | None = None
+
+    def _exchange(self, request: Request, max_retries: int | None) -> Generator[Step, Reaction, Document]:
+        retries = self.endpoint.max_retries if max_retries is None else max_retries
+        steps = exchange(request, max_retries=retries, patience=self._patience, api_key=self.endpoint.api_key)
+        return steps if self._observe is None else observed(steps, self._observe)
+
+
+class SyncTransport(_Transport):
+    """Talks to one endpoint from a task; its connections are reused until it is closed."""
+
+    _session: RequestsSession | None = None
 
     def call(self, request: Request, *, max_retries: int | None = None) -> Document:
         """
@@ -76,8 +86,7 @@ class SyncTransport:
         :param max_retries: overrides the endpoint's number.
         :raises InstantlyRequestError: see `protocol.exchange`.
         """
-        steps = _exchange(request, self.endpoint, max_retries, self._patience, self._observe)
-        return drive(steps, self._perform)
+        return drive(self._exchange(request, max_retries), self._perform)
 
     def close(self) -> None:
         """Close the connections. A later call opens new ones."""
@@ -127,26 +136,10 @@ class SyncTransport:
             return _what_went_wrong(request, sending, error, session.environment)
 
 
-class AsyncTransport:
-    """
-    Talks to one endpoint from an event loop; its connections are reused until it is closed.
+class AsyncTransport(_Transport):
+    """Talks to one endpoint from an event loop; its connections are reused until it is closed."""
 
-    :param endpoint: the service and the credentials.
-    :param observe: is called with each attempt and each pause of a request, and with what came of it.
-    :param patience: for how many seconds a request waits for the rate limit; see `Retries`.
-    """
-
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        observe: Observe[Step, Reaction] | None = None,
-        *,
-        patience: float = RATE_LIMIT_PATIENCE,
-    ) -> None:
-        self.endpoint = endpoint
-        self._observe = observe
-        self._patience = patience
-        self._session: AiohttpSession | None = None
+    _session: AiohttpSession | None = None
 
     async def call(self, request: Request, *, max_retries: int | None = None) -> Document:
         """
@@ -156,8 +149,7 @@ class AsyncTransport:
         :param max_retries: overrides the endpoint's number.
         :raises InstantlyRequestError: see `protocol.exchange`.
         """
-        steps = _exchange(request, self.endpoint, max_retries, self._patience, self._observe)
-        return await adrive(steps, self._perform)
+        return await adrive(self._exchange(request, max_retries), self._perform)
 
     async def close(self) -> None:
         """Close the connections. A later call opens new ones."""
@@ -196,18 +188,6 @@ class AsyncTransport:
             if sending.is_stale:
                 session.close_idle()
             return _what_went_wrong(request, sending, error, session.environment)
-
-
-def _exchange(
-    request: Request,
-    endpoint: Endpoint,
-    max_retries: int | None,
-    patience: float,
-    observe: Observe[Step, Reaction] | None,
-) -> Generator[Step, Reaction, Document]:
-    retries = endpoint.max_retries if max_retries is None else max_retries
-    steps = exchange(request, max_retries=retries, patience=patience, api_key=endpoint.api_key)
-    return steps if observe is None else observed(steps, observe)
 
 
 def _answer_of(sending: Sending, environment: Environment) -> Answer:
