@@ -30,7 +30,7 @@ export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/*),true,false)
 EMPTY_TREE = $(shell git hash-object -t tree /dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-pipeline test test-distributed test-distributed-short soak lint dist check release coverage mutants oldest lowest matrix $(MATRIX:%=matrix-%) bench thousand prism docs constraints clean
+.PHONY: help install demo demo-pipeline test test-distributed test-distributed-short soak lint dist check release coverage mutants oldest lowest matrix $(MATRIX:%=matrix-%) $(MATRIX:%=short-%) bench thousand prism docs constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-22s %s\n", $$1, $$2}' Makefile
@@ -102,16 +102,18 @@ lowest: .venv-lowest/.installed ## Run the unit and contract tests on Airflow 2.
 	@$(call say_airflow,$(BIN_LOWEST))
 	@$(BIN_LOWEST)/python -m pytest $(IN_PARALLEL) tests/unit tests/docs tests/contract $(NOT_WITH_OLD_TOOLS)
 
-oldest: .venv-2.11/.installed ## Run a short integration run on Airflow 2.11
-	@$(call say_airflow,.venv-2.11/bin)
-	@.venv-2.11/bin/python -m pytest $(IN_PARALLEL) tests/integration -m every_version
+oldest: short-2.11 short-3.0 ## Run a short integration run on Airflow 2.11 and 3.0
+
+$(MATRIX:%=short-%): short-%: .venv-%/.installed
+	@$(call say_airflow,.venv-$*/bin)
+	@.venv-$*/bin/python -m pytest $(IN_PARALLEL) tests/integration -m every_version
 
 matrix: $(MATRIX:%=matrix-%) ## Run the unit tests and a short integration run on each Airflow from 2.11 to the beta of 3.4
 
 $(MATRIX:%=matrix-%): matrix-%: .venv-%/.installed
 	@$(call say_airflow,.venv-$*/bin)
 	@.venv-$*/bin/python -m pytest $(IN_PARALLEL) tests/unit tests/docs
-	@.venv-$*/bin/python -m pytest $(IN_PARALLEL) tests/integration -m every_version
+	@$(MAKE) --no-print-directory short-$*
 
 bench: .venv-bench/.installed ## Measure every claim about performance into docs/benchmarks.md (three quarters of an hour or more, on a machine that does nothing else)
 	@$(BIN_BENCH)/python -m benchmarks
