@@ -100,8 +100,9 @@ def test_a_launch_with_an_alias_succeeds_and_starts_what_follows_the_alias(
     assert said["next_window_opens"] < said["next_window_closes"]
     started = first_run(airflow, "after_the_alias")
     assert airflow.wait_for_run("after_the_alias", started, timeout=TIMEOUT) == "success"
-    # Airflow 3.0 starts the run, and gives it no event.
-    assert airflow.xcom("after_the_alias", started, "said") == ([said] if AIRFLOW_V_3_1_PLUS or not AIRFLOW_3 else [])
+    # Before 3.1, Airflow gives the run the events of those assets that the alias had when the DAG's file was last read.
+    # So it depends on which comes first, the run or the next reading.
+    assert airflow.xcom("after_the_alias", started, "said") in ([[said]] if AIRFLOW_V_3_1_PLUS else [[said], []])
 
 
 def test_the_key_is_replaced_while_every_mode_waits(airflow: LocalAirflow, sandbox: SandboxClient) -> None:
