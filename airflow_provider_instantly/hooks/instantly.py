@@ -6,6 +6,7 @@ What the calls are stands in the modules beside it, one for each subject; what a
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
@@ -200,53 +201,47 @@ class InstantlyHook(CampaignCalls, LeadCalls, AccountCalls, AnalyticsCalls, Base
         :param max_retries: for each request; overrides the hook's number.
         :return: what the conversation returns. What it raises is raised.
         """
-
-        def reply(request: protocol.Request) -> protocol.Reply:
-            try:
-                transport = self.get_conn()
-                try:
-                    return transport.call(request, max_retries=retries)
-                except InstantlyAuthenticationError as error:
-                    renewed = self._renewed(transport)
-                    error.key_was_replaced = renewed is not None and must_read_first(request)
-                    if renewed is None or error.key_was_replaced:
-                        raise
-                    return renewed.call(request, max_retries=retries)
-            except InstantlyError as error:
-                return error
-
-        def must_read_first(request: protocol.Request) -> bool:
-            return max_retries == 0 and not request.only_reads
-
-        retries = self.max_retries if max_retries is None else max_retries
-        returned = drive(steps, reply)
+        returned = drive(steps, partial(self._reply, max_retries=max_retries))
         self.metrics.flush_if_due()
         return returned
 
     async def adrive(self, steps: protocol.Conversation[T], *, max_retries: int | None = None) -> T:
         """Async twin of `drive`."""
-
-        async def reply(request: protocol.Request) -> protocol.Reply:
-            try:
-                transport = await self.aget_conn()
-                try:
-                    return await transport.call(request, max_retries=retries)
-                except InstantlyAuthenticationError as error:
-                    renewed = await self._arenewed(transport)
-                    error.key_was_replaced = renewed is not None and must_read_first(request)
-                    if renewed is None or error.key_was_replaced:
-                        raise
-                    return await renewed.call(request, max_retries=retries)
-            except InstantlyError as error:
-                return error
-
-        def must_read_first(request: protocol.Request) -> bool:
-            return max_retries == 0 and not request.only_reads
-
-        retries = self.max_retries if max_retries is None else max_retries
-        returned = await adrive(steps, reply)
+        returned = await adrive(steps, partial(self._areply, max_retries=max_retries))
         self.metrics.flush_soon_if_due()
         return returned
+
+    def _reply(self, request: protocol.Request, *, max_retries: int | None) -> protocol.Reply:
+        """The answer to a request, or the error that stands in its place; see `drive`."""
+        retries = self.max_retries if max_retries is None else max_retries
+        try:
+            transport = self.get_conn()
+            try:
+                return transport.call(request, max_retries=retries)
+            except InstantlyAuthenticationError as error:
+                renewed = self._renew(transport)
+                error.key_was_replaced = renewed is not None and _is_sent_once(request, max_retries)
+                if renewed is None or error.key_was_replaced:
+                    raise
+                return renewed.call(request, max_retries=retries)
+        except InstantlyError as error:
+            return error
+
+    async def _areply(self, request: protocol.Request, *, max_retries: int | None) -> protocol.Reply:
+        """Async twin of `_reply`."""
+        retries = self.max_retries if max_retries is None else max_retries
+        try:
+            transport = await self.aget_conn()
+            try:
+                return await transport.call(request, max_retries=retries)
+            except InstantlyAuthenticationError as error:
+                renewed = await self._arenew(transport)
+                error.key_was_replaced = renewed is not None and _is_sent_once(request, max_retries)
+                if renewed is None or error.key_was_replaced:
+                    raise
+                return await renewed.call(request, max_retries=retries)
+        except InstantlyError as error:
+            return error
 
     def _introduce(self) -> str:
         try:
@@ -257,8 +252,12 @@ class InstantlyHook(CampaignCalls, LeadCalls, AccountCalls, AnalyticsCalls, Base
         name = workspace.get("name")
         return f"Connected to the workspace {safe_text(name)}." if isinstance(name, str) else "Connected."
 
-    def _renewed(self, used: SyncTransport) -> SyncTransport | None:
-        """A transport of the connection as it is by now, or None if it has not changed since this one was made."""
+    def _renew(self, used: SyncTransport) -> SyncTransport | None:
+        """
+        Look the connection up again, and go on with what it is by now.
+
+        :return: the transport that takes the place of the one that was used, or None if the connection is the same.
+        """
         if self._sync is used:
             endpoint = self._look_up()
             if endpoint != used.endpoint:
@@ -267,8 +266,8 @@ class InstantlyHook(CampaignCalls, LeadCalls, AccountCalls, AnalyticsCalls, Base
         transport = self.get_conn()
         return None if transport is used else transport
 
-    async def _arenewed(self, used: AsyncTransport) -> AsyncTransport | None:
-        """Async twin of `_renewed`."""
+    async def _arenew(self, used: AsyncTransport) -> AsyncTransport | None:
+        """Async twin of `_renew`."""
         if self._async is used:
             endpoint = await self._alook_up()
             if endpoint != used.endpoint and self._async is used:
@@ -304,3 +303,8 @@ class InstantlyHook(CampaignCalls, LeadCalls, AccountCalls, AnalyticsCalls, Base
             raise not_looked_up(self.instantly_conn_id, error) from None
         check_connection(connection, self.instantly_conn_id, self.conn_type)
         return endpoint_of(connection, await get_async_extra_dejson(connection))
+
+
+def _is_sent_once(request: protocol.Request, max_retries: int | None) -> bool:
+    """Whether it is a change whose caller reads before it repeats it."""
+    return max_retries == 0 and not request.only_reads
