@@ -55,9 +55,12 @@ class CampaignCalls(Calls):
 
     def pause_campaign(self, campaign_id: str | UUID, *, max_retries: int | None = None) -> Campaign:
         """
-        Pause a campaign.
+        Pause a campaign, whatever its status. `PauseCampaignOperator` reads it first; this does not.
+
+        It is repeated only after answers that prove that it had no effect.
 
         :param campaign_id: its UUID.
+        :param max_retries: overrides the hook's number; 0 for callers that read the campaign before they repeat it.
         :raises ValueError: if the id is no UUID.
         :raises AmbiguousOutcomeError: if it is not known whether it took effect.
         :raises InstantlyError: if it was refused or never sent.
