@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 import secrets
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from airflow_provider_instantly.sandbox.block_list import AN_ADDRESS
 from airflow_provider_instantly.sandbox.clock import Clock, timestamp
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
 
-    from airflow_provider_instantly.sandbox.blocklist import BlockList
+    from airflow_provider_instantly.sandbox.block_list import BlockList
     from airflow_provider_instantly.sandbox.settings import Settings
 
 #: What becomes of a lead, as its status. In a list it is 0, as seen live.
@@ -35,7 +35,6 @@ CORE: Final[Mapping[str, str]] = {
     "website": "website",
     "personalization": "personalization",
 }
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 DUPLICATED: Final = "duplicated_leads"
 BLOCKED: Final = "in_blocklist"
 #: The counters of the leads that are not added.
@@ -258,7 +257,7 @@ class Leads:
         if not email:
             named = place.list_id is not None and (lead.get("first_name") or lead.get("last_name"))
             return None if named else "incomplete_count"
-        if not _EMAIL.fullmatch(email):
+        if not AN_ADDRESS.fullmatch(email):
             return "invalid_email_count"
         if email in seen:
             return "duplicate_email_count"
