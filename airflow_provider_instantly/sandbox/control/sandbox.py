@@ -47,14 +47,7 @@ def sandbox_routes(sandbox: Sandbox) -> APIRouter:
 
     @router.post("/reset")
     async def start_over() -> dict[str, Any]:
-        sandbox.campaigns.delete_all()
-        sandbox.faults.remove(None)
-        for workspace in list(sandbox.workspaces):
-            sandbox.workspaces.save(Workspace(**{**vars(workspace), "paid": True, "lead_limit": None}))
-        sandbox.ensure_default_key()
-        _replace(sandbox, Settings())
-        sandbox.windows.clear()
-        sandbox.log.clear()
+        _start_over(sandbox)
         return {}
 
     @router.get("/overview")
@@ -63,25 +56,40 @@ def sandbox_routes(sandbox: Sandbox) -> APIRouter:
         offset: Annotated[int, Query(ge=0, lt=2**63)] = 0,
         search: str | None = None,
     ) -> dict[str, Any]:
-        """All that the page shows, in one answer."""
-        campaigns, found = sandbox.campaigns.page(search, limit, offset)
-        totals = sandbox.campaigns.totals()
-        return {
-            "now": sandbox.clock.now(),
-            "api_key": sandbox.api_key,
-            "statuses": STATUS_NAMES,
-            "totals": [
-                {"status": status, "name": status_name(status), "count": count}
-                for status, count in sorted(totals.items(), key=str)
-            ],
-            "campaigns": [seen(sandbox, campaign) for campaign in campaigns],
-            "found": found,
-            "faults": [fault.model_dump(by_alias=True) for fault in sandbox.faults.waiting()],
-            "requests": sandbox.log.latest(30),
-            "settings": sandbox.settings.model_dump(),
-        }
+        return _overview(sandbox, limit, offset, search)
 
     return router
+
+
+def _start_over(sandbox: Sandbox) -> None:
+    sandbox.campaigns.delete_all()
+    sandbox.faults.remove(None)
+    for workspace in list(sandbox.workspaces):
+        sandbox.workspaces.save(Workspace(**{**vars(workspace), "paid": True, "lead_limit": None}))
+    sandbox.ensure_default_key()
+    _replace(sandbox, Settings())
+    sandbox.windows.clear()
+    sandbox.log.clear()
+
+
+def _overview(sandbox: Sandbox, limit: int, offset: int, search: str | None) -> dict[str, Any]:
+    """All that the page shows."""
+    campaigns, found = sandbox.campaigns.page(search, limit, offset)
+    totals = sandbox.campaigns.totals()
+    return {
+        "now": sandbox.clock.now(),
+        "api_key": sandbox.api_key,
+        "statuses": STATUS_NAMES,
+        "totals": [
+            {"status": status, "name": status_name(status), "count": count}
+            for status, count in sorted(totals.items(), key=str)
+        ],
+        "campaigns": [seen(sandbox, campaign) for campaign in campaigns],
+        "found": found,
+        "faults": [fault.model_dump(by_alias=True) for fault in sandbox.faults.waiting()],
+        "requests": sandbox.log.latest(30),
+        "settings": sandbox.settings.model_dump(),
+    }
 
 
 def _changed(settings: Settings, given: dict[str, Any]) -> Settings:
