@@ -213,10 +213,7 @@ def optional_day_early(name: str, value: Any) -> Any:
     :param value: a day, a template, an XCom, or None.
     :raises ValueError: if no run could use it.
     """
-    is_for_later = hasattr(value, "resolve") and not isinstance(value, PathLike)
-    if is_for_later or (isinstance(value, str) and _is_template(value)):
-        return value
-    return optional_day(name, value)
+    return value if is_rendered_later(value) else optional_day(name, value)
 
 
 def statuses(name: str, value: object, *, may_be_empty: bool = False) -> frozenset[int]:
@@ -321,7 +318,7 @@ def storage_path(name: str, value: object) -> Any:
     :param value: a path or URL, an ``ObjectStoragePath``, a template, an XCom.
     :raises ValueError: if it is anything else, or blank.
     """
-    if hasattr(value, "iter_references"):
+    if is_rendered_later(value):
         return value
     # Below Airflow 3, an `ObjectStoragePath` is no `PathLike`.
     is_path = isinstance(value, str | PathLike) or hasattr(value, "storage_options")
@@ -384,12 +381,11 @@ def check_campaign_ids_early(name: str, value: object, *, many: bool) -> None:
 
 
 def _check_campaign_id_early(name: str, value: object, *, many: bool) -> None:
-    if isinstance(value, str) and _is_template(value):
+    if is_rendered_later(value):
         return
-    if isinstance(value, str | UUID):
-        campaign_ids(name, value, many=many)
-    elif not hasattr(value, "resolve") or isinstance(value, PathLike):
+    if not isinstance(value, str | UUID):
         raise ValueError(f"{name} must be the UUID of a campaign or a template, not {_shown(value)}.")
+    campaign_ids(name, value, many=many)
 
 
 def plain_campaign_ids(value: Any) -> Any:
@@ -419,6 +415,18 @@ def campaign_ids(name: str, value: object, *, many: bool) -> list[str]:
     if len(entries) > MAX_CAMPAIGNS:
         raise ValueError(f"{name} must name at most {MAX_CAMPAIGNS:,} campaigns, not {len(entries):,}.")
     return list(dict.fromkeys(check_campaign_id(entry, name) for entry in entries))
+
+
+def is_rendered_later(value: object) -> bool:
+    """
+    Whether it is known only when the task runs: an XCom, a parameter of the DAG, or a template.
+
+    :param value: a parameter, before it is rendered.
+    """
+    if isinstance(value, str):
+        return "{{" in value or "{%" in value
+    # A path has a method `resolve`, too.
+    return hasattr(value, "resolve") and hasattr(value, "iter_references")
 
 
 def is_collection(value: object) -> TypeGuard[Collection[Any]]:
@@ -456,10 +464,6 @@ def _shown_by_python(text: str) -> object:
         return ast.literal_eval(bare)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
-
-
-def _is_template(text: str) -> bool:
-    return "{{" in text or "{%" in text
 
 
 def _shown(value: object) -> str:

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
+    #: Is called with a step and what came of it.
+    Observe = Callable[["S", "R"], Any]
+
 S = TypeVar("S")
 R = TypeVar("R")
 T = TypeVar("T")
-
-if TYPE_CHECKING:
-    #: Is called with a step and what came of it.
-    Observe = Callable[[S, R], Any]
 
 
 def drive(steps: Generator[S, Any, T], perform: Callable[[S], Any]) -> T:

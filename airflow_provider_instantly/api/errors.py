@@ -159,6 +159,7 @@ class InstantlyRateLimitError(InstantlyRequestError):
     """
     429: the workspace's rate limit is used up.
 
+    :param message: see `InstantlyRequestError`, as all others.
     :param retry_after: seconds that the server asked us to wait, or None where it said nothing usable.
     """
 
@@ -181,6 +182,7 @@ class InstantlyConnectionError(InstantlyRequestError):
     """
     No answer came: refused, reset, timed out, a name that does not resolve, TLS that does not verify.
 
+    :param message: see `InstantlyRequestError`, as all others.
     :param never_sent: whether the request certainly did not reach Instantly, so that it may be repeated.
     :param on_stale_connection: whether a kept connection was closed before any byte of an answer came: the server keeps
         idle ones for a shorter time, most likely, and the same request on a new one may succeed at once.

@@ -12,12 +12,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_instantly.api.account import Account, domain_of
+from airflow_provider_instantly.api.batches import batches
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.api.operations import list_accounts
-from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages
+from airflow_provider_instantly.api.protocol import Pages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from airflow_provider_instantly.api.protocol import Conversation
 
@@ -86,7 +87,8 @@ class SenderSearch:
         return self._count_left(self)
 
     def _tagged(self) -> Conversation[None]:
-        for tags in _in_hundreds(sorted(self._tags)):
+        # More tags do not fit into the address of a request.
+        for tags in batches(sorted(self._tags)):
             pages = Pages(list_accounts(tag_ids=tags))
             while pages.has_more:
                 if self._left <= 0:
@@ -142,8 +144,3 @@ class SenderSearch:
     def _give_up(self, addresses: Iterable[str]) -> None:
         self.gone |= set(addresses)
         self.missing -= self.gone
-
-
-def _in_hundreds(tags: list[str]) -> Iterator[list[str]]:
-    """More tags do not fit into the address of a request."""
-    return (tags[begin : begin + PAGE_SIZE] for begin in range(0, len(tags), PAGE_SIZE))

@@ -23,11 +23,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyRequestError,
     InstantlyUnexpectedAnswerError,
 )
-from airflow_provider_instantly.api.protocol import (
-    Answer,
-    Request,
-    exchange,
-)
+from airflow_provider_instantly.api.protocol import Answer, Request, exchange
 from airflow_provider_instantly.api.retry import RATE_LIMIT_PATIENCE
 
 if TYPE_CHECKING:
@@ -43,6 +39,17 @@ if TYPE_CHECKING:
 
 #: A pause before another try that is as long, in seconds, is written to the log of a task.
 _LONG_PAUSE: Final = 5.0
+_BROKE_LATER: Final = "The connection to Instantly broke before a whole answer came."
+#: What follows from a certificate that is not trusted, and from a service that does not speak TLS.
+_IF_UNTRUSTED: Final = (
+    " Where a proxy signs what passes through it, let REQUESTS_CA_BUNDLE name a file that holds the proxy's "
+    "certificate authority."
+)
+_IF_WITHOUT_TLS: Final = (
+    " A Base URL without a scheme means https://. If the service speaks no TLS, write http:// in front of it."
+)
+#: How libraries call the error of a name that is not known: that of the socket, and that of aiohttp with aiodns.
+_UNKNOWN_NAMES: Final = ("gaierror", "ClientConnectorDNSError")
 
 _log = logging.getLogger(__name__)
 
@@ -231,21 +238,6 @@ def _what_went_wrong(
         )
     wrapped.__suppress_context__ = True
     return wrapped
-
-
-_BROKE_LATER = "The connection to Instantly broke before a whole answer came."
-
-
-#: What follows from a certificate that is not trusted, and from a service that does not speak TLS.
-_IF_UNTRUSTED = (
-    " Where a proxy signs what passes through it, let REQUESTS_CA_BUNDLE name a file that holds the proxy's "
-    "certificate authority."
-)
-_IF_WITHOUT_TLS = (
-    " A Base URL without a scheme means https://. If the service speaks no TLS, write http:// in front of it."
-)
-#: How libraries call the error of a name that is not known: that of the socket, and that of aiohttp with aiodns.
-_UNKNOWN_NAMES = ("gaierror", "ClientConnectorDNSError")
 
 
 def _where_it_broke(causes: list[BaseException], environment: Environment) -> str:

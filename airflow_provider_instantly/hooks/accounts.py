@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_instantly.api import operations
 from airflow_provider_instantly.api.account import Account, domain_of, domain_vitals, warmup_scores
-from airflow_provider_instantly.api.protocol import PAGE_SIZE, ask
+from airflow_provider_instantly.api.batches import batches
+from airflow_provider_instantly.api.protocol import ask
 from airflow_provider_instantly.hooks.calls import Calls
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ def _in_hundreds(
 ) -> Conversation[dict[str, T]]:
     """Ask about at most a hundred accounts at once, which is what the API takes."""
     found: dict[str, T] = {}
-    for begin in range(0, len(emails), PAGE_SIZE):
-        found.update(parse((yield from ask(request(emails[begin : begin + PAGE_SIZE])))))
+    for part in batches(emails):
+        found.update(parse((yield from ask(request(part)))))
     return found
 
 

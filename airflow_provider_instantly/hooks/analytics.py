@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_instantly.api import operations
 from airflow_provider_instantly.api.analytics import CampaignAnalytics, PartAnalytics
+from airflow_provider_instantly.api.batches import batches
 from airflow_provider_instantly.api.campaign import check_campaign_id
 from airflow_provider_instantly.api.errors import InstantlyUnexpectedAnswerError
 from airflow_provider_instantly.api.protocol import ask_array
@@ -90,8 +91,8 @@ def _figures(
 ) -> Conversation[dict[str, CampaignAnalytics]]:
     ids = list(dict.fromkeys(check_campaign_id(campaign_id) for campaign_id in campaign_ids))
     found: dict[str, CampaignAnalytics] = {}
-    for begin in range(0, max(len(ids), 1), AT_ONCE):
-        asked = ids[begin : begin + AT_ONCE]
+    # Without ids, one request asks for all campaigns.
+    for asked in batches(ids, AT_ONCE) if ids else [ids]:
         request = operations.get_campaign_analytics(asked, start_date=start_date, end_date=end_date)
         for figures in map(CampaignAnalytics.from_api, (yield from ask_array(request))):
             if found.get(figures.campaign_id, figures) != figures:

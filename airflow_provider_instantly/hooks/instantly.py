@@ -1,41 +1,22 @@
 """
-The hook: an Airflow connection of type ``instantly``, and the calls about campaigns, each sync and async.
+The hook: its life as an Airflow connection's user, and how its calls are run, in tasks and in event loops.
 
-The calls about leads, sending accounts and figures stand in modules of their own beside it.
+What the calls are stands in the modules beside it, one for each subject; what a connection means, in `connection`.
 """
 
 from __future__ import annotations
 
-import json
-import platform
-import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-from airflow_provider_instantly import __version__
 from airflow_provider_instantly.api import operations, protocol
-from airflow_provider_instantly.api.bulk import read_many
-from airflow_provider_instantly.api.campaign import Campaign, SendingStatus, check_campaign_id
 from airflow_provider_instantly.api.driver import adrive, drive
-from airflow_provider_instantly.api.endpoint import (
-    DEFAULT_MAX_RETRIES,
-    DEFAULT_TIMEOUT,
-    MAX_MAX_RETRIES,
-    MAX_TIMEOUT,
-    NO_API_KEY,
-    Endpoint,
-    check_api_key,
-    check_app_url,
-    check_base_url,
-    check_number,
-    check_workspace_id,
-)
+from airflow_provider_instantly.api.endpoint import NO_API_KEY
 from airflow_provider_instantly.api.errors import (
-    ConnectionLookupError,
     InstantlyAuthenticationError,
-    InstantlyConfigurationError,
     InstantlyError,
     InstantlyPermissionError,
 )
@@ -46,14 +27,13 @@ from airflow_provider_instantly.exceptions import TaskKilledError
 from airflow_provider_instantly.get_provider_info import CONNECTION_FORM
 from airflow_provider_instantly.hooks.accounts import AccountCalls
 from airflow_provider_instantly.hooks.analytics import AnalyticsCalls
+from airflow_provider_instantly.hooks.campaigns import CampaignCalls
+from airflow_provider_instantly.hooks.connection import check_connection, endpoint_of, not_found, not_looked_up
 from airflow_provider_instantly.hooks.leads import LeadCalls
 from airflow_provider_instantly.observability.metrics import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-    from uuid import UUID
-
-    from airflow.providers.common.compat.sdk import Connection
+    from airflow_provider_instantly.api.endpoint import Endpoint
 
 T = TypeVar("T")
 Transport = TypeVar("Transport", SyncTransport, AsyncTransport)
@@ -62,7 +42,7 @@ Transport = TypeVar("Transport", SyncTransport, AsyncTransport)
 _LEFT_OUT: Final = "If it is stored, type it again to test it: the form of Airflow 2 leaves it out."
 
 
-class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
+class InstantlyHook(CampaignCalls, LeadCalls, AccountCalls, AnalyticsCalls, BaseHook):
     """
     Talks to the Instantly API V2 with the key of an Airflow connection.
 
@@ -207,120 +187,6 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
             left_out = not AIRFLOW_V_3_0_PLUS and str(error).startswith(NO_API_KEY)
             return False, f"{error} {_LEFT_OUT}" if left_out else str(error)
 
-    # The calls
-
-    def get_campaign(self, campaign_id: str | UUID) -> Campaign:
-        """
-        Read one campaign.
-
-        :param campaign_id: its UUID.
-        :raises ValueError: if the id is no UUID.
-        :raises InstantlyError: if it could not be read; see `airflow_provider_instantly.api.errors`.
-        """
-        return self._campaign(operations.get_campaign(check_campaign_id(campaign_id)))
-
-    async def aget_campaign(self, campaign_id: str | UUID) -> Campaign:
-        """Async twin of `get_campaign`."""
-        return await self._acampaign(operations.get_campaign(check_campaign_id(campaign_id)))
-
-    def activate_campaign(self, campaign_id: str | UUID, *, max_retries: int | None = None) -> Campaign:
-        """
-        Start or resume a campaign, whatever its status. `ActivateCampaignOperator` reads it first; this does not.
-
-        It is repeated only after answers that prove that it had no effect.
-
-        :param campaign_id: its UUID.
-        :param max_retries: overrides the hook's number; 0 for callers that read the campaign before they repeat it.
-        :raises ValueError: if the id is no UUID.
-        :raises AmbiguousOutcomeError: if it is not known whether it took effect.
-        :raises InstantlyError: if it was refused or never sent.
-        """
-        return self._campaign(operations.activate_campaign(check_campaign_id(campaign_id)), max_retries)
-
-    async def aactivate_campaign(self, campaign_id: str | UUID, *, max_retries: int | None = None) -> Campaign:
-        """Async twin of `activate_campaign`."""
-        return await self._acampaign(operations.activate_campaign(check_campaign_id(campaign_id)), max_retries)
-
-    def pause_campaign(self, campaign_id: str | UUID, *, max_retries: int | None = None) -> Campaign:
-        """
-        Pause a campaign.
-
-        :param campaign_id: its UUID.
-        :raises ValueError: if the id is no UUID.
-        :raises AmbiguousOutcomeError: if it is not known whether it took effect.
-        :raises InstantlyError: if it was refused or never sent.
-        """
-        return self._campaign(operations.pause_campaign(check_campaign_id(campaign_id)), max_retries)
-
-    async def apause_campaign(self, campaign_id: str | UUID, *, max_retries: int | None = None) -> Campaign:
-        """Async twin of `pause_campaign`."""
-        return await self._acampaign(operations.pause_campaign(check_campaign_id(campaign_id)), max_retries)
-
-    def get_sending_status(self, campaign_id: str | UUID) -> SendingStatus:
-        """
-        Read why a campaign is or is not sending.
-
-        :param campaign_id: its UUID.
-        :raises ValueError: if the id is no UUID.
-        :raises InstantlyError: if it could not be read.
-        """
-        request = operations.get_sending_status(check_campaign_id(campaign_id))
-        return SendingStatus.from_api(self.drive(protocol.ask(request)))
-
-    async def aget_sending_status(self, campaign_id: str | UUID) -> SendingStatus:
-        """Async twin of `get_sending_status`."""
-        request = operations.get_sending_status(check_campaign_id(campaign_id))
-        return SendingStatus.from_api(await self.adrive(protocol.ask(request)))
-
-    def list_campaigns(
-        self,
-        *,
-        search: str | None = None,
-        tag_ids: Iterable[str] = (),
-        status: int | None = None,
-        exclude_status: int | None = None,
-    ) -> Iterator[Campaign]:
-        """
-        All campaigns of the workspace, page by page as they are asked for.
-
-        :param search: part of a name.
-        :param tag_ids: ids of tags, of which a campaign must have one.
-        :param status: only campaigns in this status.
-        :param exclude_status: only campaigns not in this status.
-        :raises InstantlyError: if a page could not be read.
-        """
-        first = operations.list_campaigns(search=search, tag_ids=tag_ids, status=status, exclude_status=exclude_status)
-        yield from map(Campaign.from_api, self.each_item(first))
-
-    async def alist_campaigns(
-        self,
-        *,
-        search: str | None = None,
-        tag_ids: Iterable[str] = (),
-        status: int | None = None,
-        exclude_status: int | None = None,
-    ) -> AsyncIterator[Campaign]:
-        """Async twin of `list_campaigns`."""
-        first = operations.list_campaigns(search=search, tag_ids=tag_ids, status=status, exclude_status=exclude_status)
-        async for item in self.aeach_item(first):
-            yield Campaign.from_api(item)
-
-    def read_campaigns(self, campaign_ids: Iterable[str | UUID]) -> Mapping[str, Campaign | InstantlyError]:
-        """
-        Read many campaigns, with few requests: a page of the list shows 100, and what it does not show is asked for.
-
-        It remembers nothing between two calls.
-
-        :param campaign_ids: their UUIDs.
-        :return: for each id, in lower case, the campaign without its document, or the error that stood in its place.
-        :raises ValueError: if an id is no UUID.
-        """
-        return self.drive(read_many([check_campaign_id(campaign_id) for campaign_id in campaign_ids]))
-
-    async def aread_campaigns(self, campaign_ids: Iterable[str | UUID]) -> Mapping[str, Campaign | InstantlyError]:
-        """Async twin of `read_campaigns`."""
-        return await self.adrive(read_many([check_campaign_id(campaign_id) for campaign_id in campaign_ids]))
-
     # The conversations that all calls are
 
     def drive(self, steps: protocol.Conversation[T], *, max_retries: int | None = None) -> T:
@@ -335,60 +201,47 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
         :param max_retries: for each request; overrides the hook's number.
         :return: what the conversation returns. What it raises is raised.
         """
-
-        def reply(request: protocol.Request) -> protocol.Reply:
-            try:
-                transport = self.get_conn()
-                try:
-                    return transport.call(request, max_retries=retries)
-                except InstantlyAuthenticationError as error:
-                    renewed = self._renewed(transport)
-                    error.key_was_replaced = renewed is not None and must_read_first(request)
-                    if renewed is None or error.key_was_replaced:
-                        raise
-                    return renewed.call(request, max_retries=retries)
-            except InstantlyError as error:
-                return error
-
-        def must_read_first(request: protocol.Request) -> bool:
-            return max_retries == 0 and not request.only_reads
-
-        retries = self.max_retries if max_retries is None else max_retries
-        returned = drive(steps, reply)
+        returned = drive(steps, partial(self._reply, max_retries=max_retries))
         self.metrics.flush_if_due()
         return returned
 
     async def adrive(self, steps: protocol.Conversation[T], *, max_retries: int | None = None) -> T:
         """Async twin of `drive`."""
-
-        async def reply(request: protocol.Request) -> protocol.Reply:
-            try:
-                transport = await self.aget_conn()
-                try:
-                    return await transport.call(request, max_retries=retries)
-                except InstantlyAuthenticationError as error:
-                    renewed = await self._arenewed(transport)
-                    error.key_was_replaced = renewed is not None and must_read_first(request)
-                    if renewed is None or error.key_was_replaced:
-                        raise
-                    return await renewed.call(request, max_retries=retries)
-            except InstantlyError as error:
-                return error
-
-        def must_read_first(request: protocol.Request) -> bool:
-            return max_retries == 0 and not request.only_reads
-
-        retries = self.max_retries if max_retries is None else max_retries
-        returned = await adrive(steps, reply)
+        returned = await adrive(steps, partial(self._areply, max_retries=max_retries))
         self.metrics.flush_soon_if_due()
         return returned
 
-    def _campaign(self, request: protocol.Request, max_retries: int | None = None) -> Campaign:
-        return Campaign.from_api(self.drive(protocol.ask(request), max_retries=max_retries), request.resource.id)
+    def _reply(self, request: protocol.Request, *, max_retries: int | None) -> protocol.Reply:
+        """The answer to a request, or the error that stands in its place; see `drive`."""
+        retries = self.max_retries if max_retries is None else max_retries
+        try:
+            transport = self.get_conn()
+            try:
+                return transport.call(request, max_retries=retries)
+            except InstantlyAuthenticationError as error:
+                renewed = self._renew(transport)
+                error.key_was_replaced = renewed is not None and _is_sent_once(request, max_retries)
+                if renewed is None or error.key_was_replaced:
+                    raise
+                return renewed.call(request, max_retries=retries)
+        except InstantlyError as error:
+            return error
 
-    async def _acampaign(self, request: protocol.Request, max_retries: int | None = None) -> Campaign:
-        document = await self.adrive(protocol.ask(request), max_retries=max_retries)
-        return Campaign.from_api(document, request.resource.id)
+    async def _areply(self, request: protocol.Request, *, max_retries: int | None) -> protocol.Reply:
+        """Async twin of `_reply`."""
+        retries = self.max_retries if max_retries is None else max_retries
+        try:
+            transport = await self.aget_conn()
+            try:
+                return await transport.call(request, max_retries=retries)
+            except InstantlyAuthenticationError as error:
+                renewed = await self._arenew(transport)
+                error.key_was_replaced = renewed is not None and _is_sent_once(request, max_retries)
+                if renewed is None or error.key_was_replaced:
+                    raise
+                return await renewed.call(request, max_retries=retries)
+        except InstantlyError as error:
+            return error
 
     def _introduce(self) -> str:
         try:
@@ -399,8 +252,12 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
         name = workspace.get("name")
         return f"Connected to the workspace {safe_text(name)}." if isinstance(name, str) else "Connected."
 
-    def _renewed(self, used: SyncTransport) -> SyncTransport | None:
-        """A transport of the connection as it is by now, or None if it has not changed since this one was made."""
+    def _renew(self, used: SyncTransport) -> SyncTransport | None:
+        """
+        Look the connection up again, and go on with what it is by now.
+
+        :return: the transport that takes the place of the one that was used, or None if the connection is the same.
+        """
         if self._sync is used:
             endpoint = self._look_up()
             if endpoint != used.endpoint:
@@ -409,8 +266,8 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
         transport = self.get_conn()
         return None if transport is used else transport
 
-    async def _arenewed(self, used: AsyncTransport) -> AsyncTransport | None:
-        """Async twin of `_renewed`."""
+    async def _arenew(self, used: AsyncTransport) -> AsyncTransport | None:
+        """Async twin of `_renew`."""
         if self._async is used:
             endpoint = await self._alook_up()
             if endpoint != used.endpoint and self._async is used:
@@ -426,15 +283,14 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
         try:
             connection = self.get_connection(self.instantly_conn_id)
         except AirflowNotFoundException as error:
-            raise self._not_found() from error
+            raise not_found(self.instantly_conn_id) from error
         except TaskKilledError:
             # A signal's handler raises it wherever the task is.
             raise
         except Exception as error:
-            raise self._not_looked_up(error) from None
-        self._check_type(connection)
-        _check_extra(connection)
-        return self._endpoint(connection, connection.extra_dejson)
+            raise not_looked_up(self.instantly_conn_id, error) from None
+        check_connection(connection, self.instantly_conn_id, self.conn_type)
+        return endpoint_of(connection, connection.extra_dejson)
 
     async def _alook_up(self) -> Endpoint:
         from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
@@ -442,100 +298,13 @@ class InstantlyHook(AccountCalls, AnalyticsCalls, LeadCalls, BaseHook):
         try:
             connection = await get_async_connection(self.instantly_conn_id, hook=self)
         except AirflowNotFoundException as error:
-            raise self._not_found() from error
+            raise not_found(self.instantly_conn_id) from error
         except Exception as error:
-            raise self._not_looked_up(error) from None
-        self._check_type(connection)
-        _check_extra(connection)
-        return self._endpoint(connection, await get_async_extra_dejson(connection))
-
-    def _not_found(self) -> InstantlyConfigurationError:
-        return InstantlyConfigurationError(
-            f"There is no Airflow connection {self.instantly_conn_id!r} (Airflow 3 says the same of one that it could "
-            "not look up just now, or not read: an extra must be a JSON object). Add one of type instantly, with an "
-            "Instantly API V2 key in its field API key."
-        )
-
-    def _not_looked_up(self, error: Exception) -> ConnectionLookupError:
-        """Secret backends put what they like into their errors, so only the kind of error is named."""
-        return ConnectionLookupError(
-            f"The Airflow connection {self.instantly_conn_id!r} could not be looked up ({type(error).__name__}). "
-            "Look at the secrets backend and the database of this Airflow."
-        )
-
-    def _check_type(self, connection: Connection) -> None:
-        """What another service's connection has as its password is no API key, and goes nowhere."""
-        if connection.conn_type and connection.conn_type != self.conn_type:
-            raise InstantlyConfigurationError(
-                f"The Airflow connection {self.instantly_conn_id!r} is of type {safe_text(connection.conn_type)}, not "
-                "instantly. Nothing was sent. Change its type, or name another connection in instantly_conn_id."
-            )
-
-    def _endpoint(self, connection: Connection, extra: Mapping[str, Any]) -> Endpoint:
-        insecure = extra.get("allow_insecure_hosts") or ()
-        names = insecure.split(",") if isinstance(insecure, str) else insecure
-        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-            raise InstantlyConfigurationError(
-                "allow_insecure_hosts in the extra of the Instantly connection must be a list of host names."
-            )
-        base_url = check_base_url(_written_host(connection), insecure_hosts=[name.strip() for name in names])
-        return Endpoint(
-            base_url=base_url,
-            api_key=check_api_key(connection.password),
-            workspace_id=check_workspace_id(extra.get("workspace_id")),
-            timeout=check_number("timeout", extra.get("timeout"), default=DEFAULT_TIMEOUT, low=0.1, high=MAX_TIMEOUT),
-            max_retries=int(
-                check_number(
-                    "max_retries",
-                    extra.get("max_retries"),
-                    default=DEFAULT_MAX_RETRIES,
-                    low=0,
-                    high=MAX_MAX_RETRIES,
-                )
-            ),
-            user_agent=_user_agent(),
-            app_url=check_app_url(extra.get("app_url"), base_url),
-        )
+            raise not_looked_up(self.instantly_conn_id, error) from None
+        check_connection(connection, self.instantly_conn_id, self.conn_type)
+        return endpoint_of(connection, await get_async_extra_dejson(connection))
 
 
-def _check_extra(connection: Connection) -> None:
-    """Airflow takes an extra that it cannot read for an empty one: a key would act on another workspace."""
-    try:
-        is_object = isinstance(json.loads(connection.extra or "{}"), dict)
-    except ValueError:
-        is_object = False
-    if not is_object:
-        raise InstantlyConfigurationError(
-            "The extra of the Instantly connection is not a JSON object. Write it like "
-            '{"workspace_id": "..."}, or leave it empty.'
-        )
-
-
-def _written_host(connection: Connection) -> str:
-    """
-    The base URL as the user wrote it. The port may stand apart, and has to for Airflow 3.3.2 to test the connection; in
-    a connection that is given as a URI, the scheme does too.
-
-    :raises InstantlyConfigurationError: if there are two ports.
-    """
-    host: str = connection.host or ""
-    if not host:
-        return host
-    scheme, separator, rest = host.partition("://")
-    if not separator:
-        scheme, rest = connection.schema or "https", host
-    authority, slash, path = rest.partition("/")
-    port = f":{connection.port}" if connection.port else ""
-    if port and re.fullmatch(r"(\[.*\]|[^:]*):\d+", authority) and not authority.endswith(port):
-        raise InstantlyConfigurationError(
-            "The Base URL of the Instantly connection has another port than its field Port. Write the port into one "
-            "of them only, or the same into both."
-        )
-    return f"{scheme}://{authority.removesuffix(port)}{port}{slash}{path}"
-
-
-def _user_agent() -> str:
-    from airflow import __version__ as airflow_version
-
-    ours = f"airflow-provider-instantly/{__version__}"
-    return f"{ours} apache-airflow/{airflow_version} python/{platform.python_version()}"
+def _is_sent_once(request: protocol.Request, max_retries: int | None) -> bool:
+    """Whether it is a change whose caller reads before it repeats it."""
+    return max_retries == 0 and not request.only_reads

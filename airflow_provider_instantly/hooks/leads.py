@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from airflow_provider_instantly.api import operations
+from airflow_provider_instantly.api.batches import batches
 from airflow_provider_instantly.api.campaign import check_campaign_id
 from airflow_provider_instantly.api.errors import InstantlyUnexpectedAnswerError
 from airflow_provider_instantly.api.lead import MAX_PER_REQUEST, Blocked, Lead, LeadsAdded, Plan
 from airflow_provider_instantly.api.parsing import count
-from airflow_provider_instantly.api.protocol import PAGE_SIZE, ask
+from airflow_provider_instantly.api.protocol import ask
 from airflow_provider_instantly.hooks.calls import Calls
 
 if TYPE_CHECKING:
@@ -177,8 +178,8 @@ def _lists(place: Mapping[str, str], emails: Sequence[str] | None, filter: str |
     if emails is None:
         yield operations.list_leads(place, filter=filter)
         return
-    for begin in range(0, len(emails), PAGE_SIZE):
-        yield operations.list_leads(place, emails=emails[begin : begin + PAGE_SIZE], filter=filter)
+    for part in batches(emails):
+        yield operations.list_leads(place, emails=part, filter=filter)
 
 
 def _check_end(number: int, request: Request) -> None:

@@ -139,9 +139,11 @@ def of_block_list(
         template that was not rendered.
     :param summary: what the task returns, or None where it failed before that.
     """
+    from airflow_provider_instantly import validation
+
     counts = summary or {}
     _count_rows(sources, counts.get("rows"))
-    if "{{" in conn_id or "{%" in conn_id:
+    if validation.is_rendered_later(conn_id):
         return _lineage(inputs=sources)
     return _lineage(inputs=sources, outputs=[_output(f"block-lists/{conn_id}", rows=counts.get("blocked"))])
 

@@ -165,9 +165,6 @@ class BlockContactsOperator(ReadsRows):
         :raises BlockNotConfirmedError: if it is not known of some values whether they are blocked.
         """
         done = _done(counts, taken)
-        if not counts.rejected and not taken.refused and taken.adds_up:
-            self.log.info("%s", done)
-            return
         if self.on_reject == "fail" and not taken.adds_up:
             raise failure(
                 BlockNotConfirmedError,
@@ -176,19 +173,23 @@ class BlockContactsOperator(ReadsRows):
                 "Another try sends it all again, which does no harm. Or look at the block list in Instantly.",
             )
         if not counts.rejected and not taken.refused:
-            self.log.warning("%s", done)
+            (self.log.info if taken.adds_up else self.log.warning)("%s", done)
             return
-        which = ", and does not say which" if taken.refused else ""
-        where = " The log has the numbers of the rows, and the reasons." if counts.rejected else ""
-        if counts.rejected and self.rejects_path is not None:
-            where += " The file of rejects_path has them."
-        line = (
-            f"{counts.rejected:,} rows have no address or domain, and Instantly did not take {taken.refused:,} "
-            f"values{which}. {done}{where}"
-        )
+        line = f"{_what_is_not_blocked(counts, taken)} {done}{self._where_rejects_are(counts)}"
         if self.on_reject == "fail":
             raise failure(RowsRejectedError, line, "Fix these rows and run it again, which does no harm to the others.")
         self.log.warning("%s", line)
+
+    def _where_rejects_are(self, counts: Counts) -> str:
+        if not counts.rejected:
+            return ""
+        in_file = "" if self.rejects_path is None else " The file of rejects_path has them."
+        return f" The log has the numbers of the rows, and the reasons.{in_file}"
+
+
+def _what_is_not_blocked(counts: Counts, taken: Taken) -> str:
+    refused = f"{taken.refused:,} values{', and does not say which' if taken.refused else ''}"
+    return f"{counts.rejected:,} rows have no address or domain, and Instantly did not take {refused}."
 
 
 def _done(counts: Counts, taken: Taken) -> str:

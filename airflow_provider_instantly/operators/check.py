@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_instantly.api.campaign import Campaign, about
 from airflow_provider_instantly.api.errors import CampaignNotFoundError, InstantlyRequestError
 from airflow_provider_instantly.exceptions import CheckFailedError, CheckIncompleteError
+from airflow_provider_instantly.launches.preflight.rules import CheckRules
 from airflow_provider_instantly.operators.campaign import _CampaignOperator
 from airflow_provider_instantly.operators.check_rules import check_rules
 from airflow_provider_instantly.tasklog import reasons_first, write
@@ -56,12 +57,12 @@ class CheckCampaignOperator(_CampaignOperator):
         instantly_conn_id: str = "instantly_default",
         ignore: Collection[str] = (),
         fail_on: Collection[str] = ("error", "incomplete"),
-        min_warmup_score: int = 80,
-        min_warmup_days: int = 14,
-        max_missing_share: float = 0.05,
-        max_unverified_share: float = 0.0,
-        max_daily_per_account: int = 30,
-        extra_requests: int = 6,
+        min_warmup_score: int = CheckRules.min_warmup_score,
+        min_warmup_days: int = CheckRules.min_warmup_days,
+        max_missing_share: float = CheckRules.max_missing_share,
+        max_unverified_share: float = CheckRules.max_unverified_share,
+        max_daily_per_account: int = CheckRules.max_daily_per_account,
+        extra_requests: int = CheckRules.extra_requests,
         **kwargs: Any,
     ) -> None:
         super().__init__(campaign_id=campaign_id, instantly_conn_id=instantly_conn_id, **kwargs)

@@ -26,7 +26,7 @@ class SandboxError(Exception):
 
 class SandboxClient:
     """
-    Controls a running sandbox.
+    Controls a running sandbox. Each call raises `SandboxError` if the sandbox refuses it, or does not answer.
 
     :param url: where it is, such as ``http://127.0.0.1:8989``.
     :param api_key: a key for the API itself.
@@ -85,11 +85,19 @@ class SandboxClient:
         return ids
 
     def campaign(self, campaign_id: str) -> dict[str, Any]:
-        """A campaign's status, script, fields, and what was done to it."""
+        """
+        A campaign's status, script, fields, and what was done to it.
+
+        :param campaign_id: the campaign.
+        """
         return self._ask("GET", f"/campaigns/{campaign_id}")
 
     def campaigns(self, limit: int = 1000) -> list[dict[str, Any]]:
-        """The campaigns of all workspaces."""
+        """
+        The campaigns of all workspaces.
+
+        :param limit: at most so many.
+        """
         return self._items("/campaigns", limit=limit)
 
     def set_status(self, campaign_id: str, status: str | int, not_sending_status: int | None = None) -> None:
@@ -114,31 +122,61 @@ class SandboxClient:
         self._ask("POST", f"/campaigns/{campaign_id}/script", {"steps": script, "start": start})
 
     def set_sending_status(self, campaign_id: str, document: Mapping[str, Any] | None) -> None:
-        """Set the answer about a campaign's sending status; None to have it derived from the status again."""
+        """
+        Set the answer about a campaign's sending status.
+
+        :param campaign_id: the campaign.
+        :param document: the JSON object of the answer; None to have it derived from the status again.
+        """
         self._ask("PATCH", f"/campaigns/{campaign_id}", {"sending_status": document})
 
     def set_fields(self, campaign_id: str, **fields: Any) -> None:
-        """Set fields of the API's document; None removes one."""
+        """
+        Set fields of the API's document of a campaign.
+
+        :param campaign_id: the campaign.
+        :param fields: the values by their names; None removes a field.
+        """
         self._ask("PATCH", f"/campaigns/{campaign_id}", {"fields": fields})
 
     def trip_bounce_protection(self, campaign_id: str) -> None:
-        """Stop a campaign as Instantly does when too many e-mails bounce."""
+        """
+        Stop a campaign as Instantly does when too many e-mails bounce.
+
+        :param campaign_id: the campaign.
+        """
         self._ask("POST", f"/campaigns/{campaign_id}/bounce-protect")
 
     def pause(self, campaign_id: str) -> None:
-        """Pause a campaign as a person would in Instantly's pages."""
+        """
+        Pause a campaign as a person would in Instantly's pages.
+
+        :param campaign_id: the campaign.
+        """
         self._ask("POST", f"/campaigns/{campaign_id}/pause")
 
     def activate(self, campaign_id: str) -> None:
-        """Activate a campaign as a person would in Instantly's pages."""
+        """
+        Activate a campaign as a person would in Instantly's pages.
+
+        :param campaign_id: the campaign.
+        """
         self._ask("POST", f"/campaigns/{campaign_id}/activate")
 
     def delete(self, campaign_id: str) -> None:
-        """Delete a campaign."""
+        """
+        Delete a campaign.
+
+        :param campaign_id: the campaign.
+        """
         self._ask("DELETE", f"/campaigns/{campaign_id}")
 
     def activations(self, campaign_id: str | None = None) -> int:
-        """How often a campaign was activated, or all of them together; deleted ones count too."""
+        """
+        How often a campaign was activated. Deleted ones count too.
+
+        :param campaign_id: the campaign, or None for all of them together.
+        """
         found = self._items("/activations")
         return sum(each["count"] for each in found if campaign_id in (None, each["campaign_id"]))
 
@@ -155,15 +193,27 @@ class SandboxClient:
         self._ask("POST", "/accounts", {"emails": list(emails), **more})
 
     def remove_account(self, email: str) -> None:
-        """Remove a sending account."""
+        """
+        Remove a sending account.
+
+        :param email: its address.
+        """
         self._ask("DELETE", f"/accounts/{email}")
 
     def leads(self, campaign_id: str) -> list[dict[str, Any]]:
-        """The leads of a campaign, as the API describes them."""
+        """
+        The leads of a campaign, as the API describes them.
+
+        :param campaign_id: the campaign.
+        """
         return self._items(f"/campaigns/{campaign_id}/leads", limit=100_000)
 
     def emails(self, campaign_id: str) -> list[dict[str, Any]]:
-        """The e-mails that left for a campaign, and what came of them, in seconds since the epoch."""
+        """
+        The e-mails that left for a campaign, and what came of them, in seconds since the epoch.
+
+        :param campaign_id: the campaign.
+        """
         return self._items(f"/campaigns/{campaign_id}/emails", limit=100_000)
 
     # What goes wrong
@@ -206,7 +256,11 @@ class SandboxClient:
         return str(self._ask("POST", "/keys", {"name": name, "scopes": list(scopes), **more})["key"])
 
     def revoke_key(self, name: str) -> None:
-        """Make a key invalid. The default key is named ``default``."""
+        """
+        Make a key invalid. The default key is named ``default``.
+
+        :param name: what the log calls it.
+        """
         self._ask("DELETE", f"/keys/{name}")
 
     def set_workspace(self, workspace_id: str, **more: Any) -> None:
@@ -231,7 +285,11 @@ class SandboxClient:
         return self._ask("PATCH", "/settings", settings)
 
     def advance_clock(self, seconds: float) -> None:
-        """Set the sandbox's clock forward, so that scripts need no waiting."""
+        """
+        Set the sandbox's clock forward, so that scripts need no waiting.
+
+        :param seconds: by how much; below 0, back.
+        """
         self._ask("POST", "/clock", {"advance": seconds})
 
     def requests(self, limit: int = 1000, **where: Any) -> list[dict[str, Any]]:

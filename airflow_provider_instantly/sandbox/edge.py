@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from airflow_provider_instantly.sandbox.answers import JSON, TEXT, Answer
 from airflow_provider_instantly.sandbox.faults import Fault, ResetFault, altered, instead
-from airflow_provider_instantly.sandbox.requestlog import Entry
+from airflow_provider_instantly.sandbox.request_log import Entry
 from airflow_provider_instantly.sandbox.settings import LARGEST_BODY
 
 if TYPE_CHECKING:

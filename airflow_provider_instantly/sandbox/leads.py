@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 import secrets
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from airflow_provider_instantly.sandbox.block_list import AN_ADDRESS
 from airflow_provider_instantly.sandbox.clock import Clock, timestamp
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
 
-    from airflow_provider_instantly.sandbox.blocklist import BlockList
+    from airflow_provider_instantly.sandbox.block_list import BlockList
     from airflow_provider_instantly.sandbox.settings import Settings
 
 #: What becomes of a lead, as its status. In a list it is 0, as seen live.
@@ -35,9 +35,17 @@ CORE: Final[Mapping[str, str]] = {
     "website": "website",
     "personalization": "personalization",
 }
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 DUPLICATED: Final = "duplicated_leads"
-_FATES = (DUPLICATED, "skipped_count", "invalid_email_count", "incomplete_count", "duplicate_email_count")
+BLOCKED: Final = "in_blocklist"
+#: The counters of the leads that are not added.
+_FATES: Final = (
+    DUPLICATED,
+    BLOCKED,
+    "skipped_count",
+    "invalid_email_count",
+    "incomplete_count",
+    "duplicate_email_count",
+)
 _INSERT = """
 INSERT INTO leads
     (id, workspace, campaign_id, list_id, email, status, verification_status, created_at, due_at, document)
@@ -109,42 +117,23 @@ class Leads:
         place = Place.of(request.get("campaign_id"), request.get("list_id"))
         now = self._clock.now()
         fates = dict.fromkeys(_FATES, 0)
-        blocked = 0
-        new: list[tuple[int, str, Mapping[str, Any]]] = []
-        seen: set[str] = set()
-        for index, lead in enumerate(request["leads"]):
-            email = (lead.get("email") or "").strip().lower()
-            fate = self._fate(workspace, place, email, lead, seen, request)
-            seen.add(email)
-            may_be_blocked = fate is None or (fate == DUPLICATED and not self._settings.duplicates_first)
-            if email and may_be_blocked and self._block_list.blocks(workspace, email):
-                blocked += 1
-            elif fate is not None:
-                fates[fate] += 1
-            else:
-                new.append((index, email, lead))
+        new = self._sort_out(workspace, place, request, fates)
         if room is not None and len(new) > room:
             if self._settings.plan_exhausted == "refuse":
                 raise PlanExhaustedError
             fates["skipped_count"] += len(new) - room
             del new[room:]
         verification = VERIFYING if request.get("verify_leads_on_import") else VERIFIED
-        rows = [
-            (lead_id(now, index), workspace, place, email, verification, now, _document(email, lead, place))
-            for index, email, lead in new
-        ]
-        self._store.executemany(_INSERT, map(_row, rows))
+        created = [each.created(now) for each in new]
+        rows = (
+            each.row(entry["id"], workspace, place, verification, now) for each, entry in zip(new, created, strict=True)
+        )
+        self._store.executemany(_INSERT, rows)
         self._note_sending(place, now)
-        names = ("first_name", "last_name", "phone")
-        created = [
-            {"index": index, "id": row[0], "email": email or None, **{n: lead[n] for n in names if lead.get(n)}}
-            for (index, email, lead), row in zip(new, rows, strict=True)
-        ]
         return {
             "status": "success",
             "total_sent": len(request["leads"]),
             "leads_uploaded": len(created),
-            "in_blocklist": blocked,
             "blocklist_used": request.get("blocklist_id"),
             **fates,
             # Live it came with a campaign only.
@@ -224,11 +213,6 @@ class Leads:
         query = "SELECT COUNT(*) FROM leads WHERE workspace = ?"
         return int(self._store.execute(query, (workspace,)).fetchone()[0])
 
-    def count_in(self, campaign_id: str) -> int:
-        """How many leads a campaign has."""
-        query = "SELECT COUNT(*) FROM leads WHERE campaign_id = ?"
-        return int(self._store.execute(query, (campaign_id,)).fetchone()[0])
-
     def _note_sending(self, place: Place, now: float) -> None:
         """A campaign with leads may send from now on."""
         query = "UPDATE campaigns SET sends = 1, sent_until = ? WHERE id = ? AND NOT sends"
@@ -241,6 +225,25 @@ class Leads:
         )
         return {row["email"] for row in rows}
 
+    def _sort_out(
+        self, workspace: str, place: Place, request: Mapping[str, Any], fates: dict[str, int]
+    ) -> list[_NewLead]:
+        """The leads of a request that are to be added; all others are counted."""
+        new: list[_NewLead] = []
+        seen: set[str] = set()
+        for index, lead in enumerate(request["leads"]):
+            email = (lead.get("email") or "").strip().lower()
+            fate = self._fate(workspace, place, email, lead, seen, request)
+            seen.add(email)
+            may_be_blocked = fate is None or (fate == DUPLICATED and not self._settings.duplicates_first)
+            if email and may_be_blocked and self._block_list.blocks(workspace, email):
+                fate = BLOCKED
+            if fate is None:
+                new.append(_NewLead(index, email, lead))
+            else:
+                fates[fate] += 1
+        return new
+
     def _fate(
         self,
         workspace: str,
@@ -250,11 +253,11 @@ class Leads:
         seen: set[str],
         request: Mapping[str, Any],
     ) -> str | None:
-        """The counter that counts the lead, or None if it is to be added."""
+        """The counter that counts the lead unless it is blocked, or None if it is to be added."""
         if not email:
             named = place.list_id is not None and (lead.get("first_name") or lead.get("last_name"))
             return None if named else "incomplete_count"
-        if not _EMAIL.fullmatch(email):
+        if not AN_ADDRESS.fullmatch(email):
             return "invalid_email_count"
         if email in seen:
             return "duplicate_email_count"
@@ -268,6 +271,42 @@ class Leads:
         if place in found and (self._settings.duplicates_first or not is_skipped):
             return DUPLICATED
         return "skipped_count" if is_skipped else None
+
+
+@dataclass(frozen=True)
+class _NewLead:
+    """
+    A lead that is to be added.
+
+    :param index: which one of its request it is.
+    :param email: its address in lower case, or an empty string.
+    :param given: what the request says of it.
+    """
+
+    index: int
+    email: str
+    given: Mapping[str, Any]
+
+    def created(self, now: float) -> dict[str, Any]:
+        """What the answer says of it, with its new id."""
+        shown = {name: self.given[name] for name in ("first_name", "last_name", "phone") if self.given.get(name)}
+        return {"index": self.index, "id": lead_id(now, self.index), "email": self.email or None, **shown}
+
+    def row(self, lead_id: str, workspace: str, place: Place, verification: int, now: float) -> tuple[Any, ...]:
+        """Its row of the table."""
+        in_campaign = place.campaign_id is not None
+        return (
+            lead_id,
+            workspace,
+            place.campaign_id,
+            place.list_id,
+            self.email,
+            ACTIVE if in_campaign else IN_A_LIST,
+            verification,
+            now,
+            now + FIRST_EMAIL_AFTER if in_campaign else None,
+            _document(self.email, self.given, place),
+        )
 
 
 @dataclass(frozen=True)
@@ -318,23 +357,6 @@ def lead_id(now: float, index: int) -> str:
     milliseconds, fraction = divmod(int(now * 1000 * 4096), 4096)
     number = milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | index << 50 | secrets.randbits(50)
     return str(UUID(int=number))
-
-
-def _row(new: tuple[str, str, Place, str, int, float, str]) -> tuple[Any, ...]:
-    lead_id, workspace, place, email, verification, now, document = new
-    in_campaign = place.campaign_id is not None
-    return (
-        lead_id,
-        workspace,
-        place.campaign_id,
-        place.list_id,
-        email,
-        ACTIVE if in_campaign else IN_A_LIST,
-        verification,
-        now,
-        now + FIRST_EMAIL_AFTER if in_campaign else None,
-        document,
-    )
 
 
 def _document(email: str, lead: Mapping[str, Any], place: Place) -> str:

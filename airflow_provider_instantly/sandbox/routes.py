@@ -26,7 +26,7 @@ from airflow_provider_instantly.sandbox.edge import ENTRY
 from airflow_provider_instantly.sandbox.jobs import JobNotFoundError
 from airflow_provider_instantly.sandbox.leads import LeadNotFoundError, PlanExhaustedError
 from airflow_provider_instantly.sandbox.limits import SlidingWindows
-from airflow_provider_instantly.sandbox.sendingstatus import sending_status
+from airflow_provider_instantly.sandbox.sending_status import sending_status
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from airflow_provider_instantly.sandbox.auth import Key, Workspace
-    from airflow_provider_instantly.sandbox.requestlog import Entry
+    from airflow_provider_instantly.sandbox.request_log import Entry
     from airflow_provider_instantly.sandbox.state import Sandbox
 
 T = TypeVar("T")

@@ -174,13 +174,7 @@ class Sending:
     ) -> None:
         steps = _steps(document)
         number = lead["next_step"]
-        variants = [
-            index
-            for index, variant in enumerate(steps[number].get("variants") or [{}])
-            if not variant.get("v_disabled")
-        ]
-        share = _share("variant", campaign.id, lead["email"], str(number))
-        variant = variants[int(share * len(variants))] if variants else 0
+        variant = _variant(steps[number], campaign.id, lead["email"], str(number))
         cursor = self._store.execute(
             "INSERT INTO emails (workspace, campaign_id, lead_id, account, step, variant, sent_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -190,23 +184,33 @@ class Sending:
         if outcome.column is not None:
             query = f"UPDATE emails SET {outcome.column} = ? WHERE id = ?"  # noqa: S608
             self._store.execute(query, (moment + outcome.after, cursor.lastrowid))
-        end: tuple[Any, ...]
+        self._go_on_with(lead, steps, outcome, moment)
+        self._let_rest(sender, document, moment)
+
+    def _go_on_with(self, lead: sqlite3.Row, steps: list[Mapping[str, Any]], outcome: _Outcome, moment: float) -> None:
+        """Note when a lead gets its next e-mail, or when and how it is done."""
+        number = lead["next_step"]
+        ends_at = ends_as = due_at = None
         if outcome.status is not None:
-            end = (moment, moment + outcome.after, outcome.status, None, number, lead["id"])
+            ends_at, ends_as = moment + outcome.after, outcome.status
         elif number + 1 < len(steps):
             delay = float(steps[number].get("delay") or 0) * _UNITS[steps[number].get("delay_unit", "days")]
-            end = (moment, None, None, moment + delay, number + 1, lead["id"])
+            due_at, number = moment + delay, number + 1
         else:
-            end = (moment, moment + _COMPLETED_AFTER, COMPLETED, None, number, lead["id"])
+            ends_at, ends_as = moment + _COMPLETED_AFTER, COMPLETED
         self._store.execute(
-            "UPDATE leads SET contacted_at = ?, ends_at = ?, ends_as = ?, due_at = ?, next_step = ? WHERE id = ?", end
+            "UPDATE leads SET contacted_at = ?, ends_at = ?, ends_as = ?, due_at = ?, next_step = ? WHERE id = ?",
+            (moment, ends_at, ends_as, due_at, number, lead["id"]),
         )
+
+    def _let_rest(self, sender: Account, document: Mapping[str, Any], moment: float) -> None:
+        """Note from when on an account may send again."""
         gap = document.get("email_gap") or _GAP
         wait = document.get("random_wait_max") or _RANDOM_WAIT
         free_at = moment + 60.0 * (gap + wait * _share("gap", sender.email, str(moment)))
         self._store.execute(
             "UPDATE accounts SET free_at = ? WHERE workspace = ? AND email = ?",
-            (free_at, campaign.row["workspace"], sender.email),
+            (free_at, sender.row["workspace"], sender.email),
         )
 
     def _outcome(self, campaign: Campaign, document: Mapping[str, Any], lead: sqlite3.Row, step: int) -> _Outcome:
@@ -260,6 +264,12 @@ def _steps(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The steps of the only sequence that is used; a campaign without one sends one e-mail."""
     sequences = document.get("sequences") or [{}]
     return list(sequences[0].get("steps") or [{}])
+
+
+def _variant(step: Mapping[str, Any], *place: str) -> int:
+    """The number of the variant that is sent, among all of the step."""
+    enabled = [index for index, variant in enumerate(step.get("variants") or [{}]) if not variant.get("v_disabled")]
+    return enabled[int(_share("variant", *place) * len(enabled))] if enabled else 0
 
 
 def _happens(what: str, email: str, rate: float, *place: str) -> bool:

@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 
 from airflow_provider_instantly.sandbox.answers import error_answer
 from airflow_provider_instantly.sandbox.contract import contract
-from airflow_provider_instantly.sandbox.control import add_control
+from airflow_provider_instantly.sandbox.control.app import add_control
 from airflow_provider_instantly.sandbox.edge import PREFIX, Edge
 from airflow_provider_instantly.sandbox.guard import Guard
 from airflow_provider_instantly.sandbox.page import add_page

@@ -16,13 +16,13 @@ from airflow_provider_instantly.sandbox.auth import (
     Workspace,
     Workspaces,
 )
-from airflow_provider_instantly.sandbox.blocklist import BlockList
+from airflow_provider_instantly.sandbox.block_list import BlockList
 from airflow_provider_instantly.sandbox.campaigns import Campaigns
 from airflow_provider_instantly.sandbox.clock import Clock
 from airflow_provider_instantly.sandbox.faults import Faults
 from airflow_provider_instantly.sandbox.jobs import Jobs
 from airflow_provider_instantly.sandbox.leads import Leads
-from airflow_provider_instantly.sandbox.requestlog import RequestLog
+from airflow_provider_instantly.sandbox.request_log import RequestLog
 from airflow_provider_instantly.sandbox.sending import Sending
 from airflow_provider_instantly.sandbox.settings import Settings, load_settings, save_settings
 from airflow_provider_instantly.sandbox.store import open_store

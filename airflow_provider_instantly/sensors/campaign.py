@@ -126,10 +126,8 @@ class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
         self.failure_budget = validation.seconds("failure_budget", failure_budget)
         self.fail_fast = validation.flag("fail_fast", fail_fast)
         self.deferrable = validation.flag("deferrable", deferrable)
-        self.wants_start = (
-            None if start_from_trigger is None else validation.flag("start_from_trigger", start_from_trigger)
-        )
-        self.wants_end = None if end_from_trigger is None else validation.flag("end_from_trigger", end_from_trigger)
+        self.wants_start = validation.optional_flag("start_from_trigger", start_from_trigger)
+        self.wants_end = validation.optional_flag("end_from_trigger", end_from_trigger)
 
     @reasons_first
     def execute(self, context: Context) -> Any:

@@ -222,6 +222,7 @@ class TestDirection:
     PURE: ClassVar[list[str]] = [
         "api/account.py",
         "api/analytics.py",
+        "api/batches.py",
         "api/bulk.py",
         "api/campaign.py",
         "api/campaign_settings.py",

@@ -395,8 +395,21 @@ class Resolvable:
     def __repr__(self) -> str:
         return "an XCom"
 
+    def iter_references(self) -> Any:
+        raise AssertionError("not while a DAG is parsed")
+
     def resolve(self, context: Any) -> Any:
         raise AssertionError("not while a DAG is parsed")
+
+
+@pytest.mark.parametrize("value", [Resolvable(), "{{ a }}", "a{% if b %}c{% endif %}"], ids=repr)
+def test_what_is_rendered_later(value: object) -> None:
+    assert validation.is_rendered_later(value)
+
+
+@pytest.mark.parametrize("value", ["a", "", ["{{ a }}"], None, 7, Path()], ids=repr)
+def test_what_is_known_while_the_dag_is_parsed(value: object) -> None:
+    assert not validation.is_rendered_later(value)
 
 
 class TestEarly:

@@ -1,7 +1,7 @@
 """
-The hook, over real HTTP against the sandbox: each call sync and async, and every way to write a connection.
+The hook, over real HTTP against the sandbox: what its calls have in common, sync and async.
 
-What is wrong with a connection must be said in one sentence, and the key must be in none.
+The calls and the ways to write a connection have tests of their own beside it.
 """
 
 from __future__ import annotations
@@ -9,22 +9,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-import re
-import traceback
 from dataclasses import replace
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import parse_qsl, quote
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from airflow_provider_instantly.api import protocol
-from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus, NotSendingStatus
+from airflow_provider_instantly.api.campaign import CampaignStatus
 from airflow_provider_instantly.api.errors import (
     AmbiguousOutcomeError,
     CampaignNotFoundError,
-    ConnectionLookupError,
     InstantlyAuthenticationError,
     InstantlyBadRequestError,
     InstantlyConfigurationError,
@@ -36,250 +30,31 @@ from airflow_provider_instantly.api.errors import (
     InstantlyUnexpectedAnswerError,
 )
 from airflow_provider_instantly.api.protocol import Expected, Request, Resource, ask_array
-from airflow_provider_instantly.exceptions import TaskKilledError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
-from tests.airflow_versions import READS_ANY_EXTRA
 from tests.unit.api.conftest import RawServer, http_answer
+from tests.unit.hooks.connections import CONN, KEY, UNKNOWN_ID, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_provider_instantly.api.endpoint import Endpoint
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
-CONN = "AIRFLOW_CONN_INSTANTLY_DEFAULT"
 #: Calls that make no request, and one that Airflow makes.
 WITHOUT_TWIN = {"campaign_page", "test_connection"}
-NO_OBJECT = (
-    r"^The extra of the Instantly connection is not a JSON object\."
-    if READS_ANY_EXTRA
-    else r"^There is no Airflow connection 'instantly_default' \(.*: an extra must be a JSON object\)"
-)
-UNKNOWN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
-KEY = "MDE5ZTE4ZTItYTUyMS03YmI5LTlkZDYtNDVmMWJjNjlkY2QwOnNFY1JlVD8+fsO/w75+c2VjcmV0cw=="
-
-
-class TestCampaigns:
-    def test_reading_one(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
-        campaign_id = sandbox.add_campaign(
-            "Autumn", status=1, not_sending_status=1, fields={"email_list": ["a@b.example"]}
-        )
-        campaign = ask("get_campaign", campaign_id)
-        assert (campaign.id, campaign.name) == (campaign_id, "Autumn")
-        assert campaign.status is CampaignStatus.ACTIVE
-        assert campaign.not_sending_status is NotSendingStatus.OUTSIDE_SCHEDULE
-        assert campaign.sending_accounts == ("a@b.example",)
-
-    def test_an_id_may_be_written_in_any_case_and_with_blanks(
-        self, sandbox: SandboxClient, ask: Callable[..., Any]
-    ) -> None:
-        campaign_id = sandbox.add_campaign()
-        assert ask("get_campaign", f" {campaign_id.upper()}\n").id == campaign_id
-
-    @pytest.mark.parametrize("status", [0, 2, 3, -2])
-    def test_activating_one_whatever_its_status(
-        self, sandbox: SandboxClient, ask: Callable[..., Any], status: int
-    ) -> None:
-        campaign_id = sandbox.add_campaign(status=status)
-        assert ask("activate_campaign", campaign_id).status is CampaignStatus.ACTIVE
-        assert sandbox.activations(campaign_id) == 1
-        assert [(request["method"], request["status"]) for request in sandbox.requests()] == [("POST", 200)]
-
-    def test_pausing_one(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
-        campaign_id = sandbox.add_campaign(status=1)
-        assert ask("pause_campaign", campaign_id).status is CampaignStatus.PAUSED
-        assert sandbox.campaign(campaign_id)["status"] == 2
-
-    def test_why_it_is_not_sending(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
-        campaign_id = sandbox.add_campaign(status=-2)
-        found = ask("get_sending_status", campaign_id)
-        assert found.status == "campaign_bounce_protect"
-        assert found.reason
-        sandbox.set_sending_status(campaign_id, {"diagnostics": None, "summary": None})
-        assert ask("get_sending_status", campaign_id).reason == ""
-
-    @pytest.mark.parametrize("name", ["get_campaign", "activate_campaign", "pause_campaign", "get_sending_status"])
-    def test_one_that_is_not_there(self, sandbox: SandboxClient, ask: Callable[..., Any], name: str) -> None:
-        with pytest.raises(CampaignNotFoundError, match=f"There is no campaign {UNKNOWN_ID}"):
-            ask(name, UNKNOWN_ID)
-
-    @pytest.mark.parametrize("name", ["get_campaign", "activate_campaign", "pause_campaign", "get_sending_status"])
-    @pytest.mark.parametrize("campaign_id", ["", "my campaign", "../workspaces/current", None, 7])
-    def test_what_is_no_id_is_never_asked_for(
-        self, sandbox: SandboxClient, ask: Callable[..., Any], name: str, campaign_id: Any
-    ) -> None:
-        with pytest.raises(ValueError, match="Nothing was requested from Instantly"):
-            ask(name, campaign_id)
-        assert sandbox.requests() == []
-
-    def test_an_answer_that_omits_the_id(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
-        campaign_id = sandbox.add_campaign("Autumn")
-        sandbox.add_fault("body", json={"name": "Autumn", "status": 1})
-        assert ask("get_campaign", campaign_id).id == campaign_id
-
-    def test_a_status_that_is_not_known(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
-        campaign_id = sandbox.add_campaign(status=7)
-        assert ask("get_campaign", campaign_id).status.name == "UNKNOWN(7)"
-
-    @pytest.mark.parametrize("name", ["get_campaign", "get_sending_status"])
-    def test_an_answer_about_another_campaign(self, sandbox: SandboxClient, ask: Callable[..., Any], name: str) -> None:
-        campaign_id = sandbox.add_campaign("Autumn")
-        other: dict[str, Any] = {"id": UNKNOWN_ID, "status": 1, "diagnostics": {"campaign_id": UNKNOWN_ID}}
-        sandbox.add_fault("body", json=other)
-        with pytest.raises(InstantlyUnexpectedAnswerError, match=f"{UNKNOWN_ID}, not about {campaign_id}"):
-            ask(name, campaign_id)
-
-    @pytest.mark.parametrize("name", ["activate_campaign", "pause_campaign"])
-    def test_an_answer_about_another_campaign_than_the_changed_one_is_lost(
-        self, sandbox: SandboxClient, ask: Callable[..., Any], name: str
-    ) -> None:
-        campaign_id = sandbox.add_campaign("Autumn")
-        sandbox.add_fault("fields", fields={"id": UNKNOWN_ID})
-        with pytest.raises(AmbiguousOutcomeError, match=f"{UNKNOWN_ID}, not about {campaign_id}"):
-            ask(name, campaign_id, max_retries=3)
-        assert len(sandbox.requests()) == 1
-
-    def test_many_are_found_by_their_own_ids(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
-        ids = sandbox.add_campaigns(3, "Many")
-        sandbox.add_fault("fields", path="*/campaigns", fields={"id": UNKNOWN_ID, "status": -2})
-        seen = ask("read_campaigns", ids)
-        assert {campaign_id: campaign.status for campaign_id, campaign in seen.items()} == dict.fromkeys(ids, 0)
-
-
-class TestLists:
-    @pytest.mark.parametrize(
-        ("cursor", "count", "requests"),
-        [
-            ("always", 250, 4),
-            ("full_page", 250, 3),
-            ("full_page", 200, 3),
-            ("more", 200, 2),
-            ("empty", 200, 2),
-            ("always", 1, 2),
-        ],
-    )
-    def test_all_pages_whatever_the_last_ones_cursor(
-        self, sandbox: SandboxClient, ask: Callable[..., Any], cursor: str, count: int, requests: int
-    ) -> None:
-        sandbox.set(cursor=cursor)
-        ids = sandbox.add_campaigns(count, "Many")
-        assert sorted(campaign.id for campaign in ask("list_campaigns")) == sorted(ids)
-        assert len(sandbox.requests(path="*/campaigns")) == requests
-
-    def test_none(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
-        assert ask("list_campaigns") == []
-
-    def test_a_list_that_repeats_itself_ends_and_is_not_called_whole(
-        self, sandbox: SandboxClient, ask: Callable[..., Any]
-    ) -> None:
-        sandbox.add_campaigns(150, "Many")
-        sandbox.add_fault("repeat_cursor")
-        with pytest.raises(InstantlyUnexpectedAnswerError, match="The list of campaigns repeats itself"):
-            ask("list_campaigns")
-        assert len(sandbox.requests()) <= 3
-
-    @pytest.mark.parametrize("call", ["list_campaigns", "read_campaigns"])
-    def test_pages_that_are_too_large_are_read_in_smaller_ones(
-        self, sandbox: SandboxClient, ask: Callable[..., Any], call: str
-    ) -> None:
-        sequences = [{"steps": [{"type": "email", "delay": 1, "variants": [{"subject": "Hi", "body": "x" * 300_000}]}]}]
-        ids = sandbox.add_campaigns(60, "Long", fields={"sequences": sequences})
-        found = ask(call) if call == "list_campaigns" else ask(call, ids).values()
-        assert sorted(campaign.id for campaign in found) == sorted(ids)
-        sizes = [dict(parse_qsl(request["query"]))["limit"] for request in sandbox.requests()]
-        assert sizes[:2] == ["100", "50"]
-        assert sizes[-1] == "25"
-
-    def test_filters(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
-        tag = "0a000000-0000-4000-8000-000000000001"
-        spring = sandbox.add_campaign("Spring é&=", status=1, tags=[tag])
-        autumn = sandbox.add_campaign("Autumn", status=0)
-
-        def ids(**filters: Any) -> set[str]:
-            return {campaign.id for campaign in ask("list_campaigns", **filters)}
-
-        assert ids(search="é&=") == {spring}
-        assert ids(status=CampaignStatus.DRAFT) == {autumn}
-        assert ids(exclude_status=0) == {spring}
-        assert ids(tag_ids=[tag]) == {spring}
-        assert ids() == {spring, autumn}
-
-    def test_a_page_is_asked_for_when_it_is_wanted(self, sandbox: SandboxClient) -> None:
-        sandbox.add_campaigns(250, "Many")
-        with InstantlyHook() as hook:
-            campaigns = hook.list_campaigns()
-            assert sandbox.requests() == []
-            next(campaigns)
-            assert len(sandbox.requests()) == 1
-
-    async def test_an_async_list_may_be_left(self, sandbox: SandboxClient) -> None:
-        sandbox.add_campaigns(250, "Many")
-        async with InstantlyHook() as hook:
-            async for _ in hook.alist_campaigns():
-                break
-        assert len(sandbox.requests()) == 1
-
-    def test_an_error_in_the_middle(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
-        sandbox.add_campaigns(250, "Many")
-        sandbox.add_fault("error", skip=1, status=500)
-        with pytest.raises(InstantlyServerError):
-            ask("list_campaigns")
-
-
-class TestManyAtOnce:
-    """Reading many at once, which every wait does."""
-
-    def test_many_with_few_requests(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
-        ids = sandbox.add_campaigns(150, "Many", status=2)
-        seen = ask("read_campaigns", [*ids, UNKNOWN_ID.upper()])
-        assert [seen[cid].status for cid in ids] == [2] * 150
-        assert type(seen[UNKNOWN_ID]) is CampaignNotFoundError
-        assert len(sandbox.requests()) == 3
-
-    def test_one_is_read_alone_and_with_its_reason_for_not_sending(
-        self, sandbox: SandboxClient, ask: Callable[..., Any]
-    ) -> None:
-        campaign_id = sandbox.add_campaign(status=1, not_sending_status=3)
-        assert ask("read_campaigns", [campaign_id])[campaign_id].not_sending_status == 3
-
-    def test_nothing_is_answered_from_memory(self, sandbox: SandboxClient) -> None:
-        ids = sandbox.add_campaigns(250, "Draft", status=0)
-        with InstantlyHook() as hook:
-            for number in range(10):
-                sandbox.delete(ids[number])
-                seen = hook.read_campaigns(ids)
-                assert {type(seen[each]) for each in ids[: number + 1]} == {CampaignNotFoundError}
-                rest = [seen[each] for each in ids[number + 1 :]]
-                assert all(isinstance(campaign, Campaign) and campaign.name for campaign in rest)
-
-    def test_errors_are_values(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
-        ids = sandbox.add_campaigns(5, "Some")
-        sandbox.add_fault("error", status=503, count=None)
-        assert {type(seen) for seen in ask("read_campaigns", ids).values()} == {InstantlyServerError}
-
-    def test_so_are_those_of_the_connection(self, ask: Callable[..., Any]) -> None:
-        (error,) = ask("read_campaigns", [UNKNOWN_ID]).values()
-        assert type(error) is InstantlyConfigurationError
-        assert "There is no Airflow connection" in str(error)
-
-    def test_what_is_no_id_is_refused(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
-        with pytest.raises(ValueError, match="must be the UUID"):
-            ask("read_campaigns", [UNKNOWN_ID, "x"])
-        assert sandbox.requests() == []
 
 
 class TestErrors:
     def test_a_key_that_is_wrong(
         self, sandbox: SandboxClient, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv(CONN, _json(host=sandbox.url))
+        monkeypatch.setenv(CONN, as_json(host=sandbox.url))
         with pytest.raises(InstantlyAuthenticationError, match="wrong, revoked, or a key of API V1"):
             ask("get_campaign", UNKNOWN_ID)
 
     def test_a_key_that_was_revoked(
         self, sandbox: SandboxClient, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv(CONN, _json(host=sandbox.url, password=sandbox.add_key("soon gone")))
+        monkeypatch.setenv(CONN, as_json(host=sandbox.url, password=sandbox.add_key("soon gone")))
         sandbox.revoke_key("soon gone")
         with pytest.raises(InstantlyAuthenticationError):
             ask("get_campaign", UNKNOWN_ID)
@@ -301,7 +76,7 @@ class TestErrors:
         refused: list[str],
     ) -> None:
         campaign_id = sandbox.add_campaign()
-        monkeypatch.setenv(CONN, _json(host=sandbox.url, password=sandbox.add_key("narrow", [scope])))
+        monkeypatch.setenv(CONN, as_json(host=sandbox.url, password=sandbox.add_key("narrow", [scope])))
         for name in allowed:
             ask(name, campaign_id)
         for name in refused:
@@ -314,7 +89,7 @@ class TestErrors:
         workspace = "0e5d1a0b-5a4d-4b0c-9f5e-00000000000f"
         sandbox.set_workspace(workspace, name="Poor", paid=False)
         key = sandbox.add_key("unpaid", workspace=workspace)
-        monkeypatch.setenv(CONN, _json(host=sandbox.url, password=key))
+        monkeypatch.setenv(CONN, as_json(host=sandbox.url, password=key))
         with pytest.raises(InstantlyPaymentRequiredError, match="no active paid plan"):
             ask("list_campaigns")
 
@@ -325,10 +100,10 @@ class TestErrors:
         sandbox.set_workspace(workspace, name="Client")
         campaign_id = sandbox.add_campaign("Theirs", workspace=workspace)
         key = sandbox.add_key("agency", agency=True)
-        monkeypatch.setenv(CONN, _json(host=sandbox.url, password=key))
+        monkeypatch.setenv(CONN, as_json(host=sandbox.url, password=key))
         with pytest.raises(CampaignNotFoundError):
             ask("get_campaign", campaign_id)
-        monkeypatch.setenv(CONN, _json(host=sandbox.url, password=key, extra={"workspace_id": workspace}))
+        monkeypatch.setenv(CONN, as_json(host=sandbox.url, password=key, extra={"workspace_id": workspace}))
         assert ask("get_campaign", campaign_id).name == "Theirs"
 
     @pytest.mark.parametrize(
@@ -364,7 +139,7 @@ class TestErrors:
     ) -> None:
         monkeypatch.setattr("airflow_provider_instantly.api.retry.BACKOFF_BASE", 0.01)
         extra = {"max_retries": 1}
-        monkeypatch.setenv(CONN, _json(host=sandbox.url, password=sandbox.api_key, extra=extra))
+        monkeypatch.setenv(CONN, as_json(host=sandbox.url, password=sandbox.api_key, extra=extra))
         sandbox.add_fault("error", status=503, count=None)
         for max_retries, requests in ((None, 2), (0, 1), (2, 3)):
             sandbox.clear_requests()
@@ -376,7 +151,7 @@ class TestErrors:
     def test_how_often_that_is(
         self, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, own: int | None, number: int
     ) -> None:
-        monkeypatch.setenv(CONN, _json(password=KEY, extra={"max_retries": 1}))
+        monkeypatch.setenv(CONN, as_json(password=KEY, extra={"max_retries": 1}))
         assert ask("get_max_retries", max_retries=own) == number
 
     def test_something_else_that_answers(self, sandbox: SandboxClient, ask: Callable[..., Any]) -> None:
@@ -393,7 +168,7 @@ class TestReplacedKey:
         """Begin with a key; when called, revoke it and put another into the connection."""
 
         def use(name: str) -> None:
-            monkeypatch.setenv(CONN, _json(host=sandbox.url, password=sandbox.add_key(name)))
+            monkeypatch.setenv(CONN, as_json(host=sandbox.url, password=sandbox.add_key(name)))
 
         def replace() -> None:
             use("new")
@@ -496,7 +271,7 @@ class TestReplacedKey:
     def test_a_wrong_key_is_tried_once(
         self, sandbox: SandboxClient, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv(CONN, _json(host=sandbox.url))
+        monkeypatch.setenv(CONN, as_json(host=sandbox.url))
         with pytest.raises(InstantlyAuthenticationError):
             ask("get_campaign", UNKNOWN_ID)
         assert len(sandbox.requests()) == 1
@@ -546,7 +321,7 @@ class TestConnectionTest:
     def test_a_key_that_may_not_read_the_workspace_is_tried_on_one_campaign(
         self, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv(CONN, _json(host=sandbox.url, password=sandbox.add_key("reader", ["campaigns:read"])))
+        monkeypatch.setenv(CONN, as_json(host=sandbox.url, password=sandbox.add_key("reader", ["campaigns:read"])))
         is_fine, message = InstantlyHook().test_connection()
         assert is_fine
         assert message == "Connected. The API key may read campaigns, but not the workspace's name."
@@ -556,7 +331,7 @@ class TestConnectionTest:
         ]
 
     def test_a_key_that_may_read_nothing(self, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv(CONN, _json(host=sandbox.url, password=sandbox.add_key("other", ["leads:all"])))
+        monkeypatch.setenv(CONN, as_json(host=sandbox.url, password=sandbox.add_key("other", ["leads:all"])))
         is_fine, message = InstantlyHook().test_connection()
         assert not is_fine
         assert "needs the scope campaigns:read" in message
@@ -581,7 +356,7 @@ class TestConnectionTest:
         self, monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any] | None, sentence: str
     ) -> None:
         if connection is not None:
-            monkeypatch.setenv(CONN, _json(**connection))
+            monkeypatch.setenv(CONN, as_json(**connection))
         is_fine, message = InstantlyHook().test_connection()
         assert not is_fine
         assert sentence in message
@@ -591,7 +366,7 @@ class TestConnectionTest:
         self, monkeypatch: pytest.MonkeyPatch, is_airflow_3: bool
     ) -> None:
         monkeypatch.setattr("airflow_provider_instantly.hooks.instantly.AIRFLOW_V_3_0_PLUS", is_airflow_3)
-        monkeypatch.setenv(CONN, _json(password=""))
+        monkeypatch.setenv(CONN, as_json(password=""))
         _, message = InstantlyHook().test_connection()
         assert message.endswith("its field API key.") is is_airflow_3
         assert ("type it again to test it" in message) is not is_airflow_3
@@ -604,244 +379,11 @@ class TestConnectionTest:
         assert len(sandbox.requests()) == 1
 
     def test_a_wrong_key_is_not_quoted(self, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv(CONN, _json(host=sandbox.url))
+        monkeypatch.setenv(CONN, as_json(host=sandbox.url))
         is_fine, message = InstantlyHook().test_connection()
         assert not is_fine
         assert "does not accept the API key" in message
         assert KEY not in message
-
-
-class TestConnections:
-    """A connection may be written in many ways; here as environment variables, in both of Airflow's forms."""
-
-    @pytest.mark.parametrize(
-        ("written", "base_url"),
-        [
-            ("instantly://:{key}@", "https://api.instantly.ai"),
-            ("instantly://:{key}@/", "https://api.instantly.ai"),
-            ("instantly://:{key}@api.example.com", "https://api.example.com"),
-            ("instantly://:{key}@api.example.com:8443", "https://api.example.com:8443"),
-            ("instantly://:{key}@https%3A%2F%2Fapi.example.com%2Fgateway", "https://api.example.com/gateway"),
-            ("instantly://:{key}@http%3A%2F%2F127.0.0.1%3A8989", "http://127.0.0.1:8989"),
-            ("instantly://http://:{key}@127.0.0.1:8989", "http://127.0.0.1:8989"),
-            ("instantly://https://:{key}@api.example.com:8443/", "https://api.example.com:8443"),
-            ("instantly://https://:{key}@api.example.com", "https://api.example.com"),
-            ("instantly://:{key}@127.0.0.1:8989/http", "http://127.0.0.1:8989"),
-        ],
-    )
-    def test_as_a_uri(self, monkeypatch: pytest.MonkeyPatch, written: str, base_url: str) -> None:
-        monkeypatch.setenv(CONN, written.format(key=quote(KEY, safe="")))
-        endpoint = _endpoint()
-        assert (endpoint.base_url, endpoint.api_key) == (base_url, KEY)
-
-    @pytest.mark.parametrize(
-        ("written", "base_url"),
-        [
-            ({}, "https://api.instantly.ai"),
-            ({"host": ""}, "https://api.instantly.ai"),
-            ({"host": "https://api.instantly.ai/api/v2/"}, "https://api.instantly.ai"),
-            ({"port": 443}, "https://api.instantly.ai"),
-            ({"host": "https://api.instantly.ai", "port": 443}, "https://api.instantly.ai:443"),
-            ({"host": "https://api.instantly.ai", "port": 0}, "https://api.instantly.ai"),
-            ({"host": "127.0.0.1", "port": 8989, "schema": "http"}, "http://127.0.0.1:8989"),
-            ({"host": "http://127.0.0.1", "port": 8989}, "http://127.0.0.1:8989"),
-            ({"host": "http://127.0.0.1:8989", "port": 8989}, "http://127.0.0.1:8989"),
-            ({"host": "https://api.example.com/gateway", "port": 8443}, "https://api.example.com:8443/gateway"),
-            ({"host": "http://[::1]", "port": 8989}, "http://[::1]:8989"),
-        ],
-    )
-    def test_as_json(self, monkeypatch: pytest.MonkeyPatch, written: dict[str, Any], base_url: str) -> None:
-        monkeypatch.setenv(CONN, _json(**written))
-        endpoint = _endpoint()
-        assert (endpoint.base_url, endpoint.api_key) == (base_url, KEY)
-
-    @pytest.mark.parametrize(
-        "written",
-        [
-            "instantly://:{key}@/?timeout=7.5&max_retries=2&workspace_id=w-1&app_url=https%3A%2F%2Fmail.agency.example",
-            '{{"conn_type": "instantly", "password": "{plain}", "extra": {{"timeout": "7.5", "max_retries": "2", '
-            '"workspace_id": "w-1", "app_url": "https://mail.agency.example"}}}}',
-            '{{"conn_type": "instantly", "password": "{plain}", "extra": "{{\\"timeout\\": 7.5, \\"max_retries\\": 2, '
-            '\\"workspace_id\\": \\"w-1\\", \\"app_url\\": \\"https://mail.agency.example\\"}}"}}',
-        ],
-        ids=["URI", "JSON", "JSON in JSON"],
-    )
-    def test_the_extra(self, monkeypatch: pytest.MonkeyPatch, written: str) -> None:
-        monkeypatch.setenv(CONN, written.format(key=quote(KEY, safe=""), plain=KEY))
-        endpoint = _endpoint()
-        assert (endpoint.timeout, endpoint.max_retries) == (7.5, 2)
-        assert (endpoint.workspace_id, endpoint.app_url) == ("w-1", "https://mail.agency.example")
-
-    def test_the_defaults(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv(CONN, _json())
-        endpoint = _endpoint()
-        assert (endpoint.timeout, endpoint.max_retries, endpoint.workspace_id) == (30.0, 4, None)
-        assert InstantlyHook().campaign_page(UNKNOWN_ID) == (
-            f"https://app.instantly.ai/app/campaign/{UNKNOWN_ID}/analytics"
-        )
-
-    def test_the_page_of_a_campaign_of_a_sandbox_is_the_sandboxs(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv(CONN, _json(host="http://127.0.0.1", port=8989))
-        assert InstantlyHook().campaign_page(UNKNOWN_ID) == (
-            f"http://127.0.0.1:8989/app/campaign/{UNKNOWN_ID}/analytics"
-        )
-
-    @pytest.mark.parametrize("empty", ["", None])
-    def test_fields_that_the_form_leaves_empty(self, monkeypatch: pytest.MonkeyPatch, empty: Any) -> None:
-        names = ["workspace_id", "timeout", "max_retries", "allow_insecure_hosts", "app_url"]
-        monkeypatch.setenv(CONN, _json(extra=dict.fromkeys(names, empty)))
-        assert _endpoint().timeout == 30.0
-
-    @pytest.mark.parametrize("names", ["sandbox", " other , sandbox ", ["sandbox"], ["other", "SANDBOX"]])
-    def test_hosts_that_may_be_reached_in_the_clear(self, monkeypatch: pytest.MonkeyPatch, names: Any) -> None:
-        monkeypatch.setenv(CONN, _json(host="http://sandbox:8989", extra={"allow_insecure_hosts": names}))
-        assert _endpoint().base_url == "http://sandbox:8989"
-
-    def test_another_connection(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("AIRFLOW_CONN_MINE", _json(host="https://mine.example"))
-        with InstantlyHook("mine") as hook:
-            assert hook.get_conn().endpoint.base_url == "https://mine.example"
-        assert InstantlyHook(instantly_conn_id="mine").instantly_conn_id == "mine"
-
-    def test_who_we_say_we_are(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv(CONN, _json())
-        ours, airflow, python = _endpoint().user_agent.split()
-        assert re.fullmatch(r"airflow-provider-instantly/\d+\.\d+\.\d+\S*", ours)
-        assert airflow == f"apache-airflow/{version('apache-airflow')}"
-        assert re.fullmatch(r"python/3\.\d+\.\d+\S*", python)
-
-
-class TestConnectionErrors:
-    """One sentence that says what to set, sync and async, and never the key."""
-
-    @pytest.mark.parametrize(
-        ("connection", "sentence"),
-        [
-            (
-                None,
-                r"^There is no Airflow connection 'instantly_default' \(Airflow 3 says the same of one that it could "
-                r"not look up just now, or not read: an extra must be a JSON object\)\. Add one of type instantly",
-            ),
-            (
-                {"password": ""},
-                r"^The Instantly connection has no API key\. Put an API V2 key into its field API key\.",
-            ),
-            ({"password": "  "}, r"^The Instantly connection has no API key"),
-            ({"password": f"{KEY} {KEY}"}, r"^The API key of the Instantly connection has a space"),
-            ({"host": "http://api.instantly.ai"}, r"^The Base URL of the Instantly connection uses http://"),
-            ({"host": f"https://{KEY}@api.instantly.ai"}, r"^The Base URL of the Instantly connection is no URL"),
-            ({"host": "ftp://api.instantly.ai"}, r"^The Base URL of the Instantly connection is no URL"),
-            ({"host": "api.instantly.ai", "schema": "v2"}, r"^The Base URL of the Instantly connection is no URL"),
-            (
-                {"host": "https://api.instantly.ai:99", "port": 9},
-                r"^The Base URL of the Instantly connection has another port than its field Port\. Write the port into",
-            ),
-            ({"host": "http://[::1]:8989", "port": 443}, r"^The Base URL of the Instantly connection has another port"),
-            (
-                {"host": "https://api.instantly.ai", "port": 99999},
-                r"^The Base URL of the Instantly connection is no URL",
-            ),
-            (
-                {"extra": {"timeout": "soon"}},
-                r"^timeout in the extra of the Instantly connection must be a number from 0",
-            ),
-            ({"extra": {"timeout": 0}}, r"^timeout in the extra"),
-            (
-                {"conn_type": "http"},
-                r"^The Airflow connection 'instantly_default' is of type http, not instantly\. Nothing was sent\. Ch",
-            ),
-            (
-                {"conn_type": "smtp", "extra": "no JSON"},
-                r"'instantly_default' is of type smtp, not instantly\." if READS_ANY_EXTRA else NO_OBJECT,
-            ),
-            (
-                {"extra": {"max_retries": -1}},
-                r"^max_retries in the extra of the Instantly connection must be a number fr",
-            ),
-            ({"extra": {"max_retries": True}}, r"^max_retries in the extra"),
-            (
-                {"extra": {"workspace_id": 7}},
-                r"^workspace_id in the extra of the Instantly connection must be the id of",
-            ),
-            ({"extra": {"app_url": "javascript:x"}}, r"^app_url in the extra of the Instantly connection"),
-            (
-                {"extra": {"allow_insecure_hosts": 7}},
-                r"^allow_insecure_hosts in the extra of the Instantly connection mu",
-            ),
-            ({"extra": {"allow_insecure_hosts": [7]}}, r"^allow_insecure_hosts in the extra"),
-            ({"extra": {"allow_insecure_hosts": {"a": 1}}}, r"^allow_insecure_hosts in the extra"),
-            ({"extra": [1]}, NO_OBJECT),
-            ({"extra": "[1]"}, NO_OBJECT),
-            ({"extra": "7"}, NO_OBJECT),
-            ({"extra": "workspace_id: w-1"}, NO_OBJECT),
-            ({"extra": '{"workspace_id": "w-1"'}, NO_OBJECT),
-        ],
-        ids=str,
-    )
-    def test_what_is_wrong(
-        self,
-        ask: Callable[..., Any],
-        monkeypatch: pytest.MonkeyPatch,
-        connection: dict[str, Any] | None,
-        sentence: str,
-    ) -> None:
-        if connection is not None:
-            monkeypatch.setenv(CONN, _json(**connection))
-        with pytest.raises(InstantlyConfigurationError, match=sentence) as caught:
-            ask("get_campaign", UNKNOWN_ID)
-        _assert_free_of_key(caught.value)
-        assert str(caught.value).count(".") <= 6
-
-    @pytest.mark.parametrize(
-        "written",
-        [
-            "instantly://a://b://:{key}@host",
-            "instantly://:{key}@host:port",
-            '{{"conn_type": "instantly", "password": "{key}"',
-            '{{"conn_type": "instantly", "secret": "{key}"}}',
-        ],
-    )
-    def test_a_connection_that_airflow_cannot_read(
-        self, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, written: str
-    ) -> None:
-        monkeypatch.setenv(CONN, written.format(key=KEY))
-        with pytest.raises((InstantlyConfigurationError, ConnectionLookupError), match="instantly_default") as caught:
-            ask("get_campaign", UNKNOWN_ID)
-        _assert_free_of_key(caught.value)
-
-    def test_a_connection_that_names_no_type_may_be_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv(CONN, json.dumps({"password": KEY}))
-        assert _endpoint().api_key == KEY
-
-    def test_a_look_up_that_fails_may_pass_and_tells_no_secrets(
-        self, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def get_connection(*args: Any, **more: Any) -> Any:
-            raise RuntimeError(f"vault://user:{KEY}@vault is down")
-
-        async def aget_connection(*args: Any, **more: Any) -> Any:
-            get_connection()
-
-        monkeypatch.setattr(InstantlyHook, "get_connection", get_connection)
-        monkeypatch.setattr(InstantlyHook, "aget_connection", aget_connection, raising=False)
-        with pytest.raises(ConnectionLookupError, match=r"could not be looked up \(RuntimeError\)") as caught:
-            ask("get_campaign", UNKNOWN_ID)
-        _assert_free_of_key(caught.value)
-
-    def test_a_task_that_is_killed_during_a_look_up_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As a look-up that failed, a wait would take it for a poll without an answer, and go on."""
-
-        def get_connection(*args: Any, **more: Any) -> Any:
-            raise TaskKilledError("The task was killed.")
-
-        monkeypatch.setattr(InstantlyHook, "get_connection", get_connection)
-        with pytest.raises(TaskKilledError):
-            InstantlyHook().get_campaign(UNKNOWN_ID)
-
-    def test_airflows_word_that_there_is_none_is_kept(self) -> None:
-        with pytest.raises(InstantlyConfigurationError) as caught:
-            InstantlyHook().get_conn()
-        assert isinstance(caught.value.__cause__, AirflowNotFoundException)
 
 
 class TestLife:
@@ -907,7 +449,7 @@ class TestNewEndpoint:
         """Answers as a test wants it, at the other end of the default connection."""
         monkeypatch.setattr("airflow_provider_instantly.api.retry.BACKOFF_BASE", 0.0)
         server = RawServer()
-        monkeypatch.setenv(CONN, _json(host=server.url))
+        monkeypatch.setenv(CONN, as_json(host=server.url))
         yield server
         server.close()
 
@@ -1016,26 +558,3 @@ class TestForAirflow:
 
 def _is_a_twin(name: str) -> bool:
     return name.startswith("a") and hasattr(InstantlyHook, name[1:])
-
-
-def _json(**fields: Any) -> str:
-    return json.dumps({"conn_type": "instantly", "password": KEY, **fields})
-
-
-def _endpoint() -> Endpoint:
-    """The endpoint that both kinds of calls make of the connection; they must agree."""
-
-    async def endpoint() -> Endpoint:
-        async with InstantlyHook() as hook:
-            return (await hook.aget_conn()).endpoint
-
-    with InstantlyHook() as hook:
-        found = hook.get_conn().endpoint
-    assert asyncio.run(endpoint()) == found
-    return found
-
-
-def _assert_free_of_key(error: BaseException) -> None:
-    shown = "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error)) + repr(error.args)
-    assert KEY.rstrip("=") not in shown
-    assert quote(KEY.rstrip("="), safe="") not in shown

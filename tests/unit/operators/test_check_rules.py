@@ -13,13 +13,18 @@ from airflow_provider_instantly.launches.preflight.rules import CheckRules
 from airflow_provider_instantly.operators.check import CheckCampaignOperator
 from airflow_provider_instantly.operators.check_rules import check_rules, preflight_rules
 
+CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
+
 
 def test_what_holds_where_nothing_is_said_is_the_same_everywhere() -> None:
     assert check_rules() == CheckRules()
-    parameters = inspect.signature(check_rules).parameters
-    assert list(parameters) == [field.name for field in fields(CheckRules)]
-    operators = inspect.signature(CheckCampaignOperator).parameters
-    assert {name: operators[name].default for name in parameters} == {n: p.default for n, p in parameters.items()}
+    assert CheckCampaignOperator(task_id="check", campaign_id=CAMPAIGN_ID).rules == CheckRules()
+
+
+def test_every_rule_is_a_parameter_and_may_be_given_before_a_launch() -> None:
+    parameters = inspect.signature(CheckCampaignOperator).parameters
+    for rule in fields(CheckRules):
+        assert preflight_rules({rule.name: parameters[rule.name].default}) == CheckRules(), rule.name
 
 
 def test_what_is_given() -> None:

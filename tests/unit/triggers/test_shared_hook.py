@@ -80,13 +80,13 @@ async def test_many_users_at_once_look_the_connection_up_once_and_open_one_sessi
 
     cid = sandbox.add_campaign("Watched")
     looked_up: list[str] = []
-    look_up = InstantlyHook._endpoint
+    look_up = InstantlyHook._alook_up
 
-    def counted(hook: InstantlyHook, connection: Any, extra: Any) -> Any:
-        looked_up.append(connection.conn_id)
-        return look_up(hook, connection, extra)
+    async def counted(hook: InstantlyHook) -> Any:
+        looked_up.append(hook.instantly_conn_id)
+        return await look_up(hook)
 
-    monkeypatch.setattr(InstantlyHook, "_endpoint", counted)
+    monkeypatch.setattr(InstantlyHook, "_alook_up", counted)
 
     async def use() -> Any:
         async with shared_hook(CONN) as hook:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_instantly.sandbox.clock import Clock, timestamp
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator
 
-_DOMAIN = re.compile(r"[^@\s]+\.[^@\s]+")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+AN_ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_A_DOMAIN: Final = re.compile(r"[^@\s]+\.[^@\s]+")
 
 
 class BlockList:
@@ -39,7 +39,7 @@ class BlockList:
         invalid = 0
         for text in values:
             value = text.strip().lower()
-            if not (_EMAIL.fullmatch(value) or _DOMAIN.fullmatch(value)):
+            if not (AN_ADDRESS.fullmatch(value) or _A_DOMAIN.fullmatch(value)):
                 invalid += 1
                 continue
             self._store.execute(
