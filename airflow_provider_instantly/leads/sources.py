@@ -50,6 +50,9 @@ _CSV_SUFFIXES: Final = (".csv", ".tsv", ".txt")
 _DELIMITERS: Final = ",;\t|"
 #: What no name of a column has: one may well be ``E-mail @ work``.
 _AN_ADDRESS: Final = re.compile(r"[^\s@]@[^\s@]")
+#: A cell that is an address.
+_ONE_ADDRESS: Final = re.compile(r"\s*[^\s@]+@[^\s@]+\s*")
+_LINE_BREAK: Final = re.compile(r"\r\n?|\n")
 _WHAT_NEXT: Final = "Nothing was sent to Instantly from this input."
 #: Drivers that read a whole result at once, unless their streaming cursor is asked for.
 _STREAMING_CURSORS: Final = ("MySQLdb", "pymysql")
@@ -220,19 +223,38 @@ def _csv_rows(lines: IO[str]) -> Iterator[object]:
     header = next((line for line in each_line if line.strip()), None)
     if header is None:
         return
-    cells = csv.reader(itertools.chain([header], each_line), delimiter=max(_DELIMITERS, key=header.count), strict=True)
+    delimiter = max(_DELIMITERS, key=header.count)
+    cells = csv.reader(itertools.chain([header], each_line), delimiter=delimiter, strict=True)
     try:
         names = _checked_names(name.strip() for name in next(cells))
         if any(_AN_ADDRESS.search(name) for name in names):
             # The first person would be taken for the names of columns, and not be a row.
             raise InputError(f"The first line of the file has an address, and has to be a header. {_WHAT_NEXT}")
+        read = cells.line_num
         for row in cells:
-            if len(row) == len(names):
+            its_lines, read = cells.line_num - read, cells.line_num
+            if its_lines > 1 and (within := _rows_within(row, delimiter)):
+                yield from within
+            elif len(row) == len(names):
                 yield dict(zip(names, row, strict=True))
             elif row:
                 yield BrokenRow(f"it has {len(row)} cells, and the header has {len(names)}", {"cells": row})
     except csv.Error as error:
         raise InputError(f"Line {cells.line_num:,} of the file is no CSV: {error}. {_WHAT_NEXT}") from None
+
+
+def _rows_within(row: Sequence[str], delimiter: str) -> list[BrokenRow]:
+    """
+    The rows that one of several lines has swallowed; none, where it only has a text of several lines.
+
+    A quotation mark that is not meant as one begins a cell that ends at the next one. What lies between would be lost,
+    and be written to the person above it. So no line of a cell may look like a row: as many cells, and an address.
+    """
+    lines = [line.split(delimiter) for line in _LINE_BREAK.split(delimiter.join(row)) if line]
+    alike = [line for line in lines if len(line) == len(row) and any(map(_ONE_ADDRESS.fullmatch, line))]
+    if len(alike) < 2:
+        return []
+    return [BrokenRow("it lies between two quotation marks that may not be meant", {"cells": line}) for line in lines]
 
 
 def _short_lines(lines: IO[str]) -> Iterator[str]:

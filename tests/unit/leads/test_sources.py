@@ -123,6 +123,42 @@ class TestFiles:
         rows = list(from_file(write("a.csv", 'email, note \nada@example.com,"a, ""b""\nc"\n')))
         assert rows == [{"email": "ada@example.com", "note": 'a, "b"\nc'}]
 
+    @pytest.mark.parametrize(
+        ("header", "lines"),
+        [
+            ("email,name", ['ada@example.com,"Ada', "bob@example.com,Bob", 'max@example.com,Max"']),
+            ("name,email", ['"Ada,ada@example.com', 'Max",max@example.com']),
+            ("name,company,email", ['Ada,"Best,ada@example.com', "", 'Max,Inc", max@example.com ']),
+            ("email", ['"ada@example.com', 'max@example.com"']),
+        ],
+    )
+    @pytest.mark.parametrize(("delimiter", "end"), [(",", "\n"), (";", "\r\n"), ("\t", "\r")], ids=ascii)
+    def test_a_quote_that_is_not_meant_swallows_no_row(
+        self, write: Callable[..., str], header: str, lines: list[str], delimiter: str, end: str
+    ) -> None:
+        """Else the others are lost, and their addresses stand in an e-mail to the first one."""
+        good = ",".join("eve@example.com" if name == "email" else "Eve" for name in header.split(","))
+        content = end.join([header, *lines, good]).replace(",", delimiter)
+        cells = [line.replace('"', "").split(",") for line in lines if line]
+        *swallowed, last = from_file(write("a.csv", content))
+        reason = "it lies between two quotation marks that may not be meant"
+        assert swallowed == [BrokenRow(reason, {"cells": each}) for each in cells]
+        assert last == dict(zip(header.split(","), good.split(","), strict=True))
+
+    @pytest.mark.parametrize(
+        "note",
+        [
+            "Hello, Ada\nBye, max@example.com",
+            "max@example.com\nada@example.com\n",
+            "Best wishes,\nMax, max@example.com, 1 High Street",
+            "one, two\nthree, four",
+        ],
+    )
+    def test_a_cell_may_have_several_lines(self, write: Callable[..., str], note: str) -> None:
+        for name in ("a.csv", "a.tsv"):
+            rows = list(from_file(write(name, f'note,email,n\n"{note}",ada@example.com,1\n')))
+            assert rows == [{"note": note, "email": "ada@example.com", "n": "1"}]
+
     @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.csv.gz"])
     def test_empty(self, write: Callable[..., str], name: str) -> None:
         assert list(from_file(write(name, ""))) == []
