@@ -55,6 +55,9 @@ if TYPE_CHECKING:
 READ_BACK_PAUSES: Final = (2.0, 5.0, 10.0, 20.0, 30.0)
 #: Seconds for which reads have to agree after an answer that does not add up: each, once Instantly adds a counter.
 _SETTLED_AFTER: Final = 30.0
+#: So many rows may be too large each in a request of its own before any request is taken: more, and none is, most
+#: likely.
+MOST_REFUSED_ALONE: Final = 20
 #: The API's flag for each value of ``skip_if_in``.
 SKIP_FLAGS: Final = {
     "workspace": "skip_if_in_workspace",
@@ -262,6 +265,10 @@ class _Run:
         self.has_warned = False
         #: Bytes of a request that was too large.
         self.too_large: int | None = None
+        #: How many rows were too large even in requests of their own, while no request was taken.
+        self.refused_alone = 0
+        #: Whether any request was taken.
+        self.was_answered = False
         #: When the campaign was read by which the next request is decided.
         self.read_age = ReadAge(upload.clock)
 
@@ -335,6 +342,7 @@ class _Run:
         self.tally.found += len(set(present) - adding.before)
 
     def _count_answered(self, adding: _Adding, answer: LeadsAdded) -> None:
+        self.was_answered = True
         sent, count = adding.missing, len(adding.missing)
         if answer.remaining_in_plan is not None:
             self.tally.remaining_in_plan = answer.remaining_in_plan
@@ -416,6 +424,14 @@ class _Run:
         if was_alone:
             self.tally.refused += 1
             self.upload.reject(missing[0], "Instantly finds it too large, even in a request of its own")
+            self.refused_alone += 1
+            if self.refused_alone == MOST_REFUSED_ALONE and not self.was_answered:
+                self.upload.log.warning(
+                    "No request was taken, and %s rows one after the other were too large, each by itself: something "
+                    "before Instantly may limit the size of requests. No more rows are sent.",
+                    self.refused_alone,
+                )
+                raise error
             return ()
         self.upload.log.warning("Instantly finds a request of %s too large, so it is halved.", chunk.span)
         rest = chunk_of(missing)

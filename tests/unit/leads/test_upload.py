@@ -27,7 +27,7 @@ from airflow_provider_instantly.api.errors import (
 from airflow_provider_instantly.exceptions import TaskKilledError, UploadNotConfirmedError, UploadRefusedError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.leads.rows import LeadRow
-from airflow_provider_instantly.leads.upload import READ_BACK_PAUSES, Tally, Upload
+from airflow_provider_instantly.leads.upload import MOST_REFUSED_ALONE, READ_BACK_PAUSES, Tally, Upload
 from airflow_provider_instantly.sandbox.auth import DEFAULT_WORKSPACE
 from tests.statuses import ACTIVE, BOUNCED, DRAFT, PAUSED
 
@@ -486,6 +486,28 @@ def test_a_row_that_is_too_large_is_rejected(sandbox: SandboxClient, campaign_id
     assert list(upload.rejects) == [2]
     assert "too large" in upload.rejects[2]
     assert tally.refused == 1
+
+
+def test_where_no_request_is_small_enough_it_does_not_go_on_row_by_row(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, slept: list[float]
+) -> None:
+    """Each row takes three requests and two seconds: of a hundred thousand, that would be days."""
+    sandbox.add_fault("error", "*/leads/add", status=413, count=None)
+    with pytest.raises(InstantlyBadRequestError, match="Of 200 rows, 0 are certainly in"):
+        upload(some(200))
+    assert list(upload.rejects) == list(range(1, MOST_REFUSED_ALONE + 1))
+    assert sum(slept) < 60
+
+
+def test_rows_that_are_too_large_keep_no_others_from_being_added_once_one_was(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    sandbox.set(max_body_bytes=600)
+    last = MOST_REFUSED_ALONE + 5
+    large = [LeadRow(n, {"email": f"person{n}@example.com", "personalization": "x" * 700}) for n in range(2, last)]
+    tally = upload([*rows(1), *large, *rows(last)])
+    assert there(sandbox, campaign_id) == [1, last]
+    assert tally.refused == len(large)
 
 
 def test_a_413_that_added_them_all_the_same_adds_no_one_twice(
