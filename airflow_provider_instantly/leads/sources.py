@@ -63,17 +63,28 @@ def from_values(values: object) -> Iterator[object]:
     The rows of an iterable: a list, an XCom, those of a mapped task, or the text that a template made of one.
 
     :param values: mappings, or collections of mappings, such as one of each mapped task.
-    :raises InputError: if it is no such thing.
+    :raises InputError: if it is no such thing, or if one of them is a table.
     """
     if isinstance(values, str):
         values = _listed(values)
     if isinstance(values, Mapping) or not isinstance(values, Iterable):
         raise InputError(f"The rows must be a list of mappings, not of type {type(values).__name__}. {_WHAT_NEXT}")
+    _check_no_table(values)
     for entry in values:
+        _check_no_table(entry)
         if validation.is_collection(entry):
             yield from entry
         else:
             yield entry
+
+
+def _check_no_table(values: object) -> None:
+    """A table, such as pandas has, gives the names of its columns where its rows are asked for."""
+    if type(values) is not dict and hasattr(values, "columns") and not isinstance(values, Mapping):
+        raise InputError(
+            f"The rows are of type {type(values).__name__}, which has columns and gives no rows one by one. Pass its "
+            f"rows, such as those of to_dict('records'). {_WHAT_NEXT}"
+        )
 
 
 def from_file(path: str | PathLike[str] | ObjectStoragePath) -> Iterator[object]:

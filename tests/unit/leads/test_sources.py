@@ -74,6 +74,21 @@ class TestValues:
             list(from_values(values))
         assert "ada" not in str(caught.value)
 
+    @pytest.mark.parametrize("wrap", [lambda table: table, lambda table: [table], lambda table: [ROWS, table]])
+    def test_a_table_is_not_taken_for_the_names_of_its_columns(self, wrap: Callable[[Any], Any]) -> None:
+        """Of a million people in a table of two columns, two would be rejected, and no one added."""
+
+        class DataFrame:
+            """As much of pandas' as matters; those of polars and of pyarrow have columns, too."""
+
+            columns = ("email", "n")
+
+            def __iter__(self) -> Iterator[str]:
+                return iter(self.columns)
+
+        with pytest.raises(InputError, match=r"of type DataFrame.*one by one.*Nothing was sent"):
+            list(from_values(wrap(DataFrame())))
+
     def test_what_is_no_row_goes_on_to_be_rejected(self) -> None:
         assert list(from_values([ROWS[0], "ada", None])) == [ROWS[0], "ada", None]
 
