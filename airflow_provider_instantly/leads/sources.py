@@ -202,15 +202,20 @@ def _listed(text: str) -> object:
 
 
 def _json_rows(lines: IO[str]) -> Iterator[object]:
-    for line in _short_lines(lines):
+    for number, line in enumerate(_short_lines(lines), 1):
         if not line.strip():
             continue
         try:
-            yield _json_of(line)
+            row = _json_of(line)
         except _DoubleNameError:
             yield BrokenRow("its line has two values of one name", {"line": line.rstrip()})
         except (ValueError, RecursionError):
             yield BrokenRow("its line is no JSON", {"line": line.rstrip()})
+        else:
+            if isinstance(row, list) and any(isinstance(entry, dict) for entry in row):
+                # They would all be rejected as one row.
+                raise InputError(f"Line {number:,} of the file is a list of objects. Write one a line. {_WHAT_NEXT}")
+            yield row
 
 
 class _DoubleNameError(ValueError):

@@ -272,6 +272,9 @@ class TestFiles:
             ("a.csv", "email\n" + "x" * 200_000, "no CSV"),
             ("a.csv", "email\n" + "x" * MAX_LINE + "x", "Line 2 of the file has more than"),
             ("a.json", json.dumps(ROWS * 20_000), "Line 1 of the file has more than"),
+            # Else all of them would be one row that is rejected.
+            ("a.json", json.dumps(ROWS), "Line 1 of the file is a list of objects"),
+            ("a.jsonl", f"{JSONL}{json.dumps(ROWS)}\n", "Line 3 of the file is a list of objects"),
         ],
     )
     def test_what_is_no_such_file(self, write: Callable[..., str], name: str, content: Any, said: str) -> None:
