@@ -15,7 +15,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Mapping, Set
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, suppress
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
@@ -159,8 +159,10 @@ def from_sql(
     """
     with ExitStack() as stack:
         try:
-            connection = stack.enter_context(closing(hook.get_conn()))
-            cursor = stack.enter_context(closing(_streaming_cursor(connection)))
+            connection = hook.get_conn()
+            stack.callback(_close, connection)
+            cursor = _streaming_cursor(connection)
+            stack.callback(_close, cursor)
             cursor.execute(sql, parameters) if parameters else cursor.execute(sql)
             names: list[str] | None = None
             while rows := cursor.fetchmany(FETCH):
@@ -180,6 +182,12 @@ def from_sql(
             what = shown_text(str(error).partition("\n")[0], limit=200)
             kind = type(error).__name__
             raise InputError(f"The database did not return rows: {kind}: {what}. {_WHAT_NEXT}") from None
+
+
+def _close(opened: Any) -> None:
+    """All rows are there, or what kept us from reading them is said already: what fails here changes neither."""
+    with suppress(Exception):
+        opened.close()
 
 
 def _listed(text: str) -> object:

@@ -404,6 +404,31 @@ class TestSql:
         assert caught.value.__cause__ is None
         assert is_closed(database.opened[-1])
 
+    @pytest.mark.parametrize("sql", ["SELECT * FROM people", "SELEC"], ids=["rows", "an error"])
+    def test_a_connection_that_cannot_be_closed_hides_nothing(self, database: SqliteDatabase, sql: str) -> None:
+        """A driver reads to the end where it closes, and may find a connection that is gone, with its statement."""
+
+        class Cursor(sqlite3.Cursor):
+            def close(self) -> None:
+                raise sqlite3.OperationalError("lost while reading ada.private@example.com")
+
+        class Connection(sqlite3.Connection):
+            def cursor(self, *_: object) -> Cursor:  # type: ignore[override]
+                return super().cursor(Cursor)
+
+        class Database(SqliteDatabase):
+            def get_conn(self) -> Any:
+                self.opened.append(sqlite3.connect(self.path, factory=Connection))
+                return self.opened[-1]
+
+        closing = Database(database.path)
+        if sql == "SELEC":
+            with pytest.raises(InputError, match="syntax error"):
+                list(from_sql(closing, sql))
+        else:
+            assert list(from_sql(closing, sql)) == ROWS
+        assert is_closed(closing.opened[-1])
+
     def test_no_address_in_an_error(self, database: SqliteDatabase) -> None:
         with pytest.raises(InputError) as caught:
             list(from_sql(database, 'SELECT "x" FROM "ada.private@example.com"'))
