@@ -91,13 +91,13 @@ class Limits:
         def is_beyond(rate: float) -> bool:
             return rate > limit if is_upper else rate < limit
 
-        stands = f"{count:,} of {sent:,} e-mails {what} ({_percent(count / sent)}), and {name} is {_percent(limit)}."
+        stands = f"{count:,} of {sent:,} e-mails {what} ({_percent(count / sent)}), and {name} is {_as_given(limit)}."
         if not is_beyond(count / sent):
             return Finding(name, Verdict.KEPT, stands)
         if sent >= self.min_sent:
             return Finding(name, Verdict.BREACHED, stands)
         which = "at least" if is_upper else "at most"
-        sure = f"the rate is {which} {_percent(end)}, with a confidence of {_percent(self.confidence)}"
+        sure = f"the rate is {which} {_percent(end)}, with a confidence of {_as_given(self.confidence)}"
         few = f"{stands} Fewer than min_sent ({self.min_sent:,}) were sent: {sure}"
         if is_beyond(end):
             return Finding(name, Verdict.BREACHED, f"{few}.")
@@ -199,4 +199,10 @@ def _unjudged(name: str, sent: int | None, what: str) -> Finding:
 
 
 def _percent(share: float) -> str:
-    return f"{share * 100:.3g} %"
+    points = 100 * share
+    return f"{points:.3g} %" if points < 1_000 else f"{points:,.0f} %"
+
+
+def _as_given(share: float) -> str:
+    """What a DAG's author gave is not rounded."""
+    return f"{100 * share:g} %"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from airflow_provider_instantly.api.protocol import Pages
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator
 
     from airflow_provider_instantly.api.protocol import Conversation, Json, Request
 
@@ -47,3 +47,16 @@ class Calls(ABC):
             for item in await self.adrive(pages.next_page()):
                 yield item
         pages.check_whole()
+
+
+def several(name: str, texts: Iterable[str]) -> list[str]:
+    """
+    Return texts as a list. One text has letters, which are texts, too, and none of them is what was meant.
+
+    :param name: the parameter's name.
+    :param texts: some texts.
+    :raises ValueError: if it is one text. It is not shown: it may be an address.
+    """
+    if isinstance(texts, str):
+        raise ValueError(f"{name} must be a list of texts, and not one text. Nothing was requested from Instantly.")
+    return list(texts)

@@ -8,7 +8,7 @@ from airflow_provider_instantly.api import operations
 from airflow_provider_instantly.api.bulk import read_many
 from airflow_provider_instantly.api.campaign import Campaign, SendingStatus, check_campaign_id
 from airflow_provider_instantly.api.protocol import ask
-from airflow_provider_instantly.hooks.calls import Calls
+from airflow_provider_instantly.hooks.calls import Calls, several
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -102,9 +102,11 @@ class CampaignCalls(Calls):
         :param tag_ids: ids of tags, of which a campaign must have one.
         :param status: only campaigns in this status.
         :param exclude_status: only campaigns not in this status.
+        :raises ValueError: if tag_ids is one text.
         :raises InstantlyError: if a page could not be read.
         """
-        first = operations.list_campaigns(search=search, tag_ids=tag_ids, status=status, exclude_status=exclude_status)
+        tags = several("tag_ids", tag_ids)
+        first = operations.list_campaigns(search=search, tag_ids=tags, status=status, exclude_status=exclude_status)
         yield from map(Campaign.from_api, self.each_item(first))
 
     async def alist_campaigns(
@@ -116,7 +118,8 @@ class CampaignCalls(Calls):
         exclude_status: int | None = None,
     ) -> AsyncIterator[Campaign]:
         """Async twin of `list_campaigns`."""
-        first = operations.list_campaigns(search=search, tag_ids=tag_ids, status=status, exclude_status=exclude_status)
+        tags = several("tag_ids", tag_ids)
+        first = operations.list_campaigns(search=search, tag_ids=tags, status=status, exclude_status=exclude_status)
         async for item in self.aeach_item(first):
             yield Campaign.from_api(item)
 

@@ -11,7 +11,7 @@ from airflow_provider_instantly.api.errors import InstantlyUnexpectedAnswerError
 from airflow_provider_instantly.api.lead import MAX_PER_REQUEST, Blocked, Lead, LeadsAdded, Plan
 from airflow_provider_instantly.api.parsing import count
 from airflow_provider_instantly.api.protocol import ask
-from airflow_provider_instantly.hooks.calls import Calls
+from airflow_provider_instantly.hooks.calls import Calls, several
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -44,7 +44,8 @@ class LeadCalls(Calls):
         :param filter: only leads that one of the API's words fits, such as ``FILTER_VAL_BOUNCED``. Whether a lead fits
             ``FILTER_VAL_ACTIVE``, ``COMPLETED``, ``BOUNCED``, ``UNSUBSCRIBED`` or ``SKIPPED`` is checked; of the others
             a lead does not show it.
-        :raises ValueError: if an id is no UUID, there is not exactly one, or the filter is none of the API's words.
+        :raises ValueError: if an id is no UUID, there is not exactly one, emails is one text, or the filter is none of
+            the API's words.
         :raises InstantlyUnexpectedAnswerError: if a lead was not asked for, or the same ones are listed without end.
         :raises InstantlyError: if a page could not be read.
         """
@@ -133,17 +134,15 @@ class LeadCalls(Calls):
         Put up to 1,000 addresses and domains on the workspace's block list; what is on it stays there.
 
         :param values: the addresses and domains.
-        :raises ValueError: if there are no values or too many.
+        :raises ValueError: if there are no values or too many, or they are one text.
         :raises AmbiguousOutcomeError: if it is not known whether it took effect; repeating it does no harm.
         :raises InstantlyError: if it was refused or never sent.
         """
-        request = operations.add_block_list_entries(_checked(values, MAX_PER_REQUEST))
-        return Blocked.from_api(self.drive(ask(request)))
+        return Blocked.from_api(self.drive(ask(_blocking(values))))
 
     async def ablock(self, values: Sequence[str]) -> Blocked:
         """Async twin of `block`."""
-        request = operations.add_block_list_entries(_checked(values, MAX_PER_REQUEST))
-        return Blocked.from_api(await self.adrive(ask(request)))
+        return Blocked.from_api(await self.adrive(ask(_blocking(values))))
 
     def get_plan(self) -> Plan:
         """
@@ -178,7 +177,7 @@ def _lists(place: Mapping[str, str], emails: Sequence[str] | None, filter: str |
     if emails is None:
         yield operations.list_leads(place, filter=filter)
         return
-    for part in batches(emails):
+    for part in batches(several("emails", emails)):
         yield operations.list_leads(place, emails=part, filter=filter)
 
 
@@ -193,6 +192,10 @@ def _check_end(number: int, request: Request) -> None:
     if asked is not None and number > len(asked) + SURPLUS:
         what = "Instantly listed the same leads again and again, so nothing is concluded from the list."
         raise _not_believed(request, what)
+
+
+def _blocking(values: Sequence[str]) -> Request:
+    return operations.add_block_list_entries(_checked(several("values", values), MAX_PER_REQUEST))
 
 
 def _deletion(ids: Sequence[str], campaign_id: str) -> Request:

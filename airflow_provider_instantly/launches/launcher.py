@@ -40,7 +40,7 @@ from airflow_provider_instantly.exceptions import (
     TaskKilledError,
     failure,
 )
-from airflow_provider_instantly.launches.freshness import MAX_READ_AGE, Freshness
+from airflow_provider_instantly.launches.freshness import Freshness
 from airflow_provider_instantly.launches.plan import (
     NOT_LAUNCHED_STATUSES,
     LaunchAction,
@@ -340,15 +340,8 @@ class Launcher:
 
     def _before_first_byte(self, campaign_id: str, doubt: Unconfirmed[Campaign] | None) -> None:
         self._stop_if_killed(campaign_id, doubt)
-        if (age := self._freshness.outdated) is not None:
-            request = activate_campaign(campaign_id)
-            raise OutdatedReadError(
-                f"The activation was not sent: when it was about to leave, {age:.1f} seconds had passed since the "
-                f"campaign was read, and it rests on no read of more than {MAX_READ_AGE:g} seconds ago. Airflow's task "
-                "state store or the way to Instantly is slow.",
-                method=request.method,
-                path=request.path,
-            )
+        why = "Airflow's task state store or the way to Instantly is slow."
+        self._freshness.check(activate_campaign(campaign_id), "activation", why)
 
     def _note_absence(self, doubt: Unconfirmed[Campaign], *, is_written: bool = True) -> None:
         """A retry must not take what was Paused all along for paused by a person since."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Rejected rows that the log names.
 NAMED: Final = 20
+#: The protocols of places on the worker itself.
+_LOCAL: Final = ("", "file", "local")
 
 
 def log_rejects(log: TaskLog, rejects: Iterable[Reject]) -> None:
@@ -48,12 +51,21 @@ def write_rejects(path: str | PathLike[str] | ObjectStoragePath, rejects: Iterab
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     place: Any = path if isinstance(path, ObjectStoragePath) else ObjectStoragePath(path)
-    if place.protocol in ("", "file", "local"):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(place.path, os.O_WRONLY | os.O_CREAT, 0o600))
+    if (file := local_file(place)) is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600))
     count = 0
-    with place.open("wb") as file:
+    with place.open("wb") as opened:
         for count, reject in enumerate(rejects, 1):  # noqa: B007 - the last one is their number
             entry = {"number": reject.number, "reason": reject.reason, "row": reject.row}
-            file.write(json.dumps(entry, default=str).encode() + b"\n")
+            opened.write(json.dumps(entry, default=str).encode() + b"\n")
     return count
+
+
+def local_file(place: ObjectStoragePath) -> Path | None:
+    """
+    The file on this machine that a place is, as it is opened, or None if it is elsewhere.
+
+    :param place: the place.
+    """
+    return Path(place.path).expanduser() if place.protocol in _LOCAL else None

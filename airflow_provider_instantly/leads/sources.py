@@ -15,7 +15,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Mapping, Set
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, suppress
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
@@ -50,6 +50,9 @@ _CSV_SUFFIXES: Final = (".csv", ".tsv", ".txt")
 _DELIMITERS: Final = ",;\t|"
 #: What no name of a column has: one may well be ``E-mail @ work``.
 _AN_ADDRESS: Final = re.compile(r"[^\s@]@[^\s@]")
+#: A cell that is an address.
+_ONE_ADDRESS: Final = re.compile(r"\s*[^\s@]+@[^\s@]+\s*")
+_LINE_BREAK: Final = re.compile(r"\r\n?|\n")
 _WHAT_NEXT: Final = "Nothing was sent to Instantly from this input."
 #: Drivers that read a whole result at once, unless their streaming cursor is asked for.
 _STREAMING_CURSORS: Final = ("MySQLdb", "pymysql")
@@ -60,17 +63,28 @@ def from_values(values: object) -> Iterator[object]:
     The rows of an iterable: a list, an XCom, those of a mapped task, or the text that a template made of one.
 
     :param values: mappings, or collections of mappings, such as one of each mapped task.
-    :raises InputError: if it is no such thing.
+    :raises InputError: if it is no such thing, or if one of them is a table.
     """
     if isinstance(values, str):
         values = _listed(values)
     if isinstance(values, Mapping) or not isinstance(values, Iterable):
         raise InputError(f"The rows must be a list of mappings, not of type {type(values).__name__}. {_WHAT_NEXT}")
+    _check_no_table(values)
     for entry in values:
+        _check_no_table(entry)
         if validation.is_collection(entry):
             yield from entry
         else:
             yield entry
+
+
+def _check_no_table(values: object) -> None:
+    """A table, such as pandas has, gives the names of its columns where its rows are asked for."""
+    if type(values) is not dict and hasattr(values, "columns") and not isinstance(values, Mapping):
+        raise InputError(
+            f"The rows are of type {type(values).__name__}, which has columns and gives no rows one by one. Pass its "
+            f"rows, such as those of to_dict('records'). {_WHAT_NEXT}"
+        )
 
 
 def from_file(path: str | PathLike[str] | ObjectStoragePath) -> Iterator[object]:
@@ -145,8 +159,10 @@ def from_sql(
     """
     with ExitStack() as stack:
         try:
-            connection = stack.enter_context(closing(hook.get_conn()))
-            cursor = stack.enter_context(closing(_streaming_cursor(connection)))
+            connection = hook.get_conn()
+            stack.callback(_close, connection)
+            cursor = _streaming_cursor(connection)
+            stack.callback(_close, cursor)
             cursor.execute(sql, parameters) if parameters else cursor.execute(sql)
             names: list[str] | None = None
             while rows := cursor.fetchmany(FETCH):
@@ -166,6 +182,12 @@ def from_sql(
             what = shown_text(str(error).partition("\n")[0], limit=200)
             kind = type(error).__name__
             raise InputError(f"The database did not return rows: {kind}: {what}. {_WHAT_NEXT}") from None
+
+
+def _close(opened: Any) -> None:
+    """All rows are there, or what kept us from reading them is said already: what fails here changes neither."""
+    with suppress(Exception):
+        opened.close()
 
 
 def _listed(text: str) -> object:
@@ -188,15 +210,20 @@ def _listed(text: str) -> object:
 
 
 def _json_rows(lines: IO[str]) -> Iterator[object]:
-    for line in _short_lines(lines):
+    for number, line in enumerate(_short_lines(lines), 1):
         if not line.strip():
             continue
         try:
-            yield _json_of(line)
+            row = _json_of(line)
         except _DoubleNameError:
             yield BrokenRow("its line has two values of one name", {"line": line.rstrip()})
         except (ValueError, RecursionError):
             yield BrokenRow("its line is no JSON", {"line": line.rstrip()})
+        else:
+            if isinstance(row, list) and any(isinstance(entry, dict) for entry in row):
+                # They would all be rejected as one row.
+                raise InputError(f"Line {number:,} of the file is a list of objects. Write one a line. {_WHAT_NEXT}")
+            yield row
 
 
 class _DoubleNameError(ValueError):
@@ -220,19 +247,38 @@ def _csv_rows(lines: IO[str]) -> Iterator[object]:
     header = next((line for line in each_line if line.strip()), None)
     if header is None:
         return
-    cells = csv.reader(itertools.chain([header], each_line), delimiter=max(_DELIMITERS, key=header.count), strict=True)
+    delimiter = max(_DELIMITERS, key=header.count)
+    cells = csv.reader(itertools.chain([header], each_line), delimiter=delimiter, strict=True)
     try:
         names = _checked_names(name.strip() for name in next(cells))
         if any(_AN_ADDRESS.search(name) for name in names):
             # The first person would be taken for the names of columns, and not be a row.
             raise InputError(f"The first line of the file has an address, and has to be a header. {_WHAT_NEXT}")
+        read = cells.line_num
         for row in cells:
-            if len(row) == len(names):
+            its_lines, read = cells.line_num - read, cells.line_num
+            if its_lines > 1 and (within := _rows_within(row, delimiter)):
+                yield from within
+            elif len(row) == len(names):
                 yield dict(zip(names, row, strict=True))
             elif row:
                 yield BrokenRow(f"it has {len(row)} cells, and the header has {len(names)}", {"cells": row})
     except csv.Error as error:
         raise InputError(f"Line {cells.line_num:,} of the file is no CSV: {error}. {_WHAT_NEXT}") from None
+
+
+def _rows_within(row: Sequence[str], delimiter: str) -> list[BrokenRow]:
+    """
+    The rows that one of several lines has swallowed; none, where it only has a text of several lines.
+
+    A quotation mark that is not meant as one begins a cell that ends at the next one. What lies between would be lost,
+    and be written to the person above it. So no line of a cell may look like a row: as many cells, and an address.
+    """
+    lines = [line.split(delimiter) for line in _LINE_BREAK.split(delimiter.join(row)) if line]
+    alike = [line for line in lines if len(line) == len(row) and any(map(_ONE_ADDRESS.fullmatch, line))]
+    if len(alike) < 2:
+        return []
+    return [BrokenRow("it lies between two quotation marks that may not be meant", {"cells": line}) for line in lines]
 
 
 def _short_lines(lines: IO[str]) -> Iterator[str]:

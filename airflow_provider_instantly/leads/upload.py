@@ -21,10 +21,12 @@ from airflow_provider_instantly.api.errors import (
     InstantlyPermissionError,
     InstantlyRequestError,
 )
+from airflow_provider_instantly.api.freshness import ReadAge
 from airflow_provider_instantly.api.lead import MAX_PER_REQUEST
 from airflow_provider_instantly.api.operations import add_leads
 from airflow_provider_instantly.api.protocol import PAGE_SIZE
 from airflow_provider_instantly.api.sending import BEFORE_LEAVING
+from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.exceptions import (
     TaskKilledError,
     UploadNotConfirmedError,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from airflow_provider_instantly.api.lead import LeadsAdded
+    from airflow_provider_instantly.clock import Clock
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.leads.chunks import Chunk
     from airflow_provider_instantly.leads.rows import LeadRow
@@ -52,6 +55,9 @@ if TYPE_CHECKING:
 READ_BACK_PAUSES: Final = (2.0, 5.0, 10.0, 20.0, 30.0)
 #: Seconds for which reads have to agree after an answer that does not add up: each, once Instantly adds a counter.
 _SETTLED_AFTER: Final = 30.0
+#: So many rows may be too large each in a request of its own before any request is taken: more, and none is, most
+#: likely.
+MOST_REFUSED_ALONE: Final = 20
 #: The API's flag for each value of ``skip_if_in``.
 SKIP_FLAGS: Final = {
     "workspace": "skip_if_in_workspace",
@@ -108,6 +114,7 @@ class Upload:
     :param is_killed: whether the task is to end. It is asked before each chunk, and before its first byte; and before
         each read that counts who is there.
     :param log: the task's log.
+    :param clock: shows seconds, and never jumps.
     """
 
     hook: InstantlyHook
@@ -121,6 +128,7 @@ class Upload:
     chunk_size: int = MAX_PER_REQUEST
     max_chunk_bytes: int = 500_000
     is_retry: bool = False
+    clock: Clock = field(default_factory=steady_clock)
 
     def run(self, rows: Iterable[LeadRow], total: int) -> Tally:
         """
@@ -257,6 +265,12 @@ class _Run:
         self.has_warned = False
         #: Bytes of a request that was too large.
         self.too_large: int | None = None
+        #: How many rows were too large even in requests of their own, while no request was taken.
+        self.refused_alone = 0
+        #: Whether any request was taken.
+        self.was_answered = False
+        #: When the campaign was read by which the next request is decided.
+        self.read_age = ReadAge(upload.clock)
 
     def add(self, rows: Iterable[LeadRow]) -> None:
         """Add the rows, which are read more than once, chunk by chunk."""
@@ -328,6 +342,7 @@ class _Run:
         self.tally.found += len(set(present) - adding.before)
 
     def _count_answered(self, adding: _Adding, answer: LeadsAdded) -> None:
+        self.was_answered = True
         sent, count = adding.missing, len(adding.missing)
         if answer.remaining_in_plan is not None:
             self.tally.remaining_in_plan = answer.remaining_in_plan
@@ -409,6 +424,14 @@ class _Run:
         if was_alone:
             self.tally.refused += 1
             self.upload.reject(missing[0], "Instantly finds it too large, even in a request of its own")
+            self.refused_alone += 1
+            if self.refused_alone == MOST_REFUSED_ALONE and not self.was_answered:
+                self.upload.log.warning(
+                    "No request was taken, and %s rows one after the other were too large, each by itself: something "
+                    "before Instantly may limit the size of requests. No more rows are sent.",
+                    self.refused_alone,
+                )
+                raise error
             return ()
         self.upload.log.warning("Instantly finds a request of %s too large, so it is halved.", chunk.span)
         rest = chunk_of(missing)
@@ -531,7 +554,6 @@ class _Adding:
         if doubt is not None and doubt.state is not None:
             self.present = doubt.state
         self.missing = [row for row in self.chunk.rows if row.number not in self.present]
-        self._reads = 0
         self._stop_if_killed()
         remaining = self.run.tally.remaining_in_plan
         if remaining is not None and remaining <= 0:
@@ -544,6 +566,16 @@ class _Adding:
             raise self.run.give_up(self, Unconfirmed(doubt.lost, Effect.UNCLEAR, self.present, error)) from error
         if reason:
             raise self._ended(UploadRefusedError, reason)
+        if "campaign_id" in self.upload.place and self.upload.if_running == "refuse":
+            self.run.read_age.note_read()
+
+    def _before_first_byte(self) -> None:
+        """To find a name and to make a connection takes seconds: what was decided before them may hold no more."""
+        self._stop_if_killed()
+        request = add_leads((), self.upload.place, {})
+        self.run.read_age.check(request, f"upload of {self.chunk.span}", "The way to Instantly is slow.")
+        # The next reads are about what leaves now.
+        self._reads = 0
 
     def _ended(self, kind: type[Exception], reason: str) -> Exception:
         """The error that ends the upload here. While it is in doubt who was added, another try has to find that out."""
@@ -556,7 +588,7 @@ class _Adding:
     def _send(self) -> LeadsAdded:
         skip = self.upload.skip_if_in
         options = {**self.upload.options, **({} if skip is None else {SKIP_FLAGS[skip]: True})}
-        token = BEFORE_LEAVING.set(self._stop_if_killed)
+        token = BEFORE_LEAVING.set(self._before_first_byte)
         try:
             return self.upload.hook.add_leads(
                 [row.lead for row in self.missing],
@@ -587,7 +619,7 @@ class _Adding:
         grew, self.present = not after <= self.present, after
         if len(after) == len(self.chunk):
             return Effect.SHOWN
-        return Effect.UNCLEAR if grew and self._reads == len(READ_BACK_PAUSES) else Effect.ABSENT
+        return Effect.UNCLEAR if grew and self._reads >= len(READ_BACK_PAUSES) else Effect.ABSENT
 
     def _stop_if_killed(self) -> None:
         if self.upload.is_killed():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from os.path import normpath, realpath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from openlineage.client.event_v2 import InputDataset
 
     from airflow_provider_instantly.leads.spool import Counts, ReadsColumns, Spool
-
-
-#: The protocols of places on the worker itself.
-_LOCAL: Final = ("", "file", "local")
 
 
 class HiddenRows:
@@ -222,22 +218,24 @@ def _is_the_same_file(path: object, rejects_path: object) -> bool:
 
 def _lead_to_one_file(path: object, rejects_path: object) -> bool:
     """Whether two places are one, however each is written: ``/data/in.csv``, ``file:///data/in.csv``, a link to it."""
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
-
     if path is None or rejects_path is None:
         return False
-    places: list[Any] = []
-    for given in (path, rejects_path):
-        try:
-            places.append(given if isinstance(given, ObjectStoragePath) else ObjectStoragePath(str(given)))
-        except Exception:
-            # What it is used for fails, and says why.
-            return str(path) == str(rejects_path)
-    (first, first_path), (second, second_path) = (
-        ("file", realpath(place.path)) if place.protocol in _LOCAL else (place.protocol, normpath(place.path))
-        for place in places
-    )
+    try:
+        (first, first_path), (second, second_path) = map(_protocol_and_path, (path, rejects_path))
+    except Exception:
+        # What it is used for fails, and says why.
+        return str(path) == str(rejects_path)
     return first == second and (first_path == second_path or (first == "file" and _is_one(first_path, second_path)))
+
+
+def _protocol_and_path(given: Any) -> tuple[str, str]:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    from airflow_provider_instantly.leads.rejects import local_file
+
+    place = given if isinstance(given, ObjectStoragePath) else ObjectStoragePath(str(given))
+    file = local_file(place)
+    return (place.protocol, normpath(place.path)) if file is None else ("file", realpath(file))
 
 
 def _is_one(path: str, other: str) -> bool:

@@ -112,6 +112,12 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def _as_given(limit: float) -> str:
+    """A limit, which is not rounded: its author wrote it."""
+    points = round(100 * limit, 10)
+    return percent(limit) if points == round(points, 1) else f"{points:g} %"
+
+
 def rate_text(rate: Rate | None) -> str:
     """
     A rate with its interval: ``2.5 % (1.1 to 5.7 %)``.
@@ -167,7 +173,7 @@ def png(charts: Sequence[Chart], title: str, alt: str) -> bytes:
 # What is drawn
 
 
-def _funnel(campaign: CampaignFigures) -> Chart:
+def _funnel(campaign: CampaignFigures) -> Chart | None:
     totals = campaign.totals
     assert totals is not None  # noqa: S101 - charts are of campaigns that have sent
     bars = [
@@ -182,6 +188,8 @@ def _funnel(campaign: CampaignFigures) -> Chart:
         )
         if count is not None
     ]
+    if not bars:
+        return None
 
     def draw(axes: Axes, palette: Palette) -> None:
         names, counts, kinds = zip(*bars, strict=True)
@@ -215,7 +223,7 @@ def _rates(judged: Sequence[Judged]) -> Chart | None:
         _finish_rates(axes, [each.name for each, _ in known], [rate for _, rate in known], limits, palette)
 
     rows = tuple(
-        (each.name, rate_text(rate), "none" if each.limit is None else percent(each.limit), each.word)
+        (each.name, rate_text(rate), "none" if each.limit is None else _as_given(each.limit), each.word)
         for each, rate in known
     )
     said = "; ".join(

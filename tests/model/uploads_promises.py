@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyPaymentRequiredError
+from airflow_provider_instantly.api.freshness import MAX_READ_AGE
 from airflow_provider_instantly.exceptions import (
     RowsRejectedError,
     TaskKilledError,
@@ -71,6 +72,8 @@ def _only_where_they_may_be(world: World, tries: list[Try]) -> Iterator[str]:
                 yield f"request {sent.number} adds leads, and the campaign was not read right before it"
             elif plan.if_running != "add" and guard.seen not in (DRAFT, PAUSED):
                 yield f"request {sent.number} adds leads, and the campaign was seen {guard.seen}"
+            elif plan.if_running != "add" and sent.at - guard.at > MAX_READ_AGE:
+                yield f"request {sent.number} adds leads {sent.at - guard.at:.1f} s after the campaign was read"
         last = sent
 
 

@@ -18,6 +18,8 @@ KILL: Final = "task is killed"
 DIES_BEFORE: Final = "process dies before the request"
 #: The request has left, and does what it does all the same.
 DIES_AFTER: Final = "process dies after the request has left"
+#: It takes seconds to make the connection, and the request leaves after that.
+SLOW: Final = "the connection is slow"
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Event:
     Something that happens between two requests.
 
     :param kind: what.
-    :param value: a status, or a row's number.
+    :param value: a status, a row's number, or seconds.
     """
 
     kind: str
@@ -144,6 +146,7 @@ EVENTS: Final = st.one_of(
     st.builds(Event, st.just("a person blocks"), st.integers(1, 9)),
     st.builds(Event, st.just("room is"), st.integers(0, 4)),
     st.just(Event(KILL)),
+    st.builds(Event, st.just(SLOW), st.sampled_from([1, 3, 30])),
     st.just(Event(DIES_BEFORE)),
     st.just(Event(DIES_AFTER, 0)),
     st.builds(Event, st.just(DIES_AFTER), st.sampled_from([0, 10, 60])),

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
 from airflow_provider_instantly.api.errors import InstantlyConnectionError
+from airflow_provider_instantly.api.freshness import ReadAge
 from airflow_provider_instantly.api.protocol import Answer
 from airflow_provider_instantly.api.sending import BEFORE_LEAVING
 from airflow_provider_instantly.api.transport import SyncTransport
+from airflow_provider_instantly.leads import upload
 from tests.model.stage import ProcessDied, Runaway
-from tests.model.uploads_schedule import DIES_AFTER, DIES_BEFORE, KILL, Event, Fault
+from tests.model.uploads_schedule import DIES_AFTER, DIES_BEFORE, KILL, SLOW, Event, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,6 +126,7 @@ class World:
         with (
             mock.patch.object(SyncTransport, "_attempt", lambda _, request: self.attempt(request)),
             mock.patch.object(time, "sleep", self.sleep),
+            mock.patch.object(upload, "ReadAge", side_effect=lambda _clock: ReadAge(lambda: self.now)),
         ):
             yield
 
@@ -142,6 +145,7 @@ class World:
         self.land()
         fault: Fault | None = None
         dies: Event | None = None
+        slow = 0.0
         for number, what in self.schedule.happens:
             if number != self.number:
                 continue
@@ -154,10 +158,14 @@ class World:
                 dies = what
             elif what.kind == KILL:
                 self.on_kill()
+            elif what.kind == SLOW:
+                slow += what.value
             else:
                 self.happen(what)
         if fault is not None and fault.kind == "connection refused":
             return InstantlyConnectionError("refused", never_sent=True, method=request.method, path=request.path)
+        self.now += slow
+        self.land()
         BEFORE_LEAVING.get()()
         if dies is not None:
             fault = Fault(DIES_AFTER, effect=1.0, lasts=float(dies.value))

@@ -227,6 +227,7 @@ class TestDirection:
         "api/campaign.py",
         "api/campaign_settings.py",
         "api/endpoint.py",
+        "api/freshness.py",
         "api/lead.py",
         "api/operations.py",
         "api/parsing.py",

@@ -129,6 +129,14 @@ def test_it_says_by_what_it_judged() -> None:
     assert " the rate is at most " in only(Limits(min_reply_rate=0.1).judge(figures(5, replied=0))).reason
 
 
+def test_what_an_author_gave_is_not_rounded() -> None:
+    limits = Limits(max_bounce_rate=0.1234, confidence=0.9999)
+    assert only(limits.judge(figures(10_000, bounced=1_235))).reason.endswith("and max_bounce_rate is 12.34 %.")
+    reason = only(limits.judge(figures(5, bounced=70))).reason
+    assert reason.startswith("70 of 5 e-mails bounced (1,400 %), and ")
+    assert reason.endswith("with a confidence of 99.99 %.")
+
+
 def test_a_limit_that_is_not_set_is_not_judged() -> None:
     assert Limits().judge(figures(100, bounced=100)) == []
     assert gravest([]) is None

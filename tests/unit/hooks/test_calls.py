@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,6 +11,8 @@ from airflow_provider_instantly.hooks.calls import Calls
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
 
@@ -30,6 +32,28 @@ async def test_the_async_twin(sandbox: SandboxClient) -> None:
     async with InstantlyHook() as hook:
         items = [item async for item in hook.aeach_item(list_campaigns(limit=2))]
     assert len({item["id"] for item in items}) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "given"),
+    [
+        ("block", ["ada@example.com"], {}),
+        ("list_leads", [], {"list_id": "7d1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5f", "emails": "ada@example.com"}),
+        ("get_warmup_scores", ["ada@example.com"], {}),
+        ("check_domains", ["ada@example.com"], {}),
+        ("list_accounts", [], {"tag_ids": "red"}),
+        ("list_campaigns", [], {"tag_ids": "red"}),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_one_text_in_the_place_of_several_is_not_taken_for_its_letters(
+    ask: Callable[..., Any], sandbox: SandboxClient, name: str, args: list[Any], given: dict[str, Any]
+) -> None:
+    """Ada would not be blocked, and not be found where she is, and nothing would say so."""
+    with pytest.raises(ValueError, match=r"must be a list of texts.*Nothing was requested") as caught:
+        ask(name, *args, **given)
+    assert "ada" not in str(caught.value)
+    assert sandbox.requests() == []
 
 
 def test_calls_are_made_by_a_hook() -> None:

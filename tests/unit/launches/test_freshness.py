@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_instantly.launches.freshness import MAX_CHECK_AGE, MAX_READ_AGE, Freshness
+from airflow_provider_instantly.launches.freshness import MAX_CHECK_AGE, Freshness
 
 
 @pytest.fixture
@@ -27,14 +27,3 @@ def test_a_check_counts_for_a_minute(freshness: Freshness, now: list[float]) -> 
     freshness.note_check()
     assert freshness.is_checked
     assert MAX_CHECK_AGE == 60.0
-
-
-def test_a_read_counts_for_two_seconds(freshness: Freshness, now: list[float]) -> None:
-    assert freshness.outdated is None, "what is launched unseen rests on no read"
-    freshness.note_read()
-    now[0] += MAX_READ_AGE
-    assert freshness.outdated is None
-    now[0] += 0.5
-    assert freshness.outdated == 2.5
-    freshness.note_read()
-    assert freshness.outdated is None

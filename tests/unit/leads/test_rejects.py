@@ -32,6 +32,16 @@ def test_a_local_file_is_for_the_user_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("path", ["~/rejects.jsonl", "~/new/rejects.jsonl", "file://~/rejects.jsonl"])
+def test_a_file_below_the_home_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    assert write_rejects(path, REJECTS) == 2
+    (file,) = tmp_path.rglob("*.jsonl")
+    assert file.is_relative_to(tmp_path / "home")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
 def test_a_later_try_replaces_it(tmp_path: Path) -> None:
     path = tmp_path / "rejects.jsonl"
     write_rejects(path, REJECTS)

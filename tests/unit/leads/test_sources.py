@@ -74,6 +74,21 @@ class TestValues:
             list(from_values(values))
         assert "ada" not in str(caught.value)
 
+    @pytest.mark.parametrize("wrap", [lambda table: table, lambda table: [table], lambda table: [ROWS, table]])
+    def test_a_table_is_not_taken_for_the_names_of_its_columns(self, wrap: Callable[[Any], Any]) -> None:
+        """Of a million people in a table of two columns, two would be rejected, and no one added."""
+
+        class DataFrame:
+            """As much of pandas' as matters; those of polars and of pyarrow have columns, too."""
+
+            columns = ("email", "n")
+
+            def __iter__(self) -> Iterator[str]:
+                return iter(self.columns)
+
+        with pytest.raises(InputError, match=r"of type DataFrame.*one by one.*Nothing was sent"):
+            list(from_values(wrap(DataFrame())))
+
     def test_what_is_no_row_goes_on_to_be_rejected(self) -> None:
         assert list(from_values([ROWS[0], "ada", None])) == [ROWS[0], "ada", None]
 
@@ -122,6 +137,42 @@ class TestFiles:
     def test_csv_with_quotes(self, write: Callable[..., str]) -> None:
         rows = list(from_file(write("a.csv", 'email, note \nada@example.com,"a, ""b""\nc"\n')))
         assert rows == [{"email": "ada@example.com", "note": 'a, "b"\nc'}]
+
+    @pytest.mark.parametrize(
+        ("header", "lines"),
+        [
+            ("email,name", ['ada@example.com,"Ada', "bob@example.com,Bob", 'max@example.com,Max"']),
+            ("name,email", ['"Ada,ada@example.com', 'Max",max@example.com']),
+            ("name,company,email", ['Ada,"Best,ada@example.com', "", 'Max,Inc", max@example.com ']),
+            ("email", ['"ada@example.com', 'max@example.com"']),
+        ],
+    )
+    @pytest.mark.parametrize(("delimiter", "end"), [(",", "\n"), (";", "\r\n"), ("\t", "\r")], ids=ascii)
+    def test_a_quote_that_is_not_meant_swallows_no_row(
+        self, write: Callable[..., str], header: str, lines: list[str], delimiter: str, end: str
+    ) -> None:
+        """Else the others are lost, and their addresses stand in an e-mail to the first one."""
+        good = ",".join("eve@example.com" if name == "email" else "Eve" for name in header.split(","))
+        content = end.join([header, *lines, good]).replace(",", delimiter)
+        cells = [line.replace('"', "").split(",") for line in lines if line]
+        *swallowed, last = from_file(write("a.csv", content))
+        reason = "it lies between two quotation marks that may not be meant"
+        assert swallowed == [BrokenRow(reason, {"cells": each}) for each in cells]
+        assert last == dict(zip(header.split(","), good.split(","), strict=True))
+
+    @pytest.mark.parametrize(
+        "note",
+        [
+            "Hello, Ada\nBye, max@example.com",
+            "max@example.com\nada@example.com\n",
+            "Best wishes,\nMax, max@example.com, 1 High Street",
+            "one, two\nthree, four",
+        ],
+    )
+    def test_a_cell_may_have_several_lines(self, write: Callable[..., str], note: str) -> None:
+        for name in ("a.csv", "a.tsv"):
+            rows = list(from_file(write(name, f'note,email,n\n"{note}",ada@example.com,1\n')))
+            assert rows == [{"note": note, "email": "ada@example.com", "n": "1"}]
 
     @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.csv.gz"])
     def test_empty(self, write: Callable[..., str], name: str) -> None:
@@ -221,6 +272,9 @@ class TestFiles:
             ("a.csv", "email\n" + "x" * 200_000, "no CSV"),
             ("a.csv", "email\n" + "x" * MAX_LINE + "x", "Line 2 of the file has more than"),
             ("a.json", json.dumps(ROWS * 20_000), "Line 1 of the file has more than"),
+            # Else all of them would be one row that is rejected.
+            ("a.json", json.dumps(ROWS), "Line 1 of the file is a list of objects"),
+            ("a.jsonl", f"{JSONL}{json.dumps(ROWS)}\n", "Line 3 of the file is a list of objects"),
         ],
     )
     def test_what_is_no_such_file(self, write: Callable[..., str], name: str, content: Any, said: str) -> None:
@@ -349,6 +403,31 @@ class TestSql:
             list(from_sql(database, sql))
         assert caught.value.__cause__ is None
         assert is_closed(database.opened[-1])
+
+    @pytest.mark.parametrize("sql", ["SELECT * FROM people", "SELEC"], ids=["rows", "an error"])
+    def test_a_connection_that_cannot_be_closed_hides_nothing(self, database: SqliteDatabase, sql: str) -> None:
+        """A driver reads to the end where it closes, and may find a connection that is gone, with its statement."""
+
+        class Cursor(sqlite3.Cursor):
+            def close(self) -> None:
+                raise sqlite3.OperationalError("lost while reading ada.private@example.com")
+
+        class Connection(sqlite3.Connection):
+            def cursor(self, *_: object) -> Cursor:  # type: ignore[override]
+                return super().cursor(Cursor)
+
+        class Database(SqliteDatabase):
+            def get_conn(self) -> Any:
+                self.opened.append(sqlite3.connect(self.path, factory=Connection))
+                return self.opened[-1]
+
+        closing = Database(database.path)
+        if sql == "SELEC":
+            with pytest.raises(InputError, match="syntax error"):
+                list(from_sql(closing, sql))
+        else:
+            assert list(from_sql(closing, sql)) == ROWS
+        assert is_closed(closing.opened[-1])
 
     def test_no_address_in_an_error(self, database: SqliteDatabase) -> None:
         with pytest.raises(InputError) as caught:

@@ -9,21 +9,25 @@ from __future__ import annotations
 import json
 import logging
 import time
+import uuid
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_instantly.api.change import MAX_OUTDATED
 from airflow_provider_instantly.api.errors import (
     CampaignNotFoundError,
     InstantlyBadRequestError,
     InstantlyPaymentRequiredError,
     InstantlyPermissionError,
     InstantlyServerError,
+    OutdatedReadError,
 )
 from airflow_provider_instantly.exceptions import TaskKilledError, UploadNotConfirmedError, UploadRefusedError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.leads.rows import LeadRow
-from airflow_provider_instantly.leads.upload import READ_BACK_PAUSES, Tally, Upload
+from airflow_provider_instantly.leads.upload import MOST_REFUSED_ALONE, READ_BACK_PAUSES, Tally, Upload
 from airflow_provider_instantly.sandbox.auth import DEFAULT_WORKSPACE
 from tests.statuses import ACTIVE, BOUNCED, DRAFT, PAUSED
 
@@ -484,6 +488,28 @@ def test_a_row_that_is_too_large_is_rejected(sandbox: SandboxClient, campaign_id
     assert tally.refused == 1
 
 
+def test_where_no_request_is_small_enough_it_does_not_go_on_row_by_row(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, slept: list[float]
+) -> None:
+    """Each row takes three requests and two seconds: of a hundred thousand, that would be days."""
+    sandbox.add_fault("error", "*/leads/add", status=413, count=None)
+    with pytest.raises(InstantlyBadRequestError, match="Of 200 rows, 0 are certainly in"):
+        upload(some(200))
+    assert list(upload.rejects) == list(range(1, MOST_REFUSED_ALONE + 1))
+    assert sum(slept) < 60
+
+
+def test_rows_that_are_too_large_keep_no_others_from_being_added_once_one_was(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    sandbox.set(max_body_bytes=600)
+    last = MOST_REFUSED_ALONE + 5
+    large = [LeadRow(n, {"email": f"person{n}@example.com", "personalization": "x" * 700}) for n in range(2, last)]
+    tally = upload([*rows(1), *large, *rows(last)])
+    assert there(sandbox, campaign_id) == [1, last]
+    assert tally.refused == len(large)
+
+
 def test_a_413_that_added_them_all_the_same_adds_no_one_twice(
     sandbox: SandboxClient, campaign_id: str, upload: Uploading
 ) -> None:
@@ -742,6 +768,112 @@ def test_a_retry_waits_for_what_an_earlier_try_still_adds(
     with pytest.raises(UploadNotConfirmedError, match="A request of an earlier try still adds leads"):
         upload(some(10), is_retry=True)
     assert asked(sandbox).count("add") == len(READ_BACK_PAUSES)
+
+
+# Reads that are too old
+
+
+class Late(InstantlyHook):
+    """
+    To make the connection for an upload takes three seconds, some times.
+
+    :param times: how often.
+    :param meanwhile: what happens in each of them.
+    """
+
+    def __init__(self, times: int, meanwhile: Callable[[], Any] = lambda: None) -> None:
+        super().__init__(max_retries=1)
+        self.now = 1_790_000_000.0
+        self.times = times
+        self.meanwhile = meanwhile
+
+    def clock(self) -> float:
+        return self.now
+
+    def add_leads(self, *leads: Any, **given: Any) -> Any:
+        if self.times:
+            self.times -= 1
+            self.now += 3.0
+            self.meanwhile()
+        return super().add_leads(*leads, **given)
+
+
+def upload_late(hook: Late, place: dict[str, str], rows: list[LeadRow], **given: Any) -> Tally:
+    with hook:
+        upload = Upload(
+            hook=hook,
+            place=place,
+            reject=lambda *_: None,
+            is_killed=lambda: False,
+            log=logging.getLogger("a task"),
+            clock=hook.clock,
+            **given,
+        )
+        return upload.run(rows, len(rows))
+
+
+def test_what_is_late_is_not_added_to_a_campaign_that_is_launched_meanwhile(
+    sandbox: SandboxClient, campaign_id: str
+) -> None:
+    hook = Late(1, lambda: sandbox.set_status(campaign_id, ACTIVE))
+    with pytest.raises(UploadRefusedError, match=r"is Active.* Of 3 rows, 0 are certainly in"):
+        upload_late(hook, {"campaign_id": campaign_id}, some(3))
+    assert "add" not in asked(sandbox)
+
+
+def test_what_is_late_is_sent_after_another_read(
+    sandbox: SandboxClient, campaign_id: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    tally = upload_late(Late(MAX_OUTDATED), {"campaign_id": campaign_id}, some(3))
+    assert (tally.uploaded, there(sandbox, campaign_id)) == (3, [1, 2, 3])
+    assert asked(sandbox)[-MAX_OUTDATED - 2 :] == ["campaign"] * (MAX_OUTDATED + 1) + ["add"]
+    assert "The upload of rows 1 to 3 was not sent, so the campaign is read again: " in caplog.text
+    assert "3.0 seconds had passed since the campaign was read" in caplog.text
+
+
+def test_what_is_late_each_time_is_not_sent(sandbox: SandboxClient, campaign_id: str) -> None:
+    with pytest.raises(OutdatedReadError, match=r"3\.0 seconds .* Of 3 rows, 0 are certainly in"):
+        upload_late(Late(MAX_OUTDATED + 1), {"campaign_id": campaign_id}, some(3))
+    assert "add" not in asked(sandbox)
+    assert upload_late(Late(0), {"campaign_id": campaign_id}, some(3), is_retry=True).uploaded == 3
+
+
+@pytest.mark.parametrize("comes", [[], [3], [1, 2, 3]], ids=["nothing", "a part", "all"])
+def test_what_is_late_after_a_lost_answer_is_read_back_once_more(
+    sandbox: SandboxClient, campaign_id: str, comes: list[int]
+) -> None:
+    """What the lost request adds meanwhile shows that it still runs."""
+    sandbox.add_fault("reset", "*/leads/add", moment="before")
+    place = {"campaign_id": campaign_id}
+
+    class LateAfterwards(Late):
+        def add_leads(self, *leads: Any, **given: Any) -> Any:
+            if not sandbox.requests(path="*/leads/add"):
+                return InstantlyHook.add_leads(self, *leads, **given)
+            return super().add_leads(*leads, **given)
+
+    def meanwhile() -> None:
+        if comes:
+            # Not as a part of the request that is about to leave.
+            Context().run(put, sandbox, campaign_id, rows(*comes))
+
+    hook = LateAfterwards(1, meanwhile)
+    if len(comes) == 1:
+        with pytest.raises(UploadNotConfirmedError, match=r"Certain: rows 3 are there\. Not certain: rows 1-2\."):
+            upload_late(hook, place, some(3))
+        assert there(sandbox, campaign_id) == [3]
+    else:
+        tally = upload_late(hook, place, some(3))
+        assert (tally.uploaded, tally.found) == ((0, 3) if comes else (3, 0))
+        assert there(sandbox, campaign_id) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("switches", [{}, {"if_running": "add"}], ids=["a list", "if_running"])
+def test_what_rests_on_no_read_is_never_late(
+    sandbox: SandboxClient, campaign_id: str, switches: dict[str, Any]
+) -> None:
+    place = {"campaign_id": campaign_id} if switches else {"list_id": str(uuid.uuid4())}
+    assert upload_late(Late(9), place, some(3), **switches).uploaded == 3
 
 
 # A kill

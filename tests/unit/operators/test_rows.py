@@ -167,6 +167,9 @@ def test_rejects_do_not_overwrite_the_input(path: Any, tmp_path: Path) -> None:
         ("{folder}/in.jsonl", "local://{folder}/in.jsonl", True),
         ("in.jsonl", "{folder}/in.jsonl", True),
         ("./in.jsonl", "in.jsonl", True),
+        ("{folder}/in.jsonl", "~/in.jsonl", True),
+        ("file://~/a/../in.jsonl", "~/in.jsonl", True),
+        ("{folder}/in.jsonl", "~/rejects.jsonl", False),
         ("{folder}/a/../in.jsonl", "{folder}/./in.jsonl", True),
         ("{folder}/in.jsonl", "{folder}/link.jsonl", True),
         ("{folder}/in.jsonl", "{folder}/second.jsonl", True),
@@ -184,6 +187,7 @@ def test_the_input_is_not_overwritten_however_it_is_written(
     if path == "in.jsonl" and ObjectStoragePath(path).path == "/in.jsonl":
         pytest.skip("With old libraries, Airflow takes a relative path for one below the root")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     file = tmp_path / "in.jsonl"
     file.write_text(json.dumps(ROWS[0]))
     (tmp_path / "link.jsonl").symlink_to(file)

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_instantly.analytics.limits import Limits
+from airflow_provider_instantly.api.analytics import CampaignAnalytics
 from airflow_provider_instantly.reports.charts import (
     ON_WHITE,
     Chart,
@@ -88,6 +89,13 @@ def test_rates_with_their_limits() -> None:
     assert "limit" not in charts(limits=Limits())["rates"].alt
 
 
+def test_a_limit_is_shown_as_it_was_given() -> None:
+    limits = Limits(max_bounce_rate=0.0125, max_unsubscribe_rate=0.0025, min_reply_rate=0.07)
+    chart = charts(limits=limits)["rates"]
+    assert [row[2] for row in chart.rows] == ["1.25 %", "0.25 %", "7.0 %"]
+    assert "limit 0.25 %: " in chart.alt
+
+
 def test_no_axis_goes_beyond_all() -> None:
     shares = [float(each) for each in re.findall(r"([0-9.]+) %", words(charts(sent_campaign(bounced=540))["rates"]))]
     assert max(shares) == 100
@@ -95,6 +103,12 @@ def test_no_axis_goes_beyond_all() -> None:
 
 def test_without_any_rate_there_is_no_chart_of_rates() -> None:
     assert "rates" not in charts(sent_campaign(bounced=None, unsubscribed=None, replied=None))
+
+
+def test_figures_that_only_say_how_many_were_sent_have_no_charts() -> None:
+    bare = CampaignFigures(SENT_ID, "Spring", totals=CampaignAnalytics(SENT_ID, sent=5))
+    assert charts_of(bare, LIMITS) == ()
+    assert list(each_png([bare], LIMITS)) == []
 
 
 def test_days_in_order_and_the_latest_only() -> None:
