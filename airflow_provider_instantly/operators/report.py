@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from os.path import expanduser
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
@@ -185,7 +186,8 @@ class CampaignReportOperator(BaseOperator):
         from airflow_provider_instantly.reports.page import page
 
         drawn = page(report).encode()
-        folder = ObjectStoragePath(path)
+        # Storage paths take a leading ~ for the name of a folder.
+        folder = ObjectStoragePath(expanduser(path))  # noqa: PTH111 - it may be a URL, which no Path keeps as it is
         folder.mkdir(parents=True, exist_ok=True)
         pictures = []
         for name, content in each_png(report.campaigns, report.limits):
