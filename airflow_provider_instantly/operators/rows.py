@@ -83,7 +83,7 @@ class ReadsRows(BaseOperator):
             raise ValueError("Name one source of rows, and one only: rows or a path, or sql where it is a parameter.")
         if (sql is None) != (sql_conn_id is None):
             raise ValueError("sql and sql_conn_id belong together: the statement, and the database to ask.")
-        if rows is not None and not is_rendered_later(rows) and not validation.is_collection(rows):
+        if rows is not None and not validation.is_rendered_later(rows) and not validation.is_collection(rows):
             raise ValueError(
                 f"rows must be a list of mappings, an XCom or a template, not of type {type(rows).__name__}; a file is "
                 "named by path."
@@ -170,7 +170,7 @@ class ReadsRows(BaseOperator):
         from airflow_provider_instantly.leads.sources import database
         from airflow_provider_instantly.observability.lineage import of_file, of_query
 
-        if any(is_rendered_later(each) for each in (self.path, self.sql, self.sql_conn_id)):
+        if any(validation.is_rendered_later(each) for each in (self.path, self.sql, self.sql_conn_id)):
             return []
         try:
             if self.path is not None:
@@ -278,19 +278,8 @@ def _with_hidden_rows(kwargs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _hidden(rows: Any) -> Any:
-    is_shown = rows is None or isinstance(rows, HiddenRows) or is_rendered_later(rows)
+    is_shown = rows is None or isinstance(rows, HiddenRows) or validation.is_rendered_later(rows)
     return rows if is_shown else HiddenRows(rows)
-
-
-def is_rendered_later(value: object) -> bool:
-    """
-    Whether a parameter is an XCom, a parameter of the DAG, or a template.
-
-    :param value: the parameter.
-    """
-    # A path has a method of that name, too.
-    is_resolved = hasattr(value, "resolve") and hasattr(value, "iter_references")
-    return is_resolved or (isinstance(value, str) and ("{{" in value or "{%" in value))
 
 
 def path_as_kept(path: Any) -> Any:
@@ -299,6 +288,6 @@ def path_as_kept(path: Any) -> Any:
 
     :param path: a text, a path, an XCom, or None.
     """
-    if path is None or isinstance(path, str) or hasattr(path, "conn_id") or is_rendered_later(path):
+    if path is None or isinstance(path, str) or hasattr(path, "conn_id") or validation.is_rendered_later(path):
         return path
     return str(path)

@@ -407,7 +407,7 @@ def test_what_is_rendered_later(value: object) -> None:
     assert validation.is_rendered_later(value)
 
 
-@pytest.mark.parametrize("value", ["a", "", ["{{ a }}"], None, 7, Path()], ids=repr)
+@pytest.mark.parametrize("value", ["a", "", ["{{ a }}"], [{"email": "a"}], None, 7, Path()], ids=repr)
 def test_what_is_known_while_the_dag_is_parsed(value: object) -> None:
     assert not validation.is_rendered_later(value)
 

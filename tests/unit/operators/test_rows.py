@@ -19,7 +19,6 @@ from airflow_provider_instantly.operators.rows import (
     HiddenRows,
     ReadsRows,
     _lead_to_one_file,
-    is_rendered_later,
     path_as_kept,
 )
 
@@ -231,10 +230,5 @@ def test_a_path_is_kept_as_airflow_can_store_it(tmp_path: Path) -> None:
     assert path_as_kept(None) is None
 
 
-def test_what_is_rendered_later() -> None:
-    assert is_rendered_later(XCom(3))
-    assert is_rendered_later("{{ a }}")
-    assert not is_rendered_later("a")
-    assert not is_rendered_later(ROWS)
-    assert not is_rendered_later(Path())
+def test_rows_are_not_shown() -> None:
     assert "example.com" not in f"{HiddenRows(ROWS)}"
