@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import random
 import time
-from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from airflow_provider_instantly.api.batches import batches
 from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyRequestError
 from airflow_provider_instantly.api.lead import MAX_PER_REQUEST
 from airflow_provider_instantly.api.retry import pause_before_retry
@@ -64,7 +64,6 @@ def block_all(
     :raises InstantlyError: if a request was refused or could not be sent, or its answers were lost three times. Its
         message says how many rows are blocked.
     """
-    remaining = iter(rows)
     progress = Progress(total, log)
     taken = Taken()
 
@@ -74,7 +73,7 @@ def block_all(
 
     token = BEFORE_LEAVING.set(stop_if_killed)
     try:
-        while chunk := list(islice(remaining, MAX_PER_REQUEST)):
+        for chunk in batches(rows, MAX_PER_REQUEST):
             stop_if_killed()
             blocked = _block(hook, [row.lead["email"] for row in chunk], log)
             taken = _with(taken, blocked, len(chunk), log)

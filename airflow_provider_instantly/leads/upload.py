@@ -13,6 +13,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
+from airflow_provider_instantly.api.batches import batches
 from airflow_provider_instantly.api.change import Answered, Change, Effect, Shown, Unconfirmed, Unneeded, carry_out
 from airflow_provider_instantly.api.errors import (
     InstantlyBadRequestError,
@@ -41,7 +42,7 @@ from airflow_provider_instantly.leads.reconciliation import complaints_about, re
 from airflow_provider_instantly.observability.metrics import LEADS_ADDED, LEADS_REJECTED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from airflow_provider_instantly.api.lead import LeadsAdded
     from airflow_provider_instantly.clock import Clock
@@ -231,7 +232,7 @@ class Upload:
         """
         progress = Progress(total, self.log, verb="looked up")
         found = 0
-        for page in _in_pages(rows):
+        for page in batches(rows):
             if self.is_killed():
                 raise TaskKilledError(f"The task was killed. This try added no one to {self.noun}.")
             found += len(self.present(page))
@@ -629,14 +630,3 @@ class _Adding:
 def _expected(answer: LeadsAdded, count: int, unknown: int) -> int:
     """How many leads are there at least, of those of which the answer does not tell it, by what it counts."""
     return (answer.uploaded or 0) + (answer.duplicated or 0) - (count - unknown)
-
-
-def _in_pages(rows: Iterable[LeadRow]) -> Iterator[list[LeadRow]]:
-    page: list[LeadRow] = []
-    for row in rows:
-        page.append(row)
-        if len(page) == PAGE_SIZE:
-            yield page
-            page = []
-    if page:
-        yield page
