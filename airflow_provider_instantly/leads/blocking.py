@@ -6,7 +6,6 @@ To block twice does no harm, and nothing is ever taken off the list. So unlike a
 
 from __future__ import annotations
 
-import random
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -15,6 +14,7 @@ from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, Instant
 from airflow_provider_instantly.api.lead import MAX_PER_REQUEST
 from airflow_provider_instantly.api.retry import pause_before_retry
 from airflow_provider_instantly.api.sending import BEFORE_LEAVING
+from airflow_provider_instantly.clock import jitter
 from airflow_provider_instantly.exceptions import TaskKilledError
 from airflow_provider_instantly.leads.progress import Progress
 
@@ -109,7 +109,7 @@ def _block(hook: InstantlyHook, values: list[str], log: TaskLog) -> Blocked:
             return hook.block(values)
         except AmbiguousOutcomeError as error:
             log.warning("The answer was lost, so the same values are sent again, which does no harm: %s", error)
-            time.sleep(pause_before_retry(error, sent, random.random()))  # noqa: S311 - it spreads requests
+            time.sleep(pause_before_retry(error, sent, jitter()))
     return hook.block(values)
 
 
