@@ -34,7 +34,7 @@ from airflow_provider_instantly.exceptions import (
     UploadRefusedError,
     failure,
 )
-from airflow_provider_instantly.leads.chunks import chunk_of, cut, listed
+from airflow_provider_instantly.leads.chunks import DEFAULT_CHUNK_BYTES, chunk_of, cut, listed
 from airflow_provider_instantly.leads.guard import IfRunning, lacks_room, why_not
 from airflow_provider_instantly.leads.presence import present_in
 from airflow_provider_instantly.leads.progress import Progress
@@ -127,7 +127,7 @@ class Upload:
     skip_if_in: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     chunk_size: int = MAX_PER_REQUEST
-    max_chunk_bytes: int = 500_000
+    max_chunk_bytes: int = DEFAULT_CHUNK_BYTES
     is_retry: bool = False
     clock: Clock = field(default_factory=steady_clock)
 

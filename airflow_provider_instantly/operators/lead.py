@@ -16,6 +16,7 @@ from airflow_provider_instantly.api.campaign import check_campaign_id
 from airflow_provider_instantly.api.lead import MAX_PER_REQUEST
 from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.exceptions import RejectsNotWrittenError, RowsRejectedError, TooFewLeadsError, failure
+from airflow_provider_instantly.leads.chunks import DEFAULT_CHUNK_BYTES
 from airflow_provider_instantly.leads.rows import Columns
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.operators.rows import ReadsRows
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.leads.spool import Spool
     from airflow_provider_instantly.leads.upload import Tally, Upload
 
-#: Bytes of a request. Instantly documents no limit; most proxies let a body of a megabyte pass.
-DEFAULT_CHUNK_BYTES: Final = 500_000
 _LARGEST_CHUNK_BYTES: Final = 10_000_000
 #: What a task returns and its asset events say, too.
 _ANNOUNCED: Final = ("campaign_id", "list_id", "url", "dry_run", "present", "uploaded")
