@@ -36,15 +36,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
-pytestmark = pytest.mark.usefixtures("short_pauses")
-
-
-@pytest.fixture(autouse=True)
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that would have been slept."""
-    seconds: list[float] = []
-    monkeypatch.setattr(time, "sleep", seconds.append)
-    return seconds
+pytestmark = pytest.mark.usefixtures("short_pauses", "slept")
 
 
 @pytest.fixture

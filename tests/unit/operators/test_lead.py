@@ -38,15 +38,7 @@ if TYPE_CHECKING:
 CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 LIST_ID = "7d1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5f"
 
-pytestmark = pytest.mark.usefixtures("short_pauses")
-
-
-@pytest.fixture(autouse=True)
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that would have been slept."""
-    seconds: list[float] = []
-    monkeypatch.setattr(time, "sleep", seconds.append)
-    return seconds
+pytestmark = pytest.mark.usefixtures("short_pauses", "slept")
 
 
 @pytest.fixture
