@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.leads.spool import Spool
-    from airflow_provider_instantly.leads.upload import Tally, Upload
+    from airflow_provider_instantly.leads.tally import Tally
+    from airflow_provider_instantly.leads.upload import Upload
 
 _LARGEST_CHUNK_BYTES: Final = 10_000_000
 #: What a task returns and its asset events say, too.

@@ -23,7 +23,7 @@ from airflow_provider_instantly.exceptions import (
 )
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.leads import progress
-from airflow_provider_instantly.leads.upload import READ_BACK_PAUSES
+from airflow_provider_instantly.leads.sightings import READ_BACK_PAUSES
 from airflow_provider_instantly.operators.lead import AddLeadsOperator, _of
 from airflow_provider_instantly.sandbox.auth import DEFAULT_WORKSPACE
 from tests.statuses import ACTIVE
