@@ -564,7 +564,7 @@ def test_literal_rows_are_in_no_rendered_template_and_no_stored_dag(sandbox: San
     assert "example.com" not in shown_by_airflow(task)
     task.render_template_fields({})
     assert "example.com" not in shown_by_airflow(task)
-    assert len(task.rows.rows) == 3
+    assert len(task.rows.value) == 3
 
     objects: Any = import_module("airflow.serialization.serialized_objects")
     serialization = getattr(objects, "DagSerialization", None) or objects.SerializedDAG
@@ -575,7 +575,7 @@ def test_templates_within_rows_are_not_rendered() -> None:
     row = {"email": "person1@example.com", "first_name": "{{ 1 + 1 }}"}
     task = operator(rows=[row])
     task.render_template_fields({})
-    assert task.rows.rows == [row]
+    assert task.rows.value == [row]
 
 
 def test_rows_of_an_xcom_are_in_no_rendered_template(sandbox: SandboxClient, campaign_id: str, run_task: Any) -> None:
