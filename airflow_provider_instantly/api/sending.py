@@ -18,7 +18,7 @@ class Sending:
     One request that is sent once.
 
     :param method: its HTTP method.
-    :param timeout: seconds that the whole answer has, once the request was sent.
+    :param timeout: seconds to wait for a connection, and then for the whole answer.
     """
 
     def __init__(self, method: str, timeout: float) -> None:

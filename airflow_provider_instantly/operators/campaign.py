@@ -343,9 +343,9 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         """Pause the campaign if it is this attempt's, and say what became of it."""
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
         from airflow_provider_instantly.launches import ownership
-        from airflow_provider_instantly.launches.pause import SHORT_PATIENCE
+        from airflow_provider_instantly.launches.pause import TIME_LIMIT
 
-        with InstantlyHook(self.instantly_conn_id, patience=SHORT_PATIENCE) as hook:
+        with InstantlyHook(self.instantly_conn_id, time_limit=TIME_LIMIT) as hook:
             killed = ownership.pause_own(hook, ti, campaign_id, self.log)
         if killed.was_paused_by_us:
             record.note_may_resume()
