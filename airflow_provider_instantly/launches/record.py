@@ -7,6 +7,7 @@ the campaign itself.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_instantly.api.campaign import CampaignStatus
@@ -129,9 +130,18 @@ class LaunchRecord:
         # Where it fails, it is not tried again with the same: that may take most of a minute, each time.
         self._kept = sent
         try:
-            self._store.set(self._key, sent)
+            self._store.set(self._key, sent, retention=_for_ever())
         except TaskKilledError:
             raise
         except Exception as error:
             # The launch is safe without the record; only a later try knows less.
             self._log.warning("The task state store could not be written (%s).", type(error).__name__)
+
+
+def _for_ever() -> timedelta:
+    """As long as the run: else Airflow lets go of it after 30 days, and a run may be cleared after a year."""
+    try:
+        from airflow.sdk.execution_time.context import NEVER_EXPIRE
+    except ImportError:  # below Airflow 3.3
+        return timedelta.max
+    return NEVER_EXPIRE

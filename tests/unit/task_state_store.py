@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 
 class TaskStateStore:
@@ -11,6 +14,8 @@ class TaskStateStore:
 
     def __init__(self) -> None:
         self.kept: dict[str, str] = {}
+        #: For how long each is kept; None for as long as Airflow's settings say.
+        self.retention: dict[str, timedelta | None] = {}
         self.cannot_read = self.cannot_write = False
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -19,12 +24,13 @@ class TaskStateStore:
             raise RuntimeError("The API server is away: https://user:secret@the.api.server")
         return json.loads(self.kept[key]) if key in self.kept else default
 
-    def set(self, key: str, value: Any) -> None:
+    def set(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
         """Write a value."""
         if self.cannot_write:
             raise RuntimeError("The API server is away: https://user:secret@the.api.server")
         assert value is not None
         self.kept[key] = json.dumps(value)
+        self.retention[key] = retention
 
     def values(self) -> list[Any]:
         """All that is kept."""

@@ -451,12 +451,12 @@ class SlowStore(TaskStateStore):
         self.now += self.seconds
         return super().get(key, default)
 
-    def set(self, key: str, value: Any) -> None:
+    def set(self, key: str, value: Any, **more: Any) -> None:
         """Write a value, slowly."""
         self.calls.append("set")
         self.now += self.seconds
         self.meanwhile()
-        super().set(key, value)
+        super().set(key, value, **more)
 
 
 def methods(sandbox: SandboxClient) -> list[str]:
