@@ -202,9 +202,10 @@ class InstantlyHook(CampaignCalls, LeadCalls, AccountCalls, AnalyticsCalls, Base
         :param max_retries: for each request; overrides the hook's number.
         :return: what the conversation returns. What it raises is raised.
         """
-        returned = drive(steps, partial(self._reply, max_retries=max_retries))
-        self.metrics.flush_if_due()
-        return returned
+        if max_retries != 0:
+            # That may take long. So it is not done after a read, and not before the change that may rest on it.
+            self.metrics.flush_if_due()
+        return drive(steps, partial(self._reply, max_retries=max_retries))
 
     async def adrive(self, steps: protocol.Conversation[T], *, max_retries: int | None = None) -> T:
         """Async twin of `drive`."""

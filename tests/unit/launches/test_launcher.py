@@ -18,6 +18,7 @@ from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.launches.launcher import Launched, Launcher
 from airflow_provider_instantly.launches.plan import LaunchRules
 from airflow_provider_instantly.launches.record import LaunchRecord
+from airflow_provider_instantly.observability import metrics
 from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, STOPPED, UNKNOWN
 from tests.unit.task_state_store import TaskStateStore
 
@@ -480,6 +481,27 @@ def test_what_happens_while_the_record_is_written_is_not_overruled(
 
     assert sandbox.requests(path="*/activate") == []
     assert not any(store.values()), "nothing was sent, so the next try finds the campaign as it is"
+
+
+def test_what_happens_while_metrics_are_handed_over_is_not_overruled(
+    sandbox: SandboxClient, store: TaskStateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow may have to find a host for them. It did between the answer to a read and the moment noted for it."""
+    cid = sandbox.add_campaign("Spring")
+    now, handed_over = [1_790_000_000.0], list[list[str]]()
+
+    def hand_over_slowly(_batch: Any) -> None:
+        now[0] += 30.0
+        handed_over.append(methods(sandbox))
+
+    monkeypatch.setattr(metrics, "are_on", lambda: True)
+    monkeypatch.setattr(metrics, "FLUSH_INTERVAL", 0.0)
+    monkeypatch.setattr(metrics, "_hand_over", hand_over_slowly)
+
+    assert launch(cid, store, clock=lambda: now[0]).by_this_run
+
+    assert methods(sandbox) == ["GET", "POST", "GET"]
+    assert handed_over == [["GET", "POST"], ["GET", "POST", "GET"]], "before a read, and at the end"
 
 
 @pytest.mark.parametrize("cannot_write", [False, True])
