@@ -307,19 +307,22 @@ class Launcher:
 
     def _stop_if_killed(self, campaign_id: str, doubt: Unconfirmed[Campaign] | None) -> None:
         """Asked before an activation, and again right before its first byte leaves."""
-        if not self.is_killed():
+        if self.is_killed():
+            why = "the task was killed"
+        elif self.record.is_superseded:
+            why = "Airflow did not know this try of the task any more"
+        else:
             return
         self.record.note_without_effect()
         if doubt is None:
             raise failure(
                 TaskKilledError,
-                "The task was killed.",
+                f"{why[0].upper()}{why[1:]}.",
                 f"This try did not activate campaign {campaign_id}{self._but_earlier}.",
             )
         raise failure(
             LaunchNotConfirmedError,
-            "The campaign may or may not have been launched: the answer to its activation was lost, and then the task "
-            "was killed.",
+            f"The campaign may or may not have been launched: the answer to its activation was lost, and then {why}.",
             "Another try reads it before anything is repeated.",
             about(campaign_id),
         ) from doubt.lost

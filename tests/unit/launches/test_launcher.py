@@ -175,6 +175,44 @@ def test_a_task_that_is_killed_while_the_connection_is_made_activates_nothing(
     assert not LaunchRecord({"task_state_store": store}, campaign_id, logging.getLogger("a task")).may_have_launched
 
 
+@pytest.mark.parametrize("check_before", [True, False])
+def test_a_try_that_another_one_has_replaced_activates_nothing(
+    sandbox: SandboxClient, store: TaskStateStore, check_before: bool
+) -> None:
+    """
+    Its worker stood still, say while it waited for the rate limit. Meanwhile another try launched the campaign, and a
+    person paused it: that is all it finds when it reads again.
+    """
+    cid = sandbox.add_campaign("Spring", status=PAUSED)
+    store.refuses_with = 404
+
+    with pytest.raises(TaskKilledError, match=rf"Airflow did not know this try .* did not activate campaign {cid}"):
+        launch(cid, store, check_before=check_before)
+
+    assert sandbox.requests(path="*/activate") == []
+    assert sandbox.campaign(cid)["status"] == PAUSED
+
+
+def test_a_try_that_is_replaced_after_a_lost_answer_says_no_more_than_it_knows(
+    sandbox: SandboxClient, store: TaskStateStore
+) -> None:
+    cid = sandbox.add_campaign("Spring")
+    sandbox.add_fault("reset", path="*/activate", moment="before")
+    note = LaunchRecord.note_sending
+
+    def note_twice(record: LaunchRecord, status: Any) -> None:
+        store.refuses_with = 404 if record.may_have_launched else None
+        record._kept = {}
+        note(record, status)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(LaunchRecord, "note_sending", note_twice)
+        with pytest.raises(LaunchNotConfirmedError, match="was lost, and then Airflow did not know this try"):
+            launch(cid, store)
+
+    assert len(sandbox.requests(path="*/activate")) == 1
+
+
 def test_a_proxy_that_says_that_all_is_well_launches_nothing(sandbox: SandboxClient, store: TaskStateStore) -> None:
     cid = sandbox.add_campaign("Spring", status=BOUNCED)
     sandbox.add_fault("body", method="GET", json={"status": 200, "message": "OK"}, count=None)

@@ -233,6 +233,49 @@ def test_a_store_that_cannot_be_written_is_warned_of_without_its_secrets(
     assert "secret" not in caplog.text
 
 
+@pytest.mark.parametrize(("status", "is_superseded"), [(404, True), (401, False), (409, False), (500, False)])
+def test_a_try_that_airflow_does_not_know_any_more_is_superseded(
+    store: TaskStateStore, status: int, is_superseded: bool
+) -> None:
+    store.refuses_with = status
+    first = record(store)
+    assert not first.is_superseded
+
+    first.note_sending(DRAFT)
+
+    assert first.is_superseded is is_superseded
+
+
+def test_what_a_superseded_try_notes_is_not_sent_again(store: TaskStateStore, caplog: pytest.LogCaptureFixture) -> None:
+    store.refuses_with = 404
+    first = record(store)
+    first.note_sending(DRAFT)
+    first.note_without_effect()
+    first.settle()
+    assert caplog.text.count("could not be written") == 1
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_3_PLUS, reason="The store is new in Airflow 3.3.")
+def test_airflow_says_of_a_try_that_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import ErrorResponse
+    from airflow.sdk.execution_time.context import TaskStateStoreAccessor
+
+    def send(message: Any) -> Any:
+        if message.type == "GetTaskStateStore":
+            return ErrorResponse(error=ErrorType.TASK_STORE_NOT_FOUND, detail={"key": message.key})
+        raise AirflowRuntimeError(
+            ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": 404, "message": "Not Found"})
+        )
+
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(send=send), raising=False)
+    store: Any = TaskStateStoreAccessor(uuid4(), scope=None)  # type: ignore[arg-type]
+    first = record(store)
+    first.note_sending(DRAFT)
+    assert first.is_superseded
+
+
 def test_a_store_that_cannot_be_read_stops_the_try_before_anything_is_sent(store: TaskStateStore) -> None:
     """Otherwise a retry could overrule a person who has paused the campaign since."""
     store.cannot_read = True
