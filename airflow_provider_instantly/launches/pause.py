@@ -23,7 +23,7 @@ from airflow_provider_instantly.api.change import (
     acarry_out,
     carry_out,
 )
-from airflow_provider_instantly.api.errors import InstantlyRequestError
+from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
 from airflow_provider_instantly.api.operations import pause_campaign
 from airflow_provider_instantly.exceptions import PauseNotConfirmedError, TaskKilledError, failure
 from airflow_provider_instantly.tasklog import awarn
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.api.change import Outcome
-    from airflow_provider_instantly.api.errors import InstantlyError
     from airflow_provider_instantly.api.retry import TimeBudget
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.tasklog import TaskLog
@@ -252,6 +251,24 @@ class _Pausing:
     def _before_send(self, before: Campaign | None, doubt: Unconfirmed[Campaign] | None) -> Any:
         campaign = before if doubt is None else doubt.state
         return None if campaign is None else self.before_send(campaign, doubt)
+
+
+def what_failed(campaign_id: str, error: Exception) -> str:
+    """
+    What became of a campaign whose pause ended in an error, as sentences for the log.
+
+    :param campaign_id: the campaign's UUID.
+    :param error: what was raised, by `pause` or before it.
+    """
+    if isinstance(error, InstantlyRequestError | PauseNotConfirmedError):
+        return str(error)
+    if isinstance(error, InstantlyError):
+        return f"Campaign {campaign_id} was not paused: {error}"
+    # What other errors say is not known, and might be a secret.
+    return (
+        f"It is not known whether campaign {campaign_id} was paused ({type(error).__name__}). Look at it in Instantly, "
+        "and pause it there if it still sends."
+    )
 
 
 def killed_before_pause(

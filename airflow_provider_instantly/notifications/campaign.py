@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.providers.common.compat.notifier import BaseNotifier
 
 from airflow_provider_instantly import validation
-from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
 from airflow_provider_instantly.api.redaction import shown_text
-from airflow_provider_instantly.exceptions import PauseNotConfirmedError
 from airflow_provider_instantly.tasklog import awrite, write
 
 if TYPE_CHECKING:
@@ -107,7 +105,7 @@ class PauseCampaignNotifier(BaseNotifier):
 
     def _pause_all(self) -> None:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launches.pause import TIME_LIMIT, pause
+        from airflow_provider_instantly.launches.pause import TIME_LIMIT, pause, what_failed
 
         campaign_ids = self._checked_campaign_ids()
         write(self.log, info=[_beginning(campaign_ids)])
@@ -116,13 +114,13 @@ class PauseCampaignNotifier(BaseNotifier):
                 try:
                     paused = pause(hook, campaign_id, log=self.log, spare=self._spared)
                 except Exception as error:
-                    write(self.log, warnings=[_failure(campaign_id, error)])
+                    write(self.log, warnings=[what_failed(campaign_id, error)])
                 else:
                     write(self.log, **_line(paused))
 
     async def _apause_all(self) -> None:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launches.pause import TIME_LIMIT, apause
+        from airflow_provider_instantly.launches.pause import TIME_LIMIT, apause, what_failed
 
         campaign_ids = self._checked_campaign_ids()
         await awrite(self.log, info=[_beginning(campaign_ids)])
@@ -131,7 +129,7 @@ class PauseCampaignNotifier(BaseNotifier):
                 try:
                     paused = await apause(hook, campaign_id, log=self.log, spare=self._spared)
                 except Exception as error:
-                    await awrite(self.log, warnings=[_failure(campaign_id, error)])
+                    await awrite(self.log, warnings=[what_failed(campaign_id, error)])
                 else:
                     await awrite(self.log, **_line(paused))
 
@@ -158,18 +156,6 @@ def _beginning(campaign_ids: Sequence[str]) -> str:
 
 def _line(paused: Paused) -> dict[str, list[str]]:
     return {"warnings" if paused.needs_attention else "info": [paused.outcome]}
-
-
-def _failure(campaign_id: str, error: Exception) -> str:
-    if isinstance(error, InstantlyRequestError | PauseNotConfirmedError):
-        return str(error)
-    if isinstance(error, InstantlyError):
-        return f"Campaign {campaign_id} was not paused: {error}"
-    # What other errors say is not known, and might be a secret.
-    return (
-        f"It is not known whether campaign {campaign_id} was paused ({type(error).__name__}). Look at it in Instantly, "
-        "and pause it there if it still sends."
-    )
 
 
 def _nothing_known(error: Exception) -> str:
