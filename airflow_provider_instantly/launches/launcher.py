@@ -113,6 +113,8 @@ class Launcher:
     #: What the check needs, as it was read last; None where a launch was not due then.
     _facts: Facts | None = field(default=None, init=False, repr=False)
     _has_waited: bool = field(default=False, init=False, repr=False)
+    #: The campaign as it was right before it was activated, or None if it was not read.
+    _found: Campaign | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._freshness = Freshness(self.clock)
@@ -303,6 +305,7 @@ class Launcher:
             # The note of what is sent next follows, and nothing is to take long now.
             self._note_absence(doubt, is_written=False)
             self._say(f"The campaign is still {doubt.state.status_label}: activating it again.", doubt.state)
+        self._found = before
         self.record.note_sending(None if before is None else before.status)
 
     def _stop_if_killed(self, campaign_id: str, doubt: Unconfirmed[Campaign] | None) -> None:
@@ -367,9 +370,18 @@ class Launcher:
             )
         if campaign.status in NOT_LAUNCHED_STATUSES and not self.may_settle:
             raise _not_confirmed(campaign)
-        self._say(f"Launched: the campaign is {campaign.status_label}.", campaign)
+        self._say_launched(campaign)
         self.hook.metrics.count(LAUNCHES)
         return Launched(campaign, by_this_run=True, was_seen=campaign is not answered)
+
+    def _say_launched(self, campaign: Campaign) -> None:
+        found = None if self._found is None else self._found.status
+        if found is campaign.status is CampaignStatus.COMPLETED:
+            what = "The campaign is Completed, as it was before its activation"
+            why = "it may have no lead left, or the activation has had no effect"
+            self.log.warning("%s: %s. Look at it in Instantly. %s", what, why, about(campaign.title))
+        else:
+            self._say(f"Launched: the campaign is {campaign.status_label}.", campaign)
 
     def _read_after(self, campaign_id: str, answered: Campaign) -> Campaign:
         campaign = None
@@ -443,6 +455,6 @@ def _not_confirmed(campaign: Campaign) -> LaunchNotConfirmedError:
         advice = "Look at it in Instantly; if it has sent nothing, start a new run."
     else:
         why = "A person may have changed it, or the activation had no effect."
-        left = "It was left as it is; another try reads it before it activates it."
+        left = "It was left as it is; another try reads it before it decides."
         advice = ""
     return failure(LaunchNotConfirmedError, *filter(None, (what, why, left, advice)), about(campaign.title))
