@@ -30,7 +30,7 @@ from airflow_provider_instantly.api.errors import (
     OutdatedReadError,
 )
 from airflow_provider_instantly.api.operations import activate_campaign
-from airflow_provider_instantly.api.sending import BEFORE_LEAVING
+from airflow_provider_instantly.api.sending import before_leaving
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.exceptions import (
     CampaignStoppedError,
@@ -189,7 +189,8 @@ class Launcher:
         return "; whether an earlier one did, its log says" if self.is_retry else ""
 
     def _read(self, campaign_id: str) -> Campaign:
-        campaign = self.hook.get_campaign(campaign_id)
+        with before_leaving(self._freshness.note_sent):
+            campaign = self.hook.get_campaign(campaign_id)
         self._freshness.note_read()
         self.record.note_seen(campaign.status)
         return campaign
@@ -331,9 +332,9 @@ class Launcher:
         ) from doubt.lost
 
     def _activate(self, campaign_id: str, doubt: Unconfirmed[Campaign] | None) -> Campaign:
-        token = BEFORE_LEAVING.set(partial(self._before_first_byte, campaign_id, doubt))
         try:
-            return self.hook.activate_campaign(campaign_id, max_retries=0)
+            with before_leaving(partial(self._before_first_byte, campaign_id, doubt)):
+                return self.hook.activate_campaign(campaign_id, max_retries=0)
         except OutdatedReadError:
             self.record.note_put_off()
             raise
@@ -341,8 +342,6 @@ class Launcher:
             if not isinstance(error, AmbiguousOutcomeError):
                 self.record.note_without_effect()
             raise
-        finally:
-            BEFORE_LEAVING.reset(token)
 
     def _before_first_byte(self, campaign_id: str, doubt: Unconfirmed[Campaign] | None) -> None:
         self._stop_if_killed(campaign_id, doubt)

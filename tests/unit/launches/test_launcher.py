@@ -542,6 +542,29 @@ def test_what_happens_while_metrics_are_handed_over_is_not_overruled(
     assert handed_over == [["GET", "POST"], ["GET", "POST", "GET"]], "before a read, and at the end"
 
 
+@pytest.mark.parametrize("since", [BOUNCED, PAUSED])
+def test_what_happens_while_an_answer_comes_slowly_is_not_overruled(
+    sandbox: SandboxClient, store: TaskStateStore, monkeypatch: pytest.MonkeyPatch, since: int
+) -> None:
+    """It shows how the campaign was when the answer began; that it had just come made it fresh."""
+    cid = sandbox.add_campaign("Spring")
+    now, read = [1_790_000_000.0], InstantlyHook.get_campaign
+
+    def read_slowly(hook: InstantlyHook, campaign_id: str) -> Any:
+        campaign = read(hook, campaign_id)
+        if len(sandbox.requests()) == 1:
+            now[0] += 20.0
+            sandbox.set_status(cid, since)
+        return campaign
+
+    monkeypatch.setattr(InstantlyHook, "get_campaign", read_slowly)
+
+    with pytest.raises(LaunchRefusedError):
+        launch(cid, store, clock=lambda: now[0], resume_paused=False)
+
+    assert sandbox.requests(path="*/activate") == []
+
+
 @pytest.mark.parametrize("cannot_write", [False, True])
 @pytest.mark.parametrize(("seconds", "reads"), [(0.0, 1), (1.9, 1), (2.1, 2), (30.0, 2)])
 def test_a_store_that_is_slow_costs_a_read_and_no_launch(
