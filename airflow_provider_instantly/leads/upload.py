@@ -25,7 +25,7 @@ from airflow_provider_instantly.api.freshness import ReadAge
 from airflow_provider_instantly.api.lead import MAX_PER_REQUEST
 from airflow_provider_instantly.api.operations import add_leads
 from airflow_provider_instantly.api.protocol import PAGE_SIZE
-from airflow_provider_instantly.api.sending import BEFORE_LEAVING
+from airflow_provider_instantly.api.sending import before_leaving
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.exceptions import (
     TaskKilledError,
@@ -559,7 +559,8 @@ class _Adding:
         if remaining is not None and remaining <= 0:
             raise self._ended(UploadRefusedError, "The workspace's plan has no room for more leads.")
         try:
-            reason = self.upload.why_not()
+            with before_leaving(self.run.read_age.note_sent):
+                reason = self.upload.why_not()
         except InstantlyError as error:
             if doubt is None:
                 raise
@@ -588,15 +589,15 @@ class _Adding:
     def _send(self) -> LeadsAdded:
         skip = self.upload.skip_if_in
         options = {**self.upload.options, **({} if skip is None else {SKIP_FLAGS[skip]: True})}
-        token = BEFORE_LEAVING.set(self._before_first_byte)
         try:
-            return self.upload.hook.add_leads(
-                [row.lead for row in self.missing],
-                campaign_id=self.upload.place.get("campaign_id"),
-                list_id=self.upload.place.get("list_id"),
-                max_retries=0,
-                **options,
-            )
+            with before_leaving(self._before_first_byte):
+                return self.upload.hook.add_leads(
+                    [row.lead for row in self.missing],
+                    campaign_id=self.upload.place.get("campaign_id"),
+                    list_id=self.upload.place.get("list_id"),
+                    max_retries=0,
+                    **options,
+                )
         except InstantlyPaymentRequiredError as error:
             self.refusal = error
             raise
@@ -604,8 +605,6 @@ class _Adding:
             if error.status == 413:
                 self.refusal = error
             raise
-        finally:
-            BEFORE_LEAVING.reset(token)
 
     def _read_back(self) -> frozenset[int]:
         self.was_lost = self.is_in_doubt = True

@@ -305,13 +305,13 @@ class CampaignStatusTrigger(_PollingTrigger):
 
     async def _pause_what_is_own(self) -> None:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launches.pause import SHORT_PATIENCE
+        from airflow_provider_instantly.launches.pause import TIME_LIMIT
 
         left = list(self.named_campaigns())
         try:
             async with (
                 asyncio.timeout(_KILL_TIMEOUT),
-                InstantlyHook(self.instantly_conn_id, patience=SHORT_PATIENCE) as hook,
+                InstantlyHook(self.instantly_conn_id, time_limit=TIME_LIMIT) as hook,
             ):
                 while left:
                     killed = await ownership.apause_own(hook, self.task_instance, left[0], self.log)
