@@ -122,6 +122,23 @@ def test_who_joins_a_search_for_what_is_on_no_list_does_not_keep_it_going_for_ev
     assert (search.pages, search.length) == (22, 11)
 
 
+def test_a_search_goes_round_once_more_and_not_for_ever_though_others_go_on_joining() -> None:
+    """Who is on no list waits for its end, and a poll that owns it for what it reads after that."""
+    workspace, own = Workspace(dict.fromkeys(ids(1_000), 1)), ids(1_000)
+    search, shown, pages = Search(EVERYTHING, own, own), dict[str, Any](), 0
+    steps = search.run({}, float("inf"))
+    request: Request | None = next(steps)
+    while request is not None and pages < 100:
+        try:
+            request = steps.send(workspace(request))
+        except StopIteration:
+            request = None
+        pages += 1
+        passed = ids(10, first=max(pages % 11 - 1, 0) * 100)
+        search.join(passed, passed, shown)
+    assert (pages, search.is_over) == (22, True)
+
+
 def test_a_search_that_fails_fails_for_those_who_have_joined() -> None:
     search, own, others = Search(EVERYTHING, ids(250), ids(250)), dict[str, Any](), dict[str, Any]()
     steps = search.run(own, 9)

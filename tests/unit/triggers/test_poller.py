@@ -30,7 +30,7 @@ from airflow_provider_instantly.triggers.poller import Poller
 from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import LAST_POLL, Wait
 from tests.shared_streams import events_of
-from tests.statuses import ACTIVE, COMPLETED, PAUSED
+from tests.statuses import ACTIVE, BOUNCED, COMPLETED, PAUSED
 from tests.unit.triggers.conftest import eventually
 
 if TYPE_CHECKING:
@@ -1033,6 +1033,33 @@ def test_waits_for_a_list_that_others_have_read_end_in_time_and_are_polled_after
         assert after <= 3 * READING
     lists = [when for when, what in virtually.instantly.requests if what == "list"]
     assert len(lists) <= 2 * 121 + 20
+
+
+def test_a_wait_whose_campaign_no_list_shows_is_polled_though_others_always_wait_for_the_list(virtually: Any) -> None:
+    virtually.instantly.latency = 0.5
+    ids = virtually.instantly.add(4_000, ACTIVE)
+    virtually.instantly.unlisted = {ids[-1]}
+
+    async def join(group: Group, number: int) -> None:
+        await asyncio.sleep(2 * number)
+        await group.wait(Waiter(), ids[number::40], 30.0, 1_000)
+
+    async def watch() -> tuple[list[str], float]:
+        group = Group(Poller(CONN))
+        others = [asyncio.create_task(join(group, number)) for number in range(30)]
+        await asyncio.sleep(100)
+        asyncio.get_running_loop().call_later(100, virtually.instantly.statuses.update, {ids[120]: BOUNCED})
+        mine = CampaignStatusTrigger([*ids[100:160], ids[-1]], target_statuses=[COMPLETED], deadline=now() + 800)
+        event = await fired(mine, group)
+        ended_at = now()
+        await end_all(others, group)
+        return [outcome["verdict"] for outcome in event.payload["campaigns"]], ended_at
+
+    verdicts, ended_at = virtually(watch())
+
+    assert verdicts.count(Verdict.STOPPED) == 1
+    # It waits for the list twice, and has it read by its own poll then, in turns with another one.
+    assert ended_at <= 1_000_200 + 60 + 4 * 40 * 0.5
 
 
 @pytest.mark.parametrize(
