@@ -169,6 +169,11 @@ class Search:
         return self._places.keys()
 
     @property
+    def reach(self) -> int:
+        """How many pages of the list were read, from its beginning: it has so many at least."""
+        return max(self._first_of_round, self.pages - self._first_of_round)
+
+    @property
     def page_size(self) -> int:
         """How many campaigns a page has: fewer than at first, where the answers were too large to be read."""
         return self._list.size

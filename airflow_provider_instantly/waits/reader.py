@@ -175,7 +175,7 @@ class Reader:
 
     def _expected_costs(self, wanted: list[str]) -> dict[Listing, float]:
         # A list that is being read is not at its end yet.
-        costs = self.costs | {s.listing: max(self.costs.get(s.listing, 0), s.pages + 1) for s in self._searches}
+        costs = self.costs | {s.listing: max(self.costs.get(s.listing, 0), s.reach + 1) for s in self._searches}
         expected: dict[Listing, float] = {EVERYTHING: costs.get(EVERYTHING, FIRST_GUESS)}
         statuses = Counter(self._known[cid] for cid in wanted if cid in self._known)
         status, count = next(iter(statuses.most_common(1)), (None, 0))
@@ -210,7 +210,7 @@ class Reader:
             self.costs[listing] = search.needed + len(search.missing)
             return
         has_led_somewhere = search.is_at_end or not search.missing
-        self.costs[listing] = search.pages if has_led_somewhere and search.is_honoured else math.inf
+        self.costs[listing] = search.needed if has_led_somewhere and search.is_honoured else math.inf
         if search.is_whole and listing == NO_DRAFTS:
             left = [campaign_id for campaign_id in wanted if campaign_id not in seen]
             seen |= {cid: _StillDraft(cid) for cid in self._known_as(CampaignStatus.DRAFT, left)}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_instantly.api.bulk import EVERYTHING
+from airflow_provider_instantly.api.bulk import EVERYTHING, Listing
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
 from airflow_provider_instantly.api.errors import (
     AnswerTooLargeError,
@@ -90,6 +90,30 @@ class TestFewestRequests:
             poll(reader, ids(200), workspace)
             costs.append((workspace.pages, workspace.singles))
         assert costs == [(121, 0), (4, 0), *[(2, 0)] * 10], "the second poll tries another list"
+
+    @pytest.mark.parametrize("asks_after", [12, 17])
+    def test_pages_for_those_who_joined_do_not_make_later_polls_dearer(self, asks_after: int) -> None:
+        """Nor does another one think so that begins while a list is read once more for them."""
+        workspace = Workspace(dict.fromkeys(ids(1_500), 2) | dict.fromkeys(ids(1_500, first=1_500), 1))
+        reader, wanted = Reader(), ids(1_200, first=1_500)
+        poll(reader, wanted, workspace)
+        steps, costs = reader.read(wanted), []
+        request: Request | None = next(steps)
+        search = reader.open_search
+        assert search is not None
+        while request is not None:
+            if search.pages == 2:
+                reader.join(search, wanted, {})
+            if search.pages == asks_after:
+                costs.append(reader.expects(wanted))
+            try:
+                request = steps.send(workspace(request))
+            except StopIteration:
+                request = None
+        poll(reader, wanted, workspace)
+        assert search.listing == Listing(status=CampaignStatus.ACTIVE)
+        assert (search.pages, len(workspace.asked)) == (16 + 2, 12)
+        assert 12 <= costs[0] <= 17
 
     def test_few_of_many_are_asked_for_one_by_one_once_it_is_known_how_many_there_are(self) -> None:
         reader, workspace = Reader(), Workspace(dict.fromkeys(ids(5_000), 1))
