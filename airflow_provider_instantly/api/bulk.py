@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
-from airflow_provider_instantly.api.errors import InstantlyError, InstantlyUnexpectedAnswerError
+from airflow_provider_instantly.api.errors import (
+    InstantlyBadRequestError,
+    InstantlyError,
+    InstantlyNotFoundError,
+    InstantlyUnexpectedAnswerError,
+)
 from airflow_provider_instantly.api.operations import get_campaign, list_campaigns
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages
 
@@ -155,13 +160,21 @@ class Search:
 
     def fail(self, error: InstantlyError) -> None:
         """
-        Put an error in the place of all that was not found.
+        Put an error in the place of all that was not found, unless each of them may be read all the same.
 
         :param error: why no more pages could be read.
         """
+        if self._is_refused_by(error):
+            return
         for campaign_id, places in self._places.items():
             for seen in places:
                 seen[campaign_id] = error
+
+    def _is_refused_by(self, error: InstantlyError) -> bool:
+        """Whether an error is about the page that was asked for alone. A first page that is not there tells more."""
+        return isinstance(error, InstantlyBadRequestError) or (
+            self.pages > 0 and isinstance(error, InstantlyNotFoundError)
+        )
 
     @property
     def left(self) -> Collection[str]:

@@ -12,6 +12,7 @@ from airflow_provider_instantly.api.campaign import Campaign
 from airflow_provider_instantly.api.errors import (
     AnswerTooLargeError,
     CampaignNotFoundError,
+    InstantlyBadRequestError,
     InstantlyConnectionError,
     InstantlyRateLimitError,
     InstantlyServerError,
@@ -54,6 +55,14 @@ def test_a_list_that_breaks_stands_in_the_place_of_what_it_has_not_shown(error: 
     seen = list(statuses(workspace.run(read_many(ids(250)))).values())
     assert (seen.count(1), seen.count(type(error))) == (100, 150)
     assert len(workspace.asked) == 2
+
+
+def test_a_page_that_is_refused_says_nothing_of_what_it_would_have_shown() -> None:
+    """A cursor may be outlived by the list that it was made for."""
+    error = InstantlyBadRequestError("400")
+    workspace = Workspace(dict.fromkeys(ids(250), 1), fails=lambda r: error if len(r.query) > 1 else None)
+    assert statuses(workspace.run(read_many(ids(250)))) == dict.fromkeys(ids(250), 1)
+    assert (workspace.pages, workspace.singles) == (2, 150)
 
 
 def test_an_error_that_concerns_all_is_met_once_among_single_reads() -> None:

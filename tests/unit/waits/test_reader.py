@@ -18,6 +18,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyBadRequestError,
     InstantlyConnectionError,
     InstantlyError,
+    InstantlyNotFoundError,
     InstantlyRateLimitError,
     InstantlyServerError,
     InstantlyUnexpectedAnswerError,
@@ -445,6 +446,32 @@ class TestErrors:
     def test_that_would_be_the_same_for_all_is_met_once(self, error: InstantlyError) -> None:
         workspace = Workspace({}, fails=lambda request: error)
         assert list(poll(Reader({EVERYTHING: 9}), ids(5), workspace).values()) == [error] * 5
+        assert len(workspace.asked) == 1
+
+    @pytest.mark.parametrize("for_joiners", [True, False])
+    @pytest.mark.parametrize(
+        ("error", "page"),
+        [
+            (InstantlyBadRequestError("400"), 1),
+            (InstantlyBadRequestError("422"), 2),
+            (InstantlyNotFoundError("404"), 2),
+        ],
+    )
+    def test_a_page_that_is_refused_says_nothing_of_the_campaigns(
+        self, error: InstantlyError, page: int, for_joiners: bool
+    ) -> None:
+        workspace = Workspace(dict.fromkeys(ids(250), 1))
+        workspace.fails = lambda r: error if r.resource.id is None and len(workspace.asked) == page else None
+        reader = Reader(for_joiners=for_joiners)
+        assert set(statuses(poll(reader, ids(250), workspace)).values()) == {1}
+        assert len(workspace.asked) == page + 250 - 100 * (page - 1)
+        workspace.fails = lambda r: None
+        poll(reader, ids(250), workspace)
+        assert len(workspace.asked) <= 4, "the list is tried again"
+
+    def test_a_path_that_is_not_instantlys_is_met_once(self) -> None:
+        workspace = Workspace({}, fails=lambda request: InstantlyNotFoundError("404"))
+        assert set(statuses(poll(Reader(), ids(250), workspace)).values()) == {InstantlyNotFoundError}
         assert len(workspace.asked) == 1
 
     @pytest.mark.parametrize("error", [InstantlyServerError("500"), InstantlyAuthenticationError("401")])
