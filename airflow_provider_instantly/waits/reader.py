@@ -160,6 +160,9 @@ class Reader:
     def _note_shown(self, campaign: Campaign) -> None:
         """Also of campaigns that are wanted by others: they need not be looked for again."""
         self._shown[campaign.id] = campaign.status
+        if campaign.id in self._known:
+            # Else it would be taken again for the Draft that it was, where the next list does not show it.
+            self._known[campaign.id] = campaign.status
         self._trusted.pop(campaign.id, None)
 
     def _plan(self, wanted: list[str]) -> list[tuple[Listing, float, float]]:

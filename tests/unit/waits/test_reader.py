@@ -193,6 +193,17 @@ class TestShorterLists:
         assert wait.result().verdict == Verdict.UNREADABLE
         assert polls <= 10
 
+    def test_one_that_was_shown_to_others_since_is_not_taken_for_the_draft_that_it_was(self) -> None:
+        """It has been launched, and the list moved while it was read, so that it does not show it."""
+        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(1_000), 0))
+        poll(reader, ids(1_000), workspace)
+        launched = ids(1, first=999)[0]
+        workspace.statuses[launched] = 1
+        poll(reader, ids(999), workspace)
+        workspace.unlisted = {launched}
+        found = poll(reader, ids(1_000), workspace)[launched]
+        assert (found.status, found.is_inferred) == (1, False)
+
     @pytest.mark.parametrize("error", [InstantlyRateLimitError("429"), InstantlyServerError("500")])
     @pytest.mark.parametrize("page", [1, 2])
     def test_where_the_tenth_poll_fails_the_next_one_reads_all(self, page: int, error: InstantlyError) -> None:
