@@ -391,7 +391,8 @@ class Poller:
             # It would be the same with each, and asking would make it worse.
             poll.seen |= dict.fromkeys(wanted, poll.error)
         elif wanted:
-            yield from self._reader.read(wanted, poll.seen)
+            decisive = {cid for watcher in poll.recipients if watcher.wait for cid in watcher.wait.decisive}
+            yield from self._reader.read(wanted, poll.seen, decisive=decisive)
 
     def _read_list(self, poll: _Reading) -> Conversation[None]:
         pages = Pages(list_campaigns(tag_ids=self._tag_ids))

@@ -30,7 +30,7 @@ from airflow_provider_instantly.triggers.poller import Poller
 from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import LAST_POLL, Wait
 from tests.shared_streams import events_of
-from tests.statuses import ACTIVE, BOUNCED, COMPLETED, PAUSED
+from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED
 from tests.unit.triggers.conftest import eventually
 
 if TYPE_CHECKING:
@@ -906,6 +906,29 @@ def test_what_a_poll_has_read_at_the_limit_counts(virtually: Any) -> None:
 
     assert verdicts.count(Verdict.REACHED) >= 11
     assert set(verdicts) == {Verdict.REACHED, Verdict.TIMED_OUT}
+
+
+@pytest.mark.parametrize("joining", [1, 20])
+@pytest.mark.parametrize("statuses", [{"target_statuses": [DRAFT]}, {"failed_statuses": [DRAFT], "fail_fast": False}])
+def test_a_wait_that_a_draft_decides_has_it_read(virtually: Any, statuses: dict[str, Any], joining: int) -> None:
+    """The others are content with that it is not on the list of all that are no Drafts."""
+    ids = virtually.instantly.add(300)
+
+    async def watch() -> list[tuple[str, float]]:
+        group = Group(Poller(CONN))
+        others = [asyncio.create_task(ended(CampaignStatusTrigger(each, deadline=now() + 999), group)) for each in ids]
+        await asyncio.sleep(130)
+        goal = {"deadline": now() + 300, "stable_for": 90.0, **statuses}
+        mine = (CampaignStatusTrigger(each, **goal) for each in ids[:joining])
+        ends = await asyncio.gather(*(ended(trigger, group) for trigger in mine))
+        await end_all(others, group)
+        return list(ends)
+
+    ends = virtually(watch())
+
+    assert {verdict for verdict, _ in ends} == {Verdict.REACHED if "target_statuses" in statuses else Verdict.STOPPED}
+    assert max(when for _, when in ends) <= 1_000_130 + 90 + 60 + 5
+    assert len(virtually.instantly.requests) <= 2 * 4 + 10 + 3 * joining
 
 
 # The first poll of those who join

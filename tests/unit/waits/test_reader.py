@@ -193,6 +193,22 @@ class TestShorterLists:
         assert wait.result().verdict == Verdict.UNREADABLE
         assert polls <= 10
 
+    def test_drafts_that_decide_something_are_read_and_the_others_are_not(self) -> None:
+        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(1_000), 0))
+        poll(reader, ids(1_000), workspace)
+        decisive = set(ids(3, first=500))
+        for _ in range(2):
+            seen: dict[str, Any] = workspace.run(reader.read(ids(1_000), decisive=decisive))
+            assert {each for each, found in seen.items() if not found.is_inferred} == decisive
+            assert (workspace.pages, workspace.singles) == (1, 3)
+
+    def test_many_drafts_that_decide_something_are_read_from_a_list(self) -> None:
+        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(3_000), 3) | dict.fromkeys(ids(1_000), 0))
+        for _ in range(4):
+            seen: dict[str, Any] = workspace.run(reader.read(ids(1_000), decisive=ids(1_000)))
+            assert not any(found.is_inferred for found in seen.values())
+        assert (workspace.pages, workspace.singles) == (10, 0)
+
     def test_one_that_was_shown_to_others_since_is_not_taken_for_the_draft_that_it_was(self) -> None:
         """It has been launched, and the list moved while it was read, so that it does not show it."""
         reader, workspace = Reader(), Workspace(dict.fromkeys(ids(1_000), 0))
