@@ -78,25 +78,26 @@ class Reader:
         """
         wanted = list(dict.fromkeys(campaign_ids))
         seen = {} if seen is None else seen
-        new = sum(campaign_id not in self._known for campaign_id in wanted)
-        is_thorough = self._is_crowded(wanted, new) and self.for_joiners
-        self._crowd += new
+        new = [campaign_id for campaign_id in wanted if campaign_id not in self._known]
+        self._believe_lists(new)
+        is_thorough = self.for_joiners and self._is_crowded(wanted, new)
+        self._crowd += len(new)
         try:
             yield from self._read(wanted, seen, frozenset(decisive), is_thorough=is_thorough)
         finally:
-            self._crowd -= new
+            self._crowd -= len(new)
         self._remember({campaign_id: seen[campaign_id] for campaign_id in wanted})
         return seen
 
-    def _is_crowded(self, wanted: list[str], new: int) -> bool:
+    def _is_crowded(self, wanted: list[str], new: list[str]) -> bool:
         """
         Whether so many are new, here and in other polls that are open, that the whole list is read for them.
 
-        Of many it has to be that nothing is known, or that what is known leads to no short list.
+        Of many it has to be that nothing is known even of what lists have shown, or that this leads to no short list.
         """
-        unknown = self._get_to_know(wanted)
-        is_long = new > _FEW and self.expects(wanted, are_new=True) >= _FEW
-        return unknown > PAGE_SIZE or (is_long and new + self._crowd > PAGE_SIZE)
+        unknown = sum(campaign_id not in self._known for campaign_id in new)
+        is_long = len(new) > _FEW and self._expected_requests(wanted, are_new=True) >= _FEW
+        return unknown > PAGE_SIZE or (is_long and len(new) + self._crowd > PAGE_SIZE)
 
     def _read(
         self, wanted: list[str], seen: Seen, decisive: frozenset[str], *, is_thorough: bool
@@ -129,12 +130,17 @@ class Reader:
         """
         How many requests it would take to read campaigns, by all that is known.
 
+        Of many that are new, what lists have shown is believed from now on, as it is when they are read.
+
         :param campaign_ids: see `read`.
         :param are_new: whether they are others than those that the costs of lists were learned with. They may be
             anywhere on a list, also on one that no one has read yet.
         """
         wanted = list(campaign_ids)
-        self._get_to_know(wanted)
+        self._believe_lists([campaign_id for campaign_id in wanted if campaign_id not in self._known])
+        return self._expected_requests(wanted, are_new=are_new)
+
+    def _expected_requests(self, wanted: list[str], *, are_new: bool) -> float:
         expected = self._expected_costs(wanted)
         if are_new:
             expected = {listing: max(cost, self._shown_pages(listing)) for listing, cost in expected.items()}
@@ -157,14 +163,10 @@ class Reader:
         expected = self._known_as(status, wanted) if status is not None else wanted * (search.listing == EVERYTHING)
         search.join(wanted, expected, seen)
 
-    def _get_to_know(self, wanted: list[str]) -> int:
-        """Of many new ones, believe what lists have shown. How many are left of which nothing is known."""
-        new = [campaign_id for campaign_id in wanted if campaign_id not in self._known]
-        if len(new) <= _FEW:
-            return 0
-        shown = {campaign_id: self._shown[campaign_id] for campaign_id in new if campaign_id in self._shown}
-        self._known |= shown
-        return len(new) - len(shown)
+    def _believe_lists(self, new: list[str]) -> None:
+        """Of many that no poll has read, take what lists have shown for known; few are read by themselves."""
+        if len(new) > _FEW:
+            self._known |= {campaign_id: self._shown[campaign_id] for campaign_id in new if campaign_id in self._shown}
 
     def _note_shown(self, campaign: Campaign) -> None:
         """Also of campaigns that are wanted by others: they need not be looked for again."""
