@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_provider_instantly.api.bulk import EVERYTHING, Search, read_each, read_many
 from airflow_provider_instantly.api.campaign import Campaign
@@ -146,6 +147,37 @@ def test_a_search_goes_round_once_more_and_not_for_ever_though_others_go_on_join
         passed = ids(10, first=max(pages % 11 - 1, 0) * 100)
         search.join(passed, passed, shown)
     assert (pages, search.is_over) == (22, True)
+
+
+@given(
+    joins=st.lists(st.tuples(st.integers(0, 30), st.sets(st.integers(0, 69), min_size=1, max_size=9)), max_size=12),
+    own=st.sets(st.integers(0, 69), min_size=3),
+    is_thorough=st.booleans(),
+)
+def test_whoever_joins_sees_nothing_older_and_the_search_ends(
+    joins: list[tuple[int, set[int]]], own: set[int], is_thorough: bool
+) -> None:
+    """Each answer shows its number as the status of all its campaigns; the last ten are on no list."""
+    everyone = ids(70)
+    workspace = Workspace(dict.fromkeys(everyone, 0), unlisted=set(everyone[60:]), page_size=6)
+    wanted, shown, seen = [everyone[n] for n in own], list[tuple[int, dict[str, Any]]](), dict[str, Any]()
+    search = Search(EVERYTHING, wanted, wanted, is_thorough=is_thorough)
+    steps = search.run(seen, float("inf"))
+    request: Request | None = next(steps)
+    while request is not None:
+        for _, who in (join for join in joins if join[0] == search.pages):
+            shown.append((search.pages, {}))
+            joined = [everyone[n] for n in who]
+            search.join(joined, joined, shown[-1][1])
+        workspace.statuses = dict.fromkeys(everyone, search.pages + 1)
+        try:
+            request = steps.send(workspace(request))
+        except StopIteration:
+            request = None
+    assert search.is_over
+    assert search.pages <= 2 * 11
+    assert all(found.status > since for since, of_one in shown for found in of_one.values())
+    assert all(found.status > 0 for found in seen.values())
 
 
 def test_a_search_that_fails_fails_for_those_who_have_joined() -> None:
