@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
-from airflow_provider_instantly.api.errors import InstantlyError, InstantlyUnexpectedAnswerError
+from airflow_provider_instantly.api.errors import (
+    InstantlyBadRequestError,
+    InstantlyError,
+    InstantlyNotFoundError,
+    InstantlyUnexpectedAnswerError,
+)
 from airflow_provider_instantly.api.operations import get_campaign, list_campaigns
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages
 
@@ -90,9 +95,7 @@ class Search:
         #: Those of the campaigns that the list should show and has not shown yet.
         self.missing = set(expected)
         self._places: dict[str, list[Seen]] = {campaign_id: [] for campaign_id in wanted}
-        # Those who joined in an earlier round have had the whole list read.
         self._missing_to_others: set[str] = set()
-        self._missing_since_before: set[str] = set()
         #: Whether no more pages will be read.
         self.is_over = False
         #: How many pages were read, and how many of them while one was missing still.
@@ -112,28 +115,36 @@ class Search:
         for places in self._places.values():
             places.append(seen)
         try:
-            while self._has_more() and self._is_worth_another_page(limit):
-                items = yield from self._list.next_page()
-                self.pages += 1
-                self.needed += bool(self.missing)
-                for item in items:
-                    self._note(brief(item))
+            yield from self._read_pages(limit)
+            if self._is_wanted_again:
+                self._begin_again()
+                yield from self._read_pages(limit)
         finally:
             self.is_over = True
 
-    def _has_more(self) -> bool:
-        """Whether there are more pages: the first ones again, where some have joined since and all others are found."""
-        if self._list.has_more:
-            return True
-        self.length = self.pages - self._first_of_round
-        self._missing_to_others -= self._missing_since_before
-        if self.missing or not self._missing_to_others or not self.is_whole:
-            return False
-        self._missing_since_before = set(self._missing_to_others)
+    def _read_pages(self, limit: float) -> Conversation[None]:
+        while self._list.has_more and self._is_worth_another_page(limit):
+            items = yield from self._list.next_page()
+            self.pages += 1
+            self.needed += bool(self.missing)
+            for item in items:
+                self._note(brief(item))
+        if self.is_at_end:
+            self.length = self.pages - self._first_of_round
+
+    @property
+    def _is_wanted_again(self) -> bool:
+        """
+        Whether some have joined who miss what was on pages before, and all others are found.
+
+        That is asked once: others may go on joining for ever, and who is on no list waits for the end.
+        """
+        return self.is_whole and not self.missing and bool(self._missing_to_others)
+
+    def _begin_again(self) -> None:
         self._first_of_round = self.pages
         self._is_thorough = False
         self._list = Pages(self.listing.first_page(self.page_size))
-        return True
 
     def join(self, campaign_ids: Iterable[str], expected: Iterable[str], seen: Seen) -> None:
         """
@@ -145,23 +156,35 @@ class Search:
         """
         for campaign_id in campaign_ids:
             self._places.setdefault(campaign_id, []).append(seen)
-        self._missing_to_others.update(joined := set(expected))
-        self._missing_since_before -= joined
+        self._missing_to_others.update(expected)
 
     def fail(self, error: InstantlyError) -> None:
         """
-        Put an error in the place of all that was not found.
+        Put an error in the place of all that was not found, unless each of them may be read all the same.
 
         :param error: why no more pages could be read.
         """
+        if self._is_refused_by(error):
+            return
         for campaign_id, places in self._places.items():
             for seen in places:
                 seen[campaign_id] = error
+
+    def _is_refused_by(self, error: InstantlyError) -> bool:
+        """Whether an error is about the page that was asked for alone. A first page that is not there tells more."""
+        return isinstance(error, InstantlyBadRequestError) or (
+            self.pages > 0 and isinstance(error, InstantlyNotFoundError)
+        )
 
     @property
     def left(self) -> Collection[str]:
         """The campaigns that were not found yet."""
         return self._places.keys()
+
+    @property
+    def reach(self) -> int:
+        """How many pages of the list were read, from its beginning: it has so many at least."""
+        return max(self._first_of_round, self.pages - self._first_of_round)
 
     @property
     def page_size(self) -> int:
@@ -193,7 +216,6 @@ class Search:
             seen[campaign.id] = campaign if campaign.status is not None else _no_status(campaign)
         self.missing.discard(campaign.id)
         self._missing_to_others.discard(campaign.id)
-        self._missing_since_before.discard(campaign.id)
 
 
 def read_many(campaign_ids: Iterable[str]) -> Conversation[Seen]:

@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from airflow_provider_instantly.api.driver import adrive, drive
 from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyError, OutdatedReadError
 from airflow_provider_instantly.api.protocol import may_repeat
-from airflow_provider_instantly.api.retry import RATE_LIMIT_PATIENCE, Retries
+from airflow_provider_instantly.api.retry import Retries, TimeBudget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -117,7 +117,7 @@ class Change(Generic[Answer, State]):
     :param subject: what the change is about as a noun, for the log.
     :param max_retries: how often a change that certainly had no effect is put off, read again, and sent again; see
         `Retries`.
-    :param patience: for how many seconds it waits for the rate limit before that counts as one of these.
+    :param budget: the time of all requests of its caller; see `Retries`.
     :param max_sends: how often a change is sent, where lost answers turn out to have been without effect.
     :param read_pauses: seconds before each read after a lost answer.
     :param confirm_pauses: seconds before each read after an answer, until one shows the effect; none are made by
@@ -136,7 +136,7 @@ class Change(Generic[Answer, State]):
     read_before: Callable[[], Any] | None = None
     before_send: Callable[[State | None, Unconfirmed[State] | None], Any] = lambda _before, _doubt: None
     note_retry: Callable[[float, InstantlyError], Any] = lambda _seconds, _because: None
-    patience: float = RATE_LIMIT_PATIENCE
+    budget: TimeBudget = field(default_factory=TimeBudget)
     max_sends: int = MAX_SENDS
     read_pauses: tuple[float, ...] = READ_BACK_PAUSES
     confirm_pauses: tuple[float, ...] = ()
@@ -181,7 +181,7 @@ async def _atake(step: _Step) -> Any:
 
 
 def _steps(change: Change[Answer, State]) -> Generator[_Step, Any, Outcome[State, Answer]]:
-    retries, was_key_replaced, outdated = Retries(change.max_retries, change.patience), False, _Outdated()
+    retries, was_key_replaced, outdated = Retries(change.max_retries, budget=change.budget), False, _Outdated()
     while True:
         before = _known((yield change.read_before or change.read))
         if not _known((yield partial(change.is_needed, before))):
@@ -263,6 +263,9 @@ def _confirm(
     """Read until the change shows: a read may lag behind the answer."""
     state = None
     for pause in change.confirm_pauses:
+        if pause > max(change.budget.left, 0.0):
+            break
+        change.budget.spend(pause)
         yield pause
         found = yield change.read
         if isinstance(found, InstantlyError):

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: hundredth of one; but there may be a record to write in between, which Airflow may try again, and a connection to
 #: make.
 MAX_READ_AGE: Final = 2.0
+#: Seconds from the moment when that read left. A slow answer may show how it was at its beginning.
+MAX_READ_SPAN: Final = 5.0
 
 
 @dataclass
@@ -27,7 +29,12 @@ class ReadAge:
     """
 
     clock: Callable[[], float]
+    _sent_at: float | None = field(default=None, init=False)
     _read_at: float | None = field(default=None, init=False)
+
+    def note_sent(self) -> None:
+        """Note that a read leaves. One that is sent again leaves again."""
+        self._sent_at = self.clock()
 
     def note_read(self) -> None:
         """Note that it was read: the answer has just come."""
@@ -42,12 +49,27 @@ class ReadAge:
         :param why: what may have taken so long, as a sentence.
         :raises OutdatedReadError: if it is older.
         """
-        age = 0.0 if self._read_at is None else self.clock() - self._read_at
-        if age > MAX_READ_AGE:
+        noun = request.resource.noun
+        if outdated := self._outdated(noun):
             raise OutdatedReadError(
-                f"The {change} was not sent: when it was about to leave, {age:.1f} seconds had passed since the "
-                f"{request.resource.noun} was read, and it rests on no read of more than {MAX_READ_AGE:g} seconds "
-                f"ago. {why}",
+                f"The {change} was not sent: when it was about to leave, {outdated}. {why}",
                 method=request.method,
                 path=request.path,
             )
+
+    def _outdated(self, noun: str) -> str:
+        """How old the read is, as a clause, if it is too old; else nothing."""
+        if self._read_at is None:
+            return ""
+        now, sent_at = self.clock(), self._read_at if self._sent_at is None else self._sent_at
+        if (age := now - self._read_at) > MAX_READ_AGE:
+            return (
+                f"{age:.1f} seconds had passed since the {noun} was read, and it rests on no read of more than "
+                f"{MAX_READ_AGE:g} seconds ago"
+            )
+        if (span := now - sent_at) > MAX_READ_SPAN:
+            return (
+                f"{span:.1f} seconds had passed since the read of the {noun} was sent, and it rests on none that was "
+                f"sent more than {MAX_READ_SPAN:g} seconds ago"
+            )
+        return ""

@@ -38,15 +38,12 @@ class AiohttpSession:
     """
 
     def __init__(self, endpoint: Endpoint, environment: Environment) -> None:
-        timeout = endpoint.timeout
         self.environment = environment
         self._endpoint = endpoint
         self._receivers: weakref.WeakSet[_Receiver] = weakref.WeakSet()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=environment.ssl_context() or True),
             cookie_jar=aiohttp.DummyCookieJar(),
-            # One span to connect, and then one for the answer, like the other transport; that one is `_Response`'s.
-            timeout=aiohttp.ClientTimeout(total=2 * timeout, connect=timeout),
             skip_auto_headers=("Content-Type", "User-Agent"),
             request_class=_Request,
             response_class=_Response,
@@ -70,6 +67,8 @@ class AiohttpSession:
                 data=request.content,
                 allow_redirects=False,
                 proxy=self.environment.proxy,
+                # One span to connect, and then one for the answer, like the other transport; that one is `_Response`'s.
+                timeout=aiohttp.ClientTimeout(total=2 * sending.timeout, connect=sending.timeout),
             ) as response:
                 self._receivers.add(cast("_Response", response).receiver)
         finally:

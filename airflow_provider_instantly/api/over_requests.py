@@ -73,9 +73,7 @@ class RequestsSession:
         )
         token = CURRENT.set(sending)
         try:
-            with self._session.send(
-                prepared, timeout=self._endpoint.timeout, allow_redirects=False, stream=True
-            ) as response:
+            with self._session.send(prepared, timeout=sending.timeout, allow_redirects=False, stream=True) as response:
                 # Closed without this, it would take its connection with it.
                 response.raw.release_conn()
         finally:

@@ -30,7 +30,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyUnexpectedAnswerError,
 )
 from airflow_provider_instantly.api.redaction import shown_text, strike_key_out
-from airflow_provider_instantly.api.retry import RATE_LIMIT_PATIENCE, Retries, retry_after
+from airflow_provider_instantly.api.retry import Retries, TimeBudget, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -344,7 +344,7 @@ def exchange(
     request: Request,
     *,
     max_retries: int,
-    patience: float = RATE_LIMIT_PATIENCE,
+    budget: TimeBudget | None = None,
     api_key: str = "",
     jitter: Callable[[], float] = random.random,
 ) -> Generator[Step, Reaction, Document]:
@@ -358,13 +358,13 @@ def exchange(
     :param max_retries: how often it may be sent again, where that is safe; see `Retries`. A read that met a kept
         connection which the server had closed is sent again at once, but once only: that counts as one of these, and is
         allowed at 0 too.
-    :param patience: for how many seconds it waits for the rate limit before that counts as one of these.
+    :param budget: the time of all requests of its caller; see `Retries`. By default there is no end of it.
     :param api_key: the key, so that it can be struck out of what the server echoes.
     :param jitter: a number from 0 to 1 for each pause.
     :raises InstantlyRequestError: the last error, where no try succeeded or none was allowed;
         `AmbiguousOutcomeError` where a change may or may not have taken effect.
     """
-    retries, was_stale = Retries(max_retries, patience), False
+    retries, was_stale = Retries(max_retries, budget=budget or TimeBudget()), False
     while True:
         reaction = yield request
         try:

@@ -23,9 +23,27 @@ ABSURD_RETRY_AFTER: Final = 86_400.0
 #: Where the rate limit is used up, it is free again soon: the first pause is at most this long, and the longest.
 RATE_LIMIT_BASE: Final = 0.5
 RATE_LIMIT_CAP: Final = 8.0
-#: Seconds of such pauses that a request has, unless its caller has less time. Instantly's longest window is a minute,
-#: and a pause must fit behind it.
+#: Seconds of such pauses that a request has. Instantly's longest window is a minute, and a pause must fit behind it.
 RATE_LIMIT_PATIENCE: Final = 90.0
+
+
+@dataclass
+class TimeBudget:
+    """
+    The seconds that all requests of a caller have together, their pauses included.
+
+    :param left: what is left of them; by default there is no end.
+    """
+
+    left: float = math.inf
+
+    def spend(self, seconds: float) -> None:
+        """
+        Count time that has passed, or is about to.
+
+        :param seconds: how much.
+        """
+        self.left -= seconds
 
 
 @dataclass
@@ -38,10 +56,13 @@ class Retries:
 
     :param allowed: how often the request may be sent again; with 0 it never is.
     :param patience: seconds that are left of pauses for the rate limit, until these count, too.
+    :param budget: the time of all requests of its caller. A pause that is longer than what is left of it is not made,
+        and there is no further try then.
     """
 
     allowed: int
     patience: float = RATE_LIMIT_PATIENCE
+    budget: TimeBudget = field(default_factory=TimeBudget)
     _made: int = field(default=0, init=False)
     _refused: int = field(default=0, init=False)
 
@@ -56,6 +77,13 @@ class Retries:
         :param error: what the last try ended with. Whether it may be repeated at all is the caller's to know.
         :param jitter: a number from 0 to 1.
         """
+        pause = self._pause_after(error, jitter)
+        if pause is None or pause > self.budget.left:
+            return None
+        self.budget.spend(pause)
+        return pause
+
+    def _pause_after(self, error: InstantlyError, jitter: float) -> float | None:
         if self.allowed and isinstance(error, InstantlyRateLimitError):
             pause = _pause_for_rate_limit(error, self._refused, jitter)
             if pause <= self.patience:

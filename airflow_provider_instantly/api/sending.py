@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_instantly.api.answer_reader import CLOSED, AnswerReader, BrokenAnswerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from airflow_provider_instantly.api.protocol import Answer
 
@@ -18,7 +19,7 @@ class Sending:
     One request that is sent once.
 
     :param method: its HTTP method.
-    :param timeout: seconds that the whole answer has, once the request was sent.
+    :param timeout: seconds to wait for a connection, and then for the whole answer.
     """
 
     def __init__(self, method: str, timeout: float) -> None:
@@ -88,5 +89,21 @@ class Sending:
 #: Is called right before the first byte of a request leaves, and may raise, so that none does. To find a name and to
 #: make a connection takes seconds, in which a task may be killed.
 BEFORE_LEAVING: ContextVar[Callable[[], Any]] = ContextVar("airflow_provider_instantly_leaving", default=lambda: None)
+
+
+@contextmanager
+def before_leaving(call: Callable[[], Any]) -> Iterator[None]:
+    """
+    Have something called right before the first byte leaves of each request that is sent within.
+
+    :param call: see `BEFORE_LEAVING`.
+    """
+    token = BEFORE_LEAVING.set(call)
+    try:
+        yield
+    finally:
+        BEFORE_LEAVING.reset(token)
+
+
 #: The one that this thread or asyncio task is sending: the libraries pass nothing of ours down to their sockets.
 CURRENT: ContextVar[Sending] = ContextVar("airflow_provider_instantly_sending")

@@ -14,6 +14,7 @@ import logging
 import re
 import ssl
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self
 
 from airflow_provider_instantly.api.driver import adrive, drive, observed
@@ -24,7 +25,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyUnexpectedAnswerError,
 )
 from airflow_provider_instantly.api.protocol import Answer, Request, exchange
-from airflow_provider_instantly.api.retry import RATE_LIMIT_PATIENCE
+from airflow_provider_instantly.api.retry import TimeBudget
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 #: A pause before another try that is as long, in seconds, is written to the log of a task.
 _LONG_PAUSE: Final = 5.0
+#: Seconds that a request has where no time is left: enough for a service that is well.
+_LEAST_TIMEOUT: Final = 1.0
 _BROKE_LATER: Final = "The connection to Instantly broke before a whole answer came."
 #: What follows from a certificate that is not trusted, and from a service that does not speak TLS.
 _IF_UNTRUSTED: Final = (
@@ -60,7 +63,7 @@ class _Transport:
 
     :param endpoint: the service and the credentials.
     :param observe: is called with each attempt and each pause of a request, and with what came of it.
-    :param patience: for how many seconds a request waits for the rate limit; see `Retries`.
+    :param budget: the time of all requests together; see `Retries`. By default there is no end of it.
     """
 
     def __init__(
@@ -68,16 +71,29 @@ class _Transport:
         endpoint: Endpoint,
         observe: Observe[Step, Reaction] | None = None,
         *,
-        patience: float = RATE_LIMIT_PATIENCE,
+        budget: TimeBudget | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._observe = observe
-        self._patience = patience
+        self._budget = budget or TimeBudget()
 
     def _exchange(self, request: Request, max_retries: int | None) -> Generator[Step, Reaction, Document]:
         retries = self.endpoint.max_retries if max_retries is None else max_retries
-        steps = exchange(request, max_retries=retries, patience=self._patience, api_key=self.endpoint.api_key)
+        steps = exchange(request, max_retries=retries, budget=self._budget, api_key=self.endpoint.api_key)
         return steps if self._observe is None else observed(steps, self._observe)
+
+    @property
+    def _timeout(self) -> float:
+        """Seconds that the next request has to connect, and then for its answer. Others may have to follow it."""
+        return min(self.endpoint.timeout, max(self._budget.left / 2, _LEAST_TIMEOUT))
+
+    @contextmanager
+    def _spending(self) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._budget.spend(time.monotonic() - began)
 
 
 class SyncTransport(_Transport):
@@ -109,7 +125,8 @@ class SyncTransport(_Transport):
 
     def _perform(self, step: Step) -> Reaction:
         if isinstance(step, Request):
-            return self._attempt(step)
+            with self._spending():
+                return self._attempt(step)
         if step.seconds >= _LONG_PAUSE:
             # The log is not silent for long. In an event loop it would be: a line may have to wait there.
             _log.warning(
@@ -133,7 +150,7 @@ class SyncTransport(_Transport):
 
         if self._session is None:
             self._session = RequestsSession(self.endpoint, environment_of(self.endpoint.base_url, takes_socks=True))
-        session, sending = self._session, Sending(request.method, self.endpoint.timeout)
+        session, sending = self._session, Sending(request.method, self._timeout)
         try:
             session.send(request, sending)
             return _answer_of(sending, session.environment)
@@ -172,7 +189,8 @@ class AsyncTransport(_Transport):
 
     async def _perform(self, step: Step) -> Reaction:
         if isinstance(step, Request):
-            return await self._attempt(step)
+            with self._spending():
+                return await self._attempt(step)
         await asyncio.sleep(step.seconds)
         return None
 
@@ -187,7 +205,7 @@ class AsyncTransport(_Transport):
 
         if self._session is None:
             self._session = AiohttpSession(self.endpoint, environment_of(self.endpoint.base_url, takes_socks=False))
-        session, sending = self._session, Sending(request.method, self.endpoint.timeout)
+        session, sending = self._session, Sending(request.method, self._timeout)
         try:
             await session.send(request, sending)
             return _answer_of(sending, session.environment)

@@ -21,7 +21,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyPermissionError,
 )
 from airflow_provider_instantly.api.redaction import safe_text
-from airflow_provider_instantly.api.retry import RATE_LIMIT_PATIENCE
+from airflow_provider_instantly.api.retry import TimeBudget
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
 from airflow_provider_instantly.exceptions import TaskKilledError
 from airflow_provider_instantly.get_provider_info import CONNECTION_FORM
@@ -55,8 +55,8 @@ class InstantlyHook(CampaignCalls, LeadCalls, AccountCalls, AnalyticsCalls, Base
 
     :param instantly_conn_id: the id of the Airflow connection.
     :param max_retries: how often a request that may be repeated is repeated; overrides the connection's number.
-    :param patience: for how many seconds a request that may be repeated waits for the rate limit (429), before that
-        counts as one of these.
+    :param time_limit: seconds that all its requests may take together, pauses included; None for any time. Nothing is
+        repeated after a pause that does not fit, and no answer is waited for much longer.
     """
 
     conn_name_attr = "instantly_conn_id"
@@ -69,13 +69,14 @@ class InstantlyHook(CampaignCalls, LeadCalls, AccountCalls, AnalyticsCalls, Base
         instantly_conn_id: str = default_conn_name,
         *,
         max_retries: int | None = None,
-        patience: float = RATE_LIMIT_PATIENCE,
+        time_limit: float | None = None,
     ) -> None:
         super().__init__()
         # A template of digits is an integer after native rendering.
         self.instantly_conn_id = str(instantly_conn_id) if isinstance(instantly_conn_id, int) else instantly_conn_id
         self.max_retries = max_retries
-        self.patience = patience
+        #: What is left of its time.
+        self.budget = TimeBudget() if time_limit is None else TimeBudget(time_limit)
         #: What this hook and its callers count; Airflow has all of it when the hook is closed.
         self.metrics = Metrics(self.instantly_conn_id)
         self._sync: SyncTransport | None = None
@@ -201,9 +202,10 @@ class InstantlyHook(CampaignCalls, LeadCalls, AccountCalls, AnalyticsCalls, Base
         :param max_retries: for each request; overrides the hook's number.
         :return: what the conversation returns. What it raises is raised.
         """
-        returned = drive(steps, partial(self._reply, max_retries=max_retries))
-        self.metrics.flush_if_due()
-        return returned
+        if max_retries != 0:
+            # That may take long. So it is not done after a read, and not before the change that may rest on it.
+            self.metrics.flush_if_due()
+        return drive(steps, partial(self._reply, max_retries=max_retries))
 
     async def adrive(self, steps: protocol.Conversation[T], *, max_retries: int | None = None) -> T:
         """Async twin of `drive`."""
@@ -277,7 +279,7 @@ class InstantlyHook(CampaignCalls, LeadCalls, AccountCalls, AnalyticsCalls, Base
         return None if transport is used else transport
 
     def _transport(self, kind: type[Transport], endpoint: Endpoint) -> Transport:
-        return kind(endpoint, self.metrics.observer, patience=self.patience)
+        return kind(endpoint, self.metrics.observer, budget=self.budget)
 
     def _look_up(self) -> Endpoint:
         try:

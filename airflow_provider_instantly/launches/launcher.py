@@ -30,7 +30,7 @@ from airflow_provider_instantly.api.errors import (
     OutdatedReadError,
 )
 from airflow_provider_instantly.api.operations import activate_campaign
-from airflow_provider_instantly.api.sending import BEFORE_LEAVING
+from airflow_provider_instantly.api.sending import before_leaving
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.exceptions import (
     CampaignStoppedError,
@@ -113,6 +113,8 @@ class Launcher:
     #: What the check needs, as it was read last; None where a launch was not due then.
     _facts: Facts | None = field(default=None, init=False, repr=False)
     _has_waited: bool = field(default=False, init=False, repr=False)
+    #: The campaign as it was right before it was activated, or None if it was not read.
+    _found: Campaign | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._freshness = Freshness(self.clock)
@@ -187,7 +189,8 @@ class Launcher:
         return "; whether an earlier one did, its log says" if self.is_retry else ""
 
     def _read(self, campaign_id: str) -> Campaign:
-        campaign = self.hook.get_campaign(campaign_id)
+        with before_leaving(self._freshness.note_sent):
+            campaign = self.hook.get_campaign(campaign_id)
         self._freshness.note_read()
         self.record.note_seen(campaign.status)
         return campaign
@@ -303,31 +306,35 @@ class Launcher:
             # The note of what is sent next follows, and nothing is to take long now.
             self._note_absence(doubt, is_written=False)
             self._say(f"The campaign is still {doubt.state.status_label}: activating it again.", doubt.state)
+        self._found = before
         self.record.note_sending(None if before is None else before.status)
 
     def _stop_if_killed(self, campaign_id: str, doubt: Unconfirmed[Campaign] | None) -> None:
         """Asked before an activation, and again right before its first byte leaves."""
-        if not self.is_killed():
+        if self.is_killed():
+            why = "the task was killed"
+        elif self.record.is_superseded:
+            why = "Airflow did not know this try of the task any more"
+        else:
             return
         self.record.note_without_effect()
         if doubt is None:
             raise failure(
                 TaskKilledError,
-                "The task was killed.",
+                f"{why[0].upper()}{why[1:]}.",
                 f"This try did not activate campaign {campaign_id}{self._but_earlier}.",
             )
         raise failure(
             LaunchNotConfirmedError,
-            "The campaign may or may not have been launched: the answer to its activation was lost, and then the task "
-            "was killed.",
+            f"The campaign may or may not have been launched: the answer to its activation was lost, and then {why}.",
             "Another try reads it before anything is repeated.",
             about(campaign_id),
         ) from doubt.lost
 
     def _activate(self, campaign_id: str, doubt: Unconfirmed[Campaign] | None) -> Campaign:
-        token = BEFORE_LEAVING.set(partial(self._before_first_byte, campaign_id, doubt))
         try:
-            return self.hook.activate_campaign(campaign_id, max_retries=0)
+            with before_leaving(partial(self._before_first_byte, campaign_id, doubt)):
+                return self.hook.activate_campaign(campaign_id, max_retries=0)
         except OutdatedReadError:
             self.record.note_put_off()
             raise
@@ -335,8 +342,6 @@ class Launcher:
             if not isinstance(error, AmbiguousOutcomeError):
                 self.record.note_without_effect()
             raise
-        finally:
-            BEFORE_LEAVING.reset(token)
 
     def _before_first_byte(self, campaign_id: str, doubt: Unconfirmed[Campaign] | None) -> None:
         self._stop_if_killed(campaign_id, doubt)
@@ -364,9 +369,18 @@ class Launcher:
             )
         if campaign.status in NOT_LAUNCHED_STATUSES and not self.may_settle:
             raise _not_confirmed(campaign)
-        self._say(f"Launched: the campaign is {campaign.status_label}.", campaign)
+        self._say_launched(campaign)
         self.hook.metrics.count(LAUNCHES)
         return Launched(campaign, by_this_run=True, was_seen=campaign is not answered)
+
+    def _say_launched(self, campaign: Campaign) -> None:
+        found = None if self._found is None else self._found.status
+        if found is campaign.status is CampaignStatus.COMPLETED:
+            what = "The campaign is Completed, as it was before its activation"
+            why = "it may have no lead left, or the activation has had no effect"
+            self.log.warning("%s: %s. Look at it in Instantly. %s", what, why, about(campaign.title))
+        else:
+            self._say(f"Launched: the campaign is {campaign.status_label}.", campaign)
 
     def _read_after(self, campaign_id: str, answered: Campaign) -> Campaign:
         campaign = None
@@ -440,6 +454,6 @@ def _not_confirmed(campaign: Campaign) -> LaunchNotConfirmedError:
         advice = "Look at it in Instantly; if it has sent nothing, start a new run."
     else:
         why = "A person may have changed it, or the activation had no effect."
-        left = "It was left as it is; another try reads it before it activates it."
+        left = "It was left as it is; another try reads it before it decides."
         advice = ""
     return failure(LaunchNotConfirmedError, *filter(None, (what, why, left, advice)), about(campaign.title))

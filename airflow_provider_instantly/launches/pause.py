@@ -23,7 +23,7 @@ from airflow_provider_instantly.api.change import (
     acarry_out,
     carry_out,
 )
-from airflow_provider_instantly.api.errors import InstantlyRequestError
+from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
 from airflow_provider_instantly.api.operations import pause_campaign
 from airflow_provider_instantly.exceptions import PauseNotConfirmedError, TaskKilledError, failure
 from airflow_provider_instantly.tasklog import awarn
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.api.change import Outcome
-    from airflow_provider_instantly.api.errors import InstantlyError
+    from airflow_provider_instantly.api.retry import TimeBudget
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.tasklog import TaskLog
 
@@ -44,9 +44,10 @@ _READ_BACK_PAUSES: Final = (0.25, 0.75)
 #: Seconds before each read that confirms an answer.
 _CONFIRM_PAUSES: Final = (0.0, *READ_BACK_PAUSES)
 _DONE: Final = STOPPED_STATUSES | {CampaignStatus.PAUSED, CampaignStatus.COMPLETED}
-#: Seconds for which a pause waits for the rate limit where Airflow (3.3.2) gives little time, and one has to say what
-#: became of it: 30 s to a trigger that is killed, 50 to the callbacks of a DAG, 60 to a task that is killed.
-SHORT_PATIENCE: Final = 15.0
+#: Seconds that pauses have where Airflow (3.3.2) gives little time, and one has to say what became of them: 20 s to the
+#: callback of a task, 30 to a trigger that is killed, 50 to the callbacks of a DAG. A request and a read of what became
+#: of it may come on top.
+TIME_LIMIT: Final = 12.0
 #: What sends nothing yet: spared, unless the caller wants such a campaign paused, too.
 DRAFTS: Final = frozenset({CampaignStatus.DRAFT})
 
@@ -135,7 +136,7 @@ def pause(
         read=partial(hook.get_campaign, campaign_id),
         note=partial(log.warning, "%s"),
         note_retry=hook.metrics.note_retry,
-        patience=hook.patience,
+        budget=hook.budget,
     )
     try:
         return pausing.result(carry_out(change))
@@ -162,7 +163,7 @@ async def apause(
         read=partial(hook.aget_campaign, campaign_id),
         note=partial(awarn, log, "%s"),
         note_retry=hook.metrics.note_retry,
-        patience=hook.patience,
+        budget=hook.budget,
     )
     try:
         return pausing.result(await acarry_out(change))
@@ -200,7 +201,7 @@ class _Pausing:
         read: Callable[[], Any],
         note: Callable[[str], Any],
         note_retry: Callable[[float, InstantlyError], Any],
-        patience: float,
+        budget: TimeBudget,
     ) -> Change[Campaign, Campaign]:
         return Change(
             name="pause",
@@ -215,7 +216,7 @@ class _Pausing:
             read=read,
             note=note,
             note_retry=note_retry,
-            patience=patience,
+            budget=budget,
         )
 
     def result(self, outcome: Outcome[Campaign, Campaign]) -> Paused:
@@ -250,6 +251,24 @@ class _Pausing:
     def _before_send(self, before: Campaign | None, doubt: Unconfirmed[Campaign] | None) -> Any:
         campaign = before if doubt is None else doubt.state
         return None if campaign is None else self.before_send(campaign, doubt)
+
+
+def what_failed(campaign_id: str, error: Exception) -> str:
+    """
+    What became of a campaign whose pause ended in an error, as sentences for the log.
+
+    :param campaign_id: the campaign's UUID.
+    :param error: what was raised, by `pause` or before it.
+    """
+    if isinstance(error, InstantlyRequestError | PauseNotConfirmedError):
+        return str(error)
+    if isinstance(error, InstantlyError):
+        return f"Campaign {campaign_id} was not paused: {error}"
+    # What other errors say is not known, and might be a secret.
+    return (
+        f"It is not known whether campaign {campaign_id} was paused ({type(error).__name__}). Look at it in Instantly, "
+        "and pause it there if it still sends."
+    )
 
 
 def killed_before_pause(

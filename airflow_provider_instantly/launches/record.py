@@ -7,6 +7,7 @@ the campaign itself.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_instantly.api.campaign import CampaignStatus
@@ -37,6 +38,8 @@ class LaunchRecord:
         #: What the store has, or was last to be given.
         self._kept: dict[str, Any] | None = None
         self._before: dict[str, Any] = {}
+        #: Whether Airflow knows this try no more: it has begun another one, or the task is gone.
+        self.is_superseded = False
 
     def look_up(self) -> None:
         """Ask the store now, which may take long, so that it is not asked between a read and an activation."""
@@ -124,14 +127,30 @@ class LaunchRecord:
 
     def _note(self, sent: dict[str, Any], *, is_written: bool = True) -> None:
         self._noted = sent
-        if self._store is None or not is_written or sent == self._kept:
+        if self._store is None or self.is_superseded or not is_written or sent == self._kept:
             return
         # Where it fails, it is not tried again with the same: that may take most of a minute, each time.
         self._kept = sent
         try:
-            self._store.set(self._key, sent)
+            self._store.set(self._key, sent, retention=_for_ever())
         except TaskKilledError:
             raise
         except Exception as error:
-            # The launch is safe without the record; only a later try knows less.
+            # The launch is safe without the record; only a later try knows less. But where there is one, this is over.
+            self.is_superseded = _is_not_found(error)
             self._log.warning("The task state store could not be written (%s).", type(error).__name__)
+
+
+def _is_not_found(error: Exception) -> bool:
+    """Whether Airflow's API server answered that there is no such try (`AirflowRuntimeError` of Airflow >= 3.3)."""
+    detail = getattr(getattr(error, "error", None), "detail", None)
+    return isinstance(detail, dict) and detail.get("status_code") == 404
+
+
+def _for_ever() -> timedelta:
+    """As long as the run: else Airflow lets go of it after 30 days, and a run may be cleared after a year."""
+    try:
+        from airflow.sdk.execution_time.context import NEVER_EXPIRE
+    except ImportError:  # below Airflow 3.3
+        return timedelta.max
+    return NEVER_EXPIRE

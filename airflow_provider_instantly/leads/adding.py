@@ -18,7 +18,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyRequestError,
 )
 from airflow_provider_instantly.api.freshness import ReadAge
-from airflow_provider_instantly.api.sending import BEFORE_LEAVING
+from airflow_provider_instantly.api.sending import before_leaving
 from airflow_provider_instantly.exceptions import (
     UploadNotConfirmedError,
     UploadRefusedError,
@@ -170,7 +170,8 @@ class Adding:
         if self._remaining_in_plan is not None and self._remaining_in_plan <= 0:
             raise self._seen.ended(UploadRefusedError, "The workspace's plan has no room for more leads.")
         try:
-            reason = self._order.why_not()
+            with before_leaving(self._read_age.note_sent):
+                reason = self._order.why_not()
         except InstantlyError as error:
             if doubt is None:
                 raise
@@ -181,9 +182,9 @@ class Adding:
             self._read_age.note_read()
 
     def _send(self) -> LeadsAdded:
-        token = BEFORE_LEAVING.set(self._before_first_byte)
         try:
-            return self._order.send(self._sent)
+            with before_leaving(self._before_first_byte):
+                return self._order.send(self._sent)
         except InstantlyPaymentRequiredError as error:
             self._refusal = error
             raise
@@ -191,8 +192,6 @@ class Adding:
             if error.status == 413:
                 self._refusal = error
             raise
-        finally:
-            BEFORE_LEAVING.reset(token)
 
     def _before_first_byte(self) -> None:
         """To find a name and to make a connection takes seconds: what was decided before them may hold no more."""

@@ -13,7 +13,7 @@ from airflow_provider_instantly.api.batches import batches
 from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyRequestError
 from airflow_provider_instantly.api.lead import MAX_PER_REQUEST
 from airflow_provider_instantly.api.retry import pause_before_retry
-from airflow_provider_instantly.api.sending import BEFORE_LEAVING
+from airflow_provider_instantly.api.sending import before_leaving
 from airflow_provider_instantly.clock import jitter
 from airflow_provider_instantly.exceptions import TaskKilledError
 from airflow_provider_instantly.leads.progress import Progress
@@ -71,13 +71,13 @@ def block_all(
         if is_killed():
             raise TaskKilledError(f"The task was killed. {_so_far(progress, total)}")
 
-    token = BEFORE_LEAVING.set(stop_if_killed)
     try:
-        for chunk in batches(rows, MAX_PER_REQUEST):
-            stop_if_killed()
-            blocked = _block(hook, [row.lead["email"] for row in chunk], log)
-            taken = _with(taken, blocked, len(chunk), log)
-            progress.done(len(chunk))
+        with before_leaving(stop_if_killed):
+            for chunk in batches(rows, MAX_PER_REQUEST):
+                stop_if_killed()
+                blocked = _block(hook, [row.lead["email"] for row in chunk], log)
+                taken = _with(taken, blocked, len(chunk), log)
+                progress.done(len(chunk))
     except InstantlyRequestError as error:
         error.outcome = _so_far(progress, total)
         raise
@@ -87,8 +87,6 @@ def block_all(
         # Such as Airflow's timeout, or a connection that could not be looked up: they know nothing of the values.
         log.warning("%s", _so_far(progress, total))
         raise
-    finally:
-        BEFORE_LEAVING.reset(token)
     return taken
 
 

@@ -7,14 +7,12 @@ It never raises: what failed before it is what a person has to see. It says in t
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.notifier import BaseNotifier
 
 from airflow_provider_instantly import validation
-from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
 from airflow_provider_instantly.api.redaction import shown_text
-from airflow_provider_instantly.exceptions import PauseNotConfirmedError
 from airflow_provider_instantly.tasklog import awrite, write
 
 if TYPE_CHECKING:
@@ -24,6 +22,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.api.campaign import CampaignStatus
     from airflow_provider_instantly.launches.pause import Paused
+
+#: So many campaigns are named before the first is paused.
+_NAMED: Final = 20
 
 
 class PauseCampaignNotifier(BaseNotifier):
@@ -104,27 +105,31 @@ class PauseCampaignNotifier(BaseNotifier):
 
     def _pause_all(self) -> None:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launches.pause import SHORT_PATIENCE, pause
+        from airflow_provider_instantly.launches.pause import TIME_LIMIT, pause, what_failed
 
-        with InstantlyHook(self.instantly_conn_id, patience=SHORT_PATIENCE) as hook:
-            for campaign_id in self._checked_campaign_ids():
+        campaign_ids = self._checked_campaign_ids()
+        write(self.log, info=[_beginning(campaign_ids)])
+        with InstantlyHook(self.instantly_conn_id, time_limit=TIME_LIMIT) as hook:
+            for campaign_id in campaign_ids:
                 try:
                     paused = pause(hook, campaign_id, log=self.log, spare=self._spared)
                 except Exception as error:
-                    write(self.log, warnings=[_failure(campaign_id, error)])
+                    write(self.log, warnings=[what_failed(campaign_id, error)])
                 else:
                     write(self.log, **_line(paused))
 
     async def _apause_all(self) -> None:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launches.pause import SHORT_PATIENCE, apause
+        from airflow_provider_instantly.launches.pause import TIME_LIMIT, apause, what_failed
 
-        async with InstantlyHook(self.instantly_conn_id, patience=SHORT_PATIENCE) as hook:
-            for campaign_id in self._checked_campaign_ids():
+        campaign_ids = self._checked_campaign_ids()
+        await awrite(self.log, info=[_beginning(campaign_ids)])
+        async with InstantlyHook(self.instantly_conn_id, time_limit=TIME_LIMIT) as hook:
+            for campaign_id in campaign_ids:
                 try:
                     paused = await apause(hook, campaign_id, log=self.log, spare=self._spared)
                 except Exception as error:
-                    await awrite(self.log, warnings=[_failure(campaign_id, error)])
+                    await awrite(self.log, warnings=[what_failed(campaign_id, error)])
                 else:
                     await awrite(self.log, **_line(paused))
 
@@ -140,20 +145,17 @@ class PauseCampaignNotifier(BaseNotifier):
         return frozenset() if self.pause_drafts else DRAFTS
 
 
+def _beginning(campaign_ids: Sequence[str]) -> str:
+    """Airflow may end a callback at any moment, and nothing tells it before."""
+    named, more = ", ".join(campaign_ids[:_NAMED]), len(campaign_ids) - _NAMED
+    return (
+        f"Pausing {named}{f' and {more:,} more' if more > 0 else ''}. If no line below says what became of a campaign, "
+        "Airflow ended this callback before that was known: look at it in Instantly."
+    )
+
+
 def _line(paused: Paused) -> dict[str, list[str]]:
     return {"warnings" if paused.needs_attention else "info": [paused.outcome]}
-
-
-def _failure(campaign_id: str, error: Exception) -> str:
-    if isinstance(error, InstantlyRequestError | PauseNotConfirmedError):
-        return str(error)
-    if isinstance(error, InstantlyError):
-        return f"Campaign {campaign_id} was not paused: {error}"
-    # What other errors say is not known, and might be a secret.
-    return (
-        f"It is not known whether campaign {campaign_id} was paused ({type(error).__name__}). Look at it in Instantly, "
-        "and pause it there if it still sends."
-    )
 
 
 def _nothing_known(error: Exception) -> str:

@@ -16,13 +16,11 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.campaign import about
-from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.exceptions import (
     CampaignWaitError,
     LaunchRefusedError,
-    PauseNotConfirmedError,
     TaskKilledError,
     failure,
 )
@@ -334,18 +332,21 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
             return
         try:
             outcome = self._pause_if_own()
-        except (InstantlyError, PauseNotConfirmedError) as error:
-            # Raised as it is, the wait would take it for a poll that failed, and go on.
-            raise failure(TaskKilledError, _KILLED, str(error)) from error
+        except Exception as error:
+            from airflow_provider_instantly.launches.pause import what_failed
+
+            # Raised as it is, the wait would take it for a poll that failed, and go on; so it would with an error of
+            # the socket on which Airflow was asked.
+            raise failure(TaskKilledError, _KILLED, what_failed(self._checked_campaign_id(), error)) from error
         raise failure(TaskKilledError, _KILLED, outcome)
 
     def _pause(self, campaign_id: str, ti: Any, record: LaunchRecord) -> str:
         """Pause the campaign if it is this attempt's, and say what became of it."""
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
         from airflow_provider_instantly.launches import ownership
-        from airflow_provider_instantly.launches.pause import SHORT_PATIENCE
+        from airflow_provider_instantly.launches.pause import TIME_LIMIT
 
-        with InstantlyHook(self.instantly_conn_id, patience=SHORT_PATIENCE) as hook:
+        with InstantlyHook(self.instantly_conn_id, time_limit=TIME_LIMIT) as hook:
             killed = ownership.pause_own(hook, ti, campaign_id, self.log)
         if killed.was_paused_by_us:
             record.note_may_resume()

@@ -305,13 +305,13 @@ class CampaignStatusTrigger(_PollingTrigger):
 
     async def _pause_what_is_own(self) -> None:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launches.pause import SHORT_PATIENCE
+        from airflow_provider_instantly.launches.pause import TIME_LIMIT
 
         left = list(self.named_campaigns())
         try:
             async with (
                 asyncio.timeout(_KILL_TIMEOUT),
-                InstantlyHook(self.instantly_conn_id, patience=SHORT_PATIENCE) as hook,
+                InstantlyHook(self.instantly_conn_id, time_limit=TIME_LIMIT) as hook,
             ):
                 while left:
                     killed = await ownership.apause_own(hook, self.task_instance, left[0], self.log)
@@ -524,7 +524,9 @@ class CampaignChangeTrigger(_PollingTrigger):
                 events = [] if known is None else [e for e in self._changes(known, seen) if self._wants(e)]
                 pages = await self._pages(events)
                 before = known or {}
-                changed = {c.id: int(c.status) for c in seen if c.status is not None and before.get(c.id) != c.status}
+                # A Draft that was not read may be gone. It sets the scene where nothing is known, and is no change.
+                news = (c for c in seen if not c.is_inferred or c.id not in before)
+                changed = {c.id: int(c.status) for c in news if c.status is not None and before.get(c.id) != c.status}
                 known = {**before, **changed}
                 # Before the events: a crash in between must not fire twice for one change.
                 async with aclosing(watermark.save(known, changed)) as kept:
@@ -584,7 +586,7 @@ class CampaignChangeTrigger(_PollingTrigger):
     def _changes(self, known: dict[str, int], seen: Iterable[Campaign]) -> Iterable[dict[str, Any]]:
         for campaign in seen:
             before, status = known.get(campaign.id), campaign.status
-            if before is None or status is None or before == status:
+            if before is None or status is None or before == status or campaign.is_inferred:
                 continue
             yield {
                 "campaign_id": campaign.id,

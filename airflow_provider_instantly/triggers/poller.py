@@ -50,6 +50,7 @@ class _Reading(Poll):
     :param is_cut: whether that list went on after all that is read of it.
     :param is_listing: whether it still reads that list.
     :param search: the list that another poll reads, where it waits for what that shows.
+    :param stop: after how many pages of that list what it has shown is handed out.
     """
 
     seen: Seen = field(default_factory=dict)
@@ -62,7 +63,7 @@ class _Reading(Poll):
     stop: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self.has_stopped()
+        self.pass_stop()
 
     def start(self, steps: Conversation[None]) -> None:
         """
@@ -89,12 +90,15 @@ class _Reading(Poll):
         if self.steps is not None:
             self.steps.close()
 
-    def has_stopped(self) -> bool:
-        """Whether as many pages more have been read of the list that it waits for that what they show is handed out."""
-        if self.search is None or self.search.pages < self.stop:
-            return False
-        self.stop = (self.search.pages // BURST + 1) * BURST
-        return True
+    @property
+    def is_at_stop(self) -> bool:
+        """Whether so many pages more were read of the list that it waits for that what they show is handed out."""
+        return self.search is not None and self.search.pages >= self.stop
+
+    def pass_stop(self) -> None:
+        """Let what the next pages show wait for the next stop."""
+        if self.search is not None:
+            self.stop = (self.search.pages // BURST + 1) * BURST
 
     @property
     def complete(self) -> set[Watcher]:
@@ -289,8 +293,9 @@ class Poller:
         first: _Reading | None = None
         for poll in polls.riding:
             is_over = poll.search is None or poll.search.is_over
-            if not (poll.has_stopped() or is_over):
+            if not (poll.is_at_stop or is_over):
                 continue
+            poll.pass_stop()
             if complete := poll.complete:
                 first = first or poll
                 watchers |= complete
@@ -391,7 +396,8 @@ class Poller:
             # It would be the same with each, and asking would make it worse.
             poll.seen |= dict.fromkeys(wanted, poll.error)
         elif wanted:
-            yield from self._reader.read(wanted, poll.seen)
+            decisive = {cid for watcher in poll.recipients if watcher.wait for cid in watcher.wait.decisive}
+            yield from self._reader.read(wanted, poll.seen, decisive=decisive)
 
     def _read_list(self, poll: _Reading) -> Conversation[None]:
         pages = Pages(list_campaigns(tag_ids=self._tag_ids))

@@ -72,6 +72,11 @@ class Goal:
         return self.target_statuses | (beyond - self.failed_statuses)
 
     @property
+    def is_decided_by_drafts(self) -> bool:
+        """Whether a Draft has arrived or failed: it does not do then that a campaign was one before."""
+        return CampaignStatus.DRAFT in self.arrived_statuses | self.failed_statuses
+
+    @property
     def limit(self) -> tuple[float, Verdict]:
         """When the wait ends undecided, in seconds since the epoch, and what that is called."""
         return min(

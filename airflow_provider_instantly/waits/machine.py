@@ -111,6 +111,11 @@ class Wait:
         return [cid for cid, wait in self._waits.items() if wait.verdict is Verdict.WAITING]
 
     @property
+    def decisive(self) -> Sequence[str]:
+        """Those of the pending that a Draft decides, so that a poll has to read whether they are one."""
+        return self.pending if self.goal.is_decided_by_drafts else ()
+
+    @property
     def limit(self) -> tuple[float, Verdict]:
         """When the wait ends undecided, on the clock of the moments that are passed in, and what that is called."""
         moment_of_goal, verdict = self.goal.limit
@@ -225,7 +230,7 @@ class Wait:
         if wait.unanswered_since is not None:
             info.append(f"Instantly answers again after {span(now - wait.unanswered_since)}.")
         wait.unanswered_since, wait.misses, wait.reason = None, 0, ""
-        if campaign.is_inferred and (status in self.goal.arrived_statuses or status in self.goal.failed_statuses):
+        if campaign.is_inferred and self.goal.is_decided_by_drafts:
             # It would end the wait, or begin a hold, and may not be true. A poll that reads the campaign decides.
             return
         # A list does not carry the reason for not sending, so its absence is no news.

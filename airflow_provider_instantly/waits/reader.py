@@ -18,7 +18,7 @@ from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.api.protocol import PAGE_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from airflow_provider_instantly.api.bulk import Seen
     from airflow_provider_instantly.api.protocol import Conversation
@@ -64,7 +64,9 @@ class Reader:
     _searches: list[Search] = field(default_factory=list, compare=False)
     _polls: int = field(default=0, compare=False)
 
-    def read(self, campaign_ids: Iterable[str], seen: Seen | None = None) -> Conversation[Seen]:
+    def read(
+        self, campaign_ids: Iterable[str], seen: Seen | None = None, *, decisive: Collection[str] = ()
+    ) -> Conversation[Seen]:
         """
         Read the campaigns. Each comes back, without its document, or as the error that stood in its place.
 
@@ -72,34 +74,42 @@ class Reader:
 
         :param campaign_ids: their UUIDs in lower case. Those that have to be asked for one by one are, in this order.
         :param seen: where to put what comes back, as it comes, for a caller that may not await the end.
+        :param decisive: those of them of whom it would decide something to be a Draft, so that it has to be read.
         """
         wanted = list(dict.fromkeys(campaign_ids))
         seen = {} if seen is None else seen
-        new = sum(campaign_id not in self._known for campaign_id in wanted)
-        is_thorough = self._is_crowded(wanted, new) and self.for_joiners
-        self._crowd += new
+        new = [campaign_id for campaign_id in wanted if campaign_id not in self._known]
+        self._believe_lists(new)
+        is_thorough = self.for_joiners and self._is_crowded(wanted, new)
+        self._crowd += len(new)
         try:
-            yield from self._read(wanted, seen, is_thorough=is_thorough)
+            yield from self._read(wanted, seen, frozenset(decisive), is_thorough=is_thorough)
         finally:
-            self._crowd -= new
+            self._crowd -= len(new)
         self._remember({campaign_id: seen[campaign_id] for campaign_id in wanted})
         return seen
 
-    def _is_crowded(self, wanted: list[str], new: int) -> bool:
+    def _is_crowded(self, wanted: list[str], new: list[str]) -> bool:
         """
         Whether so many are new, here and in other polls that are open, that the whole list is read for them.
 
-        Of many it has to be that nothing is known, or that what is known leads to no short list.
+        Of many it has to be that nothing is known even of what lists have shown, or that this leads to no short list.
         """
-        unknown = self._get_to_know(wanted)
-        is_long = new > _FEW and self.expects(wanted, are_new=True) >= _FEW
-        return unknown > PAGE_SIZE or (is_long and new + self._crowd > PAGE_SIZE)
+        unknown = sum(campaign_id not in self._known for campaign_id in new)
+        is_long = len(new) > _FEW and self._expected_requests(wanted, are_new=True) >= _FEW
+        return unknown > PAGE_SIZE or (is_long and len(new) + self._crowd > PAGE_SIZE)
 
-    def _read(self, wanted: list[str], seen: Seen, *, is_thorough: bool) -> Conversation[None]:
-        for listing, cost, limit in [(EVERYTHING, 0.0, _MOST_PAGES)] if is_thorough else self._plan(wanted):
+    def _read(
+        self, wanted: list[str], seen: Seen, decisive: frozenset[str], *, is_thorough: bool
+    ) -> Conversation[None]:
+        for listing, cost, limit in [(EVERYTHING, 0.0, _MOST_PAGES)] if is_thorough else self._plan(wanted, decisive):
             left = [campaign_id for campaign_id in wanted if campaign_id not in seen]
-            if len(left) > cost:
-                yield from self._read_list(listing, left, limit, seen, is_thorough=is_thorough)
+            if len(left) <= cost:
+                continue
+            is_whole = yield from self._read_list(listing, left, limit, seen, is_thorough=is_thorough)
+            if is_whole and listing == NO_DRAFTS:
+                drafts = self._known_as(CampaignStatus.DRAFT, left)
+                seen |= {cid: _StillDraft(cid) for cid in drafts if cid not in seen and cid not in decisive}
         # Not on a list: it is gone, or the list moved while it was read. Its own path knows.
         yield from read_each((campaign_id for campaign_id in wanted if campaign_id not in seen), seen)
 
@@ -120,12 +130,17 @@ class Reader:
         """
         How many requests it would take to read campaigns, by all that is known.
 
+        Of many that are new, what lists have shown is believed from now on, as it is when they are read.
+
         :param campaign_ids: see `read`.
         :param are_new: whether they are others than those that the costs of lists were learned with. They may be
             anywhere on a list, also on one that no one has read yet.
         """
         wanted = list(campaign_ids)
-        self._get_to_know(wanted)
+        self._believe_lists([campaign_id for campaign_id in wanted if campaign_id not in self._known])
+        return self._expected_requests(wanted, are_new=are_new)
+
+    def _expected_requests(self, wanted: list[str], *, are_new: bool) -> float:
         expected = self._expected_costs(wanted)
         if are_new:
             expected = {listing: max(cost, self._shown_pages(listing)) for listing, cost in expected.items()}
@@ -148,23 +163,22 @@ class Reader:
         expected = self._known_as(status, wanted) if status is not None else wanted * (search.listing == EVERYTHING)
         search.join(wanted, expected, seen)
 
-    def _get_to_know(self, wanted: list[str]) -> int:
-        """Of many new ones, believe what lists have shown. How many are left of which nothing is known."""
-        new = [campaign_id for campaign_id in wanted if campaign_id not in self._known]
-        if len(new) <= _FEW:
-            return 0
-        shown = {campaign_id: self._shown[campaign_id] for campaign_id in new if campaign_id in self._shown}
-        self._known |= shown
-        return len(new) - len(shown)
+    def _believe_lists(self, new: list[str]) -> None:
+        """Of many that no poll has read, take what lists have shown for known; few are read by themselves."""
+        if len(new) > _FEW:
+            self._known |= {campaign_id: self._shown[campaign_id] for campaign_id in new if campaign_id in self._shown}
 
     def _note_shown(self, campaign: Campaign) -> None:
         """Also of campaigns that are wanted by others: they need not be looked for again."""
         self._shown[campaign.id] = campaign.status
+        if campaign.id in self._known:
+            # Else it would be taken again for the Draft that it was, where the next list does not show it.
+            self._known[campaign.id] = campaign.status
         self._trusted.pop(campaign.id, None)
 
-    def _plan(self, wanted: list[str]) -> list[tuple[Listing, float, float]]:
+    def _plan(self, wanted: list[str], decisive: frozenset[str]) -> list[tuple[Listing, float, float]]:
         """The lists to try, the cheapest first: what each will cost, and after how many pages to give it up."""
-        expected = self._expected_costs(wanted)
+        expected = self._expected_costs(wanted, decisive)
         order = sorted(expected, key=expected.__getitem__)
         order = order[: order.index(EVERYTHING) + 1]
         plan = []
@@ -173,9 +187,9 @@ class Reader:
             plan.append((listing, expected[listing], min(known, default=math.inf)))
         return plan
 
-    def _expected_costs(self, wanted: list[str]) -> dict[Listing, float]:
+    def _expected_costs(self, wanted: list[str], decisive: frozenset[str] = frozenset()) -> dict[Listing, float]:
         # A list that is being read is not at its end yet.
-        costs = self.costs | {s.listing: max(self.costs.get(s.listing, 0), s.pages + 1) for s in self._searches}
+        costs = self.costs | {s.listing: max(self.costs.get(s.listing, 0), s.reach + 1) for s in self._searches}
         expected: dict[Listing, float] = {EVERYTHING: costs.get(EVERYTHING, FIRST_GUESS)}
         statuses = Counter(self._known[cid] for cid in wanted if cid in self._known)
         status, count = next(iter(statuses.most_common(1)), (None, 0))
@@ -184,12 +198,14 @@ class Reader:
         alike = Listing(status=status)
         expected[alike] = costs.get(alike, math.ceil(count / self.page_size)) + len(wanted) - count
         if status is CampaignStatus.DRAFT and all(self._trusted[cid] < _MAX_TRUST for cid in wanted):
-            expected[NO_DRAFTS] = costs.get(NO_DRAFTS, 1) + len(wanted) - statuses.total()
+            to_read = sum(1 for cid in wanted if cid in decisive or cid not in self._known)
+            expected[NO_DRAFTS] = costs.get(NO_DRAFTS, 1) + to_read
         return expected
 
     def _read_list(
         self, listing: Listing, wanted: list[str], limit: float, seen: Seen, *, is_thorough: bool
-    ) -> Conversation[None]:
+    ) -> Conversation[bool]:
+        """Read a list, and say whether what it does not show is not on it."""
         expected = wanted if listing.status is None else self._known_as(listing.status, wanted)
         length = self._lengths.get(listing, math.inf)
         search = Search(listing, wanted, expected, self.page_size, self._note_shown, is_thorough, length)
@@ -201,19 +217,17 @@ class Reader:
                 search.fail(error)
             else:
                 self.costs[listing] = math.inf
-            return
+            return False
         finally:
             self._searches.remove(search)
             self._lengths[listing] = search.length
             self.page_size = search.page_size
         if listing == EVERYTHING:
             self.costs[listing] = search.needed + len(search.missing)
-            return
+            return search.is_whole
         has_led_somewhere = search.is_at_end or not search.missing
-        self.costs[listing] = search.pages if has_led_somewhere and search.is_honoured else math.inf
-        if search.is_whole and listing == NO_DRAFTS:
-            left = [campaign_id for campaign_id in wanted if campaign_id not in seen]
-            seen |= {cid: _StillDraft(cid) for cid in self._known_as(CampaignStatus.DRAFT, left)}
+        self.costs[listing] = search.needed if has_led_somewhere and search.is_honoured else math.inf
+        return search.is_whole
 
     def _known_as(self, status: CampaignStatus, campaign_ids: Iterable[str]) -> Iterator[str]:
         return (campaign_id for campaign_id in campaign_ids if self._known.get(campaign_id) == status)

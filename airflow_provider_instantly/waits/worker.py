@@ -36,7 +36,7 @@ def poll(hook: InstantlyHook, reader: Reader, wait: Wait, clock: Clock, log: Tas
     """
     seen: Seen = {}
     began = clock()
-    hook.drive(_until(wait.gives_up(began), clock, reader.read(wait.pending, seen)))
+    hook.drive(_until(wait.gives_up(began), clock, reader.read(wait.pending, seen, decisive=wait.decisive)))
     decision = wait.advance(seen, began=began, now=clock(), jitter=jitter())
     hook.metrics.note_poll(seen)
     hook.metrics.note_errors(decision.delay or 0.0, seen.values())

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+
+class RefusedError(Exception):
+    """As much of Airflow's `AirflowRuntimeError` as is read: what its API server answered."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"API_SERVER_ERROR: {status}")
+        self.error = SimpleNamespace(detail={"status_code": status})
 
 
 class TaskStateStore:
@@ -11,7 +23,11 @@ class TaskStateStore:
 
     def __init__(self) -> None:
         self.kept: dict[str, str] = {}
+        #: For how long each is kept; None for as long as Airflow's settings say.
+        self.retention: dict[str, timedelta | None] = {}
         self.cannot_read = self.cannot_write = False
+        #: With which HTTP status Airflow's API server refuses to write, or None where it does not.
+        self.refuses_with: int | None = None
 
     def get(self, key: str, default: Any = None) -> Any:
         """Read a value."""
@@ -19,12 +35,15 @@ class TaskStateStore:
             raise RuntimeError("The API server is away: https://user:secret@the.api.server")
         return json.loads(self.kept[key]) if key in self.kept else default
 
-    def set(self, key: str, value: Any) -> None:
+    def set(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
         """Write a value."""
         if self.cannot_write:
             raise RuntimeError("The API server is away: https://user:secret@the.api.server")
+        if self.refuses_with is not None:
+            raise RefusedError(self.refuses_with)
         assert value is not None
         self.kept[key] = json.dumps(value)
+        self.retention[key] = retention
 
     def values(self) -> list[Any]:
         """All that is kept."""

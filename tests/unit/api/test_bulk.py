@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_provider_instantly.api.bulk import EVERYTHING, Search, read_each, read_many
 from airflow_provider_instantly.api.campaign import Campaign
 from airflow_provider_instantly.api.errors import (
     AnswerTooLargeError,
     CampaignNotFoundError,
+    InstantlyBadRequestError,
     InstantlyConnectionError,
     InstantlyRateLimitError,
     InstantlyServerError,
@@ -54,6 +56,14 @@ def test_a_list_that_breaks_stands_in_the_place_of_what_it_has_not_shown(error: 
     seen = list(statuses(workspace.run(read_many(ids(250)))).values())
     assert (seen.count(1), seen.count(type(error))) == (100, 150)
     assert len(workspace.asked) == 2
+
+
+def test_a_page_that_is_refused_says_nothing_of_what_it_would_have_shown() -> None:
+    """A cursor may be outlived by the list that it was made for."""
+    error = InstantlyBadRequestError("400")
+    workspace = Workspace(dict.fromkeys(ids(250), 1), fails=lambda r: error if len(r.query) > 1 else None)
+    assert statuses(workspace.run(read_many(ids(250)))) == dict.fromkeys(ids(250), 1)
+    assert (workspace.pages, workspace.singles) == (2, 150)
 
 
 def test_an_error_that_concerns_all_is_met_once_among_single_reads() -> None:
@@ -120,6 +130,54 @@ def test_who_joins_a_search_for_what_is_on_no_list_does_not_keep_it_going_for_ev
     shown, search = joined_after(5, gone, workspace, ids(520))
     assert shown == {}
     assert (search.pages, search.length) == (22, 11)
+
+
+def test_a_search_goes_round_once_more_and_not_for_ever_though_others_go_on_joining() -> None:
+    """Who is on no list waits for its end, and a poll that owns it for what it reads after that."""
+    workspace, own = Workspace(dict.fromkeys(ids(1_000), 1)), ids(1_000)
+    search, shown, pages = Search(EVERYTHING, own, own), dict[str, Any](), 0
+    steps = search.run({}, float("inf"))
+    request: Request | None = next(steps)
+    while request is not None and pages < 100:
+        try:
+            request = steps.send(workspace(request))
+        except StopIteration:
+            request = None
+        pages += 1
+        passed = ids(10, first=max(pages % 11 - 1, 0) * 100)
+        search.join(passed, passed, shown)
+    assert (pages, search.is_over) == (22, True)
+
+
+@given(
+    joins=st.lists(st.tuples(st.integers(0, 30), st.sets(st.integers(0, 69), min_size=1, max_size=9)), max_size=12),
+    own=st.sets(st.integers(0, 69), min_size=3),
+    is_thorough=st.booleans(),
+)
+def test_whoever_joins_sees_nothing_older_and_the_search_ends(
+    joins: list[tuple[int, set[int]]], own: set[int], is_thorough: bool
+) -> None:
+    """Each answer shows its number as the status of all its campaigns; the last ten are on no list."""
+    everyone = ids(70)
+    workspace = Workspace(dict.fromkeys(everyone, 0), unlisted=set(everyone[60:]), page_size=6)
+    wanted, shown, seen = [everyone[n] for n in own], list[tuple[int, dict[str, Any]]](), dict[str, Any]()
+    search = Search(EVERYTHING, wanted, wanted, is_thorough=is_thorough)
+    steps = search.run(seen, float("inf"))
+    request: Request | None = next(steps)
+    while request is not None:
+        for _, who in (join for join in joins if join[0] == search.pages):
+            shown.append((search.pages, {}))
+            joined = [everyone[n] for n in who]
+            search.join(joined, joined, shown[-1][1])
+        workspace.statuses = dict.fromkeys(everyone, search.pages + 1)
+        try:
+            request = steps.send(workspace(request))
+        except StopIteration:
+            request = None
+    assert search.is_over
+    assert search.pages <= 2 * 11
+    assert all(found.status > since for since, of_one in shown for found in of_one.values())
+    assert all(found.status > 0 for found in seen.values())
 
 
 def test_a_search_that_fails_fails_for_those_who_have_joined() -> None:

@@ -25,6 +25,7 @@ from airflow_provider_instantly.api.retry import (
     RATE_LIMIT_CAP,
     RATE_LIMIT_PATIENCE,
     Retries,
+    TimeBudget,
     pause_before_retry,
     retry_after,
 )
@@ -148,13 +149,40 @@ class TestRetries:
         assert pauses(Retries(0), [error], 0.5) == []
 
     def test_it_begins_with_all_that_is_allowed(self) -> None:
-        assert list(inspect.signature(Retries).parameters) == ["allowed", "patience"]
+        assert list(inspect.signature(Retries).parameters) == ["allowed", "patience", "budget"]
 
     @pytest.mark.parametrize(
         ("patience", "short"), [(0.0, []), (0.5, [0.5]), (7.5, [0.5, 1, 2, 4]), (15.4, [0.5, 1, 2, 4])]
     )
     def test_who_has_less_time_waits_less_for_the_rate_limit(self, patience: float, short: list[float]) -> None:
         assert pauses(Retries(2, patience), [LIMITED] * 99, 1.0) == [*short, 1, 2]
+
+    @pytest.mark.parametrize(
+        ("error", "left", "made"),
+        [
+            (SERVER_ERROR, 0.0, []),
+            (SERVER_ERROR, 7.0, [1, 2, 4]),
+            (SERVER_ERROR, 14.9, [1, 2, 4]),
+            (SERVER_ERROR, 15.0, [1, 2, 4, 8]),
+            (LIMITED, 12.0, [0.5, 1, 2, 4]),
+            (LIMITED, 16.0, [0.5, 1, 2, 4, 8]),
+            (InstantlyRateLimitError("429", retry_after=60.0), 12.0, []),
+            (InstantlyRateLimitError("429", retry_after=4_000.0), 300.0, []),
+        ],
+        ids=str,
+    )
+    def test_no_pause_is_longer_than_the_time_that_is_left(
+        self, error: InstantlyError, left: float, made: list[float]
+    ) -> None:
+        budget = TimeBudget(left)
+        assert pauses(Retries(4, budget=budget), [error] * 99, 1.0) == made
+        assert budget.left == left - sum(made)
+
+    def test_requests_share_the_time_of_their_caller(self) -> None:
+        budget = TimeBudget(4.0)
+        assert pauses(Retries(4, budget=budget), [SERVER_ERROR] * 2, 1.0) == [1, 2]
+        budget.spend(0.4)
+        assert pauses(Retries(4, budget=budget), [SERVER_ERROR] * 9, 0.5) == [0.5]
 
     def test_failures_are_bounded_by_their_number(self) -> None:
         assert pauses(Retries(4), [SERVER_ERROR] * 9, 1.0) == [1, 2, 4, 8]

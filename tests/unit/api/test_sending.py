@@ -7,7 +7,7 @@ import ssl
 import pytest
 
 from airflow_provider_instantly.api.answer_reader import BrokenAnswerError
-from airflow_provider_instantly.api.sending import Sending
+from airflow_provider_instantly.api.sending import Sending, before_leaving
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -73,3 +73,25 @@ def test_one_that_took_too_long_was_not() -> None:
     one = sending()
     one.broken_by(TimeoutError())
     assert not one.is_stale
+
+
+def test_what_is_called_before_it_leaves_is_called_once_and_no_longer_than_it_was_asked_to() -> None:
+    called: list[str] = []
+    with before_leaving(lambda: called.append("outer")), before_leaving(lambda: called.append("inner")):
+        one = Sending("GET", 5.0)
+        one.leave(is_reused=False)
+        one.leave(is_reused=False)
+    Sending("GET", 5.0).leave(is_reused=False)
+    assert called == ["inner"]
+
+
+def test_what_is_called_before_it_leaves_may_keep_it_from_leaving() -> None:
+    def object_() -> None:
+        raise BrokenAnswerError("not now")
+
+    one = Sending("GET", 5.0)
+    with pytest.raises(BrokenAnswerError), before_leaving(object_):
+        one.leave(is_reused=False)
+    assert not one.has_left
+    one.leave(is_reused=False)
+    assert one.has_left

@@ -41,6 +41,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyServerError,
     InstantlyUnexpectedAnswerError,
 )
+from airflow_provider_instantly.api.retry import TimeBudget
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
 from tests.unit.api.answers import answers
 from tests.unit.api.conftest import CAMPAIGN_ID, GOOD_BODY, KilledError, http_answer, wait_until
@@ -62,6 +63,19 @@ PATIENT = 20.0
 
 def chunked(body: bytes, *, end: bytes = b"\r\n0\r\n\r\n") -> bytes:
     return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + f"{len(body):x}\r\n".encode() + body + end
+
+
+def call(transport: SyncTransport | AsyncTransport, request: protocol.Request, **more: Any) -> Any:
+    """Make one request with a transport, and close it."""
+    if isinstance(transport, SyncTransport):
+        with transport:
+            return transport.call(request, **more)
+
+    async def acall() -> Any:
+        async with transport:
+            return await transport.call(request, **more)
+
+    return asyncio.run(acall())
 
 
 class Speaker:
@@ -587,6 +601,29 @@ class TestNothingSent:
         assert len(written) == sum(seconds >= 5 for seconds in slept) >= 1
         for line in written:
             assert re.match(r"POST /campaigns/\S+/activate is sent again in \d+ s: The workspace's rate limit is", line)
+
+    @pytest.mark.parametrize("kind", [SyncTransport, AsyncTransport])
+    def test_an_answer_that_does_not_come_takes_half_of_the_time_that_is_left(self, raw_server: Any, kind: Any) -> None:
+        raw_server.reply = lambda request: raw_server.stop.wait(PATIENT)
+        budget = TimeBudget(5.0)
+        began = time.monotonic()
+        with pytest.raises(InstantlyConnectionError, match="took too long"):
+            call(kind(endpoint_of(raw_server, timeout=PATIENT), budget=budget), READ, max_retries=0)
+        took = time.monotonic() - began
+        assert 2.5 <= took < 4
+        assert budget.left == pytest.approx(5.0 - took, abs=0.3)
+
+    @pytest.mark.parametrize("kind", [SyncTransport, AsyncTransport])
+    def test_where_no_time_is_left_a_service_that_is_well_still_answers(self, raw_server: Any, kind: Any) -> None:
+        raw_server.reply = lambda request: request.send(http_answer())
+        assert call(kind(endpoint_of(raw_server), budget=TimeBudget(-9.0)), READ) == GOOD
+
+    @pytest.mark.parametrize("kind", [SyncTransport, AsyncTransport])
+    def test_no_pause_is_made_for_which_no_time_is_left(self, raw_server: Any, kind: Any) -> None:
+        raw_server.reply = lambda request: request.send(http_answer(b"{}", 429, Retry_After="60"))
+        with pytest.raises(InstantlyRateLimitError):
+            call(kind(endpoint_of(raw_server), budget=TimeBudget(12.0)), READ, max_retries=4)
+        assert len(raw_server.received) == 1
 
     def test_the_endpoint_says_how_often(
         self, speak: Speaker, raw_server: Any, monkeypatch: pytest.MonkeyPatch

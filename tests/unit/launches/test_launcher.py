@@ -18,6 +18,7 @@ from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.launches.launcher import Launched, Launcher
 from airflow_provider_instantly.launches.plan import LaunchRules
 from airflow_provider_instantly.launches.record import LaunchRecord
+from airflow_provider_instantly.observability import metrics
 from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, STOPPED, UNKNOWN
 from tests.unit.task_state_store import TaskStateStore
 
@@ -172,6 +173,44 @@ def test_a_task_that_is_killed_while_the_connection_is_made_activates_nothing(
     assert killed
     assert sandbox.activations(campaign_id) == 0
     assert not LaunchRecord({"task_state_store": store}, campaign_id, logging.getLogger("a task")).may_have_launched
+
+
+@pytest.mark.parametrize("check_before", [True, False])
+def test_a_try_that_another_one_has_replaced_activates_nothing(
+    sandbox: SandboxClient, store: TaskStateStore, check_before: bool
+) -> None:
+    """
+    Its worker stood still, say while it waited for the rate limit. Meanwhile another try launched the campaign, and a
+    person paused it: that is all it finds when it reads again.
+    """
+    cid = sandbox.add_campaign("Spring", status=PAUSED)
+    store.refuses_with = 404
+
+    with pytest.raises(TaskKilledError, match=rf"Airflow did not know this try .* did not activate campaign {cid}"):
+        launch(cid, store, check_before=check_before)
+
+    assert sandbox.requests(path="*/activate") == []
+    assert sandbox.campaign(cid)["status"] == PAUSED
+
+
+def test_a_try_that_is_replaced_after_a_lost_answer_says_no_more_than_it_knows(
+    sandbox: SandboxClient, store: TaskStateStore
+) -> None:
+    cid = sandbox.add_campaign("Spring")
+    sandbox.add_fault("reset", path="*/activate", moment="before")
+    note = LaunchRecord.note_sending
+
+    def note_twice(record: LaunchRecord, status: Any) -> None:
+        store.refuses_with = 404 if record.may_have_launched else None
+        record._kept = {}
+        note(record, status)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(LaunchRecord, "note_sending", note_twice)
+        with pytest.raises(LaunchNotConfirmedError, match="was lost, and then Airflow did not know this try"):
+            launch(cid, store)
+
+    assert len(sandbox.requests(path="*/activate")) == 1
 
 
 def test_a_proxy_that_says_that_all_is_well_launches_nothing(sandbox: SandboxClient, store: TaskStateStore) -> None:
@@ -451,12 +490,12 @@ class SlowStore(TaskStateStore):
         self.now += self.seconds
         return super().get(key, default)
 
-    def set(self, key: str, value: Any) -> None:
+    def set(self, key: str, value: Any, **more: Any) -> None:
         """Write a value, slowly."""
         self.calls.append("set")
         self.now += self.seconds
         self.meanwhile()
-        super().set(key, value)
+        super().set(key, value, **more)
 
 
 def methods(sandbox: SandboxClient) -> list[str]:
@@ -480,6 +519,50 @@ def test_what_happens_while_the_record_is_written_is_not_overruled(
 
     assert sandbox.requests(path="*/activate") == []
     assert not any(store.values()), "nothing was sent, so the next try finds the campaign as it is"
+
+
+def test_what_happens_while_metrics_are_handed_over_is_not_overruled(
+    sandbox: SandboxClient, store: TaskStateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow may have to find a host for them. It did between the answer to a read and the moment noted for it."""
+    cid = sandbox.add_campaign("Spring")
+    now, handed_over = [1_790_000_000.0], list[list[str]]()
+
+    def hand_over_slowly(_batch: Any) -> None:
+        now[0] += 30.0
+        handed_over.append(methods(sandbox))
+
+    monkeypatch.setattr(metrics, "are_on", lambda: True)
+    monkeypatch.setattr(metrics, "FLUSH_INTERVAL", 0.0)
+    monkeypatch.setattr(metrics, "_hand_over", hand_over_slowly)
+
+    assert launch(cid, store, clock=lambda: now[0]).by_this_run
+
+    assert methods(sandbox) == ["GET", "POST", "GET"]
+    assert handed_over == [["GET", "POST"], ["GET", "POST", "GET"]], "before a read, and at the end"
+
+
+@pytest.mark.parametrize("since", [BOUNCED, PAUSED])
+def test_what_happens_while_an_answer_comes_slowly_is_not_overruled(
+    sandbox: SandboxClient, store: TaskStateStore, monkeypatch: pytest.MonkeyPatch, since: int
+) -> None:
+    """It shows how the campaign was when the answer began; that it had just come made it fresh."""
+    cid = sandbox.add_campaign("Spring")
+    now, read = [1_790_000_000.0], InstantlyHook.get_campaign
+
+    def read_slowly(hook: InstantlyHook, campaign_id: str) -> Any:
+        campaign = read(hook, campaign_id)
+        if len(sandbox.requests()) == 1:
+            now[0] += 20.0
+            sandbox.set_status(cid, since)
+        return campaign
+
+    monkeypatch.setattr(InstantlyHook, "get_campaign", read_slowly)
+
+    with pytest.raises(LaunchRefusedError):
+        launch(cid, store, clock=lambda: now[0], resume_paused=False)
+
+    assert sandbox.requests(path="*/activate") == []
 
 
 @pytest.mark.parametrize("cannot_write", [False, True])

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_instantly.api.campaign import CampaignStatus
 from airflow_provider_instantly.exceptions import TaskKilledError
@@ -189,6 +193,32 @@ def test_below_airflow_33_a_try_remembers_only_what_it_did_itself() -> None:
     assert not record(None).may_have_launched
 
 
+def test_it_is_kept_for_as_long_as_the_run(store: TaskStateStore) -> None:
+    """After 30 days Airflow let go of it, and a task that was cleared launched a second time what was Completed."""
+    first = record(store)
+    first.note_sending(DRAFT)
+    assert list(store.retention.values()) == [timedelta.max]
+    first.note_answered()
+    assert list(store.retention.values()) == [timedelta.max]
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_3_PLUS, reason="The store is new in Airflow 3.3.")
+def test_airflows_own_store_lets_it_never_expire(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.context import TaskStateStoreAccessor
+
+    sent: list[Any] = []
+    comms = SimpleNamespace(send=sent.append)
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", comms, raising=False)
+    store: Any = TaskStateStoreAccessor(uuid4(), scope=None)  # type: ignore[arg-type]
+
+    record(store).note_sending(DRAFT)
+
+    assert [(message.type, message.value, message.expires_at) for message in sent[1:]] == [
+        ("SetTaskStateStore", {"status_before": 0, "answered": False}, None)
+    ]
+
+
 def test_a_store_that_cannot_be_written_is_warned_of_without_its_secrets(
     store: TaskStateStore, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -201,6 +231,49 @@ def test_a_store_that_cannot_be_written_is_warned_of_without_its_secrets(
     assert first.prior_outcome(PAUSED) is PriorOutcome.LAUNCHED, "this try still knows"
     assert "could not be written (RuntimeError)" in caplog.text
     assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize(("status", "is_superseded"), [(404, True), (401, False), (409, False), (500, False)])
+def test_a_try_that_airflow_does_not_know_any_more_is_superseded(
+    store: TaskStateStore, status: int, is_superseded: bool
+) -> None:
+    store.refuses_with = status
+    first = record(store)
+    assert not first.is_superseded
+
+    first.note_sending(DRAFT)
+
+    assert first.is_superseded is is_superseded
+
+
+def test_what_a_superseded_try_notes_is_not_sent_again(store: TaskStateStore, caplog: pytest.LogCaptureFixture) -> None:
+    store.refuses_with = 404
+    first = record(store)
+    first.note_sending(DRAFT)
+    first.note_without_effect()
+    first.settle()
+    assert caplog.text.count("could not be written") == 1
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_3_PLUS, reason="The store is new in Airflow 3.3.")
+def test_airflow_says_of_a_try_that_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import ErrorResponse
+    from airflow.sdk.execution_time.context import TaskStateStoreAccessor
+
+    def send(message: Any) -> Any:
+        if message.type == "GetTaskStateStore":
+            return ErrorResponse(error=ErrorType.TASK_STORE_NOT_FOUND, detail={"key": message.key})
+        raise AirflowRuntimeError(
+            ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": 404, "message": "Not Found"})
+        )
+
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(send=send), raising=False)
+    store: Any = TaskStateStoreAccessor(uuid4(), scope=None)  # type: ignore[arg-type]
+    first = record(store)
+    first.note_sending(DRAFT)
+    assert first.is_superseded
 
 
 def test_a_store_that_cannot_be_read_stops_the_try_before_anything_is_sent(store: TaskStateStore) -> None:
@@ -223,7 +296,7 @@ def test_what_was_not_written_as_a_record_is_not_believed(store: TaskStateStore,
 
 
 def test_a_task_that_is_killed_while_it_is_written_ends(store: TaskStateStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    def killed(*args: Any) -> None:
+    def killed(*args: Any, **more: Any) -> None:
         raise TaskKilledError("The task was killed.")
 
     monkeypatch.setattr(store, "set", killed)
@@ -234,7 +307,7 @@ def test_a_task_that_is_killed_while_it_is_written_ends(store: TaskStateStore, m
 def test_what_is_put_off_is_written_once(store: TaskStateStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """To write it takes time, in which what it is about becomes outdated."""
     written: list[Any] = []
-    monkeypatch.setattr(store, "set", lambda key, value: written.append(value))
+    monkeypatch.setattr(store, "set", lambda key, value, **_: written.append(value))
     first = record(store)
     for _ in range(3):
         first.note_sending(DRAFT)

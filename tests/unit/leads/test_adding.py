@@ -367,6 +367,24 @@ def test_what_is_late_is_sent_after_another_read(
     assert "3.0 seconds had passed since the campaign was read" in caplog.text
 
 
+def test_what_comes_slowly_shows_how_the_campaign_was_before(
+    sandbox: SandboxClient, campaign_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook, read = Late(0), Late.get_campaign
+
+    def read_slowly(self: Late, of: str) -> Any:
+        campaign = read(self, of)
+        if asked(sandbox).count("campaign") == 2:
+            self.now += 20.0
+            sandbox.set_status(campaign_id, ACTIVE)
+        return campaign
+
+    monkeypatch.setattr(Late, "get_campaign", read_slowly)
+    with pytest.raises(UploadRefusedError, match=r"is Active.* Of 3 rows, 0 are certainly in"):
+        upload_late(hook, {"campaign_id": campaign_id}, some(3))
+    assert "add" not in asked(sandbox)
+
+
 def test_what_is_late_each_time_is_not_sent(sandbox: SandboxClient, campaign_id: str) -> None:
     with pytest.raises(OutdatedReadError, match=r"3\.0 seconds .* Of 3 rows, 0 are certainly in"):
         upload_late(Late(MAX_OUTDATED + 1), {"campaign_id": campaign_id}, some(3))

@@ -441,9 +441,24 @@ class TestHandingOver:
         self, sandbox: SandboxClient, stats: AirflowsStats, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(metrics, "FLUSH_INTERVAL", 0.0)
+        campaign_id = sandbox.add_campaign()
         with InstantlyHook() as hook:
-            hook.get_campaign(sandbox.add_campaign())
-            assert stats.total(REQUESTS) == 1
+            for done in range(3):
+                hook.get_campaign(campaign_id)
+                assert stats.total(REQUESTS) == done
+        assert stats.total(REQUESTS) == 3
+
+    def test_nothing_is_handed_over_between_a_read_and_the_change_that_rests_on_it(
+        self, sandbox: SandboxClient, stats: AirflowsStats, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Airflow may have to look up a host first, and meanwhile a person may pause the campaign."""
+        monkeypatch.setattr(metrics, "FLUSH_INTERVAL", 0.0)
+        campaign_id = sandbox.add_campaign()
+        with InstantlyHook() as hook:
+            hook.get_campaign(campaign_id)
+            hook.activate_campaign(campaign_id, max_retries=0)
+            assert stats.total(REQUESTS) == 0
+        assert stats.total(REQUESTS) == 2
 
     async def test_an_event_loop_is_not_held_up(
         self, sandbox: SandboxClient, stats: AirflowsStats, monkeypatch: pytest.MonkeyPatch

@@ -697,6 +697,47 @@ def test_an_activation_without_an_effect_is_not_called_a_launch(
     assert activation_requests(sandbox) == 1
 
 
+@pytest.mark.parametrize(("status", "fault"), [(PAUSED, None), (COMPLETED, "reset")], ids=["Paused", "Completed"])
+def test_another_try_is_not_said_to_activate_what_it_refuses(
+    sandbox: SandboxClient,
+    run_task: Any,
+    task_instance: Any,
+    sandbox_time: list[float],
+    status: int,
+    fault: str | None,
+) -> None:
+    campaign_id, store = sandbox.add_campaign(NAME, status=status, script=[(3600, "active")]), TaskStateStore()
+    if fault:
+        sandbox.add_fault(fault, path="*/activate", moment="before")
+
+    first = run_task(operator(campaign_id), task_state_store=store)
+    second = run_task(operator(campaign_id), task_instance(try_number=2), task_state_store=store)
+
+    assert isinstance(first.error, LaunchNotConfirmedError)
+    assert "It was left as it is; another try reads it before it decides." in str(first.error)
+    assert isinstance(second.error, LaunchRefusedError)
+    assert activation_requests(sandbox) == 1
+
+
+@pytest.mark.parametrize(("script", "is_warned"), [([(3600, "active")], True), ([(0, "active")], False)], ids=str)
+def test_what_was_completed_and_still_is_may_have_launched_nothing(
+    sandbox: SandboxClient,
+    run_task: Any,
+    task_log: Any,
+    sandbox_time: list[float],
+    script: list[Any],
+    is_warned: bool,
+) -> None:
+    """It was called launched, like one that runs."""
+    campaign_id = sandbox.add_campaign(NAME, status=COMPLETED, script=script)
+
+    run = run_task(operator(campaign_id))
+
+    assert run.error is None
+    assert ("The campaign is Completed, as it was before its activation" in task_log()) is is_warned
+    assert ("Launched: the campaign is" in task_log()) is not is_warned
+
+
 @pytest.mark.parametrize("status", [UNHEALTHY, BOUNCED, SUSPENDED])
 def test_a_stop_that_shows_a_little_longer_after_the_reactivation_is_no_new_stop(
     sandbox: SandboxClient, run_task: Any, sandbox_time: list[float], status: int

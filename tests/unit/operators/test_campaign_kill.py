@@ -231,3 +231,49 @@ def test_a_wait_that_is_killed_ends_also_where_its_campaign_cannot_be_paused(
     assert isinstance(run.error, TaskKilledError)
     assert says in str(run.error)
     assert campaign_id in str(run.error)
+
+
+@pytest.mark.parametrize(
+    "error", [BrokenPipeError(32, "the-secret"), EOFError("the-secret"), RuntimeError("the-secret")]
+)
+def test_a_wait_that_is_killed_ends_also_where_airflow_cannot_be_asked(
+    sandbox: SandboxClient, run_task: Any, ti: Any, kill_after: Any, task_log: Any, error: Exception
+) -> None:
+    """The request that was interrupted took the error of Airflow's socket for its own, and the wait even succeeded."""
+    campaign_id = sandbox.add_campaign("Spring")
+    sandbox.add_fault("delay", f"*/{campaign_id}", method="GET", delay=0.4, skip=2, count=1)
+    task = operator(campaign_id, wait_for_active=True, stable_for=1, pause_on_kill=True)
+
+    def fail(**which: Any) -> Any:
+        raise error
+
+    ti.get_task_states = fail
+    kill_after(task, 0.4)
+
+    run = run_task(task, ti)
+
+    assert isinstance(run.error, TaskKilledError)
+    says = f"It is not known whether campaign {campaign_id} was paused ({type(error).__name__})"
+    assert says in str(run.error)
+    assert says in task_log()
+    assert "the-secret" not in str(run.error)
+
+
+def test_a_wait_that_is_killed_without_a_connection_says_what_became_of_its_campaign(
+    sandbox: SandboxClient, run_task: Any, ti: Any, kill_after: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It said no more than that the connection could not be looked up."""
+    campaign_id = sandbox.add_campaign("Spring")
+    task = operator(campaign_id, wait_for_active=True, stable_for=5, pause_on_kill=True)
+
+    def on_kill() -> None:
+        monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", "http://another.service")
+        type(task).on_kill(task)
+
+    object.__setattr__(task, "on_kill", on_kill)
+    kill_after(task, 0.4)
+
+    run = run_task(task, ti)
+
+    assert isinstance(run.error, TaskKilledError)
+    assert f"Campaign {campaign_id} was not paused: " in str(run.error)

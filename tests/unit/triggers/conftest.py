@@ -224,10 +224,10 @@ def virtually(monkeypatch: pytest.MonkeyPatch) -> Virtually:
     class NotingReader(Reader):
         """Notes what is polled."""
 
-        def read(self, campaign_ids: Iterable[str], seen: Seen | None = None) -> Conversation[Seen]:
+        def read(self, campaign_ids: Iterable[str], *args: Any, **more: Any) -> Conversation[Seen]:
             ids = list(campaign_ids)
             instantly.polls.append((asyncio.get_running_loop().time(), ids))
-            return super().read(ids, seen)
+            return super().read(ids, *args, **more)
 
     monkeypatch.setattr(poller, "Reader", NotingReader)
     for module in (poller, campaign):

@@ -477,6 +477,31 @@ def test_two_triggerers_that_run_the_same_watcher_fire_for_a_change_once(virtual
     assert virtually(watch()) == [(cid, DRAFT, ACTIVE) for cid in ids[:10]]
 
 
+def test_a_draft_that_was_not_read_is_no_change(virtually: Any) -> None:
+    """It is on no list of those that are no Drafts, since it is gone; the other triggerer has seen it run."""
+    ids, store = virtually.instantly.add(300), AssetStateStore()
+    statuses = virtually.instantly.statuses
+
+    async def watch() -> tuple[Watch, Watch]:
+        one = Watch(CampaignChangeTrigger(campaign_id=ids[:200]), store)
+        await at(30)
+        another = Watch(CampaignChangeTrigger(campaign_id=ids[:200]), store)
+        await at(75)
+        statuses[ids[0]] = ACTIVE
+        await at(95)
+        del statuses[ids[0]]
+        statuses[ids[1]] = ACTIVE
+        await at(130)
+        await one.end()
+        await another.end()
+        return one, another
+
+    one, another = virtually(watch())
+
+    assert one.steps == [(ids[1], DRAFT, ACTIVE)]
+    assert another.steps == [(ids[0], DRAFT, ACTIVE)]
+
+
 def test_a_store_that_fails_neither_loses_a_change_nor_repeats_one(virtually: Any) -> None:
     """The trigger fails, and Airflow starts a watcher's trigger again."""
     ids = virtually.instantly.add(2)

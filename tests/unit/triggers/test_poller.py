@@ -30,7 +30,7 @@ from airflow_provider_instantly.triggers.poller import Poller
 from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import LAST_POLL, Wait
 from tests.shared_streams import events_of
-from tests.statuses import ACTIVE, COMPLETED, PAUSED
+from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED
 from tests.unit.triggers.conftest import eventually
 
 if TYPE_CHECKING:
@@ -908,6 +908,29 @@ def test_what_a_poll_has_read_at_the_limit_counts(virtually: Any) -> None:
     assert set(verdicts) == {Verdict.REACHED, Verdict.TIMED_OUT}
 
 
+@pytest.mark.parametrize("joining", [1, 20])
+@pytest.mark.parametrize("statuses", [{"target_statuses": [DRAFT]}, {"failed_statuses": [DRAFT], "fail_fast": False}])
+def test_a_wait_that_a_draft_decides_has_it_read(virtually: Any, statuses: dict[str, Any], joining: int) -> None:
+    """The others are content with that it is not on the list of all that are no Drafts."""
+    ids = virtually.instantly.add(300)
+
+    async def watch() -> list[tuple[str, float]]:
+        group = Group(Poller(CONN))
+        others = [asyncio.create_task(ended(CampaignStatusTrigger(each, deadline=now() + 999), group)) for each in ids]
+        await asyncio.sleep(130)
+        goal = {"deadline": now() + 300, "stable_for": 90.0, **statuses}
+        mine = (CampaignStatusTrigger(each, **goal) for each in ids[:joining])
+        ends = await asyncio.gather(*(ended(trigger, group) for trigger in mine))
+        await end_all(others, group)
+        return list(ends)
+
+    ends = virtually(watch())
+
+    assert {verdict for verdict, _ in ends} == {Verdict.REACHED if "target_statuses" in statuses else Verdict.STOPPED}
+    assert max(when for _, when in ends) <= 1_000_130 + 90 + 60 + 5
+    assert len(virtually.instantly.requests) <= 2 * 4 + 10 + 3 * joining
+
+
 # The first poll of those who join
 
 
@@ -1033,6 +1056,33 @@ def test_waits_for_a_list_that_others_have_read_end_in_time_and_are_polled_after
         assert after <= 3 * READING
     lists = [when for when, what in virtually.instantly.requests if what == "list"]
     assert len(lists) <= 2 * 121 + 20
+
+
+def test_a_wait_whose_campaign_no_list_shows_is_polled_though_others_always_wait_for_the_list(virtually: Any) -> None:
+    virtually.instantly.latency = 0.5
+    ids = virtually.instantly.add(4_000, ACTIVE)
+    virtually.instantly.unlisted = {ids[-1]}
+
+    async def join(group: Group, number: int) -> None:
+        await asyncio.sleep(2 * number)
+        await group.wait(Waiter(), ids[number::40], 30.0, 1_000)
+
+    async def watch() -> tuple[list[str], float]:
+        group = Group(Poller(CONN))
+        others = [asyncio.create_task(join(group, number)) for number in range(30)]
+        await asyncio.sleep(100)
+        asyncio.get_running_loop().call_later(100, virtually.instantly.statuses.update, {ids[120]: BOUNCED})
+        mine = CampaignStatusTrigger([*ids[100:160], ids[-1]], target_statuses=[COMPLETED], deadline=now() + 800)
+        event = await fired(mine, group)
+        ended_at = now()
+        await end_all(others, group)
+        return [outcome["verdict"] for outcome in event.payload["campaigns"]], ended_at
+
+    verdicts, ended_at = virtually(watch())
+
+    assert verdicts.count(Verdict.STOPPED) == 1
+    # It waits for the list twice, and has it read by its own poll then, in turns with another one.
+    assert ended_at <= 1_000_200 + 60 + 4 * 40 * 0.5
 
 
 @pytest.mark.parametrize(

@@ -168,9 +168,9 @@ class StandingClock:
 
 def wait_for(hook: Any, clock: StandingClock, ids: list[str] | None = None, **goal: Any) -> WaitResult:
     class NotingReader(Reader):
-        def read(self, campaign_ids: Iterable[str], seen: Seen | None = None) -> Conversation[Seen]:
+        def read(self, campaign_ids: Iterable[str], *args: Any, **more: Any) -> Conversation[Seen]:
             hook.asked.append(list(campaign_ids))
-            return super().read(campaign_ids, seen)
+            return super().read(campaign_ids, *args, **more)
 
     wait = Wait(ids or [ONE], Goal(**goal), now=clock())
     return worker.wait_on_worker(hook, NotingReader(), wait, clock, LOG)

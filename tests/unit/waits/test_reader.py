@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_instantly.api.bulk import EVERYTHING
+from airflow_provider_instantly.api.bulk import EVERYTHING, Listing
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
 from airflow_provider_instantly.api.errors import (
     AnswerTooLargeError,
@@ -18,6 +18,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyBadRequestError,
     InstantlyConnectionError,
     InstantlyError,
+    InstantlyNotFoundError,
     InstantlyRateLimitError,
     InstantlyServerError,
     InstantlyUnexpectedAnswerError,
@@ -90,6 +91,30 @@ class TestFewestRequests:
             poll(reader, ids(200), workspace)
             costs.append((workspace.pages, workspace.singles))
         assert costs == [(121, 0), (4, 0), *[(2, 0)] * 10], "the second poll tries another list"
+
+    @pytest.mark.parametrize("asks_after", [12, 17])
+    def test_pages_for_those_who_joined_do_not_make_later_polls_dearer(self, asks_after: int) -> None:
+        """Nor does another one think so that begins while a list is read once more for them."""
+        workspace = Workspace(dict.fromkeys(ids(1_500), 2) | dict.fromkeys(ids(1_500, first=1_500), 1))
+        reader, wanted = Reader(), ids(1_200, first=1_500)
+        poll(reader, wanted, workspace)
+        steps, costs = reader.read(wanted), []
+        request: Request | None = next(steps)
+        search = reader.open_search
+        assert search is not None
+        while request is not None:
+            if search.pages == 2:
+                reader.join(search, wanted, {})
+            if search.pages == asks_after:
+                costs.append(reader.expects(wanted))
+            try:
+                request = steps.send(workspace(request))
+            except StopIteration:
+                request = None
+        poll(reader, wanted, workspace)
+        assert search.listing == Listing(status=CampaignStatus.ACTIVE)
+        assert (search.pages, len(workspace.asked)) == (16 + 2, 12)
+        assert 12 <= costs[0] <= 17
 
     def test_few_of_many_are_asked_for_one_by_one_once_it_is_known_how_many_there_are(self) -> None:
         reader, workspace = Reader(), Workspace(dict.fromkeys(ids(5_000), 1))
@@ -167,6 +192,33 @@ class TestShorterLists:
             wait.advance(poll(reader, wait.pending, workspace), began=60.0 * polls, now=60.0 * polls)
         assert wait.result().verdict == Verdict.UNREADABLE
         assert polls <= 10
+
+    def test_drafts_that_decide_something_are_read_and_the_others_are_not(self) -> None:
+        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(1_000), 0))
+        poll(reader, ids(1_000), workspace)
+        decisive = set(ids(3, first=500))
+        for _ in range(2):
+            seen: dict[str, Any] = workspace.run(reader.read(ids(1_000), decisive=decisive))
+            assert {each for each, found in seen.items() if not found.is_inferred} == decisive
+            assert (workspace.pages, workspace.singles) == (1, 3)
+
+    def test_many_drafts_that_decide_something_are_read_from_a_list(self) -> None:
+        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(3_000), 3) | dict.fromkeys(ids(1_000), 0))
+        for _ in range(4):
+            seen: dict[str, Any] = workspace.run(reader.read(ids(1_000), decisive=ids(1_000)))
+            assert not any(found.is_inferred for found in seen.values())
+        assert (workspace.pages, workspace.singles) == (10, 0)
+
+    def test_one_that_was_shown_to_others_since_is_not_taken_for_the_draft_that_it_was(self) -> None:
+        """It has been launched, and the list moved while it was read, so that it does not show it."""
+        reader, workspace = Reader(), Workspace(dict.fromkeys(ids(1_000), 0))
+        poll(reader, ids(1_000), workspace)
+        launched = ids(1, first=999)[0]
+        workspace.statuses[launched] = 1
+        poll(reader, ids(999), workspace)
+        workspace.unlisted = {launched}
+        found = poll(reader, ids(1_000), workspace)[launched]
+        assert (found.status, found.is_inferred) == (1, False)
 
     @pytest.mark.parametrize("error", [InstantlyRateLimitError("429"), InstantlyServerError("500")])
     @pytest.mark.parametrize("page", [1, 2])
@@ -421,6 +473,32 @@ class TestErrors:
     def test_that_would_be_the_same_for_all_is_met_once(self, error: InstantlyError) -> None:
         workspace = Workspace({}, fails=lambda request: error)
         assert list(poll(Reader({EVERYTHING: 9}), ids(5), workspace).values()) == [error] * 5
+        assert len(workspace.asked) == 1
+
+    @pytest.mark.parametrize("for_joiners", [True, False])
+    @pytest.mark.parametrize(
+        ("error", "page"),
+        [
+            (InstantlyBadRequestError("400"), 1),
+            (InstantlyBadRequestError("422"), 2),
+            (InstantlyNotFoundError("404"), 2),
+        ],
+    )
+    def test_a_page_that_is_refused_says_nothing_of_the_campaigns(
+        self, error: InstantlyError, page: int, for_joiners: bool
+    ) -> None:
+        workspace = Workspace(dict.fromkeys(ids(250), 1))
+        workspace.fails = lambda r: error if r.resource.id is None and len(workspace.asked) == page else None
+        reader = Reader(for_joiners=for_joiners)
+        assert set(statuses(poll(reader, ids(250), workspace)).values()) == {1}
+        assert len(workspace.asked) == page + 250 - 100 * (page - 1)
+        workspace.fails = lambda r: None
+        poll(reader, ids(250), workspace)
+        assert len(workspace.asked) <= 4, "the list is tried again"
+
+    def test_a_path_that_is_not_instantlys_is_met_once(self) -> None:
+        workspace = Workspace({}, fails=lambda request: InstantlyNotFoundError("404"))
+        assert set(statuses(poll(Reader(), ids(250), workspace)).values()) == {InstantlyNotFoundError}
         assert len(workspace.asked) == 1
 
     @pytest.mark.parametrize("error", [InstantlyServerError("500"), InstantlyAuthenticationError("401")])

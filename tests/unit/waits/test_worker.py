@@ -14,7 +14,9 @@ from airflow_provider_instantly.api.errors import (
 )
 from airflow_provider_instantly.waits.goal import Verdict
 from airflow_provider_instantly.waits.machine import LAST_POLL
+from tests.statuses import DRAFT
 from tests.unit.waits.story import IDS, ONE, ScriptedHook, StandingClock, wait_for
+from tests.unit.workspace import Workspace, ids
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.api.protocol import Request
@@ -39,6 +41,19 @@ class TestLoop:
     def test_it_holds(self, clock: StandingClock) -> None:
         assert wait_for(ScriptedHook(1), clock, poll_interval=30.0, stable_for=50.0).verdict is Verdict.REACHED
         assert sum(clock.slept) == 50
+
+    def test_it_holds_a_draft(self, clock: StandingClock) -> None:
+        """That 150 Drafts are not on the list of all that are none says too little to end a wait."""
+
+        class Hook(ScriptedHook):
+            workspace = Workspace(dict.fromkeys(ids(150), DRAFT))
+
+            def reply(self, request: Request, poll: Any) -> Any:
+                return self.workspace(request)
+
+        goal = {"target_statuses": frozenset({DRAFT}), "stable_for": 90.0, "deadline": clock() + 300}
+        assert wait_for(Hook(DRAFT), clock, ids(150), poll_interval=60.0, **goal).verdict is Verdict.REACHED
+        assert clock.slept == [60, 30]
 
     def test_it_survives_errors_that_may_pass(self, clock: StandingClock) -> None:
         hook = ScriptedHook(InstantlyServerError("503"), ConnectionLookupError("no database"), 1)
