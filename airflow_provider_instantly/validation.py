@@ -52,6 +52,8 @@ _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 MIN_POLL_INTERVAL: Final = 0.1
 MAX_SECONDS: Final = 366 * 86_400.0
 MAX_CAMPAIGNS: Final = 10_000
+#: More e-mails or leads than anyone has.
+MAX_COUNT: Final = 1_000_000_000
 
 
 class KnowsWhatWasWritten:
@@ -144,6 +146,28 @@ def number(name: str, value: object, *, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {_shown(value)}.")
     return value
+
+
+def optional_share(name: str, value: object) -> float | None:
+    """
+    Return a share from 0 to 1, which may be left out.
+
+    :param name: the parameter's name.
+    :param value: a number, or None.
+    :raises ValueError: if it is anything else, or out of bounds.
+    """
+    return None if value is None else number(name, value, low=0, high=1)
+
+
+def confidence(name: str, value: object) -> float:
+    """
+    Return how sure an interval is to be.
+
+    :param name: the parameter's name.
+    :param value: a number from 0.5 to 0.9999.
+    :raises ValueError: if it is none, or out of bounds.
+    """
+    return number(name, value, low=0.5, high=0.9999)
 
 
 def some_of(name: str, value: object, known: Collection[str]) -> frozenset[str]:
@@ -265,7 +289,7 @@ def one_of(name: str, value: object, allowed: Sequence[str]) -> str:
     return value
 
 
-def count(name: str, value: object, *, low: int, high: int) -> int:
+def count(name: str, value: object, *, low: int, high: int = MAX_COUNT) -> int:
     """
     Return a whole number.
 

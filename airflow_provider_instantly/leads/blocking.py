@@ -6,15 +6,15 @@ To block twice does no harm, and nothing is ever taken off the list. So unlike a
 
 from __future__ import annotations
 
-import random
 import time
-from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from airflow_provider_instantly.api.batches import batches
 from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyRequestError
 from airflow_provider_instantly.api.lead import MAX_PER_REQUEST
 from airflow_provider_instantly.api.retry import pause_before_retry
 from airflow_provider_instantly.api.sending import before_leaving
+from airflow_provider_instantly.clock import jitter
 from airflow_provider_instantly.exceptions import TaskKilledError
 from airflow_provider_instantly.leads.progress import Progress
 
@@ -64,7 +64,6 @@ def block_all(
     :raises InstantlyError: if a request was refused or could not be sent, or its answers were lost three times. Its
         message says how many rows are blocked.
     """
-    remaining = iter(rows)
     progress = Progress(total, log)
     taken = Taken()
 
@@ -74,7 +73,7 @@ def block_all(
 
     try:
         with before_leaving(stop_if_killed):
-            while chunk := list(islice(remaining, MAX_PER_REQUEST)):
+            for chunk in batches(rows, MAX_PER_REQUEST):
                 stop_if_killed()
                 blocked = _block(hook, [row.lead["email"] for row in chunk], log)
                 taken = _with(taken, blocked, len(chunk), log)
@@ -108,7 +107,7 @@ def _block(hook: InstantlyHook, values: list[str], log: TaskLog) -> Blocked:
             return hook.block(values)
         except AmbiguousOutcomeError as error:
             log.warning("The answer was lost, so the same values are sent again, which does no harm: %s", error)
-            time.sleep(pause_before_retry(error, sent, random.random()))  # noqa: S311 - it spreads requests
+            time.sleep(pause_before_retry(error, sent, jitter()))
     return hook.block(values)
 
 

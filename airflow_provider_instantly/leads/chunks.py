@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.leads.rows import LeadRow
 
+#: Bytes of a request. Instantly documents no limit; most proxies let a body of a megabyte pass.
+DEFAULT_CHUNK_BYTES: Final = 500_000
 #: Bytes of a request beside its leads: the campaign, and the options.
 _REST_OF_BODY: Final = 512
 

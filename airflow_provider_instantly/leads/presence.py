@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_provider_instantly.api.batches import batches
 from airflow_provider_instantly.api.errors import InstantlyBadRequestError
-from airflow_provider_instantly.api.protocol import PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,8 +26,8 @@ def present_in(hook: InstantlyHook, place: Mapping[str, str], rows: Sequence[Lea
     :raises InstantlyError: if a page could not be read.
     """
     found: set[int] = set()
-    for begin in range(0, len(rows), PAGE_SIZE):
-        wanted = {str(row.lead["email"]).lower(): row.number for row in rows[begin : begin + PAGE_SIZE]}
+    for part in batches(rows):
+        wanted = {str(row.lead["email"]).lower(): row.number for row in part}
         found |= _found_in_parts(hook, place, wanted)
     return frozenset(found)
 

@@ -190,7 +190,9 @@ def _place_of(path: object) -> tuple[str, str]:
     """The namespace and the name of a file, as OpenLineage writes them."""
     parts = urlsplit(str(path))
     if parts.scheme in ("", "file"):
-        return "file", without_addresses(str(Path(parts.path).absolute()))
+        # In a URL, the home of a user stands where other URLs name a host.
+        home = parts.netloc if parts.netloc.startswith("~") else ""
+        return "file", without_addresses(str(Path(home + parts.path).expanduser().absolute()))
     # In front of the at sign, a path names its connection, and a URL may have a login.
     authority = parts.netloc.rpartition("@")[2]
     scheme = _SCHEMES.get(parts.scheme, parts.scheme)

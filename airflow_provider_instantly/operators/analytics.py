@@ -52,8 +52,6 @@ ON_BREACH: Final = ("fail", "pause", "warn")
 XCOM_KEY: Final = "figures"
 #: How many campaigns a log line or an error describes each; the XCom has them all.
 _DESCRIBED: Final = 20
-#: More e-mails or leads than anyone has.
-_MOST: Final = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -160,14 +158,12 @@ class CampaignAnalyticsOperator(BaseOperator):
         self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
         self.since = validation.optional_day_early("since", since)
         self.until = validation.optional_day_early("until", until)
-        self.max_bounce_rate = _share("max_bounce_rate", max_bounce_rate)
-        self.max_unsubscribe_rate = _share("max_unsubscribe_rate", max_unsubscribe_rate)
-        self.min_reply_rate = _share("min_reply_rate", min_reply_rate)
-        self.min_contacted = (
-            None if min_contacted is None else validation.count("min_contacted", min_contacted, low=0, high=_MOST)
-        )
-        self.min_sent = validation.count("min_sent", min_sent, low=1, high=_MOST)
-        self.confidence = validation.number("confidence", confidence, low=0.5, high=0.9999)
+        self.max_bounce_rate = validation.optional_share("max_bounce_rate", max_bounce_rate)
+        self.max_unsubscribe_rate = validation.optional_share("max_unsubscribe_rate", max_unsubscribe_rate)
+        self.min_reply_rate = validation.optional_share("min_reply_rate", min_reply_rate)
+        self.min_contacted = None if min_contacted is None else validation.count("min_contacted", min_contacted, low=0)
+        self.min_sent = validation.count("min_sent", min_sent, low=1)
+        self.confidence = validation.confidence("confidence", confidence)
         self.on_breach = validation.one_of("on_breach", on_breach, ON_BREACH)
         if self.on_breach == "pause" and self.min_contacted is not None:
             raise ValueError(
@@ -375,10 +371,6 @@ def _say_what_was_left(error: InstantlyError, campaign_ids: Sequence[str]) -> No
             if len(campaign_ids) == 1
             else f"{len(campaign_ids):,} campaigns were not judged, and were left as they are."
         )
-
-
-def _share(name: str, value: object) -> float | None:
-    return None if value is None else validation.number(name, value, low=0, high=1)
 
 
 def _described(campaigns: Sequence[_Judged], verdict: Verdict) -> str:

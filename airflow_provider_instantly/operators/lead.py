@@ -16,9 +16,10 @@ from airflow_provider_instantly.api.campaign import check_campaign_id
 from airflow_provider_instantly.api.lead import MAX_PER_REQUEST
 from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.exceptions import RejectsNotWrittenError, RowsRejectedError, TooFewLeadsError, failure
+from airflow_provider_instantly.leads.chunks import DEFAULT_CHUNK_BYTES
 from airflow_provider_instantly.leads.rows import Columns
 from airflow_provider_instantly.links.campaign import CampaignLink
-from airflow_provider_instantly.operators.rows import ReadsRows, is_rendered_later
+from airflow_provider_instantly.operators.rows import ReadsRows
 from airflow_provider_instantly.tasklog import reasons_first
 
 if TYPE_CHECKING:
@@ -29,10 +30,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.leads.spool import Spool
-    from airflow_provider_instantly.leads.upload import Tally, Upload
+    from airflow_provider_instantly.leads.tally import Tally
+    from airflow_provider_instantly.leads.upload import Upload
 
-#: Bytes of a request. Instantly documents no limit; most proxies let a body of a megabyte pass.
-DEFAULT_CHUNK_BYTES: Final = 500_000
 _LARGEST_CHUNK_BYTES: Final = 10_000_000
 #: What a task returns and its asset events say, too.
 _ANNOUNCED: Final = ("campaign_id", "list_id", "url", "dry_run", "present", "uploaded")
@@ -122,14 +122,14 @@ class AddLeadsOperator(ReadsRows):
         if campaign_id is not None:
             validation.check_campaign_ids_early("campaign_id", campaign_id, many=False)
         for name, value, noun in (("list_id", list_id, "list of leads"), ("blocklist_id", blocklist_id, "block list")):
-            if value is not None and not is_rendered_later(value):
+            if value is not None and not validation.is_rendered_later(value):
                 check_campaign_id(value, name, noun)
         self.campaign_id = validation.plain_campaign_ids(campaign_id)
         self.list_id = validation.plain_campaign_ids(list_id)
         # Any: what they are once Airflow has rendered them is checked then.
         self.fields: Any = fields
         self.custom_variables: Any = custom_variables
-        if not is_rendered_later(fields) and not is_rendered_later(custom_variables):
+        if not validation.is_rendered_later(fields) and not validation.is_rendered_later(custom_variables):
             self._named_columns()
         self.if_running = validation.one_of("if_running", if_running, ("refuse", "add"))
         places = ("workspace", "campaign", "list")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from os.path import expanduser
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_provider_instantly import validation
+from airflow_provider_instantly.analytics.limits import DEFAULT_CONFIDENCE, DEFAULT_MIN_SENT, Limits
 from airflow_provider_instantly.api.errors import InstantlyRequestError
 from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.links.report import ReportLink
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
 
 #: A page of more campaigns is none that a person reads.
 MAX_CAMPAIGNS: Final = 200
-#: No campaign sends as many e-mails.
-MAX_SENT: Final = 10**9
 PAGE_NAME: Final = "report.html"
 
 
@@ -87,8 +87,8 @@ class CampaignReportOperator(BaseOperator):
         max_bounce_rate: float | None = None,
         max_unsubscribe_rate: float | None = None,
         min_reply_rate: float | None = None,
-        min_sent: int = 100,
-        confidence: float = 0.99,
+        min_sent: int = DEFAULT_MIN_SENT,
+        confidence: float = DEFAULT_CONFIDENCE,
         public_url: validation.Text | None = None,
         **kwargs: Any,
     ) -> None:
@@ -101,11 +101,11 @@ class CampaignReportOperator(BaseOperator):
         self.since = validation.optional_day_early("since", since)
         self.until = validation.optional_day_early("until", until)
         self.results = results
-        self.max_bounce_rate = _share("max_bounce_rate", max_bounce_rate)
-        self.max_unsubscribe_rate = _share("max_unsubscribe_rate", max_unsubscribe_rate)
-        self.min_reply_rate = _share("min_reply_rate", min_reply_rate)
-        self.min_sent = validation.count("min_sent", min_sent, low=1, high=MAX_SENT)
-        self.confidence = validation.number("confidence", confidence, low=0.5, high=0.9999)
+        self.max_bounce_rate = validation.optional_share("max_bounce_rate", max_bounce_rate)
+        self.max_unsubscribe_rate = validation.optional_share("max_unsubscribe_rate", max_unsubscribe_rate)
+        self.min_reply_rate = validation.optional_share("min_reply_rate", min_reply_rate)
+        self.min_sent = validation.count("min_sent", min_sent, low=1)
+        self.confidence = validation.confidence("confidence", confidence)
         self.public_url = public_url
         #: The page, once it was written.
         self._page: str | None = None
@@ -165,7 +165,6 @@ class CampaignReportOperator(BaseOperator):
         return of_campaigns(self.campaign_id, written=self._page)
 
     def _report(self, campaigns: Sequence[CampaignFigures], since: str | None, until: str | None) -> Report:
-        from airflow_provider_instantly.analytics.limits import Limits
         from airflow_provider_instantly.reports.figures import Report
 
         limits = Limits(
@@ -185,7 +184,8 @@ class CampaignReportOperator(BaseOperator):
         from airflow_provider_instantly.reports.page import page
 
         drawn = page(report).encode()
-        folder = ObjectStoragePath(path)
+        # Storage paths take a leading ~ for the name of a folder.
+        folder = ObjectStoragePath(expanduser(path))  # noqa: PTH111 - it may be a URL, which no Path keeps as it is
         folder.mkdir(parents=True, exist_ok=True)
         pictures = []
         for name, content in each_png(report.campaigns, report.limits):
@@ -195,10 +195,6 @@ class CampaignReportOperator(BaseOperator):
         place.write_bytes(drawn)
         self.log.info("Wrote a report on %s campaigns to %s.", len(report.campaigns), place)
         return {"page": str(place), "pictures": pictures}
-
-
-def _share(name: str, value: float | None) -> float | None:
-    return None if value is None else validation.number(name, value, low=0, high=1)
 
 
 def _check_extra() -> None:

@@ -20,32 +20,22 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.leads.spool import Counts, ReadsColumns, Spool
 
 
-class HiddenRows:
+class Hidden:
     """
-    Rows that Airflow shows nowhere: it keeps rendered templates in its database, and the DAG's own values, too.
+    What Airflow shows nowhere, since it may name persons: rows, and what goes into a statement once it is rendered.
 
-    :param rows: the rows, whatever they are.
+    Airflow keeps rendered templates in its database, and the DAG's own values, too; OpenLineage sends them on.
+
+    :param what: what it is, as a noun in the plural.
+    :param value: the value, whatever it is.
     """
 
-    def __init__(self, rows: Any) -> None:
-        self.rows = rows
+    def __init__(self, what: str, value: Any) -> None:
+        self.what = what
+        self.value = value
 
     def __repr__(self) -> str:
-        return "rows, which are not shown since they are persons"
-
-
-class HiddenParameters:
-    """
-    What goes into a statement, once it is rendered: Airflow keeps it, and OpenLineage sends it on.
-
-    :param parameters: what the database's driver takes.
-    """
-
-    def __init__(self, parameters: Any) -> None:
-        self.parameters = parameters
-
-    def __repr__(self) -> str:
-        return "parameters, which are not shown since they may name persons"
+        return f"{self.what}, which are not shown since they may name persons"
 
 
 class ReadsRows(BaseOperator):
@@ -76,21 +66,20 @@ class ReadsRows(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if isinstance(rows, HiddenRows):
-            # Of a mapped task.
-            rows = rows.rows
+        # Those of a mapped task are hidden already.
+        rows = _revealed(rows)
         if sum(source is not None for source in (rows, path, sql)) != 1:
             raise ValueError("Name one source of rows, and one only: rows or a path, or sql where it is a parameter.")
         if (sql is None) != (sql_conn_id is None):
             raise ValueError("sql and sql_conn_id belong together: the statement, and the database to ask.")
-        if rows is not None and not is_rendered_later(rows) and not validation.is_collection(rows):
+        if rows is not None and not validation.is_rendered_later(rows) and not validation.is_collection(rows):
             raise ValueError(
                 f"rows must be a list of mappings, an XCom or a template, not of type {type(rows).__name__}; a file is "
                 "named by path."
             )
         if _is_the_same_file(path, rejects_path):
             raise ValueError("rejects_path names the input itself, which would be overwritten.")
-        self._rows = _hidden(rows)
+        self._rows = _hidden_rows(rows)
         self.path = path_as_kept(path)
         # Any: Airflow renders them before they are used.
         self.sql: Any = sql
@@ -110,9 +99,7 @@ class ReadsRows(BaseOperator):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Hide what is rendered before Airflow has it: it keeps that beside the attribute, too."""
-        hide = {"rows": HiddenRows, "parameters": HiddenParameters}.get(name)
-        is_shown = hide is None or value is None or isinstance(value, hide)
-        super().__setattr__(name, value if hide is None or is_shown else hide(value))
+        super().__setattr__(name, _hidden(name, value) if name in ("rows", "parameters") else value)
 
     @property
     def rows(self) -> Any:
@@ -144,8 +131,7 @@ class ReadsRows(BaseOperator):
         :raises AirflowFailException: if one was rendered to nothing.
         """
         for name in self._given:
-            value = getattr(self, name)
-            value = value.parameters if isinstance(value, HiddenParameters) else value
+            value = _revealed(getattr(self, name))
             # What is wrong with rows is an `InputError`.
             if name != "rows" and (value is None or (isinstance(value, str) and value.strip() in ("", "None"))):
                 raise AirflowFailException(
@@ -160,17 +146,15 @@ class ReadsRows(BaseOperator):
         if self.path is not None:
             return from_file(self.path)
         if self.sql is not None and self.sql_conn_id is not None:
-            known = self._parameters
-            parameters = known.parameters if isinstance(known, HiddenParameters) else known
-            return from_sql(database(self.sql_conn_id, self.sql_hook_params), self.sql, parameters)
-        return from_values(self._rows.rows if isinstance(self._rows, HiddenRows) else self._rows)
+            return from_sql(database(self.sql_conn_id, self.sql_hook_params), self.sql, _revealed(self._parameters))
+        return from_values(_revealed(self._rows))
 
     def _lineage_of_input(self) -> list[InputDataset]:
         """Where the rows come from, for OpenLineage; nothing, where that cannot be found out or was not rendered."""
         from airflow_provider_instantly.leads.sources import database
         from airflow_provider_instantly.observability.lineage import of_file, of_query
 
-        if any(is_rendered_later(each) for each in (self.path, self.sql, self.sql_conn_id)):
+        if any(validation.is_rendered_later(each) for each in (self.path, self.sql, self.sql_conn_id)):
             return []
         try:
             if self.path is not None:
@@ -263,7 +247,7 @@ class _Partial:
         """As Airflow's own."""
         rows = mapped.get("rows")
         if validation.is_collection(rows):
-            mapped["rows"] = [_hidden(entry) for entry in rows]
+            mapped["rows"] = [_hidden_rows(entry) for entry in rows]
         return self._partial.expand(**mapped)
 
     def expand_kwargs(self, kwargs: Any, **more: Any) -> Any:
@@ -274,23 +258,20 @@ class _Partial:
 
 
 def _with_hidden_rows(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _hidden(value) if name == "rows" else value for name, value in kwargs.items()}
+    return {name: _hidden_rows(value) if name == "rows" else value for name, value in kwargs.items()}
 
 
-def _hidden(rows: Any) -> Any:
-    is_shown = rows is None or isinstance(rows, HiddenRows) or is_rendered_later(rows)
-    return rows if is_shown else HiddenRows(rows)
+def _hidden_rows(rows: Any) -> Any:
+    """Rows that are known, hidden; what they are rendered from is not."""
+    return rows if validation.is_rendered_later(rows) else _hidden("rows", rows)
 
 
-def is_rendered_later(value: object) -> bool:
-    """
-    Whether a parameter is an XCom, a parameter of the DAG, or a template.
+def _hidden(what: str, value: Any) -> Any:
+    return value if value is None or isinstance(value, Hidden) else Hidden(what, value)
 
-    :param value: the parameter.
-    """
-    # A path has a method of that name, too.
-    is_resolved = hasattr(value, "resolve") and hasattr(value, "iter_references")
-    return is_resolved or (isinstance(value, str) and ("{{" in value or "{%" in value))
+
+def _revealed(value: Any) -> Any:
+    return value.value if isinstance(value, Hidden) else value
 
 
 def path_as_kept(path: Any) -> Any:
@@ -299,6 +280,6 @@ def path_as_kept(path: Any) -> Any:
 
     :param path: a text, a path, an XCom, or None.
     """
-    if path is None or isinstance(path, str) or hasattr(path, "conn_id") or is_rendered_later(path):
+    if path is None or isinstance(path, str) or hasattr(path, "conn_id") or validation.is_rendered_later(path):
         return path
     return str(path)

@@ -21,7 +21,7 @@ from airflow_provider_instantly.api.freshness import ReadAge
 from airflow_provider_instantly.api.protocol import Answer
 from airflow_provider_instantly.api.sending import BEFORE_LEAVING
 from airflow_provider_instantly.api.transport import SyncTransport
-from airflow_provider_instantly.leads import upload
+from airflow_provider_instantly.leads import adding
 from tests.model.stage import ProcessDied, Runaway
 from tests.model.uploads_schedule import DIES_AFTER, DIES_BEFORE, KILL, SLOW, Event, Fault
 
@@ -126,7 +126,7 @@ class World:
         with (
             mock.patch.object(SyncTransport, "_attempt", lambda _, request: self.attempt(request)),
             mock.patch.object(time, "sleep", self.sleep),
-            mock.patch.object(upload, "ReadAge", side_effect=lambda _clock: ReadAge(lambda: self.now)),
+            mock.patch.object(adding, "ReadAge", side_effect=lambda _clock: ReadAge(lambda: self.now)),
         ):
             yield
 

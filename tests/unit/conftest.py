@@ -87,6 +87,14 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Pauses take no time. The list has the seconds of each."""
+    seconds: list[float] = []
+    monkeypatch.setattr(time, "sleep", seconds.append)
+    return seconds
+
+
+@pytest.fixture
 def frequent_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     """No one should poll as often as these tests do; they would take minutes otherwise."""
     monkeypatch.setattr("airflow_provider_instantly.validation.MIN_POLL_INTERVAL", 0.01)

@@ -245,6 +245,7 @@ class TestDirection:
         "leads/reconciliation.py",
         "leads/contacts.py",
         "leads/rows.py",
+        "leads/tally.py",
         "reports/charts.py",
         "reports/figures.py",
         "reports/page.py",

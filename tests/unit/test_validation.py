@@ -407,7 +407,7 @@ def test_what_is_rendered_later(value: object) -> None:
     assert validation.is_rendered_later(value)
 
 
-@pytest.mark.parametrize("value", ["a", "", ["{{ a }}"], None, 7, Path()], ids=repr)
+@pytest.mark.parametrize("value", ["a", "", ["{{ a }}"], [{"email": "a"}], None, 7, Path()], ids=repr)
 def test_what_is_known_while_the_dag_is_parsed(value: object) -> None:
     assert not validation.is_rendered_later(value)
 
@@ -584,6 +584,18 @@ class TestNumbers:
     def test_what_is_no_number_from_0_to_1(self, value: Any) -> None:
         with pytest.raises(ValueError, match=r"^share must be a number from 0 to 1, not "):
             validation.number("share", value, low=0, high=1)
+        if value is not None:
+            with pytest.raises(ValueError, match=r"^share must be a number from 0 to 1, not "):
+                validation.optional_share("share", value)
+
+    def test_a_share_may_be_left_out(self) -> None:
+        assert [validation.optional_share("share", value) for value in (None, 0, 0.03, 1)] == [None, 0, 0.03, 1]
+
+    def test_a_confidence(self) -> None:
+        assert [validation.confidence("sure", value) for value in (0.5, 0.9999)] == [0.5, 0.9999]
+        for value in (0.49, 1, "0.9", None):
+            with pytest.raises(ValueError, match=r"^sure must be a number from 0.5 to 0.9999, not "):
+                validation.confidence("sure", value)
 
 
 class TestSomeOf:

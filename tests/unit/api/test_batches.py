@@ -17,5 +17,11 @@ def test_parts(count: int, sizes: list[int]) -> None:
     assert [entry for part in parts for entry in part] == list(range(count))
 
 
+def test_no_more_is_read_than_was_asked_for() -> None:
+    entries = iter(range(9))
+    assert next(batches(entries, 2)) == [0, 1]
+    assert list(entries) == [2, 3, 4, 5, 6, 7, 8]
+
+
 def test_by_default_as_many_as_a_page_has() -> None:
     assert [len(part) for part in batches("x" * 201)] == [100, 100, 1]

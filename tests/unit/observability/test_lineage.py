@@ -283,6 +283,12 @@ class TestLeads:
         assert sent.inputs == [place]
         assert "hunter2" not in sent.text
 
+    @pytest.mark.parametrize("path", ["~/people.csv", "file://~/people.csv"])
+    def test_a_file_below_the_home_of_the_user(self, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", "/home/someone")
+        sent = Sent(AddLeadsOperator(task_id="add", campaign_id=CAMPAIGN_ID, path=path))
+        assert sent.inputs == [("file", "/home/someone/people.csv")]
+
     def test_a_person_in_the_name_of_a_file_is_not_shown(self) -> None:
         task = AddLeadsOperator(task_id="add", campaign_id=CAMPAIGN_ID, path="s3://b/for/ann@customer.example.csv")
         sent = Sent(task)

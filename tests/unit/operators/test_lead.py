@@ -23,7 +23,7 @@ from airflow_provider_instantly.exceptions import (
 )
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.leads import progress
-from airflow_provider_instantly.leads.upload import READ_BACK_PAUSES
+from airflow_provider_instantly.leads.sightings import READ_BACK_PAUSES
 from airflow_provider_instantly.operators.lead import AddLeadsOperator, _of
 from airflow_provider_instantly.sandbox.auth import DEFAULT_WORKSPACE
 from tests.statuses import ACTIVE
@@ -38,15 +38,7 @@ if TYPE_CHECKING:
 CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 LIST_ID = "7d1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5f"
 
-pytestmark = pytest.mark.usefixtures("short_pauses")
-
-
-@pytest.fixture(autouse=True)
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that would have been slept."""
-    seconds: list[float] = []
-    monkeypatch.setattr(time, "sleep", seconds.append)
-    return seconds
+pytestmark = pytest.mark.usefixtures("short_pauses", "slept")
 
 
 @pytest.fixture
@@ -572,7 +564,7 @@ def test_literal_rows_are_in_no_rendered_template_and_no_stored_dag(sandbox: San
     assert "example.com" not in shown_by_airflow(task)
     task.render_template_fields({})
     assert "example.com" not in shown_by_airflow(task)
-    assert len(task.rows.rows) == 3
+    assert len(task.rows.value) == 3
 
     objects: Any = import_module("airflow.serialization.serialized_objects")
     serialization = getattr(objects, "DagSerialization", None) or objects.SerializedDAG
@@ -583,7 +575,7 @@ def test_templates_within_rows_are_not_rendered() -> None:
     row = {"email": "person1@example.com", "first_name": "{{ 1 + 1 }}"}
     task = operator(rows=[row])
     task.render_template_fields({})
-    assert task.rows.rows == [row]
+    assert task.rows.value == [row]
 
 
 def test_rows_of_an_xcom_are_in_no_rendered_template(sandbox: SandboxClient, campaign_id: str, run_task: Any) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_instantly.leads import upload
+from airflow_provider_instantly.leads import sightings
 from airflow_provider_instantly.operators.lead import AddLeadsOperator
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def test_a_worker_that_is_killed_while_it_waits_for_an_answer(
     assert list(tmp_path.iterdir()) == []
     before = len(sandbox.leads(campaign_id))
     assert before == 30 - left
-    monkeypatch.setattr(upload, "READ_BACK_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(sightings, "READ_BACK_PAUSES", (0.01, 0.01))
 
     rows = [{"email": f"person{n}@example.com"} for n in range(30)]
     task = AddLeadsOperator(task_id="t", campaign_id=campaign_id, rows=rows, chunk_size=10)

@@ -92,6 +92,22 @@ def test_scores_are_asked_for_of_senders_that_show_none(
     assert "Warm-up score 100." in page
 
 
+@pytest.mark.parametrize("path", ["~/reports", "file://~/reports"])
+def test_a_folder_below_the_home_of_the_user(
+    run_task: Any, campaign_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+    run = run_task(operator(campaign_id, path))
+
+    assert run.error is None
+    page = tmp_path / "home/reports/report.html"
+    assert list(tmp_path.rglob("report.html")) == [page]
+    assert ObjectStoragePath(run.value["page"]).path == str(page)
+    assert run.value["url"] == run.value["page"]
+
+
 def test_it_returns_what_the_manual_shows(run_task: Any, campaign_id: str, folder: Path) -> None:
     part = section(text_of("docs/reference/parameters.md"), "`CampaignReportOperator`")
     [shown] = [json.loads(block.text) for block in blocks("json") if block.text in part]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 import tracemalloc
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -32,13 +31,7 @@ COUNT = 1_234
 CREATE = "CREATE TABLE people (id INTEGER, mail VARCHAR(99), given VARCHAR(99), plan VARCHAR(9), price DECIMAL(8, 2))"
 PEOPLE = [(n, f"person{n}@example.com", f"P{n}", "pro" if n % 2 else None, "19.90") for n in range(1, COUNT + 1)]
 
-pytestmark = pytest.mark.usefixtures("short_pauses")
-
-
-@pytest.fixture(autouse=True)
-def slept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no time pass in pauses."""
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+pytestmark = pytest.mark.usefixtures("short_pauses", "slept")
 
 
 @pytest.fixture

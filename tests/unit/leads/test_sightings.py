@@ -1,0 +1,247 @@
+"""Who of a chunk is there, over real HTTP: what is read and how long, and what is counted where that ends early."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_instantly.api.errors import (
+    InstantlyPermissionError,
+)
+from airflow_provider_instantly.exceptions import TaskKilledError, UploadNotConfirmedError
+from airflow_provider_instantly.hooks.instantly import InstantlyHook
+from airflow_provider_instantly.leads.sightings import READ_BACK_PAUSES
+from tests.statuses import ACTIVE
+from tests.unit.leads.uploading import Uploading, asked, put, rows, some, there
+
+if TYPE_CHECKING:
+    from airflow_provider_instantly.sandbox.client import SandboxClient
+
+pytestmark = pytest.mark.usefixtures("short_pauses", "slept")
+
+
+# A retry
+
+
+def test_a_retry_sends_only_what_is_missing(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, slept: list[float]
+) -> None:
+    put(sandbox, campaign_id, some(15))
+    tally = upload(some(30), chunk_size=10, is_retry=True)
+    assert there(sandbox, campaign_id) == list(range(1, 31))
+    assert (tally.uploaded, tally.already_there) == (15, 15)
+    # Before it sends anything, a minute passes in which the last request of the earlier try comes to its end.
+    assert slept == list(READ_BACK_PAUSES)
+    assert asked(sandbox).count("add") == 2
+
+
+def test_a_retry_that_finds_all_sends_nothing_and_waits_for_nothing(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, slept: list[float]
+) -> None:
+    put(sandbox, campaign_id, some(15))
+    assert upload(some(15), is_retry=True).already_there == 15
+    assert slept == []
+    assert "add" not in asked(sandbox)
+
+
+def test_a_retry_waits_for_what_an_earlier_try_still_adds(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coming = iter(range(1, 11))
+
+    def sleep(seconds: float) -> None:
+        with InstantlyHook() as hook:
+            hook.add_leads([row.lead for row in rows(next(coming))], campaign_id=campaign_id)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    with pytest.raises(UploadNotConfirmedError, match="A request of an earlier try still adds leads"):
+        upload(some(10), is_retry=True)
+    assert asked(sandbox).count("add") == len(READ_BACK_PAUSES)
+
+
+def test_a_retry_that_meets_an_upload_counts_who_is_there(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sleep(seconds: float) -> None:
+        if seconds == READ_BACK_PAUSES[-1]:
+            put(sandbox, campaign_id, rows(1, 2))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    with pytest.raises(UploadNotConfirmedError, match=r"2 of rows 1 to 10 came .* Of 10 rows, 2 are certainly in"):
+        upload(some(10), is_retry=True)
+
+
+# Whatever ends it
+
+
+def test_who_was_read_after_a_lost_answer_is_counted_whatever_ends_it(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.add_fault("reset", "*/leads/add", moment="before")
+
+    def sleep(seconds: float) -> None:
+        if seconds == READ_BACK_PAUSES[0]:
+            put(sandbox, campaign_id, rows(1, 2, 3))
+        sandbox.set_status(campaign_id, ACTIVE)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    with pytest.raises(UploadNotConfirmedError, match=r"Of 10 rows, 3 are certainly in.* and 3 by it or before it\."):
+        upload(some(10))
+
+
+def test_who_was_there_before_is_counted_whatever_ends_it(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    put(sandbox, campaign_id, rows(2, 3))
+    upload.is_killed = lambda: "list" in asked(sandbox)
+    with pytest.raises(TaskKilledError, match="Of 10 rows, 2 are certainly in"):
+        upload(some(10))
+
+
+def test_who_was_there_before_is_counted_where_the_campaign_cannot_be_read(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    put(sandbox, campaign_id, rows(2, 3))
+    sandbox.add_fault("error", f"*/{campaign_id}", status=403, skip=1)
+    with pytest.raises(InstantlyPermissionError, match="Of 10 rows, 2 are certainly in"):
+        upload(some(10))
+
+
+def test_an_upload_that_still_goes_on_is_left_alone(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.add_fault("reset", "*/leads/add", moment="before")
+    coming = iter(range(1, 11))
+
+    def sleep(seconds: float) -> None:
+        with InstantlyHook() as hook:
+            hook.add_leads([row.lead for row in rows(next(coming))], campaign_id=campaign_id)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    with pytest.raises(UploadNotConfirmedError, match=r"Certain: rows 1-5 are there\. Not certain: rows 6-10\."):
+        upload(some(10))
+    # Five leads were put there one by one; the upload was sent once.
+    assert asked(sandbox).count("add") == 1 + len(READ_BACK_PAUSES)
+
+
+# Answers that do not add up
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"leads_uploaded": None},
+        {"leads_uploaded": 2},
+        {"duplicated_leads": 5},
+        {"total_sent": 9},
+        {"created_leads": []},
+        {"skipped_count": "many", "leads_uploaded": 9},
+    ],
+    ids=str,
+)
+def test_what_does_not_add_up_is_read_and_said(
+    sandbox: SandboxClient,
+    campaign_id: str,
+    upload: Uploading,
+    caplog: pytest.LogCaptureFixture,
+    fields: dict[str, Any],
+) -> None:
+    sandbox.add_fault("fields", "*/leads/add", fields=fields)
+    tally = upload(some(10))
+    assert tally.present == 10
+    assert tally.refused == 0
+    if "created_leads" not in fields:
+        assert "Of rows 1 to 10: Instantly" in caplog.text
+    assert "@" not in caplog.text
+
+
+def test_a_200_that_added_no_one_is_no_success(sandbox: SandboxClient, campaign_id: str, upload: Uploading) -> None:
+    sandbox.add_fault("body", "*/leads/add", json={"status": "success"}, moment="before")
+    tally = upload(some(3))
+    assert (tally.present, tally.refused) == (0, 3)
+    assert set(upload.rejects.values()) == {"Instantly did not take it: not there, and the answer does not say why"}
+
+
+@pytest.mark.parametrize("reads", [1, 4])
+def test_a_list_that_lags_behind_an_answer_refuses_no_one(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, reads: int
+) -> None:
+    sandbox.add_fault("body", "*/leads/add", json={"status": "success"}, moment="after")
+    sandbox.add_fault("body", "*/leads/list", json={"items": []}, skip=1, count=reads)
+    tally = upload(some(3))
+    assert (tally.uploaded, tally.found, tally.refused) == (0, 3, 0)
+    assert upload.rejects == {}
+
+
+def test_a_counter_that_is_new_takes_half_a_minute_of_each_chunk(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, slept: list[float]
+) -> None:
+    """One of the leads has a reason that this release does not know."""
+    with InstantlyHook() as hook:
+        hook.block(["person2@example.com"])
+    sandbox.add_fault("fields", "*/leads/add", fields={"in_blocklist": 0, "on_holiday_count": 1})
+    tally = upload(some(3))
+    assert (tally.present, tally.refused) == (2, 1)
+    assert 30 <= sum(slept) < sum(READ_BACK_PAUSES)
+
+
+def test_a_lead_that_comes_late_is_waited_for_again(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, slept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reads have to agree for half a minute, and the last of them came in between."""
+    sandbox.add_fault("body", "*/leads/add", json={"status": "success"}, moment="before")
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if seconds == READ_BACK_PAUSES[2]:
+            put(sandbox, campaign_id, rows(1))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    tally = upload(some(3))
+    assert (tally.present, tally.refused) == (1, 2)
+    assert sum(slept) == sum(READ_BACK_PAUSES)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "body", "json": {"status": "success"}, "moment": "before"}, {"kind": "error", "status": 402}],
+    ids=str,
+)
+def test_a_killed_task_does_not_wait_until_it_is_settled_who_is_there(
+    sandbox: SandboxClient,
+    campaign_id: str,
+    upload: Uploading,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: dict[str, Any],
+) -> None:
+    """Who its reads have shown so far is counted, and that it is not known of the rest is said."""
+    sandbox.add_fault(path="*/leads/add", skip=1, **fault)
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 2:
+            put(sandbox, campaign_id, rows(11, 12))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    upload.is_killed = lambda: len(slept) == 3
+    with pytest.raises(
+        UploadNotConfirmedError, match=r"was killed\. Whether rows 11 to 20 .* Of 20 rows, 12 are certain"
+    ):
+        upload(some(20), chunk_size=10)
+    assert slept == [0.0, *READ_BACK_PAUSES[:2]]
+
+
+@pytest.mark.parametrize("reads", [1, 4])
+def test_as_many_are_waited_for_as_an_answer_counts(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, reads: int
+) -> None:
+    with InstantlyHook() as hook:
+        hook.block(["person2@example.com"])
+    sandbox.add_fault("fields", "*/leads/add", fields={"created_leads": []})
+    sandbox.add_fault("body", "*/leads/list", json={"items": []}, skip=1, count=reads)
+    tally = upload(some(3))
+    assert (tally.uploaded, tally.found, tally.refused) == (2, 0, 1)
+    assert upload.rejects == {2: "Instantly did not take it: in_blocklist"}
