@@ -26,6 +26,7 @@ from airflow_provider_instantly.triggers import campaign as campaign_module
 from airflow_provider_instantly.triggers import poller as poller_module
 from airflow_provider_instantly.triggers import shared_hook as shared_hook_module
 from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger, CampaignStatusTrigger
+from airflow_provider_instantly.triggers.changes import LIST_IS_CUT
 from airflow_provider_instantly.triggers.poller import Poller
 from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import LAST_POLL, Wait
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.api.protocol import Request
     from airflow_provider_instantly.sandbox.client import SandboxClient
-    from airflow_provider_instantly.triggers.campaign import _PollingTrigger
+    from airflow_provider_instantly.triggers.base import PollingTrigger
     from airflow_provider_instantly.triggers.timing import Snapshot, Watcher
 
 CONN = "instantly_default"
@@ -824,7 +825,7 @@ def test_a_list_without_an_end_is_read_so_far_and_no_further(virtually: Any, war
 
     virtually(watch_all_for(600))
 
-    assert warned == [campaign_module.LIST_IS_CUT]
+    assert warned == [LIST_IS_CUT]
     sent = [when for when, _ in virtually.instantly.requests]
     polls = 600 / (60 * 0.95) + 1
     assert len(sent) <= polls * poller_module.MAX_PAGES
@@ -1224,13 +1225,13 @@ async def reached(trigger: CampaignStatusTrigger, group: Group, stalls: range = 
     return when
 
 
-async def ended(trigger: _PollingTrigger, group: Group, stalls: range = range(0)) -> tuple[str, float]:
+async def ended(trigger: PollingTrigger, group: Group, stalls: range = range(0)) -> tuple[str, float]:
     """Run a trigger like `reached`, and return what it fired of its campaign, and when."""
     event = await fired(trigger, group, stalls)
     return event.payload.get("campaigns", [{"verdict": "changed"}])[0]["verdict"], now()
 
 
-async def fired(trigger: _PollingTrigger, group: Group, stalls: range = range(0)) -> Any:
+async def fired(trigger: PollingTrigger, group: Group, stalls: range = range(0)) -> Any:
     """Run a trigger on the group's snapshots, and return its first event."""
 
     async def stream(queue: asyncio.Queue[Snapshot]) -> Any:
