@@ -139,19 +139,20 @@ class CampaignChangeTrigger(PollingTrigger):
                 if known is not None and any(True for _ in self._changes(known, seen)):
                     # Another triggerer may run the same watcher for a while, and may have fired for it already.
                     known |= await watermark.load() or {}
-                events = [] if known is None else [e for e in self._changes(known, seen) if self._wants(e)]
-                pages = await self._pages(events)
-                before = known or {}
-                # A Draft that was not read may be gone. It sets the scene where nothing is known, and is no change.
-                news = (c for c in seen if not c.is_inferred or c.id not in before)
-                changed = {c.id: int(c.status) for c in news if c.status is not None and before.get(c.id) != c.status}
-                known = {**before, **changed}
+                events = await self._events_of(known, seen)
+                changed = _news(known or {}, seen)
+                known = {**(known or {}), **changed}
                 # Before the events: a crash in between must not fire twice for one change.
                 async with aclosing(watermark.save(known, changed)) as kept:
                     async for part in kept:
-                        for event in events:
-                            if event["campaign_id"] in part:
-                                yield fired({**event, "url": pages.get(event["campaign_id"])})
+                        for event in [event for event in events if event["campaign_id"] in part]:
+                            yield fired(event)
+
+    async def _events_of(self, known: dict[str, int] | None, seen: Iterable[Campaign]) -> list[dict[str, Any]]:
+        """What is to be fired for what was seen, filters and all; nothing while the scene is not set."""
+        events = [] if known is None else [event for event in self._changes(known, seen) if self._wants(event)]
+        pages = await self._pages(events)
+        return [{**event, "url": pages.get(event["campaign_id"])} for event in events]
 
     async def _pages(self, events: Iterable[dict[str, Any]]) -> dict[str, str]:
         """The page of each campaign, for the people who read of its change; none where the connection is gone."""
@@ -221,3 +222,13 @@ class CampaignChangeTrigger(PollingTrigger):
         """One watermark for each set of arguments, since several watchers may watch one asset."""
         what = {**self._arguments(), "poll_interval": None}
         return f"instantly-{hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]}"
+
+
+def _news(known: dict[str, int], seen: Iterable[Campaign]) -> dict[str, int]:
+    """
+    The statuses that are to be remembered, of those campaigns that have another one than before.
+
+    A Draft that was not read may be gone. It sets the scene where nothing is known, and is no change.
+    """
+    read = (c for c in seen if not c.is_inferred or c.id not in known)
+    return {c.id: int(c.status) for c in read if c.status is not None and known.get(c.id) != c.status}
