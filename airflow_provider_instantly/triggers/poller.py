@@ -123,7 +123,7 @@ class Poller:
     :param for_joiners: whether other watchers may join; see `Reader`.
     """
 
-    def __init__(self, conn_id: str, tag_ids: Iterable[str] = (), *, for_joiners: bool = True) -> None:
+    def __init__(self, conn_id: str, tag_ids: Iterable[str] = (), *, for_joiners: bool) -> None:
         self.clock = steady_clock()
         self._conn_id = conn_id
         self._tag_ids = tuple(tag_ids)
@@ -147,7 +147,7 @@ class Poller:
         key = (conn_id, *sorted(tag_ids))
         poller = pollers.get(key)
         if poller is None:
-            poller = pollers[key] = cls(conn_id, tag_ids)
+            poller = pollers[key] = cls(conn_id, tag_ids, for_joiners=True)
         return poller
 
     @contextmanager
