@@ -240,7 +240,7 @@ def test_a_waiter_that_is_content_with_some_of_its_campaigns_asks_for_the_others
 # When
 
 
-def test_the_shortest_interval_sets_the_pace_and_the_others_ride_along(virtually: Any) -> None:
+def test_the_shortest_interval_sets_the_pace_and_the_others_take_part(virtually: Any) -> None:
     ids = virtually.instantly.add(2)
     quick, slow = Waiter(), Waiter()
 
@@ -257,7 +257,7 @@ def test_the_shortest_interval_sets_the_pace_and_the_others_ride_along(virtually
     assert set(slow.times) <= set(quick.times), "no poll is for the slow one alone"
 
 
-def test_a_late_joiner_rides_along_within_its_interval(virtually: Any) -> None:
+def test_a_late_joiner_takes_part_within_its_interval(virtually: Any) -> None:
     ids = virtually.instantly.add(2)
     early, late, hasty = Waiter(), Waiter(), Waiter()
 
