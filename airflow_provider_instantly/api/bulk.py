@@ -21,7 +21,7 @@ from airflow_provider_instantly.api.operations import get_campaign, list_campaig
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Iterable
 
     from airflow_provider_instantly.api.protocol import Conversation, Json, Request
 
@@ -175,11 +175,6 @@ class Search:
         return isinstance(error, InstantlyBadRequestError) or (
             self.pages > 0 and isinstance(error, InstantlyNotFoundError)
         )
-
-    @property
-    def left(self) -> Collection[str]:
-        """The campaigns that were not found yet."""
-        return self._places.keys()
 
     @property
     def reach(self) -> int:

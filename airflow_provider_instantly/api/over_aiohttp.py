@@ -79,11 +79,6 @@ class AiohttpSession:
         for receiver in list(self._receivers):
             receiver.close_if_idle()
 
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._session.closed
-
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()

@@ -1,33 +1,32 @@
-"""The waits in the triggerer: one event when campaigns have arrived, or one for each change of status."""
+"""The wait in the triggerer: one event when campaigns have arrived. Users find the watcher of changes here, too."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import inspect
-import json
-from abc import abstractmethod
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
-from airflow.providers.common.compat.triggers import BaseEventTrigger
-from airflow.triggers.base import TriggerEvent
-
 from airflow_provider_instantly import validation
-from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus, about
+from airflow_provider_instantly.api.campaign import about
 from airflow_provider_instantly.api.errors import InstantlyError
-from airflow_provider_instantly.api.redaction import safe_text
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.observability.metrics import TIME_TO_ACTIVE
-from airflow_provider_instantly.tasklog import awarn, awrite
-from airflow_provider_instantly.triggers.poller import MAX_PAGES, Poller
+from airflow_provider_instantly.tasklog import awrite
+from airflow_provider_instantly.triggers.base import (
+    DEFAULT_CONN_ID,
+    PollingTrigger,
+    fired,
+    stay_idle,
+    without_defaults,
+)
+from airflow_provider_instantly.triggers.changes import CampaignChangeTrigger
 from airflow_provider_instantly.triggers.shared_hook import shared_hook
-from airflow_provider_instantly.triggers.watermark import Watermark
 from airflow_provider_instantly.triggers.xcom import drop_xcoms_of_earlier_tries, push_xcom, pushing_meanwhile
 from airflow_provider_instantly.waits.arguments import packed, unpacked
 from airflow_provider_instantly.waits.ending import MAX_EXPLAINING, aexplain, returned
@@ -36,110 +35,25 @@ from airflow_provider_instantly.waits.machine import Wait
 from airflow_provider_instantly.waits.placement import BACKSTOP, MIN_ABSENCE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Collection, Hashable, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator, Collection
     from uuid import UUID
 
     from airflow.providers.common.compat.sdk import Context
+    from airflow.triggers.base import TriggerEvent
     from jinja2 import Environment
 
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
-    from airflow_provider_instantly.tasklog import TaskLog
+    from airflow_provider_instantly.triggers.poller import Poller
     from airflow_provider_instantly.triggers.timing import Snapshot
     from airflow_provider_instantly.waits.result import WaitResult
 
+__all__ = ["CampaignChangeTrigger", "CampaignStatusTrigger"]
 
-_DEFAULT_CONN_ID: Final = "instantly_default"
 #: Where it is refused, this is what its author reads.
 _FOR_TASKS: Final = (
     "CampaignStatusTrigger is for tasks: it fires once and ends, and for an asset Airflow would start it again at "
     "once, without end. Give the AssetWatcher a CampaignChangeTrigger."
 )
-
-
-class _PollingTrigger(BaseEventTrigger):
-    """
-    A trigger that reads from a `Poller`: on Airflow >= 3.3 by one that all its siblings share.
-
-    A constructor keeps what it is given and raises nothing. It runs in the triggerer, on a row that another release
-    may have written, and what it raised there would end the triggerer for all others (Airflow 3.3.2), at each start.
-    What is wrong is refused by `serialize`, which Airflow calls while it parses a DAG and when a task defers; in the
-    triggerer it concerns this trigger alone.
-    """
-
-    instantly_conn_id: Any
-    tag_ids: tuple[str, ...] = ()
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """
-        The class and its arguments, all of them plain values, without those that are the default.
-
-        :raises ValueError: if an argument is wrong.
-        """
-        self._check()
-        return f"{type(self).__module__}.{type(self).__qualname__}", self._arguments()
-
-    def __repr__(self) -> str:
-        """Name the class and the connection: `serialize`, which Airflow would ask, may refuse."""
-        return f"<{type(self).__qualname__} instantly_conn_id={self.instantly_conn_id!r}>"
-
-    def shared_stream_key(self) -> Hashable | None:
-        """Triggers that read the same list with the same key share a poller; one whose arguments are wrong has none."""
-        try:
-            self._check()
-        except ValueError:
-            return None
-        return ("instantly", self.instantly_conn_id, *sorted(self.tag_ids))
-
-    @classmethod
-    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Snapshot]:
-        """
-        What the poller sees, for all triggers of the group.
-
-        :param kwargs: the arguments of one of them; only those that are in the key are read.
-        """
-        poller = Poller.shared(kwargs.get("instantly_conn_id", _DEFAULT_CONN_ID), kwargs.get("tag_ids") or ())
-        async with aclosing(poller.snapshots()) as snapshots:
-            async for snapshot in snapshots:
-                yield snapshot
-
-    async def filter_shared_stream(self, shared_stream: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]:
-        """
-        Pick the trigger's own events out of the shared poller's snapshots.
-
-        :param shared_stream: the snapshots.
-        """
-        async for event in self._events(Poller.shared(self.instantly_conn_id, self.tag_ids), shared_stream):
-            yield event
-
-    async def run(self) -> AsyncGenerator[TriggerEvent, None]:
-        """The same with a poller of its own: Airflow below 3.3 shares no streams."""
-        try:
-            self._check()
-        except ValueError as error:
-            async with aclosing(self._refuse(str(error))) as events:
-                async for event in events:
-                    yield event
-            return
-        poller = Poller(self.instantly_conn_id, self.tag_ids, for_joiners=False)
-        async with aclosing(poller.snapshots()) as snapshots, aclosing(self._events(poller, snapshots)) as events:
-            async for event in events:
-                yield event
-
-    @abstractmethod
-    def _check(self) -> None:
-        """Raise ValueError if an argument is wrong; in the triggerer after templates have been rendered."""
-
-    @abstractmethod
-    def _refuse(self, reason: str) -> AsyncGenerator[TriggerEvent, None]:
-        """What this trigger does in the triggerer with wrong arguments."""
-
-    @abstractmethod
-    def _arguments(self) -> dict[str, Any]: ...
-
-    @abstractmethod
-    def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncGenerator[TriggerEvent, None]: ...
-
-
 #: Seconds that a pause may take when the task was ended; Airflow gives a trigger 30 by default.
 _KILL_TIMEOUT: Final = 25.0
 _KILL_TIMED_OUT: Final = (
@@ -148,7 +62,7 @@ _KILL_TIMED_OUT: Final = (
 )
 
 
-class CampaignStatusTrigger(_PollingTrigger):
+class CampaignStatusTrigger(PollingTrigger):
     """
     Fires once, when the wait for one or many campaigns is over, however it ended.
 
@@ -175,7 +89,7 @@ class CampaignStatusTrigger(_PollingTrigger):
         self,
         /,
         campaign_id: str | UUID | Collection[str | UUID],
-        instantly_conn_id: str = _DEFAULT_CONN_ID,
+        instantly_conn_id: str = DEFAULT_CONN_ID,
         *,
         passthrough: dict[str, Any] | None = None,
         end_from_trigger: bool = False,
@@ -240,9 +154,9 @@ class CampaignStatusTrigger(_PollingTrigger):
 
     async def _refuse(self, reason: str) -> AsyncGenerator[TriggerEvent, None]:
         if self._is_watching:
-            await _stay_idle(self.log, reason)
+            await stay_idle(self.log, reason)
         await self._stay_away()
-        yield _fired({"campaigns": None, "reason": reason})
+        yield fired({"campaigns": None, "reason": reason})
 
     def _arguments(self) -> dict[str, Any]:
         goal = self.goal
@@ -253,9 +167,9 @@ class CampaignStatusTrigger(_PollingTrigger):
         return {
             "campaign_id": packed(self.named_campaigns()),
             **goal.as_arguments(),
-            **_without_defaults(
+            **without_defaults(
                 {
-                    "instantly_conn_id": (self.instantly_conn_id, _DEFAULT_CONN_ID),
+                    "instantly_conn_id": (self.instantly_conn_id, DEFAULT_CONN_ID),
                     "passthrough": (self.passthrough, {}),
                     "end_from_trigger": (self.end_from_trigger, False),
                     "resume_after": (self.resume_after, None),
@@ -382,7 +296,7 @@ class CampaignStatusTrigger(_PollingTrigger):
         if self._may_end_task and result.verdict is Verdict.REACHED and (success := await self._success(result)):
             return success
         await self._stay_away()
-        return _fired({"campaigns": result.as_json(), "passthrough": self.passthrough})
+        return fired({"campaigns": result.as_json(), "passthrough": self.passthrough})
 
     async def _stay_away(self) -> None:
         """Airflow (seen on 3.3.2) fails a task that comes back to a worker before it is known to have left one."""
@@ -418,202 +332,6 @@ class CampaignStatusTrigger(_PollingTrigger):
             yield
 
 
-#: What a watcher of the workspace warns of once, where not all of it is watched.
-LIST_IS_CUT: Final = (
-    f"The list of campaigns goes on after {MAX_PAGES} pages, so the rest of it is not watched. Watch some campaigns "
-    "with campaign_id, or those with a tag with tag_ids."
-)
-
-
-class CampaignChangeTrigger(_PollingTrigger):
-    """
-    Fires for every change of status in a workspace, for asset watchers.
-
-    What was last seen is kept in the state store of the watched asset (Airflow >= 3.3), so that a restart of the
-    triggerer neither loses a change nor fires twice for one. Only a triggerer that dies in the moment in which it fires
-    may lose that event; and if Airflow answers neither when it is to be kept nor when that is read back, it may fire
-    twice. The first poll of a new watcher only sets the scene: nothing has changed yet. Below 3.3, and where alike
-    watchers of several assets share a trigger, only this process remembers.
-
-    :param instantly_conn_id: the id of the Airflow connection.
-    :param campaign_id: only these campaigns; None means all.
-    :param tag_ids: only campaigns with one of these tags.
-    :param from_statuses: only changes out of one of these; None means any.
-    :param to_statuses: only changes into one of these; None means any.
-    :param poll_interval: seconds between two polls.
-    """
-
-    def __init__(
-        self,
-        /,
-        instantly_conn_id: str = _DEFAULT_CONN_ID,
-        campaign_id: str | UUID | Collection[str | UUID] | None = None,
-        tag_ids: Iterable[str] = (),
-        from_statuses: Iterable[int] | None = None,
-        to_statuses: Iterable[int] | None = None,
-        poll_interval: float = 60.0,
-        **unknown: Any,
-    ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.instantly_conn_id = instantly_conn_id
-        self.campaign_ids: frozenset[str] = frozenset()
-        self.from_statuses: frozenset[int] | None = None
-        self.to_statuses: frozenset[int] | None = None
-        self.poll_interval = 60.0
-        self._problem = ""
-        try:
-            self._take(campaign_id, tag_ids, from_statuses, to_statuses, poll_interval, unknown)
-        except ValueError as error:
-            self._problem = str(error)
-
-    def _take(
-        self,
-        campaign_id: object,
-        tag_ids: object,
-        from_statuses: object,
-        to_statuses: object,
-        poll_interval: object,
-        unknown: dict[str, Any],
-    ) -> None:
-        """Note the arguments, or say what is wrong with them; see the constructor."""
-        for name in unknown:
-            raise ValueError(f"CampaignChangeTrigger has no argument {safe_text(name)}.")
-        self.instantly_conn_id = validation.connection_id("instantly_conn_id", self.instantly_conn_id)
-        if campaign_id is not None:
-            self.campaign_ids = frozenset(validation.campaign_ids("campaign_id", unpacked(campaign_id), many=True))
-        self.tag_ids = tuple(sorted(validation.texts("tag_ids", tag_ids)))
-        if from_statuses is not None:
-            self.from_statuses = validation.statuses("from_statuses", from_statuses)
-        if to_statuses is not None:
-            self.to_statuses = validation.statuses("to_statuses", to_statuses)
-        self.poll_interval = validation.seconds("poll_interval", poll_interval, low=validation.MIN_POLL_INTERVAL)
-
-    def _check(self) -> None:
-        if self._problem:
-            raise ValueError(self._problem)
-
-    async def _refuse(self, reason: str) -> AsyncGenerator[TriggerEvent, None]:
-        await _stay_idle(self.log, reason)
-        yield _fired({})  # never reached; it makes this a generator
-
-    def _arguments(self) -> dict[str, Any]:
-        return _without_defaults(
-            {
-                "instantly_conn_id": (self.instantly_conn_id, _DEFAULT_CONN_ID),
-                "campaign_id": (packed(sorted(self.campaign_ids)) if self.campaign_ids else None, None),
-                "tag_ids": (list(self.tag_ids), []),
-                "from_statuses": (None if self.from_statuses is None else sorted(self.from_statuses), None),
-                "to_statuses": (None if self.to_statuses is None else sorted(self.to_statuses), None),
-                "poll_interval": (self.poll_interval, 60.0),
-            }
-        )
-
-    async def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncGenerator[TriggerEvent, None]:
-        watermark = Watermark(getattr(self, "asset_state_store", None), self._watermark_key, self.log)
-        known = await watermark.load()
-        warned_of: frozenset[str] = frozenset()
-        with poller.watching(None if self._reads_list else self.campaign_ids, self.poll_interval) as watcher:
-            async for snapshot in snapshots:
-                if not watcher.accept(snapshot):
-                    continue
-                warned_of = await self._warn(snapshot, warned_of)
-                seen = [c for cid, c in snapshot.campaigns.items() if isinstance(c, Campaign) and self._watches(cid)]
-                if known is not None and any(True for _ in self._changes(known, seen)):
-                    # Another triggerer may run the same watcher for a while, and may have fired for it already.
-                    known |= await watermark.load() or {}
-                events = [] if known is None else [e for e in self._changes(known, seen) if self._wants(e)]
-                pages = await self._pages(events)
-                before = known or {}
-                # A Draft that was not read may be gone. It sets the scene where nothing is known, and is no change.
-                news = (c for c in seen if not c.is_inferred or c.id not in before)
-                changed = {c.id: int(c.status) for c in news if c.status is not None and before.get(c.id) != c.status}
-                known = {**before, **changed}
-                # Before the events: a crash in between must not fire twice for one change.
-                async with aclosing(watermark.save(known, changed)) as kept:
-                    async for part in kept:
-                        for event in events:
-                            if event["campaign_id"] in part:
-                                yield _fired({**event, "url": pages.get(event["campaign_id"])})
-
-    async def _pages(self, events: Iterable[dict[str, Any]]) -> dict[str, str]:
-        """The page of each campaign, for the people who read of its change; none where the connection is gone."""
-        campaign_ids = {event["campaign_id"] for event in events}
-        if not campaign_ids:
-            return {}
-        async with shared_hook(self.instantly_conn_id) as hook:
-            try:
-                endpoint = (await hook.aget_conn()).endpoint
-            except InstantlyError:
-                return {}
-        return {campaign_id: endpoint.campaign_page(campaign_id) for campaign_id in campaign_ids}
-
-    @property
-    def _reads_list(self) -> bool:
-        """Tags are known only to the list, so a watcher of tags reads the list even for a few campaigns."""
-        return bool(self.tag_ids) or not self.campaign_ids
-
-    async def _warn(self, snapshot: Snapshot, warned_of: frozenset[str]) -> frozenset[str]:
-        """Warn of the first error that it has not warned of yet, and return all that there are now."""
-        if not snapshot.campaigns and snapshot.error is None:
-            # In a pause nothing was requested, so nothing has passed.
-            return warned_of
-        errors = self._errors(snapshot)
-        news = [line for line in errors if line not in warned_of]
-        if news:
-            # With a wrong key there is one for each campaign.
-            await awarn(self.log, "%s", news[0])
-        return frozenset(errors)
-
-    def _errors(self, snapshot: Snapshot) -> list[str]:
-        """What keeps this watcher from seeing what it watches; the same poll may have had others for its siblings."""
-        if self._reads_list:
-            if snapshot.is_cut:
-                return [LIST_IS_CUT]
-            return [f"The campaigns could not be listed; asking again: {snapshot.error}"] if snapshot.error else []
-        return [
-            f"The campaign could not be read; asking again: {error} {about(campaign_id)}"
-            for campaign_id in sorted(self.campaign_ids)
-            if isinstance(error := snapshot.campaigns.get(campaign_id), InstantlyError)
-        ]
-
-    def _watches(self, campaign_id: str) -> bool:
-        return bool(campaign_id) and (not self.campaign_ids or campaign_id in self.campaign_ids)
-
-    def _wants(self, event: dict[str, Any]) -> bool:
-        wanted = ((self.from_statuses, event["from_status"]), (self.to_statuses, event["to_status"]))
-        return all(statuses is None or status in statuses for statuses, status in wanted)
-
-    def _changes(self, known: dict[str, int], seen: Iterable[Campaign]) -> Iterable[dict[str, Any]]:
-        for campaign in seen:
-            before, status = known.get(campaign.id), campaign.status
-            if before is None or status is None or before == status or campaign.is_inferred:
-                continue
-            yield {
-                "campaign_id": campaign.id,
-                "name": campaign.shown_name,
-                "from_status": before,
-                "from_status_name": CampaignStatus(before).label,
-                "to_status": int(status),
-                "to_status_name": status.label,
-                "instantly_conn_id": self.instantly_conn_id,
-            }
-
-    @property
-    def _watermark_key(self) -> str:
-        """One watermark for each set of arguments, since several watchers may watch one asset."""
-        what = {**self._arguments(), "poll_interval": None}
-        return f"instantly-{hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]}"
-
-
-def _fired(payload: dict[str, Any]) -> TriggerEvent:
-    return TriggerEvent(payload)  # type: ignore[no-untyped-call]
-
-
-def _without_defaults(arguments: dict[str, tuple[Any, Any]]) -> dict[str, Any]:
-    """The arguments whose value is not the default, both of which are given for each name."""
-    return {name: value for name, (value, default) in arguments.items() if value != default}
-
-
 def _is_moment(value: object) -> TypeGuard[float]:
     """Whether it is a moment in seconds since the epoch, before the year 10000."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 253_402_300_800
@@ -629,14 +347,3 @@ def _is_called_for_an_asset() -> bool:
     while frame is not None and frame.f_code.co_name in ("_is_called_for_an_asset", "serialize"):
         frame = frame.f_back
     return frame is not None and frame.f_code.co_name in ("encode_trigger", "_encode_trigger")
-
-
-async def _stay_idle(log: TaskLog, reason: str) -> None:
-    """Do nothing until the trigger is cancelled: an asset's trigger that ends is started again at once."""
-    await awarn(
-        log,
-        "This trigger is idle: %s Correct it in the DAG. If it is right there, give the triggerer the release of the "
-        "provider that the DAG processor has.",
-        reason,
-    )
-    await asyncio.Event().wait()

@@ -123,7 +123,7 @@ class Poller:
     :param for_joiners: whether other watchers may join; see `Reader`.
     """
 
-    def __init__(self, conn_id: str, tag_ids: Iterable[str] = (), *, for_joiners: bool = True) -> None:
+    def __init__(self, conn_id: str, tag_ids: Iterable[str] = (), *, for_joiners: bool) -> None:
         self.clock = steady_clock()
         self._conn_id = conn_id
         self._tag_ids = tuple(tag_ids)
@@ -147,7 +147,7 @@ class Poller:
         key = (conn_id, *sorted(tag_ids))
         poller = pollers.get(key)
         if poller is None:
-            poller = pollers[key] = cls(conn_id, tag_ids)
+            poller = pollers[key] = cls(conn_id, tag_ids, for_joiners=True)
         return poller
 
     @contextmanager
@@ -217,7 +217,7 @@ class Poller:
                     now = self.clock()
                     for snapshot in self._time_out(polls, now):
                         yield snapshot
-                    if shown := self._let_off(hook, polls, now):
+                    if shown := self._hand_out(hook, polls, now):
                         yield shown
                     if polls.has_room and (watchers := self._timing.begin(now)):
                         self._begin(polls, watchers, now)
@@ -255,7 +255,7 @@ class Poller:
     def _begin(self, polls: OpenPolls[_Reading], watchers: set[Watcher], now: float) -> None:
         of_list = {watcher for watcher in watchers if watcher.campaign_ids is None}
         of_some = watchers - of_list
-        of_some -= self._get_on(polls, of_some, now)
+        of_some -= self._join_open_list(polls, of_some, now)
         # What the list shows needs no request of its own, if it does not take long.
         groups = [of_some, of_list] if self._is_list_long else [of_some | of_list]
         for group in filter(None, groups):
@@ -264,7 +264,7 @@ class Poller:
             poll.start(self._read(poll))
             polls.add(poll)
 
-    def _get_on(self, polls: OpenPolls[_Reading], watchers: set[Watcher], now: float) -> set[Watcher]:
+    def _join_open_list(self, polls: OpenPolls[_Reading], watchers: set[Watcher], now: float) -> set[Watcher]:
         """
         Those for whom a long poll would have to be made wait for a list that is being read already, for what it shows.
 
@@ -283,15 +283,15 @@ class Poller:
         if waiting:
             poll = _Reading(set(waiting), now, search=search)
             self._reader.join(search, _ids_of(waiting), poll.seen)
-            polls.ride(poll)
+            polls.let_wait(poll)
         return waiting
 
-    def _let_off(self, hook: InstantlyHook, polls: OpenPolls[_Reading], now: float) -> Snapshot | None:
+    def _hand_out(self, hook: InstantlyHook, polls: OpenPolls[_Reading], now: float) -> Snapshot | None:
         """Hand out what a list has shown to those who waited for it; once it is over, poll for those who missed it."""
         shown: Seen = {}
         watchers: set[Watcher] = set()
         first: _Reading | None = None
-        for poll in polls.riding:
+        for poll in polls.waiting:
             is_over = poll.search is None or poll.search.is_over
             if not (poll.is_at_stop or is_over):
                 continue

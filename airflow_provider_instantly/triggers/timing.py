@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: A watcher that is due within this part of its interval takes part in the present poll, if its last poll is as long
 #: ago: where it is due at a deadline and not at its interval, it stays due, however often it is polled.
-_RIDE_ALONG: Final = 0.5
+_EARLY: Final = 0.5
 #: However long a poll took, the server is left alone for this part of the interval before the next.
 _REST: Final = 0.2
 #: The part of an interval by which polls are drawn forward at random, so that pollers do not fall into step.
@@ -60,7 +60,7 @@ class Watcher:
     :param wait: what decides for it, and so knows what is no news to it; without one, everything is.
     :param latest: until when it is polled for the first time.
     :param follows: after its first poll, the watcher together with whom it has its next, to fall into step.
-    :param rides_from: from when on it may be polled before it is due.
+    :param early_from: from when on it may be polled before it is due.
     :param polled_since: when the poll began that it takes part in now, or None.
     :param is_new: whether no poll has had it yet.
     :param has_missed: whether it has waited for a list in vain that was read for others. It is read by itself then.
@@ -75,7 +75,7 @@ class Watcher:
     wait: Wait | None = None
     latest: float = math.inf
     follows: Watcher | None = None
-    rides_from: float = -math.inf
+    early_from: float = -math.inf
     polled_since: float | None = None
     is_new: bool = True
     has_missed: bool = False
@@ -87,16 +87,16 @@ class Watcher:
 
         :param now: when the poll begins.
         """
-        return self.due <= now or (self.rides_from <= now and self.due <= now + _RIDE_ALONG * self.poll_interval)
+        return self.due <= now or (self.early_from <= now and self.due <= now + _EARLY * self.poll_interval)
 
     def note_poll(self, now: float) -> None:
         """
-        Keep it to two polls an interval: one that came early, as at the end of a hold, stands for one that rides along.
+        Keep it to two polls an interval: one that came early, as at the end of a hold, stands for one with others.
 
         :param now: when the poll begins that it takes part in.
         """
-        was_early = now < self.rides_from
-        self.rides_from = now + self.poll_interval * (1.0 - _SPREAD if was_early else _RIDE_ALONG)
+        was_early = now < self.early_from
+        self.early_from = now + self.poll_interval * (1.0 - _SPREAD if was_early else _EARLY)
         self.polled_since = now
         self.follows = None
 
@@ -198,25 +198,25 @@ class OpenPolls(Generic[P]):
     The polls of one connection that are not over. One request is made at a time, and each poll has its turns.
 
     At most one of them is short, so that all who become due meanwhile share the next. Every second request is the
-    short one's; the long ones, in which a thousand requests may be left, share the others. Those that ride make none:
-    they wait for what a long one reads.
+    short one's; the long ones, in which a thousand requests may be left, share the others. Those that wait make none:
+    a long one reads for them.
     """
 
     _short: P | None = None
     _long: deque[P] = field(default_factory=deque)
-    _riding: list[P] = field(default_factory=list)
+    _waiting: list[P] = field(default_factory=list)
     _is_short_ones_turn: bool = True
 
     def __iter__(self) -> Iterator[P]:
         if self._short is not None:
             yield self._short
         yield from self._long
-        yield from self._riding
+        yield from self._waiting
 
     @property
-    def riding(self) -> tuple[P, ...]:
-        """Those that ride, the oldest first."""
-        return tuple(self._riding)
+    def waiting(self) -> tuple[P, ...]:
+        """Those that wait for what another one reads, the oldest first."""
+        return tuple(self._waiting)
 
     @property
     def has_room(self) -> bool:
@@ -234,13 +234,13 @@ class OpenPolls(Generic[P]):
         else:
             self._short = poll
 
-    def ride(self, poll: P) -> None:
+    def let_wait(self, poll: P) -> None:
         """
         Let a poll wait for what another one reads.
 
         :param poll: one that makes no request.
         """
-        self._riding.append(poll)
+        self._waiting.append(poll)
 
     def remove(self, poll: P) -> None:
         """
@@ -251,7 +251,7 @@ class OpenPolls(Generic[P]):
         if poll is self._short:
             self._short = None
         else:
-            (self._long if poll in self._long else self._riding).remove(poll)
+            (self._long if poll in self._long else self._waiting).remove(poll)
 
     def take_turn(self, now: float) -> P | None:
         """

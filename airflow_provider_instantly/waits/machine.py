@@ -76,6 +76,23 @@ class _CampaignWait:
             and (not found.name or found.title == self.title)
         )
 
+    def note_answer(self, now: float) -> list[str]:
+        """Spend no more of the failure budget, and say so where some was spent."""
+        since = self.unanswered_since
+        self.unanswered_since, self.misses, self.reason = None, 0, ""
+        return [] if since is None else [f"Instantly answers again after {span(now - since)}."]
+
+    def note_status(self, campaign: Campaign) -> bool:
+        """Remember what was seen, and say whether it is something else than before."""
+        # A list does not carry the reason for not sending, so its absence is no news.
+        remembered = self.not_sending if campaign.status == self.status else None
+        stands = (campaign.status, campaign.not_sending_status or remembered)
+        has_changed = stands != (self.status, self.not_sending)
+        self.status, self.not_sending = stands
+        if campaign.name:
+            self.title = campaign.title
+        return has_changed
+
     def outcome(self) -> CampaignOutcome:
         status = None if self.status is None else int(self.status)
         return CampaignOutcome(self.campaign_id, self.verdict, status, self.title, self.reason)
@@ -184,13 +201,17 @@ class Wait:
         unanswered: dict[str, str] = {}
         pause = 0.0
         for cid in self.pending:
-            wait, seen = self._waits[cid], read.get(cid)
-            if isinstance(seen, Campaign):
-                self._see(wait, seen, began, now, info, warnings)
-            elif seen is not None:
-                pause = max(pause, self._miss(wait, seen, now, jitter, unanswered))
+            wait, found = self._waits[cid], read.get(cid)
+            if isinstance(found, Campaign):
+                seen, warned = self._see(wait, found, began, now)
+                info += seen
+                warnings += warned
+            elif found is not None:
+                pause = max(pause, self._miss(wait, found, now, jitter, unanswered))
         warnings += _first(unanswered)
-        if self._is_over(now):
+        if not self._is_over:
+            self._end_at_limit(now)
+        if self._is_over:
             return Decision(None, (*info, *self._new_progress(now)), warnings)
         decision = Decision(self._delay(now, pause), (*info, *self._new_progress(now), *self._report(now)), warnings)
         self._quiet_until = self._next_time_that_matters()
@@ -221,45 +242,51 @@ class Wait:
         """How the wait stands, or how it ended."""
         return WaitResult(self.goal, tuple(wait.outcome() for wait in self._waits.values()))
 
-    def _see(
-        self, wait: _CampaignWait, campaign: Campaign, began: float, now: float, info: list[str], warnings: list[str]
-    ) -> None:
-        status = campaign.status
-        if status is None:
+    def _see(self, wait: _CampaignWait, campaign: Campaign, began: float, now: float) -> tuple[list[str], list[str]]:
+        """Take in an answer, and return the lines and the warnings that it is worth."""
+        if campaign.status is None:
             raise ValueError("an answer without a status is an error of the read, not a campaign")
-        if wait.unanswered_since is not None:
-            info.append(f"Instantly answers again after {span(now - wait.unanswered_since)}.")
-        wait.unanswered_since, wait.misses, wait.reason = None, 0, ""
+        info = wait.note_answer(now)
         if campaign.is_inferred and self.goal.is_decided_by_drafts:
             # It would end the wait, or begin a hold, and may not be true. A poll that reads the campaign decides.
-            return
-        # A list does not carry the reason for not sending, so its absence is no news.
-        remembered = wait.not_sending if status == wait.status else None
-        not_sending = campaign.not_sending_status or remembered
-        changed = (status, not_sending) != (wait.status, wait.not_sending)
-        wait.status, wait.not_sending = status, not_sending
-        if campaign.name:
-            wait.title = campaign.title
-        has_arrived = status in self.goal.arrived_statuses
-        if changed and len(self._waits) == 1:
-            hold = self._hold_that_begins(now) if has_arrived and wait.held_since is None else ""
-            info.append(f"The campaign is {status.label}{_but_not_sending(not_sending)}.{hold} {about(wait.title)}")
-        if not status.is_known and (wait.campaign_id, status) not in self._warned:
-            self._warned.add((wait.campaign_id, status))
-            warnings.append(
-                f"The campaign has status {int(status)}, which this release does not know. It keeps waiting; update "
-                f"the provider if Instantly has a new status. {about(wait.title)}"
-            )
-        if has_arrived:
-            wait.held_since = now if wait.held_since is None else wait.held_since
-            if not self.goal.stable_for or began - wait.held_since >= self.goal.stable_for:
-                wait.verdict = Verdict.REACHED
-            return
-        wait.held_since = None
-        if status in self.goal.failed_statuses:
-            wait.verdict = Verdict.STOPPED
-            if len(self._waits) > 1:
-                warnings.append(f"The campaign is {status.label}. {about(wait.title)}")
+            return info, []
+        if wait.note_status(campaign) and len(self._waits) == 1:
+            info.append(self._change(wait, campaign.status, now))
+        warnings = self._unknown(wait, campaign.status)
+        if campaign.status in self.goal.arrived_statuses:
+            self._arrive(wait, began, now)
+        else:
+            wait.held_since = None
+            warnings += self._stop_if_failed(wait, campaign.status)
+        return info, warnings
+
+    def _arrive(self, wait: _CampaignWait, began: float, now: float) -> None:
+        """The target was seen; it counts once it has held for as long as it has to."""
+        wait.held_since = now if wait.held_since is None else wait.held_since
+        if not self.goal.stable_for or began - wait.held_since >= self.goal.stable_for:
+            wait.verdict = Verdict.REACHED
+
+    def _stop_if_failed(self, wait: _CampaignWait, status: CampaignStatus) -> list[str]:
+        if status not in self.goal.failed_statuses:
+            return []
+        wait.verdict = Verdict.STOPPED
+        return [f"The campaign is {status.label}. {about(wait.title)}"] if len(self._waits) > 1 else []
+
+    def _change(self, wait: _CampaignWait, status: CampaignStatus, now: float) -> str:
+        """The line for a change, before it is judged: it says whether a hold begins with it."""
+        begins_hold = status in self.goal.arrived_statuses and wait.held_since is None
+        hold = self._hold_that_begins(now) if begins_hold else ""
+        return f"The campaign is {status.label}{_but_not_sending(wait.not_sending)}.{hold} {about(wait.title)}"
+
+    def _unknown(self, wait: _CampaignWait, status: CampaignStatus) -> list[str]:
+        """A warning of a status that this release does not know, once for each."""
+        if status.is_known or (wait.campaign_id, status) in self._warned:
+            return []
+        self._warned.add((wait.campaign_id, status))
+        return [
+            f"The campaign has status {int(status)}, which this release does not know. It keeps waiting; update "
+            f"the provider if Instantly has a new status. {about(wait.title)}"
+        ]
 
     def _miss(
         self, wait: _CampaignWait, error: InstantlyError, now: float, jitter: float, unanswered: dict[str, str]
@@ -278,16 +305,18 @@ class Wait:
             wait.verdict = Verdict.UNANSWERED
         return pause_before_retry(error, wait.misses - 1, jitter)
 
-    def _is_over(self, now: float) -> bool:
-        pending = self.pending
-        failed = any(w.verdict not in (Verdict.WAITING, Verdict.REACHED) for w in self._waits.values())
-        if not pending or (failed and self.goal.fail_fast):
-            return True
+    @property
+    def _is_over(self) -> bool:
+        """Whether none is pending any more, or one has failed, and that ends the wait for all."""
+        has_failed = any(w.verdict not in (Verdict.WAITING, Verdict.REACHED) for w in self._waits.values())
+        return not self.pending or (has_failed and self.goal.fail_fast)
+
+    def _end_at_limit(self, now: float) -> None:
+        """Once the time is up, what is pending has ended undecided."""
         limit, verdict = self.limit
         if now >= limit:
-            for cid in pending:
+            for cid in self.pending:
                 self._waits[cid].verdict = verdict
-        return now >= limit
 
     def _delay(self, now: float, pause: float) -> float:
         """The next poll: at the interval, earlier where a hold or the deadline ends, later where errors ask for it."""

@@ -102,7 +102,8 @@ class Reader:
     def _read(
         self, wanted: list[str], seen: Seen, decisive: frozenset[str], *, is_thorough: bool
     ) -> Conversation[None]:
-        for listing, cost, limit in [(EVERYTHING, 0.0, _MOST_PAGES)] if is_thorough else self._plan(wanted, decisive):
+        plan = [(EVERYTHING, 0.0, _MOST_PAGES)] if is_thorough else self._plan(wanted, decisive)
+        for listing, cost, limit in plan:
             left = [campaign_id for campaign_id in wanted if campaign_id not in seen]
             if len(left) <= cost:
                 continue
@@ -222,11 +223,7 @@ class Reader:
             self._searches.remove(search)
             self._lengths[listing] = search.length
             self.page_size = search.page_size
-        if listing == EVERYTHING:
-            self.costs[listing] = search.needed + len(search.missing)
-            return search.is_whole
-        has_led_somewhere = search.is_at_end or not search.missing
-        self.costs[listing] = search.needed if has_led_somewhere and search.is_honoured else math.inf
+        self.costs[listing] = _cost_of(search)
         return search.is_whole
 
     def _known_as(self, status: CampaignStatus, campaign_ids: Iterable[str]) -> Iterator[str]:
@@ -252,6 +249,14 @@ class Reader:
             self._shown.clear()
             self._trusted.clear()
             self.costs = {listing: cost for listing, cost in self.costs.items() if listing == EVERYTHING}
+
+
+def _cost_of(search: Search) -> float:
+    """What a list has cost that was read as far as it was worth it; see `Reader.costs`."""
+    if search.listing == EVERYTHING:
+        return search.needed + len(search.missing)
+    has_led_somewhere = search.is_at_end or not search.missing
+    return search.needed if has_led_somewhere and search.is_honoured else math.inf
 
 
 @dataclass(frozen=True)

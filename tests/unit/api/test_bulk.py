@@ -95,7 +95,7 @@ def test_a_search_ends_at_its_limit(limit: float, pages: int) -> None:
     workspace.run(search.run(seen, limit))
     assert (search.pages, len(seen), search.is_at_end) == (pages, min(100 * pages, 250), pages == 3)
     assert search.is_whole == search.is_at_end
-    assert search.left == search.missing == set(ids(250)) - seen.keys()
+    assert search.missing == set(ids(250)) - seen.keys()
 
 
 def joined_after(pages: int, who: list[str], workspace: Workspace, own: list[str]) -> tuple[dict[str, Any], Search]:
@@ -104,7 +104,7 @@ def joined_after(pages: int, who: list[str], workspace: Workspace, own: list[str
     steps = search.run(seen, float("inf"))
     request: Request | None = next(steps)
     while request is not None:
-        if search.pages == pages and not shown and who[0] not in search.left:
+        if search.pages == pages and not shown and (who[0] in seen or who[0] not in own):
             search.join(who, who, shown)
         try:
             request = steps.send(workspace(request))
@@ -207,9 +207,9 @@ def test_a_search_remembers_how_large_its_pages_may_be() -> None:
         dict.fromkeys(ids(60), 1),
         fails=lambda r: AnswerTooLargeError("Too large.") if int(dict(r.query)["limit"]) > 25 else None,
     )
-    search = Search(EVERYTHING, ids(60), ids(60))
-    workspace.run(search.run({}, 9))
-    assert (search.page_size, search.left) == (25, set())
+    search, seen = Search(EVERYTHING, ids(60), ids(60)), dict[str, Any]()
+    workspace.run(search.run(seen, 9))
+    assert (search.page_size, statuses(seen)) == (25, dict.fromkeys(ids(60), 1))
 
 
 @given(question=questions())

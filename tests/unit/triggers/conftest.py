@@ -19,7 +19,7 @@ import pytest
 from airflow_provider_instantly.api.endpoint import Endpoint
 from airflow_provider_instantly.api.errors import CampaignNotFoundError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
-from airflow_provider_instantly.triggers import campaign, poller
+from airflow_provider_instantly.triggers import campaign, changes, poller
 from airflow_provider_instantly.waits.reader import Reader
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ def virtually(monkeypatch: pytest.MonkeyPatch) -> Virtually:
             return super().read(ids, *args, **more)
 
     monkeypatch.setattr(poller, "Reader", NotingReader)
-    for module in (poller, campaign):
+    for module in (poller, campaign, changes):
         monkeypatch.setattr(module, "shared_hook", hook_of)
     virtual = Virtually(instantly)
     monkeypatch.setattr(poller, "steady_clock", lambda: asyncio.get_running_loop().time)
@@ -256,5 +256,5 @@ def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     async def remember(log: Any, event: str, *args: object) -> None:
         lines.append(event % args)
 
-    monkeypatch.setattr(campaign, "awarn", remember)
+    monkeypatch.setattr(changes, "awarn", remember)
     return lines

@@ -26,6 +26,7 @@ from airflow_provider_instantly.triggers import campaign as campaign_module
 from airflow_provider_instantly.triggers import poller as poller_module
 from airflow_provider_instantly.triggers import shared_hook as shared_hook_module
 from airflow_provider_instantly.triggers.campaign import CampaignChangeTrigger, CampaignStatusTrigger
+from airflow_provider_instantly.triggers.changes import LIST_IS_CUT
 from airflow_provider_instantly.triggers.poller import Poller
 from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import LAST_POLL, Wait
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.api.protocol import Request
     from airflow_provider_instantly.sandbox.client import SandboxClient
-    from airflow_provider_instantly.triggers.campaign import _PollingTrigger
+    from airflow_provider_instantly.triggers.base import PollingTrigger
     from airflow_provider_instantly.triggers.timing import Snapshot, Watcher
 
 CONN = "instantly_default"
@@ -136,7 +137,7 @@ def test_many_waiters_share_one_list_request_per_hundred_and_poll(virtually: Any
     ids = virtually.instantly.add(count, ACTIVE)
 
     async def watch() -> list[Waiter]:
-        group, waiters = Group(Poller(CONN)), [Waiter() for _ in ids]
+        group, waiters = Group(Poller(CONN, for_joiners=True)), [Waiter() for _ in ids]
         await asyncio.gather(*(group.wait(w, [cid], 10.0, 101) for w, cid in zip(waiters, ids, strict=True)))
         await group.aclose()
         return waiters
@@ -165,7 +166,7 @@ def test_few_waiters_in_a_large_workspace_are_read_one_by_one(virtually: Any) ->
     ids = virtually.instantly.add(1000, ACTIVE)
 
     async def watch() -> None:
-        group, waiter = Group(Poller(CONN)), Waiter()
+        group, waiter = Group(Poller(CONN, for_joiners=True)), Waiter()
         await group.wait(waiter, ids[-5:], 10.0, 101)
         await group.aclose()
 
@@ -183,7 +184,7 @@ def test_drafts_are_waited_for_with_a_request_for_a_thousand_and_poll(virtually:
     waiters = [Waiter() for _ in ids]
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         await end_of(
             group, *(group.wait(w, [cid], 10.0, 301) for w, cid in zip(waiters, ids, strict=True)), launch_some()
         )
@@ -208,7 +209,7 @@ def test_each_waiter_leaves_with_its_campaign(virtually: Any) -> None:
     ids = virtually.instantly.add(3)
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         await asyncio.gather(
             group.wait(Waiter(), ids[:1], 10.0, 5), group.wait(Waiter(), ids[1:2], 10.0, 25), asyncio.sleep(60)
         )
@@ -227,7 +228,7 @@ def test_a_waiter_that_is_content_with_some_of_its_campaigns_asks_for_the_others
         watcher.campaign_ids = frozenset(ids[1:])
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         await group.wait(Waiter(), ids, 10.0, 45, then=drop_the_first)
         await group.aclose()
 
@@ -239,12 +240,12 @@ def test_a_waiter_that_is_content_with_some_of_its_campaigns_asks_for_the_others
 # When
 
 
-def test_the_shortest_interval_sets_the_pace_and_the_others_ride_along(virtually: Any) -> None:
+def test_the_shortest_interval_sets_the_pace_and_the_others_take_part(virtually: Any) -> None:
     ids = virtually.instantly.add(2)
     quick, slow = Waiter(), Waiter()
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         await asyncio.gather(group.wait(slow, ids[:1], 60.0, 600), group.wait(quick, ids[1:], 10.0, 600))
         await group.aclose()
 
@@ -256,12 +257,12 @@ def test_the_shortest_interval_sets_the_pace_and_the_others_ride_along(virtually
     assert set(slow.times) <= set(quick.times), "no poll is for the slow one alone"
 
 
-def test_a_late_joiner_rides_along_within_its_interval(virtually: Any) -> None:
+def test_a_late_joiner_takes_part_within_its_interval(virtually: Any) -> None:
     ids = virtually.instantly.add(2)
     early, late, hasty = Waiter(), Waiter(), Waiter()
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
 
         async def join_later() -> None:
             await asyncio.sleep(13)
@@ -283,7 +284,7 @@ def test_a_waiter_that_joins_during_a_poll_is_polled_right_after_it(virtually: A
     late = Waiter()
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
 
         async def join_during_the_first_poll() -> None:
             await asyncio.sleep(1)
@@ -302,7 +303,7 @@ def test_a_waiter_may_ask_for_an_earlier_poll(virtually: Any) -> None:
     waiter = Waiter()
 
     async def watch() -> None:
-        poller = Poller(CONN)
+        poller = Poller(CONN, for_joiners=True)
         group = Group(poller)
         await group.wait(waiter, [cid], 60.0, 10, then=lambda watcher: poller.poll_again(watcher, 3.0))
         await group.aclose()
@@ -317,7 +318,7 @@ def test_polls_are_spread_so_that_pollers_do_not_fall_into_step(virtually: Any) 
     waiters = [Waiter() for _ in range(10)]
 
     async def watch() -> None:
-        groups = [Group(Poller(CONN)) for _ in waiters]
+        groups = [Group(Poller(CONN, for_joiners=True)) for _ in waiters]
         await asyncio.gather(*(g.wait(w, [cid], 60.0, 600) for g, w in zip(groups, waiters, strict=True)))
         for group in groups:
             await group.aclose()
@@ -333,7 +334,7 @@ def test_the_time_that_a_poll_takes_does_not_lengthen_the_interval(virtually: An
     waiter = Waiter()
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         await end_of(group, group.wait(waiter, ids, 10.0, 100))
 
     virtually(watch())
@@ -348,7 +349,7 @@ def test_a_server_that_is_slower_than_the_interval_is_given_pauses(virtually: An
     ids = virtually.instantly.add(250)
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         await end_of(group, group.wait(Waiter(), ids, 10.0, 200))
 
     virtually(watch())
@@ -369,7 +370,7 @@ def test_one_that_joins_during_a_slow_poll_falls_into_step_with_the_others(
     ids = virtually.instantly.add(250)
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
 
         async def join_later() -> None:
             await asyncio.sleep(joins)
@@ -385,7 +386,7 @@ def test_one_that_joins_during_a_slow_poll_falls_into_step_with_the_others(
 
 def test_nothing_is_polled_while_no_one_waits(virtually: Any) -> None:
     async def idle() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         await asyncio.sleep(86_400)
         await group.aclose()
 
@@ -414,7 +415,7 @@ def test_deadlines_one_after_the_other_do_not_multiply_the_requests(virtually: A
         await group.wait(Waiter(), [cid], interval, 3 * spread + 100, then=ask)
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         await asyncio.gather(*(wait_until(group, cid, 30 + spread * n / count) for n, cid in enumerate(ids)))
         await group.aclose()
 
@@ -431,7 +432,7 @@ def test_no_waiter_is_woken_by_polls_that_are_no_news(virtually: Any) -> None:
     ids = virtually.instantly.add(150)
 
     async def watch() -> tuple[int, list[float]]:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         waits = [asyncio.create_task(reached(CampaignStatusTrigger(cid, poll_interval=10.0), group)) for cid in ids]
         await asyncio.sleep(200)
         late = asyncio.create_task(reached(CampaignStatusTrigger(ids[0], poll_interval=10.0), group))
@@ -462,7 +463,7 @@ def test_the_more_wait_the_more_rarely_each_says_so(
     monkeypatch.setattr(campaign_module, "awrite", remember)
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         triggers = [CampaignStatusTrigger(cid, poll_interval=10.0) for cid in ids]
         waits = [asyncio.create_task(reached(trigger, group)) for trigger in triggers]
         await asyncio.sleep(3600)
@@ -486,7 +487,7 @@ def test_one_that_has_not_accepted_a_poll_is_a_recipient_of_the_next_whatever_it
     moments = [(5.0, ACTIVE), (15.0, 0), (25.0, ACTIVE)]
 
     async def watch() -> float:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         trigger = CampaignStatusTrigger(cid, poll_interval=10.0, stable_for=25.0)
         waiting = asyncio.create_task(reached(trigger, group, stalls=range(1, 2)))
         for moment, status in moments:
@@ -533,7 +534,7 @@ def test_a_wait_that_joins_between_two_polls_ends_in_time(
         return await ended(waiting(ids[0], 1800.0, **{end: seconds}), group)
 
     async def watch() -> list[Any]:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         return await beside_a_long_wait(group, ids[1], 1800.0, join(group))
 
     [(end, when)] = virtually(watch())
@@ -559,7 +560,7 @@ def test_a_campaign_that_arrives_just_before_the_end_of_a_wait_that_joined_late_
         virtually.instantly.statuses[ids[0]] = ACTIVE
 
     async def watch() -> list[Any]:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         return await beside_a_long_wait(group, ids[1], 1800.0, join(group), launch())
 
     [(end, _), _] = virtually(watch())
@@ -580,7 +581,7 @@ def test_a_wait_that_joins_in_a_pause_ends_in_time_and_asks_nothing(
         return await ended(waiting(ids[0], interval, deadline=60), group)
 
     async def watch() -> list[Any]:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         return await beside_a_long_wait(group, ids[1], interval, join(group))
 
     [(end, when)] = virtually(watch())
@@ -595,7 +596,7 @@ def test_waits_end_in_time_in_a_pause_that_began_after_their_page_was_read(virtu
     virtually.instantly.answer = refuse_once_at(1_000_005, rate_limited(290), skip=1)
 
     async def watch() -> list[Any]:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         ends = await asyncio.gather(*(ended(waiting(cid, 10.0, deadline=60), group) for cid in ids))
         await group.aclose()
         return list(ends)
@@ -611,7 +612,7 @@ def test_a_wait_that_accepts_a_poll_late_ends_in_time(virtually: Any) -> None:
     [cid] = virtually.instantly.add(1)
 
     async def watch() -> tuple[str, float]:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         end = await ended(waiting(cid, 60.0, deadline=50), group, stalls=range(1))
         await group.aclose()
         return end
@@ -636,7 +637,7 @@ def test_waits_that_join_with_little_time_left_do_not_multiply_the_requests(virt
         return when - limit
 
     async def watch() -> list[Any]:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         return await beside_a_long_wait(group, ids[0], interval, *(join(group, number) for number in range(count)))
 
     late = virtually(watch())
@@ -651,7 +652,7 @@ def test_the_limit_of_one_that_joins_is_a_moment_of_the_machines_clock(virtually
     """It was set right since the poller began, which lives as long as others wait."""
 
     async def ends_in() -> float:
-        poller = Poller(CONN)
+        poller = Poller(CONN, for_joiners=True)
         await asyncio.sleep(3600.0)
         virtually.ahead = ahead
         wait = Wait(["a"], Goal(deadline=virtually.time() + 1800.0), now=poller.clock())
@@ -688,7 +689,7 @@ def test_a_wait_that_ends_soon_is_not_polled_with_every_poll_of_a_quicker_one(
     quick, slow = virtually.instantly.add(2)
 
     async def watch() -> list[Any]:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         return await beside_a_long_wait(group, quick, pace, ended(waiting(slow, 60.0, deadline=seconds), group))
 
     [(end, when)] = virtually(watch())
@@ -706,7 +707,7 @@ def test_a_hold_that_ends_soon_is_not_polled_with_every_poll_of_a_quicker_one(
     [slow] = virtually.instantly.add(1, ACTIVE)
 
     async def watch() -> list[float]:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         trigger = CampaignStatusTrigger(slow, poll_interval=60.0, stable_for=stable_for)
         return await beside_a_long_wait(group, quick, 1.0, reached(trigger, group))
 
@@ -722,7 +723,7 @@ def test_holds_that_break_do_not_multiply_the_polls(virtually: Any, stable_for: 
     quick, slow = virtually.instantly.add(2)
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         flapping = flap(virtually.instantly, slow, every)
         trigger = CampaignStatusTrigger(
             slow, poll_interval=60.0, stable_for=stable_for, target_statuses=[ACTIVE], deadline=now() + 3600
@@ -756,7 +757,7 @@ def test_a_long_list_does_not_hold_a_wait_up(
     virtually.instantly.is_endless = is_endless
 
     async def watch() -> tuple[str, float]:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         everything = watching_all(group)
         await asyncio.sleep(joins)
         end = await ended(waiting(ids[-1], interval, deadline=5), group)
@@ -779,7 +780,7 @@ def test_a_change_is_seen_at_the_interval_while_a_long_list_is_read(virtually: A
         virtually.instantly.statuses[ids[-1]] = ACTIVE
 
     async def watch() -> float:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         everything = watching_all(group)
         launching = asyncio.create_task(launch())
         when = await reached(CampaignStatusTrigger(ids[-1], poll_interval=2.0), group)
@@ -794,7 +795,7 @@ def test_a_long_list_is_read_to_its_end_beside_a_quick_wait(virtually: Any, warn
     virtually.instantly.latency = 0.1
 
     async def watch() -> float:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         quick = asyncio.create_task(ended(waiting(ids[0], 1.0, deadline=86_400), group))
         everything = watching_all(group)
         await asyncio.sleep(60)
@@ -811,7 +812,7 @@ def test_a_long_list_is_read_to_its_end_beside_a_quick_wait(virtually: Any, warn
 
 async def watch_all_for(seconds: float) -> None:
     """Watch the whole workspace for a while."""
-    group = Group(Poller(CONN))
+    group = Group(Poller(CONN, for_joiners=True))
     everything = watching_all(group)
     await asyncio.sleep(seconds)
     await end_all([everything], group)
@@ -824,7 +825,7 @@ def test_a_list_without_an_end_is_read_so_far_and_no_further(virtually: Any, war
 
     virtually(watch_all_for(600))
 
-    assert warned == [campaign_module.LIST_IS_CUT]
+    assert warned == [LIST_IS_CUT]
     sent = [when for when, _ in virtually.instantly.requests]
     polls = 600 / (60 * 0.95) + 1
     assert len(sent) <= polls * poller_module.MAX_PAGES
@@ -851,7 +852,7 @@ def test_a_wait_for_very_many_campaigns_does_not_hold_another_up(virtually: Any)
     virtually.instantly.latency = 0.25
 
     async def watch() -> tuple[tuple[str, float], float]:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         long = asyncio.create_task(ended(CampaignStatusTrigger(many, poll_interval=60.0), group))
         await asyncio.sleep(20)
         end = await ended(waiting(one, 60.0, deadline=5), group)
@@ -876,7 +877,7 @@ def test_the_limit_of_a_wait_is_kept_between_its_own_requests(virtually: Any, in
     virtually.instantly.latency = 0.8
 
     async def watch() -> tuple[str, float]:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         trigger = CampaignStatusTrigger(ids, poll_interval=interval, timeout=seconds, deadline=now() + seconds)
         end = await ended(trigger, group)
         await group.aclose()
@@ -896,7 +897,7 @@ def test_what_a_poll_has_read_at_the_limit_counts(virtually: Any) -> None:
     virtually.instantly.latency = 0.8
 
     async def watch() -> list[str]:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         trigger = CampaignStatusTrigger(ids, poll_interval=60.0, deadline=now() + 10)
         event = await fired(trigger, group)
         await group.aclose()
@@ -915,7 +916,7 @@ def test_a_wait_that_a_draft_decides_has_it_read(virtually: Any, statuses: dict[
     ids = virtually.instantly.add(300)
 
     async def watch() -> list[tuple[str, float]]:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         others = [asyncio.create_task(ended(CampaignStatusTrigger(each, deadline=now() + 999), group)) for each in ids]
         await asyncio.sleep(130)
         goal = {"deadline": now() + 300, "stable_for": 90.0, **statuses}
@@ -941,7 +942,7 @@ def test_a_wait_that_joins_others_is_polled_within_seconds(virtually: Any, inter
     late = Waiter()
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         others = [asyncio.create_task(group.wait(Waiter(), [cid], interval, 200)) for cid in ids]
         await asyncio.sleep(joins)
         await group.wait(late, ids[:1], interval, 60)
@@ -968,7 +969,7 @@ def test_a_thousand_that_join_do_not_make_a_thousand_requests(virtually: Any, sp
         return waiters[number].times[0] - began
 
     async def watch() -> list[float]:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         first = asyncio.create_task(group.wait(Waiter(), ids[-1:], interval, 1000))
         waits = await asyncio.gather(*(join(group, number) for number in range(1000)))
         await end_all([first], group)
@@ -1008,7 +1009,7 @@ def test_thousands_that_join_wait_for_about_one_reading_of_a_long_list(
                 await asyncio.sleep(1_000_000 + count / per_second + 60 - now())
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         await end_of(group, *(join(group, number) for number in range(count)))
 
     virtually(watch())
@@ -1034,7 +1035,7 @@ def test_waits_for_a_list_that_others_have_read_end_in_time_and_are_polled_after
         shown[name] = (waiter.times[0] - 1_000_012, waiter.shown[0][1])
 
     async def watch() -> list[tuple[str, float]]:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         others = [asyncio.create_task(group.wait(Waiter(), [each], 600.0, 200)) for each in ids[::40]]
         await asyncio.sleep(12)
         short = [ended(waiting(each, 600.0, deadline=5.0), group) for each in ids[1:21]]
@@ -1068,7 +1069,7 @@ def test_a_wait_whose_campaign_no_list_shows_is_polled_though_others_always_wait
         await group.wait(Waiter(), ids[number::40], 30.0, 1_000)
 
     async def watch() -> tuple[list[str], float]:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         others = [asyncio.create_task(join(group, number)) for number in range(30)]
         await asyncio.sleep(100)
         asyncio.get_running_loop().call_later(100, virtually.instantly.statuses.update, {ids[120]: BOUNCED})
@@ -1099,7 +1100,7 @@ def test_an_error_of_a_list_is_met_once_for_all_who_wait_for_it(virtually: Any, 
         await group.wait(late[number], [ids[-number - 1]], 600.0, 60)
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         others = [asyncio.create_task(group.wait(Waiter(), [each], 600.0, 60)) for each in ids[::40]]
         await asyncio.gather(*(join(group, number) for number in range(50)))
         await end_all(others, group)
@@ -1122,7 +1123,7 @@ def test_a_stream_that_is_opened_again_reads_anew(virtually: Any) -> None:
         await group.wait(waiters[number], [ids[number * 37]], 600.0, 100)
 
     async def watch() -> None:
-        poller = Poller(CONN)
+        poller = Poller(CONN, for_joiners=True)
         group, again = Group(poller), None
         waits = [asyncio.create_task(join(group, number)) for number in range(320)]
         await asyncio.sleep(6)
@@ -1140,7 +1141,7 @@ def test_those_who_have_joined_fall_into_step(virtually: Any) -> None:
     ids = virtually.instantly.add(20)
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
 
         async def join(number: int) -> None:
             await asyncio.sleep(7.3 * number)
@@ -1163,7 +1164,7 @@ def test_a_pause_that_the_server_asks_for_holds_for_the_whole_group(virtually: A
     waiters = [Waiter() for _ in ids]
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
 
         async def join_in_the_pause() -> None:
             await asyncio.sleep(25)
@@ -1188,7 +1189,7 @@ def test_a_poll_that_falls_into_a_pause_comes_at_its_end(virtually: Any) -> None
     virtually.instantly.answer = refuse_once_at(1_000_160, rate_limited(290))
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         await asyncio.gather(group.wait(Waiter(), [quick], 10.0, 500), group.wait(Waiter(), [slow], 300.0, 500))
         await group.aclose()
 
@@ -1224,13 +1225,13 @@ async def reached(trigger: CampaignStatusTrigger, group: Group, stalls: range = 
     return when
 
 
-async def ended(trigger: _PollingTrigger, group: Group, stalls: range = range(0)) -> tuple[str, float]:
+async def ended(trigger: PollingTrigger, group: Group, stalls: range = range(0)) -> tuple[str, float]:
     """Run a trigger like `reached`, and return what it fired of its campaign, and when."""
     event = await fired(trigger, group, stalls)
     return event.payload.get("campaigns", [{"verdict": "changed"}])[0]["verdict"], now()
 
 
-async def fired(trigger: _PollingTrigger, group: Group, stalls: range = range(0)) -> Any:
+async def fired(trigger: PollingTrigger, group: Group, stalls: range = range(0)) -> Any:
     """Run a trigger on the group's snapshots, and return its first event."""
 
     async def stream(queue: asyncio.Queue[Snapshot]) -> Any:
@@ -1253,7 +1254,7 @@ def test_a_hold_that_ends_within_the_pause_waits_for_a_poll(virtually: Any, stab
 
     async def wait() -> list[float]:
         nonlocal snapshots
-        poller = Poller(CONN)
+        poller = Poller(CONN, for_joiners=True)
         group = Group(poller)
         triggers = [CampaignStatusTrigger(cid, poll_interval=10.0, stable_for=stable_for) for cid in ids]
         ends = await asyncio.gather(*(reached(t, group) for t in triggers))
@@ -1288,7 +1289,7 @@ def test_a_hold_is_whole_between_the_reads_of_a_campaign(virtually: Any, latency
         virtually.instantly.latency = latency
 
     async def watch() -> list[Any]:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         waits = [wait(group, ids[:3], 45.0), wait(group, ids[2:], 45.0), wait(group, ids, 90.0)]
         *found, _ = await asyncio.gather(*waits, slow_down())
         await group.aclose()
@@ -1309,7 +1310,7 @@ def test_one_campaign_that_is_gone_concerns_its_waiter_only(virtually: Any) -> N
     waiters = [Waiter() for _ in ids]
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         await asyncio.gather(*(group.wait(w, [cid], 10.0, 25) for w, cid in zip(waiters, ids, strict=True)))
         await group.aclose()
 
@@ -1335,7 +1336,7 @@ def test_an_error_that_one_campaign_always_gives_does_not_hold_the_others_back(v
     virtually.instantly.answer = answer
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         await asyncio.gather(*(group.wait(w, [cid], 10.0, 95) for w, cid in zip(waiters, ids, strict=True)))
         await group.aclose()
 
@@ -1354,7 +1355,7 @@ def test_a_network_that_is_gone_is_asked_less_and_less_often(virtually: Any, mon
     virtually.instantly.answer = broken
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         await asyncio.gather(*(group.wait(Waiter(), [cid], 1.0, 600) for cid in ids))
         await group.aclose()
 
@@ -1372,7 +1373,7 @@ def test_the_list_that_was_refused_is_not_followed_by_single_reads(virtually: An
     everything, one = Waiter(), Waiter()
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         await asyncio.gather(group.wait(everything, None, 10.0, 60), group.wait(one, ids[:1], 10.0, 60))
         await group.aclose()
 
@@ -1393,7 +1394,7 @@ def test_a_list_that_breaks_is_warned_of_by_those_who_read_it(virtually: Any, wa
     virtually.instantly.answer = answer
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         triggers = [CampaignChangeTrigger(campaign_id=cid, poll_interval=10), CampaignChangeTrigger(poll_interval=10)]
         watching = [asyncio.create_task(ended(trigger, group)) for trigger in triggers]
         await asyncio.sleep(95)
@@ -1424,7 +1425,7 @@ def test_an_outage_is_warned_of_once_though_some_time_out_in_its_pauses(virtuall
     virtually.instantly.answer = answer
 
     async def watch() -> None:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         triggers = [CampaignChangeTrigger(campaign_id=ids[0], poll_interval=60), CampaignChangeTrigger()]
         watching = [asyncio.create_task(ended(trigger, group)) for trigger in triggers]
         await group.wait(Waiter(), ids[1:], 1.0, 3600)
@@ -1552,7 +1553,7 @@ def test_none_waits_longer_than_its_interval_and_none_is_read_too_often(
     waiters = [(Waiter(), join, stay, interval, [ids[n] for n in which]) for join, stay, interval, which in joiners]
 
     async def watch() -> int:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
 
         async def join_later(waiter: Waiter, join: float, stay: float, interval: float, which: list[str]) -> None:
             await asyncio.sleep(join)
@@ -1644,7 +1645,7 @@ def test_every_wait_ends_in_time_and_is_polled_twice_an_interval_at_most(
     instantly.answer = answer
 
     async def watch() -> list[tuple[float, str, float]]:
-        group = Group(Poller(CONN))
+        group = Group(Poller(CONN, for_joiners=True))
         ends = await asyncio.gather(*(p.play(group, instantly, cid) for p, cid in zip(plans, ids, strict=True)))
         await group.aclose()
         return list(ends)
@@ -1680,7 +1681,7 @@ async def end_of(group: Group, *waits: Any) -> None:
 async def test_a_watcher_of_the_workspace_sees_all_and_feeds_the_others(sandbox: SandboxClient) -> None:
     ids = sandbox.add_campaigns(150, "Watched", status=ACTIVE)
     everything, one = Waiter(), Waiter()
-    group = Group(Poller(CONN))
+    group = Group(Poller(CONN, for_joiners=True))
 
     await end_of(group, group.wait(everything, None, 60, 3), group.wait(one, ids[-1:], 60, 3))
 
@@ -1697,7 +1698,7 @@ async def test_a_watcher_of_tags_sees_only_what_has_one_of_them(sandbox: Sandbox
     sandbox.add_campaign("Other", tags=[third])
     sandbox.add_campaign("None")
     waiter = Waiter()
-    group = Group(Poller(CONN, [first, second]))
+    group = Group(Poller(CONN, [first, second], for_joiners=True))
 
     await end_of(group, group.wait(waiter, None, 60, 2))
 
@@ -1711,7 +1712,7 @@ async def test_a_key_that_was_replaced_is_read_again_once(
     old, new = sandbox.add_key("old"), sandbox.add_key("new")
     monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", with_key(sandbox, old))
     waiter = Waiter()
-    group = Group(Poller(CONN))
+    group = Group(Poller(CONN, for_joiners=True))
 
     replaced: list[int] = []
 
@@ -1761,7 +1762,12 @@ async def test_a_session_that_is_closed_for_a_new_key_does_no_harm_to_others_tha
     sandbox.set(latency=0.1)
     monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", with_key(sandbox, sandbox.add_key("first")))
     waiters = [Waiter() for _ in range(4)]
-    groups = [Group(Poller(CONN)), Group(Poller(CONN)), Group(Poller(CONN, [tag])), Group(Poller(CONN, [tag]))]
+    groups = [
+        Group(Poller(CONN, for_joiners=True)),
+        Group(Poller(CONN, for_joiners=True)),
+        Group(Poller(CONN, [tag], for_joiners=True)),
+        Group(Poller(CONN, [tag], for_joiners=True)),
+    ]
 
     async def replace_the_key() -> None:
         await eventually(lambda: all(waiter.shown for waiter in waiters))

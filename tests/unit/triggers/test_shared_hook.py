@@ -101,4 +101,5 @@ async def test_many_users_at_once_look_the_connection_up_once_and_open_one_sessi
 
 
 def session_of(hook: Any) -> Any:
-    return hook._async._session
+    """The HTTP session of a hook that has made a request."""
+    return hook._async._session._session

@@ -80,10 +80,10 @@ class TestValues:
         assert watcher.has_all(dict.fromkeys(seen)) is all_of_it
 
     @pytest.mark.parametrize(("now", "again_from"), [(29.9, 29.9 + 57.0), (30.0, 60.0), (31.0, 61.0)])
-    def test_a_poll_counts_as_early_before_one_may_ride_along(self, now: float, again_from: float) -> None:
-        watcher = Watcher(None, 60.0, 0.0, rides_from=30.0)
+    def test_a_poll_counts_as_early_before_one_may_take_part_again(self, now: float, again_from: float) -> None:
+        watcher = Watcher(None, 60.0, 0.0, early_from=30.0)
         watcher.note_poll(now)
-        assert watcher.rides_from == pytest.approx(again_from)
+        assert watcher.early_from == pytest.approx(again_from)
 
 
 class TestIntervals:
@@ -113,14 +113,16 @@ class TestIntervals:
         assert timing.begin(START) == set()
         assert next_moment(timing) == math.inf
 
-    @pytest.mark.parametrize(("now", "rides"), [(20.0, False), (29.0, False), (30.0, True), (45.0, True), (60.0, True)])
-    def test_one_rides_along_in_the_second_half_of_its_interval(self, now: float, rides: bool) -> None:
+    @pytest.mark.parametrize(
+        ("now", "takes_part"), [(20.0, False), (29.0, False), (30.0, True), (45.0, True), (60.0, True)]
+    )
+    def test_one_takes_part_in_the_second_half_of_its_interval(self, now: float, takes_part: bool) -> None:
         timing = Timing()
         quick, slow = join(timing, 1.0), join(timing, 60.0)
         assert poll(timing, START) == {quick, slow}
-        assert poll(timing, START + now) == ({quick, slow} if rides else {quick})
+        assert poll(timing, START + now) == ({quick, slow} if takes_part else {quick})
 
-    def test_one_that_came_early_stands_for_one_that_rides_along(self) -> None:
+    def test_one_that_came_early_stands_for_one_with_others(self) -> None:
         timing = Timing()
         quick, slow = join(timing, 1.0), join(timing, 60.0)
         poll(timing, START)
@@ -489,16 +491,16 @@ class TestTurns:
 
 
 class TestRiding:
-    def test_one_that_rides_has_no_turn_and_no_request(self) -> None:
+    def test_one_that_waits_for_another_has_no_turn_and_no_request(self) -> None:
         polls = OpenPolls[Poll]()
-        riding, other = Poll(set(), START), Poll(set(), START)
-        polls.ride(riding)
-        assert (list(polls), polls.riding, polls.has_room) == ([riding], (riding,), True)
+        waiting, other = Poll(set(), START), Poll(set(), START)
+        polls.let_wait(waiting)
+        assert (list(polls), polls.waiting, polls.has_room) == ([waiting], (waiting,), True)
         assert (polls.resume, polls.take_turn(START)) == (math.inf, None)
         polls.add(other)
         assert polls.take_turn(START) is other
-        polls.remove(riding)
-        assert (list(polls), polls.riding) == ([other], ())
+        polls.remove(waiting)
+        assert (list(polls), polls.waiting) == ([other], ())
 
 
 class AnyOrder(RuleBasedStateMachine):

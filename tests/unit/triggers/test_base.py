@@ -11,6 +11,7 @@ import asyncio
 import json
 import re
 from contextlib import aclosing, suppress
+from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -158,6 +159,20 @@ def test_a_task_that_cannot_wait_stays_away_from_its_worker_for_a_moment(virtual
     assert virtually(seconds(-7.0)) == 0.0
     # A row can say anything.
     assert virtually(seconds(1e9)) == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize("trigger_class", [CampaignStatusTrigger, CampaignChangeTrigger])
+def test_a_row_names_the_class_where_it_is_imported_from_and_a_subclass_where_that_is(trigger_class: Any) -> None:
+    class More(trigger_class):  # type: ignore[misc]
+        """A class of a user's."""
+
+    path, _ = trigger_class(campaign_id=CAMPAIGN).serialize()
+    own_path, _ = More(campaign_id=CAMPAIGN).serialize()
+
+    module, _, name = path.rpartition(".")
+    assert getattr(import_module(module), name) is trigger_class
+    assert path == f"airflow_provider_instantly.triggers.campaign.{trigger_class.__name__}"
+    assert own_path == f"{__name__}.{More.__qualname__}"
 
 
 class TestIdle:
