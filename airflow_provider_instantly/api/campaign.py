@@ -104,8 +104,8 @@ def check_campaign_id(value: object, name: str = "campaign_id", noun: str = "cam
     text = str(value) if isinstance(value, UUID) else value.strip() if isinstance(value, str) else value
     if not is_campaign_id(text):
         raise ValueError(
-            f"{name} must be the UUID of a {noun}, such as 019e18e2-a521-7bb9-9dd6-45f1bc69dcd0, "
-            f"not {shown_value(value)}. Nothing was requested from Instantly."
+            f"{name} must be the UUID of a {noun}, not {shown_value(value)}. It looks like "
+            "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0. Nothing was requested from Instantly."
         )
     return text.lower()
 

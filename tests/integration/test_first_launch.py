@@ -70,7 +70,7 @@ def test_a_person_who_gets_started_sees_a_launch_and_a_failure(bare_airflow: Loc
 
     [start] = commands("python")
     assert start[:5] == ["python", "-m", "airflow_provider_instantly.sandbox", "--port", "8989"]
-    connect, *launch = commands("airflow")
+    connect, *launch, launch_the_other = commands("airflow")
     with running_sandbox(*start[5:]) as sandbox:
         # Another port, since that one may be taken here.
         run([word.replace("8989", sandbox.url.rpartition(":")[2]) for word in connect])
@@ -81,7 +81,7 @@ def test_a_person_who_gets_started_sees_a_launch_and_a_failure(bare_airflow: Loc
         healthy = newest_run()
         assert bare_airflow.wait_for_run("launch", healthy, timeout=TIMEOUT) == "success"
 
-        run([word.replace(HEALTHY_ID, BOUNCING_ID) for word in launch[-1]])
+        run(launch_the_other)
         bouncing = newest_run()
         assert bare_airflow.wait_for_run("launch", bouncing, timeout=TIMEOUT) == "failed"
 

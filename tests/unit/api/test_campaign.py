@@ -139,6 +139,12 @@ class TestCampaignIds:
         assert str(caught.value).endswith("Nothing was requested from Instantly.")
         assert not is_campaign_id(value)
 
+    def test_what_was_given_stands_where_a_page_of_the_log_still_shows_it(self) -> None:
+        with pytest.raises(ValueError, match="must be the UUID") as caught:
+            check_campaign_id("Spring")
+
+        assert str(caught.value).startswith("campaign_id must be the UUID of a campaign, not 'Spring'.")
+
     def test_the_error_is_one_short_line(self) -> None:
         with pytest.raises(ValueError, match="UUID") as caught:
             check_campaign_id("x" * 100_000 + "\n\x1b[31m")
