@@ -7,6 +7,7 @@ Each reads first, sends once, and confirms by another read.
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -39,7 +40,7 @@ from airflow_provider_instantly.waits.placement import (
 from airflow_provider_instantly.waits.worker import poll, wait_on_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -328,10 +329,12 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         self._stop_if_killed()
 
     def _stop_if_killed(self) -> None:
-        if not self._is_killed or self._pause_if_own is None:
+        if not self._is_killed or (pause_if_own := self._pause_if_own) is None:
             return
+        # A second signal leaves the pause alone that is under way.
+        self._pause_if_own = None
         try:
-            outcome = self._pause_if_own()
+            outcome = pause_if_own()
         except Exception as error:
             from airflow_provider_instantly.launches.pause import what_failed
 
@@ -339,6 +342,20 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
             # the socket on which Airflow was asked.
             raise failure(TaskKilledError, _KILLED, what_failed(self._checked_campaign_id(), error)) from error
         raise failure(TaskKilledError, _KILLED, outcome)
+
+    @contextmanager
+    def _kill_put_off(self) -> Iterator[None]:
+        """
+        Let a kill count only after this, while Airflow is asked for something.
+
+        Airflow >= 3 is asked under a lock. In the signal's handler, the pause would ask it, too, and wait for ever.
+        """
+        pause_if_own, self._pause_if_own = self._pause_if_own, None
+        try:
+            yield
+        finally:
+            self._pause_if_own = pause_if_own
+            self._stop_if_killed()
 
     def _pause(self, campaign_id: str, ti: Any, record: LaunchRecord) -> str:
         """Pause the campaign if it is this attempt's, and say what became of it."""
@@ -368,6 +385,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         # The wait decides about pauses after errors, so the hook makes one attempt a poll.
         reader = Reader()
         with InstantlyHook(self.instantly_conn_id, max_retries=0) as hook:
+            hook.looking_up = self._kill_put_off
             if launched.was_seen:
                 decision = wait.advance({campaign.id: campaign}, began=now, now=now)
                 write(self.log, info=decision.info, warnings=decision.warnings)
