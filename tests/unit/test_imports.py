@@ -188,6 +188,7 @@ class TestDirection:
         "__init__": set(),
         "api": set(),
         "get_provider_info": set(),
+        "default_args": set(),
         "exceptions": set(),
         "clock": set(),
         "tasklog": set(),
@@ -208,11 +209,12 @@ class TestDirection:
         },
         "operators": {
             "api", "hooks", "launches", "waits", "leads", "analytics", "reports", "links", "triggers", "assets",
-            "observability", "clock", "exceptions", "tasklog", "validation",
+            "observability", "clock", "default_args", "exceptions", "tasklog", "validation",
         },
         "transfers": {"operators", "validation"},
         "sensors": {
-            "api", "hooks", "waits", "links", "triggers", "assets", "clock", "exceptions", "tasklog", "validation",
+            "api", "hooks", "waits", "links", "triggers", "assets", "clock", "default_args", "exceptions", "tasklog",
+            "validation",
         },
         "sandbox": set(),
     }  # fmt: skip
