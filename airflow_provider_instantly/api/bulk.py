@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyUnexpectedAnswerError
 from airflow_provider_instantly.api.operations import get_campaign, list_campaigns
-from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages
+from airflow_provider_instantly.api.pages import Pages
+from airflow_provider_instantly.api.protocol import PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable

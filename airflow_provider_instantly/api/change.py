@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from airflow_provider_instantly.api.driver import adrive, drive
 from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyError, OutdatedReadError
-from airflow_provider_instantly.api.protocol import may_repeat
+from airflow_provider_instantly.api.exchange import may_repeat
 from airflow_provider_instantly.api.retry import Retries, TimeBudget
 
 if TYPE_CHECKING:

@@ -106,7 +106,8 @@ class TestCost:
         of_a_task = {"launches.pause", "launches.launcher", "launches.ownership", "waits.reader"}
         # Of a check, which few launches ask for.
         of_a_task |= {"launches.preflight.rules", "api.account"}
-        of_a_task |= {f"api.{name}" for name in ("protocol", "change", "bulk", "sequence", "campaign_settings", "lead")}
+        of_a_task |= {f"api.{name}" for name in ("protocol", "pages", "exchange", "answers", "change", "bulk")}
+        of_a_task |= {f"api.{name}" for name in ("sequence", "campaign_settings", "lead")}
         assert not loaded & {f"{PACKAGE.name}.{module}" for module in of_a_task}
 
     def test_a_report_loads_what_draws_when_it_draws(self) -> None:
@@ -224,14 +225,17 @@ class TestDirection:
     PURE: ClassVar[list[str]] = [
         "api/account.py",
         "api/analytics.py",
+        "api/answers.py",
         "api/batches.py",
         "api/bulk.py",
         "api/campaign.py",
         "api/campaign_settings.py",
         "api/endpoint.py",
+        "api/exchange.py",
         "api/freshness.py",
         "api/lead.py",
         "api/operations.py",
+        "api/pages.py",
         "api/parsing.py",
         "api/protocol.py",
         "api/redaction.py",

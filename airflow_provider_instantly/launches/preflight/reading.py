@@ -13,7 +13,8 @@ from airflow_provider_instantly.api.errors import (
     InstantlyUnexpectedAnswerError,
 )
 from airflow_provider_instantly.api.lead import Lead, Plan
-from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages, ask
+from airflow_provider_instantly.api.pages import Pages
+from airflow_provider_instantly.api.protocol import PAGE_SIZE, ask
 from airflow_provider_instantly.api.redaction import shown_text
 from airflow_provider_instantly.api.senders import NoRequestLeftError, SenderSearch
 from airflow_provider_instantly.launches.preflight.facts import Facts, LeadSample, Senders, Unread
