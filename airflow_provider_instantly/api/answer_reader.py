@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import h11
 
-from airflow_provider_instantly.api.protocol import MAX_ANSWER_BYTES, Answer
+from airflow_provider_instantly.api.answers import MAX_ANSWER_BYTES, Answer
 from airflow_provider_instantly.api.unpacking import CorruptBodyError, UnknownCodingError, unpack
 
 if TYPE_CHECKING:

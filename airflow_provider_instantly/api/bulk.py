@@ -18,7 +18,8 @@ from airflow_provider_instantly.api.errors import (
     InstantlyUnexpectedAnswerError,
 )
 from airflow_provider_instantly.api.operations import get_campaign, list_campaigns
-from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages
+from airflow_provider_instantly.api.pages import Pages
+from airflow_provider_instantly.api.protocol import PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from airflow_provider_instantly.api.driver import adrive, drive
 from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyError, OutdatedReadError
-from airflow_provider_instantly.api.protocol import may_repeat
+from airflow_provider_instantly.api.exchange import may_repeat
 from airflow_provider_instantly.api.retry import Retries, TimeBudget
 
 if TYPE_CHECKING:
@@ -190,8 +190,9 @@ def _steps(change: Change[Answer, State]) -> Generator[_Step, Any, Outcome[State
         if not isinstance(outcome, InstantlyError):
             return outcome
         if isinstance(outcome, OutdatedReadError):
-            if not outdated.is_read_again():
+            if not outdated.may_read_again:
                 raise outcome
+            outdated.count()
             yield partial(change.note, outdated.line(change, outcome))
             continue
         if outcome.key_was_replaced and not was_key_replaced:
@@ -218,10 +219,12 @@ class _Outdated:
 
     times: int = 0
 
-    def is_read_again(self) -> bool:
-        """Count one time more, and say whether it is not one too many."""
+    @property
+    def may_read_again(self) -> bool:
+        return self.times < MAX_OUTDATED
+
+    def count(self) -> None:
         self.times += 1
-        return self.times <= MAX_OUTDATED
 
     def line(self, change: Change[Any, Any], error: OutdatedReadError) -> str:
         return f"The {change.name} was not sent, so the {change.subject} is read again: {error}"
@@ -236,7 +239,8 @@ def _send(
     while doubt is None or sent < change.max_sends:
         _known((yield partial(change.before_send, before, doubt)))
         reaction = yield change.send
-        if isinstance(reaction, OutdatedReadError) and doubt is not None and outdated.is_read_again():
+        if isinstance(reaction, OutdatedReadError) and doubt is not None and outdated.may_read_again:
+            outdated.count()
             yield partial(change.note, outdated.line(change, reaction))
             found = yield from _read_back(change, before, doubt.lost, pauses=(0.0,))
             if isinstance(found, Shown) or found.effect is not Effect.ABSENT:

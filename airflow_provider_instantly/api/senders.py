@@ -15,7 +15,7 @@ from airflow_provider_instantly.api.account import Account, domain_of
 from airflow_provider_instantly.api.batches import batches
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.api.operations import list_accounts
-from airflow_provider_instantly.api.protocol import Pages
+from airflow_provider_instantly.api.pages import Pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -11,7 +11,7 @@ from airflow_provider_instantly.api.answer_reader import CLOSED, AnswerReader, B
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_provider_instantly.api.protocol import Answer
+    from airflow_provider_instantly.api.answers import Answer
 
 
 class Sending:

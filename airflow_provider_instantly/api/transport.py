@@ -24,18 +24,21 @@ from airflow_provider_instantly.api.errors import (
     InstantlyRequestError,
     InstantlyUnexpectedAnswerError,
 )
-from airflow_provider_instantly.api.protocol import Answer, Request, exchange
+from airflow_provider_instantly.api.exchange import exchange
+from airflow_provider_instantly.api.protocol import Request
 from airflow_provider_instantly.api.retry import TimeBudget
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from airflow_provider_instantly.api.answers import Answer
     from airflow_provider_instantly.api.driver import Observe
     from airflow_provider_instantly.api.endpoint import Endpoint
     from airflow_provider_instantly.api.environment import Environment
+    from airflow_provider_instantly.api.exchange import Reaction, Step
     from airflow_provider_instantly.api.over_aiohttp import AiohttpSession
     from airflow_provider_instantly.api.over_requests import RequestsSession
-    from airflow_provider_instantly.api.protocol import Document, Reaction, Step
+    from airflow_provider_instantly.api.protocol import Document
     from airflow_provider_instantly.api.sending import Sending
 
 #: A pause before another try that is as long, in seconds, is written to the log of a task.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, TypeVar
 
-from airflow_provider_instantly.api.protocol import Pages
+from airflow_provider_instantly.api.pages import Pages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator

@@ -6,6 +6,7 @@ What the calls are stands in the modules beside it, one for each subject; what a
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
@@ -33,6 +34,9 @@ from airflow_provider_instantly.hooks.leads import LeadCalls
 from airflow_provider_instantly.observability.metrics import Metrics
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from airflow_provider_instantly.api.endpoint import Endpoint
 
 T = TypeVar("T")
@@ -79,6 +83,8 @@ class InstantlyHook(CampaignCalls, LeadCalls, AccountCalls, AnalyticsCalls, Base
         self.budget = TimeBudget() if time_limit is None else TimeBudget(time_limit)
         #: What this hook and its callers count; Airflow has all of it when the hook is closed.
         self.metrics = Metrics(self.instantly_conn_id)
+        #: What is entered while Airflow is asked for the connection, in tasks.
+        self.looking_up: Callable[[], AbstractContextManager[None]] = nullcontext
         self._sync: SyncTransport | None = None
         self._async: AsyncTransport | None = None
         #: With a key that was replaced. Other calls may still wait for their answers there.
@@ -283,7 +289,8 @@ class InstantlyHook(CampaignCalls, LeadCalls, AccountCalls, AnalyticsCalls, Base
 
     def _look_up(self) -> Endpoint:
         try:
-            connection = self.get_connection(self.instantly_conn_id)
+            with self.looking_up():
+                connection = self.get_connection(self.instantly_conn_id)
         except AirflowNotFoundException as error:
             raise not_found(self.instantly_conn_id) from error
         except TaskKilledError:

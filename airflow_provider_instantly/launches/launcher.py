@@ -7,7 +7,7 @@ What to do with a campaign as it stands is decided in `plan`; here is what it ta
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -34,7 +34,6 @@ from airflow_provider_instantly.api.sending import before_leaving
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.exceptions import (
     CampaignStoppedError,
-    CheckIncompleteError,
     LaunchNotConfirmedError,
     LaunchRefusedError,
     TaskKilledError,
@@ -48,8 +47,7 @@ from airflow_provider_instantly.launches.plan import (
     effect_of_activation,
     plan_launch,
 )
-from airflow_provider_instantly.launches.preflight import check
-from airflow_provider_instantly.launches.preflight.finding import STANDING_CODES
+from airflow_provider_instantly.launches.readiness import Readiness
 from airflow_provider_instantly.observability.metrics import LAUNCHES
 from airflow_provider_instantly.tasklog import write
 
@@ -60,7 +58,6 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.clock import Clock
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.launches.plan import LaunchPlan
-    from airflow_provider_instantly.launches.preflight.facts import Facts
     from airflow_provider_instantly.launches.preflight.rules import CheckRules
     from airflow_provider_instantly.launches.record import LaunchRecord
     from airflow_provider_instantly.tasklog import TaskLog
@@ -110,14 +107,23 @@ class Launcher:
     preflight: CheckRules | None = None
     clock: Clock = field(default_factory=steady_clock)
     _freshness: Freshness = field(init=False, repr=False)
-    #: What the check needs, as it was read last; None where a launch was not due then.
-    _facts: Facts | None = field(default=None, init=False, repr=False)
+    _readiness: Readiness | None = field(default=None, init=False, repr=False)
     _has_waited: bool = field(default=False, init=False, repr=False)
     #: The campaign as it was right before it was activated, or None if it was not read.
     _found: Campaign | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._freshness = Freshness(self.clock)
+        if self.preflight is not None:
+            self._readiness = Readiness(
+                hook=self.hook,
+                rules=self.preflight,
+                freshness=self._freshness,
+                outcome=f"This try did not activate it{self._but_earlier}.",
+                # A refusal is final, and what an earlier try sent may show only now.
+                read_until_launched=self._read_until_launched if self.is_retry else None,
+                log=self.log,
+            )
 
     def launch(self, campaign_id: str) -> Launched:
         """
@@ -203,11 +209,11 @@ class Launcher:
             return None
         try:
             found = self._wait_for_earlier_tries(campaign_id)
-            if self.preflight is None:
+            if self._readiness is None:
                 return self._read(campaign_id) if found is None else found
-            if not self._freshness.is_checked:
-                self._facts = self._read_facts(found or self._read(campaign_id), self.preflight)
-                self._freshness.note_check()
+            if self._readiness.is_due:
+                found = found or self._read(campaign_id)
+                self._readiness.read(found, is_to_be_launched=self._plan(found).action is LaunchAction.ACTIVATE)
             # Nothing lies between this read and the activation.
             return self._read(campaign_id)
         except InstantlyPermissionError as error:
@@ -244,60 +250,16 @@ class Launcher:
         if plan.action is LaunchAction.REFUSE:
             what, *advice = plan.sentences
             raise failure(LaunchRefusedError, what, *self._why_stopped(before), *advice)
-        if plan.action is LaunchAction.ACTIVATE and self.preflight is not None:
-            self._stop_if_unready(before, self._facts, self.preflight)
+        if plan.action is LaunchAction.ACTIVATE and self._readiness is not None:
+            self._readiness.stop_if_unready(before)
         (self.log.warning if plan.is_warning else self.log.info)("%s", plan.reason)
         return plan.action is LaunchAction.ACTIVATE
 
     def _plan(self, campaign: Campaign) -> LaunchPlan:
         return plan_launch(campaign, self.rules, prior=self.record.prior_outcome(campaign.status))
 
-    # The check before a launch
-
-    def _read_facts(self, campaign: Campaign, rules: CheckRules) -> Facts | None:
-        """
-        What the check needs, read before the campaign is read for the decision.
-
-        A campaign that is not to be launched is not checked: a retry after a launch of its own meets one that runs.
-        """
-        if self._plan(campaign).action is not LaunchAction.ACTIVATE:
-            return None
-        return check.read(self.hook, campaign, rules)
-
-    def _stop_if_unready(self, before: Campaign, facts: Facts | None, rules: CheckRules) -> None:
-        """Judge the campaign as it was read for the decision, and what belongs to it as it was read before that."""
-        outcome = f"This try did not activate it{self._but_earlier}."
-        if facts is None or _senders(facts.campaign) != _senders(before):
-            raise failure(
-                CheckIncompleteError,
-                "The campaign was changed while it was checked.",
-                outcome,
-                "Another try checks it again.",
-                about(before.title),
-            )
-        # How it stands, the plan has decided.
-        rules = replace(rules, ignore=rules.ignore | STANDING_CODES)
-        report = check.report(replace(facts, campaign=before), rules)
-        write(self.log, warnings=report.lines())
-        if report.failing:
-            if self.is_retry:
-                self._stop_if_launched_since(before, outcome)
-            kind = CheckIncompleteError if report.may_pass else LaunchRefusedError
-            raise kind(report.message(before.title, outcome))
-        self._say(f"The check ended: {report.verdict}.", before)
-
-    def _stop_if_launched_since(self, before: Campaign, outcome: str) -> None:
-        """A refusal must not hide a launch: what an earlier try sent may show only now, and a refusal is final."""
-        campaign = self._read_until_changed(before.id, before.status)
-        if campaign.status != before.status:
-            raise failure(
-                CheckIncompleteError,
-                f"The campaign was {before.status_label} when it was checked, and is {campaign.status_label} now: an "
-                "earlier try may have launched it.",
-                outcome,
-                "Another try reads it again.",
-                about(campaign.title),
-            )
+    def _read_until_launched(self, before: Campaign) -> Campaign:
+        return self._read_until_changed(before.id, before.status)
 
     # The activation
 
@@ -418,11 +380,6 @@ class Launcher:
         except InstantlyError as error:
             self.log.warning("The reason could not be read: %s", error)
             return ()
-
-
-def _senders(campaign: Campaign) -> tuple[frozenset[str], frozenset[str], int]:
-    """Whom it names as senders: what a check reads about them is true of no others."""
-    return frozenset(campaign.sending_accounts), campaign.settings.sender_tags, campaign.unread_senders
 
 
 def _not_confirmed_after(doubt: Unconfirmed[Campaign], campaign_id: str) -> LaunchNotConfirmedError:

@@ -206,7 +206,7 @@ class _Pausing:
         return Change(
             name="pause",
             request=pause_campaign(self.campaign_id),
-            is_needed=self._is_needed,
+            is_needed=self._decide,
             before_send=self._before_send,
             proof=lambda _, after: self._proof(after),
             max_retries=max_retries,
@@ -244,9 +244,12 @@ class _Pausing:
             return Effect.SHOWN
         return Effect.ABSENT if self._may_send(after) else Effect.UNCLEAR
 
-    def _is_needed(self, before: Campaign | None) -> bool:
-        self.reads.extend([before] if before else [])
-        return before is None or self._may_send(before)
+    def _decide(self, before: Campaign | None) -> bool:
+        """Note how it stands, and take the decision."""
+        if before is None:
+            return True
+        self.reads.append(before)
+        return self._may_send(before)
 
     def _before_send(self, before: Campaign | None, doubt: Unconfirmed[Campaign] | None) -> Any:
         campaign = before if doubt is None else doubt.state

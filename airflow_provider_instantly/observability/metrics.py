@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_instantly.api.campaign import Campaign
 from airflow_provider_instantly.api.errors import InstantlyRateLimitError
-from airflow_provider_instantly.api.protocol import Pause
+from airflow_provider_instantly.api.exchange import Pause
 from airflow_provider_instantly.exceptions import TaskKilledError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.api.driver import Observe
     from airflow_provider_instantly.api.errors import InstantlyError
-    from airflow_provider_instantly.api.protocol import Reaction, Step
+    from airflow_provider_instantly.api.exchange import Reaction, Step
 
 #: Seconds that a number waits until it is handed to Airflow, while there is work.
 FLUSH_INTERVAL: Final = 10.0

@@ -7,17 +7,18 @@ Each reads first, sends once, and confirms by another read.
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, conf
+from airflow.providers.common.compat.sdk import AirflowException, conf
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.campaign import about
-from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.clock import steady_clock
+from airflow_provider_instantly.default_args import KnowsWhatWasWritten
 from airflow_provider_instantly.exceptions import (
     CampaignWaitError,
     LaunchRefusedError,
@@ -25,7 +26,7 @@ from airflow_provider_instantly.exceptions import (
     failure,
 )
 from airflow_provider_instantly.launches.failed import counts_failures
-from airflow_provider_instantly.links.campaign import CampaignLink
+from airflow_provider_instantly.operators.single_campaign import SingleCampaignOperator
 from airflow_provider_instantly.tasklog import reasons_first, write
 from airflow_provider_instantly.waits.ending import raise_for_result, result_of_event, returned
 from airflow_provider_instantly.waits.goal import Goal, Verdict
@@ -39,16 +40,15 @@ from airflow_provider_instantly.waits.placement import (
 from airflow_provider_instantly.waits.worker import poll, wait_on_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from airflow.providers.common.compat.sdk import Context
-    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.api.change import Unconfirmed
     from airflow_provider_instantly.clock import Clock
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
-    from airflow_provider_instantly.launches.launcher import Launched
+    from airflow_provider_instantly.launches.launcher import Launched, Launcher
     from airflow_provider_instantly.launches.preflight.rules import CheckRules
     from airflow_provider_instantly.launches.record import LaunchRecord
     from airflow_provider_instantly.waits.result import WaitResult
@@ -60,86 +60,8 @@ DEFAULT_POLL_INTERVAL: Final = 60.0
 _TRIGGER_FAILED: Final = "__fail__"
 _KILLED: Final = "The task was killed, so it does not wait any longer."
 
-#: What a task returns and its asset events say, too, so that who follows them need not read the campaign first.
-_ANNOUNCED: Final = ("name", "status", "status_name", "url", "launched", "paused", "verdict")
 
-
-class _CampaignOperator(BaseOperator):
-    """
-    What operators of one campaign share: which one it is, its link, what they return, and whom they tell.
-
-    :param campaign_id: the UUID of the campaign, as text or as a ``uuid.UUID``; a template, an XCom. (templated)
-    :param instantly_conn_id: the id of the Airflow connection. (templated)
-    """
-
-    template_fields: Sequence[str] = ("campaign_id", "instantly_conn_id")
-    operator_extra_links = (CampaignLink(),)
-    ui_color = "#dfeeff"
-    #: What is raised, without a retry, where a template renders to what is no campaign's id.
-    refusal: ClassVar[type[AirflowFailException]] = AirflowFailException
-    #: Whether the task changes the campaign; else it only reads it.
-    changes_campaign: ClassVar[bool] = True
-    #: What it returns, once that is known; where it fails, as much of it as it has found out.
-    _returned: dict[str, Any] | None = None
-
-    def __init__(
-        self, *, campaign_id: validation.CampaignId, instantly_conn_id: str = "instantly_default", **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        validation.check_campaign_ids_early("campaign_id", campaign_id, many=False)
-        self.campaign_id = validation.plain_campaign_ids(campaign_id)
-        self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
-
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
-        """
-        What this task is to OpenLineage, which calls this when it has succeeded or failed.
-
-        :param task_instance: the task instance.
-        """
-        from airflow_provider_instantly.observability.lineage import of_campaign
-
-        return of_campaign(self.campaign_id, self._returned, changes=self.changes_campaign)
-
-    def _checked_campaign_id(self) -> str:
-        try:
-            return validation.campaign_ids("campaign_id", self.campaign_id, many=False)[0]
-        except ValueError as error:
-            raise self.refusal(str(error)) from None
-
-    def _link(self, context: Context, hook: InstantlyHook, campaign_id: str) -> str:
-        """Push the link's address as soon as the campaign is known, and return it."""
-        url = hook.campaign_page(campaign_id)
-        CampaignLink.persist(context, url)
-        return url
-
-    def _summary(self, campaign: Campaign, url: str) -> dict[str, Any]:
-        return {
-            "id": campaign.id,
-            "name": campaign.shown_name,
-            "status": None if campaign.status is None else int(campaign.status),
-            "status_name": campaign.status_label,
-            "url": url,
-        }
-
-    def _done(self, context: Context, summary: dict[str, Any]) -> dict[str, Any]:
-        """Tell the DAGs that follow this task's assets which campaign it was, and how it stands."""
-        self._returned = summary
-        said: dict[str, Any] = {key: summary[key] for key in _ANNOUNCED if key in summary}
-        said |= _announced_window(summary)
-        announce(context, self.outlets, self.instantly_conn_id, [{"campaign_id": summary["id"], **said}])
-        return summary
-
-
-def _announced_window(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """The next sending window of a launch, flat, as events have it."""
-    if "next_sending_window" not in summary:
-        return {}
-    window = summary["next_sending_window"]
-    known = window if isinstance(window, dict) else {}
-    return {"next_window_opens": known.get("opens"), "next_window_closes": known.get("closes")}
-
-
-class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator):
+class ActivateCampaignOperator(KnowsWhatWasWritten, SingleCampaignOperator):
     """
     Launches a campaign, or resumes it, and makes sure that it is launched.
 
@@ -240,8 +162,6 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         :raises AirflowTaskTimeout: if ``execution_timeout`` is over.
         """
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launches.launcher import Launcher
-        from airflow_provider_instantly.launches.plan import LaunchRules
         from airflow_provider_instantly.launches.record import LaunchRecord
 
         clock = steady_clock()
@@ -250,26 +170,12 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         with InstantlyHook(self.instantly_conn_id) as hook:
             url = self._link(context, hook, campaign_id)
             record = LaunchRecord(context, campaign_id, self.log)
-            launcher = Launcher(
-                hook=hook,
-                rules=LaunchRules(self.reactivate_stopped, self.resume_paused, self.check_before),
-                record=record,
-                is_retry=context["ti"].try_number > 1,
-                may_settle=self.wait_for_active,
-                is_killed=lambda: self._is_killed,
-                log=self.log,
-                preflight=self.preflight,
-                clock=clock,
-            )
-            launched = launcher.launch(campaign_id)
+            launched = self._launcher(context, hook, record, clock).launch(campaign_id)
         self._returned = summary = self._launch_summary(launched, url)
         if not self.wait_for_active:
             return self._done(context, summary)
         if self.pause_on_kill and launched.by_this_run:
-            from airflow_provider_instantly.launches import ownership
-
-            ownership.claim(context["ti"])
-            self._pause_if_own = partial(self._pause, campaign_id, context["ti"], record)
+            self._claim(context, campaign_id, record)
         try:
             self._stop_if_killed()
             result = self._wait(launched, summary, clock, began, is_first_try=context["ti"].try_number == 1)
@@ -316,6 +222,24 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
             summary = {"id": campaign_id}
         return self._arrived(context, result, summary)
 
+    def _launcher(self, context: Context, hook: InstantlyHook, record: LaunchRecord, clock: Clock) -> Launcher:
+        from airflow_provider_instantly.launches.launcher import Launcher
+        from airflow_provider_instantly.launches.plan import LaunchRules
+
+        return Launcher(
+            hook=hook,
+            rules=LaunchRules(self.reactivate_stopped, self.resume_paused, self.check_before),
+            record=record,
+            is_retry=context["ti"].try_number > 1,
+            may_settle=self.wait_for_active,
+            is_killed=lambda: self._is_killed,
+            log=self.log,
+            preflight=self.preflight,
+            clock=clock,
+        )
+
+    # A kill
+
     def on_kill(self) -> None:
         """
         Activate nothing any more, and pause what this attempt launched and waits for, if asked to.
@@ -327,11 +251,20 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         self._is_killed = True
         self._stop_if_killed()
 
+    def _claim(self, context: Context, campaign_id: str, record: LaunchRecord) -> None:
+        """From here on, a kill pauses the campaign."""
+        from airflow_provider_instantly.launches import ownership
+
+        ownership.claim(context["ti"])
+        self._pause_if_own = partial(self._pause, campaign_id, context["ti"], record)
+
     def _stop_if_killed(self) -> None:
-        if not self._is_killed or self._pause_if_own is None:
+        if not self._is_killed or (pause_if_own := self._pause_if_own) is None:
             return
+        # A second signal leaves the pause alone that is under way.
+        self._pause_if_own = None
         try:
-            outcome = self._pause_if_own()
+            outcome = pause_if_own()
         except Exception as error:
             from airflow_provider_instantly.launches.pause import what_failed
 
@@ -339,6 +272,20 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
             # the socket on which Airflow was asked.
             raise failure(TaskKilledError, _KILLED, what_failed(self._checked_campaign_id(), error)) from error
         raise failure(TaskKilledError, _KILLED, outcome)
+
+    @contextmanager
+    def _kill_put_off(self) -> Iterator[None]:
+        """
+        Let a kill count only after this, while Airflow is asked for something.
+
+        Airflow >= 3 is asked under a lock. In the signal's handler, the pause would ask it, too, and wait for ever.
+        """
+        pause_if_own, self._pause_if_own = self._pause_if_own, None
+        try:
+            yield
+        finally:
+            self._pause_if_own = pause_if_own
+            self._stop_if_killed()
 
     def _pause(self, campaign_id: str, ti: Any, record: LaunchRecord) -> str:
         """Pause the campaign if it is this attempt's, and say what became of it."""
@@ -368,6 +315,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         # The wait decides about pauses after errors, so the hook makes one attempt a poll.
         reader = Reader()
         with InstantlyHook(self.instantly_conn_id, max_retries=0) as hook:
+            hook.looking_up = self._kill_put_off
             if launched.was_seen:
                 decision = wait.advance({campaign.id: campaign}, began=now, now=now)
                 write(self.log, info=decision.info, warnings=decision.warnings)
@@ -430,7 +378,7 @@ class ActivateCampaignOperator(validation.KnowsWhatWasWritten, _CampaignOperator
         return self._done(context, summary)
 
 
-class PauseCampaignOperator(_CampaignOperator):
+class PauseCampaignOperator(SingleCampaignOperator):
     """
     Stops what sends, and makes sure that it is stopped.
 

@@ -8,8 +8,8 @@ from airflow_provider_instantly.api.campaign import Campaign, about
 from airflow_provider_instantly.api.errors import CampaignNotFoundError, InstantlyRequestError
 from airflow_provider_instantly.exceptions import CheckFailedError, CheckIncompleteError
 from airflow_provider_instantly.launches.preflight.rules import CheckRules
-from airflow_provider_instantly.operators.campaign import _CampaignOperator
 from airflow_provider_instantly.operators.check_rules import check_rules
+from airflow_provider_instantly.operators.single_campaign import SingleCampaignOperator
 from airflow_provider_instantly.tasklog import reasons_first, write
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.launches.preflight.report import Report
 
 
-class CheckCampaignOperator(_CampaignOperator):
+class CheckCampaignOperator(SingleCampaignOperator):
     """
     Checks whether a campaign is ready for its launch, and says what is missing. It changes nothing.
 

@@ -23,6 +23,7 @@ from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignSt
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.clock import steady_clock
+from airflow_provider_instantly.default_args import KnowsWhatWasWritten
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.tasklog import reasons_first, sentences_of, write
 from airflow_provider_instantly.waits.arguments import fit, packed_if_literal
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.waits.result import WaitResult
 
 
-class CampaignStatusSensor(validation.KnowsWhatWasWritten, BaseSensorOperator):
+class CampaignStatusSensor(KnowsWhatWasWritten, BaseSensorOperator):
     """
     Waits until a campaign has a status; it changes nothing in Instantly.
 

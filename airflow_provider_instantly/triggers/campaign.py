@@ -30,7 +30,7 @@ from airflow_provider_instantly.triggers.shared_hook import shared_hook
 from airflow_provider_instantly.triggers.xcom import drop_xcoms_of_earlier_tries, push_xcom, pushing_meanwhile
 from airflow_provider_instantly.waits.arguments import packed, unpacked
 from airflow_provider_instantly.waits.ending import MAX_EXPLAINING, aexplain, returned
-from airflow_provider_instantly.waits.goal import Goal, Verdict
+from airflow_provider_instantly.waits.goal import END_OF_TIME, Goal, Verdict
 from airflow_provider_instantly.waits.machine import Wait
 from airflow_provider_instantly.waits.placement import BACKSTOP, MIN_ABSENCE
 
@@ -334,7 +334,7 @@ class CampaignStatusTrigger(PollingTrigger):
 
 def _is_moment(value: object) -> TypeGuard[float]:
     """Whether it is a moment in seconds since the epoch, before the year 10000."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 253_402_300_800
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < END_OF_TIME
 
 
 def _is_called_for_an_asset() -> bool:

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from airflow_provider_instantly.api.bulk import brief
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.api.operations import list_campaigns
-from airflow_provider_instantly.api.protocol import Pages
+from airflow_provider_instantly.api.pages import Pages
 from airflow_provider_instantly.clock import jitter, seconds_ahead, steady_clock
 from airflow_provider_instantly.triggers.shared_hook import shared_hook
 from airflow_provider_instantly.triggers.timing import BURST, SPACING, OpenPolls, Poll, Snapshot, Timing, Watcher

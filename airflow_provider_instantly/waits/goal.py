@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: Seconds without any answer after which a wait gives up; every answer starts them again.
 DEFAULT_FAILURE_BUDGET: Final = 600.0
 #: The end of the year 9999 in seconds since the epoch: no moment and no span of a wait lies beyond.
-_END_OF_TIME: Final = 253_402_300_800.0
+END_OF_TIME: Final = 253_402_300_800.0
 
 #: Statuses that a campaign reaches only after the key's: a wait for the key may end then.
 BEYOND: Final[Mapping[int, frozenset[int]]] = {
@@ -137,7 +137,7 @@ def _statuses(name: str, value: object) -> frozenset[int]:
 
 def _seconds(name: str, value: object) -> float:
     # JSON may have what is not a number, and no end.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _END_OF_TIME:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < END_OF_TIME:
         raise ValueError(f"{name} must be a number of seconds, not {_shown(value)}.")
     return float(value)
 

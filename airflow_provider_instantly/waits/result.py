@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from airflow_provider_instantly.api.campaign import CampaignStatus, about, instantly_says, is_campaign_id
-from airflow_provider_instantly.waits.goal import Verdict
+from airflow_provider_instantly.waits.goal import END_OF_TIME, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 #: How many campaigns one error message describes; the XCom and the event list them all.
 _CAMPAIGNS_IN_A_MESSAGE: Final = 20
-#: The last second of the year 9999, since the epoch: no moment is shown that lies beyond.
-_LAST_MOMENT: Final = 253_402_300_799.0
+#: No moment is shown that lies beyond.
+_LAST_MOMENT: Final = END_OF_TIME - 1.0
 
 #: Which verdict speaks for a wait of many campaigns that ended in several ways: the first of these.
 _GRAVEST_FIRST: Final = (

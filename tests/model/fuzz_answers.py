@@ -14,10 +14,10 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["airflow_provider_instantly"]):
-    from airflow_provider_instantly.api import operations, protocol
+    from airflow_provider_instantly.api import answers, operations, pages
+    from airflow_provider_instantly.api.answers import Answer
     from airflow_provider_instantly.api.campaign import Campaign, SendingStatus
     from airflow_provider_instantly.api.errors import InstantlyRequestError
-    from airflow_provider_instantly.api.protocol import Answer
     from airflow_provider_instantly.api.schedule import CampaignSchedule
 
 CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
@@ -42,7 +42,7 @@ def parse(data: bytes) -> None:
     end = 3 + data[2] % 32
     header, body = data[3:end].decode("latin-1"), data[end:]
     try:
-        document = protocol.read_answer(request, Answer(status, {"retry-after": header}, body), api_key=KEY, now=NOW)
+        document = answers.read_answer(request, Answer(status, {"retry-after": header}, body), api_key=KEY, now=NOW)
     except InstantlyRequestError as error:
         if KEY.rstrip("=") in str(error):
             raise AssertionError("the key is in an error") from error
@@ -52,7 +52,7 @@ def parse(data: bytes) -> None:
     CampaignSchedule.from_api(document).next_sending_window(NOW)
     _ = campaign.title, SendingStatus.from_api(document).reason
     if isinstance(document.get("items"), list):
-        protocol.Pages(operations.list_campaigns()).after(document)
+        pages.Pages(operations.list_campaigns()).after(document)
 
 
 with tempfile.TemporaryDirectory(prefix="answers-") as corpus:

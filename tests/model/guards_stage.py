@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_instantly.api.protocol import MAX_ANSWER_BYTES, Answer
+from airflow_provider_instantly.api.answers import MAX_ANSWER_BYTES, Answer
 from airflow_provider_instantly.sandbox.accounts import NewAccount
 from airflow_provider_instantly.sandbox.auth import DEFAULT_WORKSPACE
 from airflow_provider_instantly.sandbox.scripts import Standing

@@ -30,8 +30,8 @@ from airflow.providers.common.compat.sdk import AirflowException
 
 # The operator imports it when it runs, but its clock is set before.
 import airflow_provider_instantly.launches.launcher  # noqa: F401
+from airflow_provider_instantly.api.answers import MAX_ANSWER_BYTES, Answer
 from airflow_provider_instantly.api.errors import OutdatedReadError
-from airflow_provider_instantly.api.protocol import MAX_ANSWER_BYTES, Answer, Request
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.sandbox.auth import DEFAULT_WORKSPACE, Key, Workspace, api_key
@@ -49,6 +49,7 @@ from tests.statuses import COMPLETED, PAUSED, RUNNING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from airflow_provider_instantly.api.protocol import Request
     from airflow_provider_instantly.sandbox.state import Sandbox
     from tests.model.fault_schedule import Schedule
 

@@ -17,11 +17,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_instantly.api import operations, protocol, retry
+from airflow_provider_instantly.api import answers, operations, retry
+from airflow_provider_instantly.api.answers import Answer
 from airflow_provider_instantly.api.campaign import Campaign, SendingStatus
 from airflow_provider_instantly.api.endpoint import Endpoint
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
-from airflow_provider_instantly.api.protocol import Answer, Request
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
 from airflow_provider_instantly.waits.ending import result_of_event
 from airflow_provider_instantly.waits.goal import Goal
@@ -30,6 +30,8 @@ from airflow_provider_instantly.waits.result import WaitResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from airflow_provider_instantly.api.protocol import Request
 
 CAMPAIGN_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 KEY = "c2VjcmV0OnVubWlzdGFrYWJsZQ=="
@@ -112,7 +114,7 @@ def test_every_answer_is_an_object_or_an_error_of_ours(
     request: Request, status: int, headers: dict[str, str], body: bytes
 ) -> None:
     outcome = _outcome(
-        lambda: protocol.read_answer(request, Answer(status, headers, body), api_key=KEY, now=NOW),
+        lambda: answers.read_answer(request, Answer(status, headers, body), api_key=KEY, now=NOW),
     )
 
     if not isinstance(outcome, dict):

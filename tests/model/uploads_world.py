@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
+from airflow_provider_instantly.api.answers import Answer
 from airflow_provider_instantly.api.errors import InstantlyConnectionError
 from airflow_provider_instantly.api.freshness import ReadAge
-from airflow_provider_instantly.api.protocol import Answer
 from airflow_provider_instantly.api.sending import BEFORE_LEAVING
 from airflow_provider_instantly.api.transport import SyncTransport
 from airflow_provider_instantly.leads import adding

@@ -32,7 +32,14 @@ MODULES = {
     "waits/machine": ["tests/unit/waits/test_machine.py"],
     "waits/result": ["tests/unit/waits/test_result.py", "tests/unit/waits/test_machine.py"],
     "triggers/timing": ["tests/unit/triggers/test_timing.py"],
-    "api/protocol": ["tests/unit/api/test_protocol.py"],
+    "api/protocol": [f"tests/unit/api/test_{name}.py" for name in ("protocol", "answers", "pages")],
+    "api/pages": ["tests/unit/api/test_pages.py"],
+    "api/exchange": ["tests/unit/api/test_exchange.py"],
+    "api/answers": [
+        "tests/unit/api/test_answers.py",
+        "tests/unit/api/test_exchange.py",
+        "tests/unit/api/test_pages.py",
+    ],
     "api/retry": ["tests/unit/api/test_retry.py"],
     "api/campaign": ["tests/unit/api/test_campaign.py"],
 }

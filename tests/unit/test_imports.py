@@ -106,7 +106,8 @@ class TestCost:
         of_a_task = {"launches.pause", "launches.launcher", "launches.ownership", "waits.reader"}
         # Of a check, which few launches ask for.
         of_a_task |= {"launches.preflight.rules", "api.account"}
-        of_a_task |= {f"api.{name}" for name in ("protocol", "change", "bulk", "sequence", "campaign_settings", "lead")}
+        of_a_task |= {f"api.{name}" for name in ("protocol", "pages", "exchange", "answers", "change", "bulk")}
+        of_a_task |= {f"api.{name}" for name in ("sequence", "campaign_settings", "lead")}
         assert not loaded & {f"{PACKAGE.name}.{module}" for module in of_a_task}
 
     def test_a_report_loads_what_draws_when_it_draws(self) -> None:
@@ -188,6 +189,7 @@ class TestDirection:
         "__init__": set(),
         "api": set(),
         "get_provider_info": set(),
+        "default_args": set(),
         "exceptions": set(),
         "clock": set(),
         "tasklog": set(),
@@ -208,11 +210,12 @@ class TestDirection:
         },
         "operators": {
             "api", "hooks", "launches", "waits", "leads", "analytics", "reports", "links", "triggers", "assets",
-            "observability", "clock", "exceptions", "tasklog", "validation",
+            "observability", "clock", "default_args", "exceptions", "tasklog", "validation",
         },
         "transfers": {"operators", "validation"},
         "sensors": {
-            "api", "hooks", "waits", "links", "triggers", "assets", "clock", "exceptions", "tasklog", "validation",
+            "api", "hooks", "waits", "links", "triggers", "assets", "clock", "default_args", "exceptions", "tasklog",
+            "validation",
         },
         "sandbox": set(),
     }  # fmt: skip
@@ -222,14 +225,17 @@ class TestDirection:
     PURE: ClassVar[list[str]] = [
         "api/account.py",
         "api/analytics.py",
+        "api/answers.py",
         "api/batches.py",
         "api/bulk.py",
         "api/campaign.py",
         "api/campaign_settings.py",
         "api/endpoint.py",
+        "api/exchange.py",
         "api/freshness.py",
         "api/lead.py",
         "api/operations.py",
+        "api/pages.py",
         "api/parsing.py",
         "api/protocol.py",
         "api/redaction.py",

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import copy
-import inspect
 import json
 import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path, PurePath
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, BaseOperator, ObjectStoragePath, TaskGroup
+from airflow.providers.common.compat.sdk import DAG, BaseOperator, ObjectStoragePath
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2.nativetypes import NativeEnvironment
@@ -473,76 +471,6 @@ def test_every_error_is_one_short_line(check: Any, value: Any) -> None:
         check(value)
     assert len(str(caught.value)) < 500
     assert str(caught.value).isprintable()
-
-
-class TestDefaultArgs:
-    """What ``default_args`` add is known from what stands on the task, in every way in which a task is made."""
-
-    class Task(validation.KnowsWhatWasWritten, BaseOperator):
-        """A task whose parameter means something only to some tasks."""
-
-        def __init__(self, *, stable_for: object = None, flavour: str = "", **kwargs: Any) -> None:
-            super().__init__(**kwargs)
-            self.is_added = self.is_from_default_args("stable_for", stable_for, kwargs.get("default_args"))
-
-    class Subclass(Task):
-        """One that knows nothing of it."""
-
-        def __init__(self, **kwargs: Any) -> None:
-            super().__init__(**kwargs)
-
-    class SubclassWithSignature(Task):
-        """One that has the parameter itself."""
-
-        def __init__(self, *, stable_for: object = None, **kwargs: Any) -> None:
-            super().__init__(stable_for=stable_for, **kwargs)
-
-    class SubclassWithOwnValue(Task):
-        """One that passes a value of its own."""
-
-        def __init__(self, **kwargs: Any) -> None:
-            super().__init__(stable_for=7, **kwargs)
-
-    TASKS = (Task, Subclass, SubclassWithSignature)
-    FOR_ALL: ClassVar[Any] = {"stable_for": True}
-
-    @pytest.mark.parametrize("task", TASKS)
-    def test_of_the_dag(self, task: Any) -> None:
-        with DAG("d", schedule=None, default_args=self.FOR_ALL):
-            assert task(task_id="added").is_added
-            assert not task(task_id="written", stable_for=True).is_added
-            assert not task(task_id="another", stable_for=5).is_added
-
-    @pytest.mark.parametrize("task", TASKS)
-    def test_of_a_task_group_and_of_the_task(self, task: Any) -> None:
-        with DAG("d", schedule=None):
-            assert not task(task_id="neither").is_added
-            assert task(task_id="task", default_args=self.FOR_ALL).is_added
-            with TaskGroup("group", default_args=self.FOR_ALL):
-                assert task(task_id="added").is_added
-                assert not task(task_id="written", stable_for=True).is_added
-
-    @pytest.mark.parametrize("task", TASKS)
-    def test_of_a_mapped_task(self, task: Any) -> None:
-        with DAG("d", schedule=None, default_args=self.FOR_ALL):
-            added = task.partial(task_id="added").expand(flavour=["a", "b"])
-            written = task.partial(task_id="written", stable_for=True).expand(flavour=["a", "b"])
-            expanded = task.partial(task_id="expanded").expand(stable_for=[True])
-        assert added.unmap({"flavour": "a"}).is_added
-        assert not written.unmap({"flavour": "a"}).is_added
-        assert not expanded.unmap({"stable_for": True}).is_added
-
-    def test_a_value_of_a_subclass_is_written(self) -> None:
-        with DAG("d", schedule=None, default_args={"stable_for": 5}):
-            assert not self.SubclassWithOwnValue(task_id="own").is_added
-
-    @pytest.mark.parametrize("task", TASKS)
-    def test_copies_and_signatures_stay(self, task: Any) -> None:
-        assert list(inspect.signature(task).parameters) == list(inspect.signature(task.__init__).parameters)[1:]
-        with DAG("d", schedule=None, default_args=self.FOR_ALL):
-            original = task(task_id="written", stable_for=True)
-        for twin in (copy.copy(original), copy.deepcopy(original)):
-            assert (twin.task_id, twin.is_added) == ("written", False)
 
 
 @pytest.mark.parametrize("value", [0, 7, 0.0, 0.5, 1.0])

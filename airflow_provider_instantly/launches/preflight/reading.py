@@ -13,7 +13,8 @@ from airflow_provider_instantly.api.errors import (
     InstantlyUnexpectedAnswerError,
 )
 from airflow_provider_instantly.api.lead import Lead, Plan
-from airflow_provider_instantly.api.protocol import PAGE_SIZE, Pages, ask
+from airflow_provider_instantly.api.pages import Pages
+from airflow_provider_instantly.api.protocol import PAGE_SIZE, ask
 from airflow_provider_instantly.api.redaction import shown_text
 from airflow_provider_instantly.api.senders import NoRequestLeftError, SenderSearch
 from airflow_provider_instantly.launches.preflight.facts import Facts, LeadSample, Senders, Unread
@@ -69,14 +70,18 @@ class _Reader:
         """How many requests may still be made."""
         return self._extra + ceil(self._senders / PAGE_SIZE) - self._made
 
-    def left_to_search(self, search: SenderSearch) -> int:
-        """
-        How many requests may still be made to find senders, each hundred of which allows one more.
-
-        :param search: knows how many there are.
-        """
-        self._senders = max(self._senders, search.count)
+    @property
+    def left_for_senders(self) -> int:
+        """How many requests may still be made to find senders and their scores."""
         return self.left - _KEPT_FOR_DOMAINS
+
+    def allow_for(self, senders: int) -> None:
+        """
+        Allow one more request for each hundred senders that have become known.
+
+        :param senders: how many are known by now.
+        """
+        self._senders = max(self._senders, senders)
 
     def within(self, steps: Conversation[T]) -> Conversation[T]:
         """Pass requests on as long as there are any left."""
@@ -142,16 +147,18 @@ def _first_page(campaign_id: str, filter: str | None) -> Conversation[tuple[Lead
 
 
 def _senders(reader: _Reader, campaign: Campaign) -> Conversation[Senders | Unread]:
-    search = SenderSearch(
-        campaign.sending_accounts, campaign.settings.sender_tags, reader.left_to_search, is_hurried=True
-    )
+    def left(search: SenderSearch) -> int:
+        reader.allow_for(search.count)
+        return reader.left_for_senders
+
+    search = SenderSearch(campaign.sending_accounts, campaign.settings.sender_tags, left, is_hurried=True)
     try:
         yield from reader.within(search.run())
     except NoRequestLeftError:
         return Unread(_NONE_LEFT)
     except InstantlyError as error:
         return _unread(error)
-    reader.left_to_search(search)
+    reader.allow_for(search.count)
     usable = [account for account in search.found.values() if account.may_send]
     scores = yield from _scores(reader, usable)
     vitals, untested = yield from _vitals(reader, usable)
@@ -168,7 +175,7 @@ def _senders(reader: _Reader, campaign: Campaign) -> Conversation[Senders | Unre
 def _scores(reader: _Reader, accounts: Sequence[Account]) -> Conversation[dict[str, int] | Unread]:
     """The scores of those that show none themselves."""
     emails = [account.email for account in accounts if account.warmup_score is None]
-    if emails and reader.left - _KEPT_FOR_DOMAINS < ceil(len(emails) / PAGE_SIZE):
+    if emails and reader.left_for_senders < ceil(len(emails) / PAGE_SIZE):
         return Unread(_NONE_LEFT)
     found: dict[str, int] = {}
     for request in _in_pages(emails, operations.get_warmup_analytics):

@@ -10,7 +10,7 @@ from airflow_provider_instantly.launches.preflight.facts import Unread
 from airflow_provider_instantly.launches.preflight.finding import Finding, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from airflow_provider_instantly.api.lead import Lead
     from airflow_provider_instantly.launches.preflight.facts import Facts, LeadSample
@@ -30,14 +30,14 @@ def judge_leads(facts: Facts, rules: CheckRules) -> Iterator[Finding]:
     elif not sample.leads:
         yield Finding("no_leads", "It has no leads.")
     elif not sample.open:
-        states = Counter("unknown" if lead.status is None else lead.status.label for lead in sample.leads)
-        details = ", ".join(f"{count:,} {state}" for state, count in states.items())
+        details = _counted_by_state("unknown" if lead.status is None else lead.status.label for lead in sample.leads)
         read = " that were read" if sample.has_more else ""
         yield Finding("no_lead_left", f"No e-mail is left to send: all leads{read} are done ({details}).")
     else:
         if not any(lead.status is not None and lead.status.is_known for lead in sample.open):
-            states = Counter("without a status" if lead.status is None else lead.status.label for lead in sample.open)
-            details = ", ".join(f"{count:,} {state}" for state, count in states.items())
+            details = _counted_by_state(
+                "without a status" if lead.status is None else lead.status.label for lead in sample.open
+            )
             yield Finding("leads_unread", f"Whether any e-mail is left to send is not known ({details}).")
         yield from _judge_verification(sample, rules)
 
@@ -47,10 +47,13 @@ def _judge_verification(sample: LeadSample, rules: CheckRules) -> Iterator[Findi
     doubtful = [lead for lead in leads if lead.verification is not VerificationStatus.VERIFIED]
     if len(doubtful) <= rules.max_unverified_share * len(leads):
         return
-    states = Counter(map(_verification, doubtful))
-    details = ", ".join(f"{count:,} {state}" for state, count in states.items())
+    details = _counted_by_state(map(_verification, doubtful))
     what = counted(len(doubtful), len(leads), "lead")
     yield Finding("unverified_leads", f"{what} that were read are not verified: {details}.")
+
+
+def _counted_by_state(states: Iterable[str]) -> str:
+    return ", ".join(f"{count:,} {state}" for state, count in Counter(states).items())
 
 
 def _verification(lead: Lead) -> str:

@@ -18,7 +18,7 @@ from airflow_provider_instantly.api.answer_reader import (
     BrokenAnswerError,
     UnreadableAnswerError,
 )
-from airflow_provider_instantly.api.protocol import MAX_ANSWER_BYTES, Answer
+from airflow_provider_instantly.api.answers import MAX_ANSWER_BYTES, Answer
 from tests.unit.api.answers import answers
 
 if TYPE_CHECKING:

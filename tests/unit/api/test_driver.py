@@ -13,7 +13,7 @@ from airflow_provider_instantly.api.driver import adrive, drive, observed
 from airflow_provider_instantly.api.endpoint import Endpoint
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
 from airflow_provider_instantly.api.operations import list_campaigns
-from airflow_provider_instantly.api.protocol import Pages
+from airflow_provider_instantly.api.pages import Pages
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
 from tests.unit.api.conftest import CAMPAIGN_ID
 

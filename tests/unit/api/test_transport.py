@@ -28,6 +28,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api import operations, protocol, retry
+from airflow_provider_instantly.api.answers import MAX_ANSWER_BYTES
 from airflow_provider_instantly.api.endpoint import Endpoint
 from airflow_provider_instantly.api.errors import (
     AmbiguousOutcomeError,
@@ -303,7 +304,7 @@ def _reset_in_the_middle(request: Any) -> None:
 
 
 CONNECTION, UNEXPECTED = InstantlyConnectionError, InstantlyUnexpectedAnswerError
-LARGE = b'{"status": 1, "x": "' + b"x" * (protocol.MAX_ANSWER_BYTES + 1) + b'"}'
+LARGE = b'{"status": 1, "x": "' + b"x" * (MAX_ANSWER_BYTES + 1) + b'"}'
 
 #: What a server does, and what comes of it: an answer (None), or the kind of error that a read ends in.
 BEHAVIOURS: dict[str, tuple[Callable[[Any], Any], type[InstantlyRequestError] | None]] = {
@@ -478,7 +479,7 @@ class TestLargeAnswers:
         finally:
             tracemalloc.stop()
         assert "larger than 10 MB" in str(outcome)
-        assert peak < 6 * protocol.MAX_ANSWER_BYTES
+        assert peak < 6 * MAX_ANSWER_BYTES
 
 
 class TestTime:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from airflow_provider_instantly.exceptions import LaunchNotConfirmedError, TaskKilledError
+from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from tests.statuses import ACTIVE, PAUSED
 from tests.unit.operators.test_campaign import operator
 from tests.unit.task_state_store import TaskStateStore
@@ -277,3 +280,55 @@ def test_a_wait_that_is_killed_without_a_connection_says_what_became_of_its_camp
 
     assert isinstance(run.error, TaskKilledError)
     assert f"Campaign {campaign_id} was not paused: " in str(run.error)
+
+
+@pytest.mark.parametrize(
+    ("killed_in", "key_replaced_after"),
+    [({2}, None), ({3}, 2), ({2, 3}, None)],
+    ids=["at its first poll", "after its key was replaced", "and again while it pauses"],
+)
+def test_a_wait_that_is_killed_while_its_connection_is_looked_up_pauses_after_that(
+    sandbox: SandboxClient,
+    run_task: Any,
+    ti: Any,
+    kill_after: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    killed_in: set[int],
+    key_replaced_after: int | None,
+) -> None:
+    """Airflow >= 3 is asked under a lock, for which the look-up of the pause waited until the worker was killed."""
+    campaign_id, lock, look_ups = sandbox.add_campaign("Spring"), threading.Lock(), 0
+    get_connection = InstantlyHook.get_connection
+
+    def use_another_key() -> None:
+        connection = {**json.loads(sandbox.airflow_connection), "password": sandbox.add_key("new")}
+        monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", json.dumps(connection))
+        sandbox.revoke_key("old")
+
+    def look_up(conn_id: str) -> Any:
+        nonlocal look_ups
+        look_ups += 1
+        this = look_ups
+        assert lock.acquire(timeout=1), "a deadlock"
+        try:
+            if this in killed_in:
+                signal.raise_signal(signal.SIGALRM)
+            connection = get_connection(conn_id)
+            if this == key_replaced_after:
+                use_another_key()
+            return connection
+        finally:
+            lock.release()
+
+    connection = {**json.loads(sandbox.airflow_connection), "password": sandbox.add_key("old")}
+    monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", json.dumps(connection))
+    monkeypatch.setattr(InstantlyHook, "get_connection", staticmethod(look_up))
+    task = operator(campaign_id, wait_for_active=True, stable_for=5, pause_on_kill=True)
+    kill_after(task, 60)
+
+    run = run_task(task, ti)
+
+    assert isinstance(run.error, TaskKilledError)
+    assert "Paused campaign" in str(run.error)
+    assert sandbox.campaign(campaign_id)["status"] == PAUSED
+    assert look_ups == (3 if key_replaced_after is None else 4), "the last one is the pause's"

@@ -1,0 +1,210 @@
+"""What an answer means: what a good one carries, what a bad one says, and which one was not asked for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_instantly.api.campaign import status_of
+from airflow_provider_instantly.api.errors import (
+    AnswerTooLargeError,
+    InstantlyAuthenticationError,
+    InstantlyBadRequestError,
+    InstantlyPaymentRequiredError,
+    InstantlyPermissionError,
+    InstantlyRateLimitError,
+    InstantlyRequestError,
+    InstantlyServerError,
+    InstantlyUnexpectedAnswerError,
+)
+from airflow_provider_instantly.api.protocol import Expected
+from airflow_provider_instantly.api.redaction import shown_text, strike_key_out
+from airflow_provider_instantly.api.retry import retry_after
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_instantly.api.protocol import Document, Json, Request
+
+#: An answer larger than this is not read to its end. A page of 100 campaigns may be, where their e-mails are long.
+MAX_ANSWER_BYTES: Final = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    What came back over the wire.
+
+    :param status: the HTTP status.
+    :param headers: the headers, their names in lower case.
+    :param body: the body, decompressed, at most `MAX_ANSWER_BYTES` and one.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def read_answer(request: Request, answer: Answer, *, api_key: str = "", now: datetime | None = None) -> Document:
+    """
+    Return what a good answer carries, or raise what a bad one means.
+
+    :param request: what was asked.
+    :param answer: what came back.
+    :param api_key: the key, so that it can be struck out of what the server echoes.
+    :param now: the present moment, for a ``Retry-After`` that is a date.
+    :raises InstantlyRequestError: the one of its subclasses that fits the answer.
+    """
+    document = _decoded(answer.body)
+    strike_key_out(document, answer.body, api_key)
+    is_good = 200 <= answer.status < 300
+    complaint = complaint_about(request, document, api_key) if is_good else ""
+    if is_good and not complaint:
+        return objects_of(document) if isinstance(document, list) else document
+    # Not before: to make a server's words fit for a log takes longer than to read the answer.
+    coordinates: dict[str, Any] = {
+        "method": request.method,
+        "path": request.path,
+        "status": answer.status,
+        "server_message": shown_text(_server_message(document), api_key),
+        "excerpt": shown_text(answer.body.decode("utf-8", "replace"), api_key),
+    }
+    if len(answer.body) > MAX_ANSWER_BYTES:
+        # An error's page does not become shorter with what is asked for.
+        too_large = AnswerTooLargeError if is_good else InstantlyUnexpectedAnswerError
+        raise too_large(
+            f"The answer is larger than {MAX_ANSWER_BYTES // 1024**2} MB, so it was not read to its end. "
+            "Check that the connection's Base URL is Instantly's.",
+            **coordinates,
+        )
+    if is_good:
+        raise InstantlyUnexpectedAnswerError(complaint, **coordinates)
+    raise _error_of_status(request, answer, coordinates, now or datetime.now(UTC))
+
+
+def complaint_about(request: Request, document: object, api_key: str = "") -> str:
+    """
+    What keeps a successful answer from being the one that was asked for, as sentences; empty where nothing does.
+
+    :param request: what was asked.
+    :param document: the answer, decoded.
+    :param api_key: the key, so that it can be struck out of what the server echoes.
+    """
+    expects, noun = request.expects, request.resource.noun
+    if not isinstance(document, list if expects is Expected.ARRAY else dict):
+        kind = Expected.ARRAY if expects is Expected.ARRAY else Expected.OBJECT
+        return (
+            f"The answer is not {kind.value}. Check that the connection's Base URL is Instantly's; "
+            "a proxy may have answered in its place."
+        )
+    items = document if isinstance(document, list) else document.get("items") if expects is Expected.PAGE else []
+    if not isinstance(items, list):
+        return f"Instantly answered with a {noun} without a list of items. Nothing is concluded from it."
+    if request.stray is not None and len(objects_of(items)) < len(items):
+        # It may be in the place of one that was asked for.
+        return f"Instantly answered with a {noun} with something that is no object. Nothing is concluded from it."
+    if isinstance(document, list):
+        return ""
+    if expects is Expected.CAMPAIGN:
+        status = status_of(document)
+        if status is None:
+            return "The answer should be a campaign, but has no status that is a number."
+        if not status.is_known and not document.get("id"):
+            # Many a proxy answers {"status": 200} to whatever it is asked.
+            return (
+                f"The answer should be a campaign, but names none, and its status {int(status)} is not one that is "
+                "known. Nothing is concluded from it; a proxy may have answered in Instantly's place."
+            )
+    if request.identity and (other := _another(request, document)) is not None:
+        shown = shown_text(str(other), api_key)
+        return (
+            f"The answer is about the {noun} {shown}, not about {request.resource.id}, which "
+            "was asked for, so nothing is concluded from it. A cache or a proxy may have mixed up answers."
+        )
+    return ""
+
+
+def _another(request: Request, document: Json) -> object:
+    """What an answer names instead of the resource that was asked for. An answer may omit what it is about."""
+    named: object = document
+    for key in request.identity:
+        named = named.get(key) if isinstance(named, dict) else None
+    if named is None or named == "" or named == request.resource.id:
+        return None
+    is_the_same = isinstance(named, str) and named.lower() == (request.resource.id or "").lower()
+    return None if is_the_same else named
+
+
+def _error_of_status(
+    request: Request, answer: Answer, coordinates: dict[str, Any], now: datetime
+) -> InstantlyRequestError:
+    status, resource = answer.status, request.resource
+    if status == 401:
+        return InstantlyAuthenticationError(
+            "Instantly does not accept the API key: it is wrong, revoked, or a key of API V1. Put a valid API V2 key "
+            "into the connection's field API key.",
+            **coordinates,
+        )
+    if status == 402:
+        return InstantlyPaymentRequiredError(
+            "The Instantly workspace has no active paid plan, so its API is closed. Renew the plan.",
+            **coordinates,
+        )
+    if status == 403:
+        lacks = "lacks a scope" if request.scope is None else f"needs the scope {request.scope}"
+        return InstantlyPermissionError(
+            f"Instantly refuses this call: the API key {lacks}, or Instantly's edge blocks this machine.",
+            **coordinates,
+        )
+    if status in resource.missing:
+        return resource.not_found(
+            f"Instantly knows no {resource.noun} at this path. Check the connection's Base URL."
+            if resource.id is None
+            else f"There is no {resource.noun} {resource.id} in the workspace of this API key. "
+            "Check the id, the key and workspace_id.",
+            **coordinates,
+        )
+    if status == 429:
+        wait = retry_after(answer.headers.get("retry-after"), now=now)
+        return InstantlyRateLimitError(
+            "The workspace's rate limit is used up; all its API keys share it."
+            + (f" Instantly asks to wait {wait:.0f} s." if wait is not None else "")
+            + " Let fewer tasks ask at once, with one of Airflow's pools.",
+            retry_after=wait,
+            **coordinates,
+        )
+    if status >= 500 or status == 408:
+        return InstantlyServerError("Instantly, or something in front of it, failed to answer.", **coordinates)
+    if 400 <= status < 500:
+        return InstantlyBadRequestError("Instantly refused the request as it was made.", **coordinates)
+    return InstantlyUnexpectedAnswerError(
+        "Instantly's API answers neither with redirects nor with such a status; it was not followed. "
+        "Check that the connection's Base URL is the API's own address.",
+        **coordinates,
+    )
+
+
+def objects_of(items: list[Any]) -> list[Json]:
+    """
+    Those of some items that are objects.
+
+    :param items: what stands in an array.
+    """
+    return [item for item in items if isinstance(item, dict)]
+
+
+def _server_message(document: object) -> str:
+    message = (document.get("message") or document.get("error")) if isinstance(document, dict) else None
+    return message if isinstance(message, str) else ""
+
+
+def _decoded(body: bytes) -> object:
+    """The JSON that a body is, or None where it is none."""
+    if len(body) > MAX_ANSWER_BYTES:
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
