@@ -75,8 +75,8 @@ def read_answer(request: Request, answer: Answer, *, api_key: str = "", now: dat
         # An error's page does not become shorter with what is asked for.
         too_large = AnswerTooLargeError if is_good else InstantlyUnexpectedAnswerError
         raise too_large(
-            f"The answer is larger than {MAX_ANSWER_BYTES // 1024**2} MB, so it was not read to its end. "
-            "Check that the connection's Base URL is Instantly's.",
+            f"The answer is larger than {MAX_ANSWER_BYTES // 1024**2} MB, so it was not read to its end.",
+            advice="Check that the connection's Base URL is Instantly's.",
             **coordinates,
         )
     if is_good:
@@ -143,13 +143,14 @@ def _error_of_status(
     status, resource = answer.status, request.resource
     if status == 401:
         return InstantlyAuthenticationError(
-            "Instantly does not accept the API key: it is wrong, revoked, or a key of API V1. Put a valid API V2 key "
-            "into the connection's field API key.",
+            "Instantly does not accept the API key: it is wrong, revoked, or a key of API V1.",
+            advice="Put a valid API V2 key into the connection's field API key.",
             **coordinates,
         )
     if status == 402:
         return InstantlyPaymentRequiredError(
-            "The Instantly workspace has no active paid plan, so its API is closed. Renew the plan.",
+            "The Instantly workspace has no active paid plan, so its API is closed.",
+            advice="Renew the plan.",
             **coordinates,
         )
     if status == 403:
@@ -159,19 +160,23 @@ def _error_of_status(
             **coordinates,
         )
     if status in resource.missing:
+        if resource.id is None:
+            return resource.not_found(
+                f"Instantly knows no {resource.noun} at this path.",
+                advice="Check the connection's Base URL.",
+                **coordinates,
+            )
         return resource.not_found(
-            f"Instantly knows no {resource.noun} at this path. Check the connection's Base URL."
-            if resource.id is None
-            else f"There is no {resource.noun} {resource.id} in the workspace of this API key. "
-            "Check the id, the key and workspace_id.",
+            f"There is no {resource.noun} {resource.id} in the workspace of this API key.",
+            advice="Check the id, the key and workspace_id.",
             **coordinates,
         )
     if status == 429:
         wait = retry_after(answer.headers.get("retry-after"), now=now)
         return InstantlyRateLimitError(
             "The workspace's rate limit is used up; all its API keys share it."
-            + (f" Instantly asks to wait {wait:.0f} s." if wait is not None else "")
-            + " Let fewer tasks ask at once, with one of Airflow's pools.",
+            + (f" Instantly asks to wait {wait:.0f} s." if wait is not None else ""),
+            advice="Let fewer tasks ask at once, with one of Airflow's pools.",
             retry_after=wait,
             **coordinates,
         )
@@ -180,8 +185,8 @@ def _error_of_status(
     if 400 <= status < 500:
         return InstantlyBadRequestError("Instantly refused the request as it was made.", **coordinates)
     return InstantlyUnexpectedAnswerError(
-        "Instantly's API answers neither with redirects nor with such a status; it was not followed. "
-        "Check that the connection's Base URL is the API's own address.",
+        "Instantly's API answers neither with redirects nor with such a status; it was not followed.",
+        advice="Check that the connection's Base URL is the API's own address.",
         **coordinates,
     )
 

@@ -73,7 +73,8 @@ class InstantlyRequestError(InstantlyError):
     """
     A request was made, or tried, and did not give what it should.
 
-    :param message: what happened and what to do next, without the request's coordinates.
+    :param message: what happened, without the request's coordinates.
+    :param advice: what to do next, or an empty string.
     :param method: the HTTP method.
     :param path: the path, without the host and without the query.
     :param status: the HTTP status of the answer, or None where there was none.
@@ -85,14 +86,16 @@ class InstantlyRequestError(InstantlyError):
         self,
         message: str,
         *,
+        advice: str = "",
         method: str = "",
         path: str = "",
         status: int | None = None,
         server_message: str = "",
         excerpt: str = "",
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = f"{message} {advice}".rstrip()
+        super().__init__(self.message)
+        self._parts = (message, advice)
         #: What became of the campaign, in a sentence, where the sender of the request knows it.
         self.outcome = ""
         self.method = method
@@ -105,13 +108,15 @@ class InstantlyRequestError(InstantlyError):
     def sentences(self) -> tuple[str, ...]:
         """The same without its coordinates."""
         said = self.server_message or self.excerpt
-        parts = (self.message, self.outcome, f"Instantly answered: {said}" if said else "")
+        what, advice = self._parts
+        parts = (what, self.outcome, advice, f"Instantly answered: {said}" if said else "")
         return tuple(filter(None, parts))
 
     def __str__(self) -> str:
         answered = "no answer" if self.status is None else f"HTTP {self.status}"
         said = self.server_message or self.excerpt
-        message = f"{self.message} {self.outcome}" if self.outcome else self.message
+        what, advice = self._parts
+        message = " ".join(filter(None, (what, self.outcome, advice)))
         return f"{message} [{self.method} {self.path}: {answered}{f'; {said}' if said else ''}]"
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -241,8 +241,8 @@ def _what_went_wrong(
     wrapped: InstantlyRequestError
     if isinstance(error, UnreadableAnswerError):
         wrapped = InstantlyUnexpectedAnswerError(
-            "The answer is packed in a way that was not asked for, so it cannot be read. Check that the connection's "
-            "Base URL is Instantly's; a proxy may have answered in its place.",
+            "The answer is packed in a way that was not asked for, so it cannot be read.",
+            advice="Check that the connection's Base URL is Instantly's; a proxy may have answered in its place.",
             method=request.method,
             path=request.path,
             status=error.status,

@@ -128,6 +128,16 @@ class TestRequestErrors:
         assert kind("It failed.", excerpt="<html>").sentences == ("It failed.", "Instantly answered: <html>")
         assert kind("It failed.").sentences == ("It failed.",)
 
+    def test_advice_is_a_line_of_its_own_after_what_became_of_the_campaign(
+        self, kind: type[errors.InstantlyRequestError]
+    ) -> None:
+        error = kind("It failed.", advice="Check the key.", method="GET", path="/x")
+        assert list(error.sentences) == ["It failed.", "Check the key."]
+        error.outcome = "Nothing was changed."
+        assert error.sentences == ("It failed.", "Nothing was changed.", "Check the key.")
+        assert str(error) == "It failed. Nothing was changed. Check the key. [GET /x: no answer]"
+        assert pickle.loads(pickle.dumps(error)).sentences == error.sentences  # noqa: S301
+
     @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
     def test_they_survive_pickling(self, kind: type[errors.InstantlyRequestError], protocol: int) -> None:
         error = kind("It failed.", **COORDINATES)

@@ -203,7 +203,9 @@ def test_a_template_that_is_no_campaign_fails_before_any_request(sandbox: Sandbo
     run = run_task(task)
 
     assert type(run.error) is AirflowFailException
-    assert "not 'none'. Nothing was requested" in str(run.error)
+    message = str(run.error)
+    assert "not 'none'." in message
+    assert message.endswith("Nothing was requested from Instantly.")
     assert sandbox.requests() == []
 
 
