@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_instantly.storage import local_file, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 #: Rejected rows that the log names.
 NAMED: Final = 20
-#: The protocols of places on the worker itself.
-_LOCAL: Final = ("", "file", "local")
 
 
 def log_rejects(log: TaskLog, rejects: Iterable[Reject]) -> None:
@@ -48,9 +47,7 @@ def write_rejects(path: str | PathLike[str] | ObjectStoragePath, rejects: Iterab
     :return: how many there are.
     :raises OSError: if it cannot be written.
     """
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-    place: Any = path if isinstance(path, ObjectStoragePath) else ObjectStoragePath(path)
+    place = place_of(path)
     if (file := local_file(place)) is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600))
@@ -60,12 +57,3 @@ def write_rejects(path: str | PathLike[str] | ObjectStoragePath, rejects: Iterab
             entry = {"number": reject.number, "reason": reject.reason, "row": reject.row}
             opened.write(json.dumps(entry, default=str).encode() + b"\n")
     return count
-
-
-def local_file(place: ObjectStoragePath) -> Path | None:
-    """
-    The file on this machine that a place is, as it is opened, or None if it is elsewhere.
-
-    :param place: the place.
-    """
-    return Path(place.path).expanduser() if place.protocol in _LOCAL else None

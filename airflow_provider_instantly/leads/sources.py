@@ -24,6 +24,7 @@ from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.redaction import shown_text
 from airflow_provider_instantly.exceptions import InputError
 from airflow_provider_instantly.leads.rows import BrokenRow
+from airflow_provider_instantly.storage import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -97,9 +98,7 @@ def from_file(path: str | PathLike[str] | ObjectStoragePath) -> Iterator[object]
     :raises InputError: if the name does not say what it is, or it is not that.
     :raises OSError: if it cannot be opened or read.
     """
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-    place: Any = path if isinstance(path, ObjectStoragePath) else ObjectStoragePath(path)
+    place = place_of(path)
     name = place.name.lower()
     bare = name.removesuffix(".gz")
     if not bare.endswith(_JSON_SUFFIXES + _CSV_SUFFIXES):

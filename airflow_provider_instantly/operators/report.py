@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from os.path import expanduser
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
@@ -13,6 +12,7 @@ from airflow_provider_instantly.analytics.limits import DEFAULT_CONFIDENCE, DEFA
 from airflow_provider_instantly.api.errors import InstantlyRequestError
 from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.links.report import ReportLink
+from airflow_provider_instantly.storage import place_of
 from airflow_provider_instantly.tasklog import reasons_first
 
 if TYPE_CHECKING:
@@ -178,14 +178,11 @@ class CampaignReportOperator(BaseOperator):
 
     def _write(self, path: str, report: Report) -> dict[str, Any]:
         """Write the page last: when it is there, so is what it leads to."""
-        from airflow.providers.common.compat.sdk import ObjectStoragePath
-
         from airflow_provider_instantly.reports.charts import each_png
         from airflow_provider_instantly.reports.page import page
 
         drawn = page(report).encode()
-        # Storage paths take a leading ~ for the name of a folder.
-        folder = ObjectStoragePath(expanduser(path))  # noqa: PTH111 - it may be a URL, which no Path keeps as it is
+        folder = place_of(path)
         folder.mkdir(parents=True, exist_ok=True)
         pictures = []
         for name, content in each_png(report.campaigns, report.limits):

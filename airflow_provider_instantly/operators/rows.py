@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.exceptions import InputError
+from airflow_provider_instantly.storage import local_file, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -213,11 +214,7 @@ def _lead_to_one_file(path: object, rejects_path: object) -> bool:
 
 
 def _protocol_and_path(given: Any) -> tuple[str, str]:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-    from airflow_provider_instantly.leads.rejects import local_file
-
-    place = given if isinstance(given, ObjectStoragePath) else ObjectStoragePath(str(given))
+    place = place_of(given)
     file = local_file(place)
     return (place.protocol, normpath(place.path)) if file is None else ("file", realpath(file))
 

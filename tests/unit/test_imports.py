@@ -192,6 +192,7 @@ class TestDirection:
         "default_args": set(),
         "exceptions": set(),
         "clock": set(),
+        "storage": set(),
         "tasklog": set(),
         "validation": {"api"},
         "analytics": {"api"},
@@ -202,7 +203,7 @@ class TestDirection:
         "hooks": {"api", "get_provider_info", "observability", "exceptions"},
         "launches": {"api", "hooks", "observability", "clock", "exceptions", "tasklog"},
         "waits": {"api", "hooks", "clock", "exceptions", "tasklog", "validation"},
-        "leads": {"api", "hooks", "observability", "clock", "exceptions", "tasklog", "validation"},
+        "leads": {"api", "hooks", "observability", "clock", "exceptions", "storage", "tasklog", "validation"},
         "notifications": {"api", "hooks", "launches", "exceptions", "tasklog", "validation"},
         "triggers": {
             "api", "hooks", "launches", "waits", "links", "observability", "clock", "exceptions", "tasklog",
@@ -210,7 +211,7 @@ class TestDirection:
         },
         "operators": {
             "api", "hooks", "launches", "waits", "leads", "analytics", "reports", "links", "triggers", "assets",
-            "observability", "clock", "default_args", "exceptions", "tasklog", "validation",
+            "observability", "clock", "default_args", "exceptions", "storage", "tasklog", "validation",
         },
         "transfers": {"operators", "validation"},
         "sensors": {
