@@ -1205,7 +1205,7 @@ def test_stopped_during_the_wait(
 def test_what_this_run_did_not_activate_it_does_not_claim(
     sandbox: SandboxClient, run_task: Any, wait: dict[str, Any]
 ) -> None:
-    campaign_id = sandbox.add_campaign(NAME, script=[(0, "active"), (0.2, BOUNCED)], running=True)
+    campaign_id = sandbox.add_campaign(NAME, script=[(0, "active"), (1.5, BOUNCED)], running=True)
 
     run = run_task(operator(campaign_id, wait_for_active=True, stable_for=9, **wait))
 

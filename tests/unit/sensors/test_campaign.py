@@ -197,7 +197,7 @@ SCENARIOS = {
 def test_every_mode_decides_the_same(
     sandbox: SandboxClient, run_task: Any, monkeypatch: pytest.MonkeyPatch, scenario: Scenario
 ) -> None:
-    connection = {**json.loads(sandbox.airflow_connection), "extra": {"timeout": 0.25}}
+    connection = {**json.loads(sandbox.airflow_connection), "extra": {"timeout": 1}}
     monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", json.dumps(connection))
     seen = {}
     for name, mode in MODES.items():
@@ -557,7 +557,7 @@ def test_of_several_only_those_still_waited_for_are_asked_for(
 ) -> None:
     first, second = sandbox.add_campaigns(2, NAME)
     sandbox.set_status(first, "active")
-    sandbox.set_script(second, [(0.4, "active")], start=True)
+    sandbox.set_script(second, [(1.5, "active")], start=True)
 
     run = run_task(sensor([first, second], **mode))
 
