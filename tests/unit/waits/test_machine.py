@@ -48,6 +48,23 @@ ARRIVED = {
 }
 
 
+class TestDecisive:
+    """A poll may take a campaign for a Draft that no list shows; where a Draft decides, it has to read it."""
+
+    @pytest.mark.parametrize("given", [{"target_statuses": {0}}, {"failed_statuses": {0, -2}}])
+    def test_where_a_draft_arrives_or_fails(self, given: dict[str, Any]) -> None:
+        clock = Clock(goal(**given))
+        assert clock.wait.decisive == [ONE]
+
+    def test_no_one_where_a_draft_says_nothing(self) -> None:
+        assert not Clock(goal()).wait.decisive
+
+    def test_no_one_who_is_not_waited_for_any_more(self) -> None:
+        clock = Clock(goal(target_statuses={0}))
+        clock.poll(0)
+        assert not clock.wait.decisive
+
+
 class TestUnmoved:
     """A poller of thousands of waits may spare those that a poll does not move."""
 
