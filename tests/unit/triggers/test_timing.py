@@ -211,6 +211,7 @@ class TestJoining:
         assert timing.begin(START) == set()
         timing.put_back(watchers)
         assert timing.begin(START + 1) == watchers
+        assert not any(watcher.has_missed for watcher in watchers)
 
     def test_no_other_is_polled_early_for_it(self) -> None:
         timing = Timing()
@@ -236,7 +237,16 @@ class TestJoining:
         late = {join(timing, now=START + 1 + number / 20) for number in range(20)}
         hasty = join(timing, 1.0, START + 2)
         assert timing.begin(START + 2.5) == set()
-        assert timing.begin(START + 3) == {*late, hasty}
+        last = join(timing, now=START + 3)
+        assert timing.begin(START + 3) == {*late, hasty, last}
+
+    def test_those_who_take_part_in_a_later_poll_are_not_polled_with_it(self) -> None:
+        timing = Timing()
+        join(timing)
+        poll(timing, START)
+        join(timing, now=START + 56)
+        hasty = join(timing, 1.0, START + 56)
+        assert timing.begin(START + 57) == {hasty}
 
     def test_who_has_missed_a_list_once_is_known_until_it_is_polled(self) -> None:
         timing = Timing()
@@ -389,12 +399,12 @@ class TestPauses:
         lengths, returned = [], []
         for errors in ([error()], [error()], [error()], [], [error()]):
             returned.append(timing.after_answers(errors, START, 1.0))
-            lengths.append(timing._resumes - START)
+            lengths.append(timing.resumes - START)
         assert lengths == [1.0, 2.0, 4.0, 4.0, 4.0]
         assert returned == [1.0, 2.0, 4.0, 0.0, 1.0]
         timing.after_answers([], START + 10, 1.0)
         timing.after_answers([error()], START + 10, 1.0)
-        assert timing._resumes == START + 11.0
+        assert timing.resumes == START + 11.0
 
     def test_the_longest_of_those_that_are_asked_for_holds(self) -> None:
         timing = Timing()
