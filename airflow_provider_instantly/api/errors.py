@@ -93,9 +93,9 @@ class InstantlyRequestError(InstantlyError):
         server_message: str = "",
         excerpt: str = "",
     ) -> None:
-        self.message = f"{message} {advice}".rstrip()
-        super().__init__(self.message)
-        self._parts = (message, advice)
+        super().__init__(_joined(message, advice))
+        self._what = message
+        self.advice = advice
         #: What became of the campaign, in a sentence, where the sender of the request knows it.
         self.outcome = ""
         self.method = method
@@ -105,18 +105,21 @@ class InstantlyRequestError(InstantlyError):
         self.excerpt = excerpt
 
     @property
+    def message(self) -> str:
+        """What happened and what to do next, without the request's coordinates."""
+        return _joined(self._what, self.advice)
+
+    @property
     def sentences(self) -> tuple[str, ...]:
         """The same without its coordinates."""
         said = self.server_message or self.excerpt
-        what, advice = self._parts
-        parts = (what, self.outcome, advice, f"Instantly answered: {said}" if said else "")
+        parts = (self._what, self.outcome, self.advice, f"Instantly answered: {said}" if said else "")
         return tuple(filter(None, parts))
 
     def __str__(self) -> str:
         answered = "no answer" if self.status is None else f"HTTP {self.status}"
         said = self.server_message or self.excerpt
-        what, advice = self._parts
-        message = " ".join(filter(None, (what, self.outcome, advice)))
+        message = _joined(self._what, self.outcome, self.advice)
         return f"{message} [{self.method} {self.path}: {answered}{f'; {said}' if said else ''}]"
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -235,6 +238,10 @@ class AmbiguousOutcomeError(InstantlyRequestError):
 
     ``__cause__`` is the error that made it ambiguous.
     """
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
 
 
 def _rebuild(cls: type[InstantlyRequestError], message: str) -> InstantlyRequestError:
