@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from airflow_provider_instantly.api import operations
 from airflow_provider_instantly.api.account import domain_vitals, warmup_scores
+from airflow_provider_instantly.api.batches import batches
 from airflow_provider_instantly.api.errors import (
     InstantlyError,
     InstantlyRequestError,
@@ -20,12 +21,12 @@ from airflow_provider_instantly.api.senders import NoRequestLeftError, SenderSea
 from airflow_provider_instantly.launches.preflight.facts import Facts, LeadSample, Senders, Unread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from airflow_provider_instantly.api.account import Account, DomainVitals
     from airflow_provider_instantly.api.campaign import Campaign
-    from airflow_provider_instantly.api.protocol import Conversation, Reply, Request
+    from airflow_provider_instantly.api.protocol import Conversation, Reply
     from airflow_provider_instantly.launches.preflight.rules import CheckRules
 
 T = TypeVar("T")
@@ -178,7 +179,7 @@ def _scores(reader: _Reader, accounts: Sequence[Account]) -> Conversation[dict[s
     if emails and reader.left_for_senders < ceil(len(emails) / PAGE_SIZE):
         return Unread(_NONE_LEFT)
     found: dict[str, int] = {}
-    for request in _in_pages(emails, operations.get_warmup_analytics):
+    for request in map(operations.get_warmup_analytics, batches(emails)):
         answer = yield from reader.noted(ask(request))
         if isinstance(answer, Unread):
             return answer
@@ -192,7 +193,7 @@ def _vitals(
     """What each domain publishes, and why some were not tested."""
     by_domain = {account.domain: account.email for account in accounts}
     found: dict[str, DomainVitals] = {}
-    for request in _in_pages(list(by_domain.values()), operations.get_account_vitals):
+    for request in map(operations.get_account_vitals, batches(by_domain.values())):
         answer = yield from reader.noted(ask(request))
         if isinstance(answer, Unread):
             return found, answer
@@ -200,7 +201,3 @@ def _vitals(
     untested = sum(domain not in found or bool(found[domain].unknown) for domain in by_domain)
     said = f"Of {untested:,} of {len(by_domain):,}, Instantly did not say the outcome of each check."
     return found, Unread(said) if untested else None
-
-
-def _in_pages(emails: Sequence[str], request: Callable[[Sequence[str]], Request]) -> Iterator[Request]:
-    return (request(emails[begin : begin + PAGE_SIZE]) for begin in range(0, len(emails), PAGE_SIZE))
