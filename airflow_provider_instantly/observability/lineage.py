@@ -9,13 +9,13 @@ Airflow imports this module wherever an asset is named.
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from airflow_provider_instantly.api.campaign import check_campaign_id
 from airflow_provider_instantly.api.redaction import without_addresses
 from airflow_provider_instantly.assets.campaign import campaign_uri
+from airflow_provider_instantly.storage import local_file, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -186,13 +186,11 @@ def of_query(hook: Any, conn_id: str, sql: str) -> list[InputDataset]:
     return [_input(table.namespace, table.name) for table in found.inputs]
 
 
-def _place_of(path: object) -> tuple[str, str]:
+def _place_of(path: Any) -> tuple[str, str]:
     """The namespace and the name of a file, as OpenLineage writes them."""
     parts = urlsplit(str(path))
-    if parts.scheme in ("", "file"):
-        # In a URL, the home of a user stands where other URLs name a host.
-        home = parts.netloc if parts.netloc.startswith("~") else ""
-        return "file", without_addresses(str(Path(home + parts.path).expanduser().absolute()))
+    if parts.scheme in ("", "file") and (file := local_file(place_of(path))) is not None:
+        return "file", without_addresses(str(file.absolute()))
     # In front of the at sign, a path names its connection, and a URL may have a login.
     authority = parts.netloc.rpartition("@")[2]
     scheme = _SCHEMES.get(parts.scheme, parts.scheme)

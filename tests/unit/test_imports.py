@@ -198,7 +198,7 @@ class TestDirection:
         "analytics": {"api"},
         "assets": {"api", "triggers", "exceptions", "validation"},
         "links": set(),
-        "observability": {"api", "assets", "exceptions", "validation"},
+        "observability": {"api", "assets", "exceptions", "storage", "validation"},
         "reports": {"api", "analytics", "hooks"},
         "hooks": {"api", "get_provider_info", "observability", "exceptions"},
         "launches": {"api", "hooks", "observability", "clock", "exceptions", "tasklog"},
