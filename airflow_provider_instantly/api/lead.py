@@ -7,11 +7,11 @@ A lead is a person. So nothing here shows an address in its ``repr``, and who lo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, overload
 
 from airflow_provider_instantly.api.campaign import is_campaign_id
 from airflow_provider_instantly.api.parsing import OpenIntEnum, count, integer
@@ -60,6 +60,37 @@ class WrittenLead(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(…)"
+
+
+class WrittenLeads(Sequence[WrittenLead]):
+    """
+    Leads that are to be sent, each of which is made when it is asked for.
+
+    Python's garbage collector counts objects that live on. A thousand of them for each request would make it walk over
+    all of Airflow again and again; it does not count texts.
+
+    :param texts: the JSON texts of the leads. A person's each: never log them.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = texts
+
+    @overload
+    def __getitem__(self, index: int) -> WrittenLead: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> WrittenLeads: ...
+
+    def __getitem__(self, index: int | slice) -> WrittenLead | WrittenLeads:
+        if isinstance(index, slice):
+            return WrittenLeads(self._texts[index])
+        return WrittenLead(self._texts[index])
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self)} leads)"
 
 
 def as_json(lead: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ from airflow_provider_instantly.exceptions import (
     UploadRefusedError,
     failure,
 )
-from airflow_provider_instantly.leads.chunks import chunk_of, listed
+from airflow_provider_instantly.leads.chunks import listed
 from airflow_provider_instantly.leads.reconciliation import complaints_about, reconcile, said, unproven
 from airflow_provider_instantly.leads.sightings import READ_BACK_PAUSES, SETTLED_AFTER
 from airflow_provider_instantly.leads.tally import Tally
@@ -107,7 +107,7 @@ class Adding:
         #: When the campaign was read by which the next request is decided.
         self._read_age = ReadAge(self._order.clock)
         #: The rows of the last request.
-        self._sent: Sequence[LeadRow] = ()
+        self._sent = self._chunk
         #: Whether the answer to an earlier request with some of them was lost.
         self._was_lost = False
         #: The refusal that does not prove that no one was added.
@@ -227,13 +227,13 @@ class Adding:
         unknown = unproven(answer, count)
         if not unknown:
             return None
-        self._seen.shown = frozenset(row.number for index, row in enumerate(self._sent) if index not in unknown)
+        self._seen.shown = frozenset(number for index, number in enumerate(self._sent.numbers) if index not in unknown)
         rows = [self._sent[index] for index in unknown]
         if complaints_about(answer, count):
             present = self._seen.settled(rows, apart=SETTLED_AFTER)
         else:
             present = self._seen.settled(rows, expected=_expected(answer, count, len(unknown)))
-        return [index for index in unknown if self._sent[index].number in present]
+        return [index for index in unknown if self._sent.numbers[index] in present]
 
     def _counted(self, result: Reconciled) -> Tally:
         skipped = 0 if self._order.skip_if_in is None else result.skipped
@@ -262,13 +262,13 @@ class Adding:
     def _refused(self, error: InstantlyRequestError) -> Added:
         """After a refusal that does not prove that no one was added: read who is there."""
         try:
-            self._seen.present = self._seen.settled(self._chunk.rows)
+            self._seen.present = self._seen.settled(self._chunk)
         except InstantlyError as unread:
             what = f"Instantly refused the upload of {self._chunk.span}, and who of them is there could not be read"
             raise failure(UploadNotConfirmedError, f"{what}: {unread}", self._seen.so_far) from error
         if error.status != 413:
             raise error
-        too_large = TooLarge(chunk_of(self._sent).size, error)
+        too_large = TooLarge(self._sent.size, error)
         missing = self._seen.missing
         if not missing:
             return replace(self._added(self._seen.known), too_large=too_large)
@@ -277,8 +277,7 @@ class Adding:
             added = self._added(self._seen.known + Tally(refused=1), [refused])
             return replace(added, too_large=replace(too_large, was_alone=True))
         self._order.log.warning("Instantly finds a request of %s too large, so it is halved.", self._chunk.span)
-        rest = chunk_of(missing)
-        halves = rest.halves() if len(rest) > 1 else (rest,)
+        halves = missing.halves() if len(missing) > 1 else (missing,)
         return replace(self._added(self._seen.known), rest=halves, too_large=too_large)
 
     # What ends it
@@ -288,7 +287,7 @@ class Adding:
         if doubt.state is not None:
             self._seen.present = doubt.state
         present = self._seen.present
-        numbers = [row.number for row in self._chunk.rows]
+        numbers = self._chunk.numbers
         unknown = [number for number in numbers if number not in present]
         why = f" {doubt.error}" if doubt.error else ""
         certain = f"rows {listed([number for number in numbers if number in present])} are there" if present else ""

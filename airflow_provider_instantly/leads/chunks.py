@@ -6,15 +6,15 @@ Nothing is known here of what a row means; only how large its lead is once it is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, overload
 
-from airflow_provider_instantly.api.lead import as_json
+from airflow_provider_instantly.api.lead import WrittenLead, WrittenLeads, as_json
+from airflow_provider_instantly.leads.rows import LeadRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from airflow_provider_instantly.leads.rows import LeadRow
+    from collections.abc import Collection, Iterable, Iterator
 
 #: Bytes of a request. Instantly documents no limit; most proxies let a body of a megabyte pass.
 DEFAULT_CHUNK_BYTES: Final = 500_000
@@ -23,24 +23,53 @@ _REST_OF_BODY: Final = 512
 
 
 @dataclass(frozen=True)
-class Chunk:
+class Chunk(Sequence[LeadRow]):
     """
-    Rows that go into one request.
+    Rows that go into one request, in the order of their numbers, each made when it is asked for; see `WrittenLeads`.
 
-    :param rows: at least one row, in the order of their numbers.
+    :param numbers: the rows' numbers.
+    :param texts: their leads as JSON, each a person's.
     :param size: bytes of the request's body, at most.
     """
 
-    rows: tuple[LeadRow, ...]
+    numbers: tuple[int, ...]
+    texts: tuple[str, ...] = field(repr=False)
     size: int
 
+    @overload
+    def __getitem__(self, index: int) -> LeadRow: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Chunk: ...
+
+    def __getitem__(self, index: int | slice) -> LeadRow | Chunk:
+        if isinstance(index, slice):
+            return _chunk(self.numbers[index], self.texts[index])
+        return LeadRow(self.numbers[index], WrittenLead(self.texts[index]))
+
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.numbers)
+
+    @property
+    def leads(self) -> WrittenLeads:
+        """The rows' leads."""
+        return WrittenLeads(self.texts)
 
     @property
     def span(self) -> str:
         """Which rows they are, for a log: ``row 7``, or ``rows 1 to 1,000``."""
-        return span_of([row.number for row in self.rows])
+        return span_of(self.numbers)
+
+    def without(self, numbers: Collection[int]) -> Chunk:
+        """
+        The other rows; there may be none.
+
+        :param numbers: the numbers of the rows that are left out.
+        """
+        if not numbers:
+            return self
+        left = [index for index, number in enumerate(self.numbers) if number not in numbers]
+        return _chunk(tuple(self.numbers[index] for index in left), tuple(self.texts[index] for index in left))
 
     def halves(self) -> tuple[Chunk, Chunk]:
         """
@@ -48,10 +77,10 @@ class Chunk:
 
         :raises ValueError: if it is one row only.
         """
-        if len(self.rows) == 1:
+        if len(self) == 1:
             raise ValueError("one row cannot be halved")
-        middle = len(self.rows) // 2
-        return chunk_of(self.rows[:middle]), chunk_of(self.rows[middle:])
+        middle = len(self) // 2
+        return self[:middle], self[middle:]
 
 
 def chunk_of(rows: Iterable[LeadRow]) -> Chunk:
@@ -60,8 +89,8 @@ def chunk_of(rows: Iterable[LeadRow]) -> Chunk:
 
     :param rows: at least one row.
     """
-    kept = tuple(rows)
-    return Chunk(kept, _REST_OF_BODY + sum(map(_size, kept)))
+    kept = list(rows)
+    return _chunk(tuple(row.number for row in kept), tuple(as_json(row.lead) for row in kept))
 
 
 def cut(rows: Iterable[LeadRow], size: int, max_bytes: int) -> Iterator[Chunk]:
@@ -72,20 +101,23 @@ def cut(rows: Iterable[LeadRow], size: int, max_bytes: int) -> Iterator[Chunk]:
     :param size: how many rows a chunk has at most.
     :param max_bytes: how many bytes the body of its request has at most. A row that is larger is a chunk by itself.
     """
-    held: list[LeadRow] = []
+    numbers: list[int] = []
+    texts: list[str] = []
     weight = _REST_OF_BODY
-    for row in rows:
-        own = _size(row)
-        if held and (len(held) == size or weight + own > max_bytes):
-            yield Chunk(tuple(held), weight)
-            held, weight = [], _REST_OF_BODY
-        held.append(row)
+    for number, lead in rows:
+        text = as_json(lead)
+        own = _size(text)
+        if numbers and (len(numbers) == size or weight + own > max_bytes):
+            yield Chunk(tuple(numbers), tuple(texts), weight)
+            numbers, texts, weight = [], [], _REST_OF_BODY
+        numbers.append(number)
+        texts.append(text)
         weight += own
-    if held:
-        yield Chunk(tuple(held), weight)
+    if numbers:
+        yield Chunk(tuple(numbers), tuple(texts), weight)
 
 
-def span_of(numbers: list[int]) -> str:
+def span_of(numbers: Sequence[int]) -> str:
     """
     Which rows they are, for a person: ``row 7``, ``rows 1 to 1,000``, ``998 rows of 1 to 1,000``.
 
@@ -117,6 +149,10 @@ def listed(numbers: list[int], limit: int = 20) -> str:
     return ", ".join(written) + (f", and {left:,} more" if left > 0 else "")
 
 
-def _size(row: LeadRow) -> int:
+def _chunk(numbers: tuple[int, ...], texts: tuple[str, ...]) -> Chunk:
+    return Chunk(numbers, texts, _REST_OF_BODY + sum(map(_size, texts)))
+
+
+def _size(text: str) -> int:
     # A comma and a blank follow. Non-ASCII characters are escaped, so a character is a byte.
-    return len(as_json(row.lead)) + 2
+    return len(text) + 2

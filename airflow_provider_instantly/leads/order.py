@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.api.protocol import Request
     from airflow_provider_instantly.clock import Clock
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
+    from airflow_provider_instantly.leads.chunks import Chunk
     from airflow_provider_instantly.leads.rows import LeadRow
     from airflow_provider_instantly.tasklog import TaskLog
 
@@ -99,16 +100,16 @@ class Order:
         """
         return present_in(self.hook, self.place, rows)
 
-    def send(self, rows: Sequence[LeadRow]) -> LeadsAdded:
+    def send(self, chunk: Chunk) -> LeadsAdded:
         """
         Add rows in one request, which is not repeated.
 
-        :param rows: the rows.
+        :param chunk: the rows.
         :raises InstantlyError: if it was refused, or its answer was lost.
         """
         skip = {} if self.skip_if_in is None else {SKIP_FLAGS[self.skip_if_in]: True}
         return self.hook.add_leads(
-            [row.lead for row in rows],
+            chunk.leads,
             campaign_id=self.place.get("campaign_id"),
             list_id=self.place.get("list_id"),
             max_retries=0,

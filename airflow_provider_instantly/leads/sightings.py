@@ -57,9 +57,9 @@ class Sightings:
         self._reads = 0
 
     @property
-    def missing(self) -> list[LeadRow]:
+    def missing(self) -> Chunk:
         """The rows that are not there."""
-        return [row for row in self.chunk.rows if row.number not in self.present]
+        return self.chunk.without(self.present)
 
     @property
     def known(self) -> Tally:
@@ -185,4 +185,4 @@ class Sightings:
         return failure(UploadNotConfirmedError, reason, doubt, self.so_far)
 
     def _read_all(self) -> frozenset[int]:
-        return self.order.present(self.chunk.rows)
+        return self.order.present(self.chunk)

@@ -17,6 +17,7 @@ from airflow_provider_instantly.api.lead import (
     Plan,
     VerificationStatus,
     WrittenLead,
+    WrittenLeads,
     as_json,
 )
 from tests.samples import body_of
@@ -114,6 +115,14 @@ class TestWrittenLead:
 
     def test_it_shows_no_one(self) -> None:
         assert "ada" not in repr(WrittenLead(self.TEXT))
+
+    def test_many_are_made_as_they_are_asked_for(self) -> None:
+        texts = [self.TEXT, '{"email":"bob@example.com"}']
+        leads = WrittenLeads(texts)
+        assert [as_json(lead) for lead in leads] == texts
+        assert [as_json(lead) for lead in leads[1:]] == texts[1:]
+        assert (len(leads), leads[1]["email"]) == (2, "bob@example.com")
+        assert repr(leads) == "WrittenLeads(2 leads)"
 
     def test_other_leads_are_written(self) -> None:
         assert as_json(MappingProxyType({"first_name": "Zoë"})) == '{"first_name": "Zo\\u00eb"}'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_instantly.api.lead import WrittenLead
 from airflow_provider_instantly.api.operations import add_leads
 from airflow_provider_instantly.leads.chunks import Chunk, chunk_of, cut, listed, span_of
 from airflow_provider_instantly.leads.rows import LeadRow
@@ -27,7 +29,7 @@ def rows_of(texts: list[str]) -> list[LeadRow]:
 
 def body_size(chunk: Chunk) -> int:
     options: dict[str, Any] = {"skip_if_in_workspace": True, "blocklist_id": CAMPAIGN_ID}
-    request = add_leads([row.lead for row in chunk.rows], {"campaign_id": CAMPAIGN_ID}, options)
+    request = add_leads([row.lead for row in chunk], {"campaign_id": CAMPAIGN_ID}, options)
     assert request.content is not None
     return len(request.content)
 
@@ -38,28 +40,35 @@ def test_all_rows_are_there_once_and_in_their_order(texts: list[str], size: int,
 
     chunks = list(cut(rows, size, max_bytes))
 
-    assert [row for chunk in chunks for row in chunk.rows] == rows
+    assert [row for chunk in chunks for row in chunk] == rows
     for chunk in chunks:
         assert 1 <= len(chunk) <= size
         assert body_size(chunk) <= chunk.size
         assert chunk.size <= max_bytes or len(chunk) == 1
-        assert chunk == chunk_of(chunk.rows)
+        assert chunk == chunk_of(chunk)
 
 
 @given(st.lists(TEXTS, min_size=2, max_size=40), st.integers(2, 12), st.integers(600, 3_000))
 def test_no_chunk_is_smaller_than_it_has_to_be(texts: list[str], size: int, max_bytes: int) -> None:
     chunks = list(cut(rows_of(texts), size, max_bytes))
     for chunk, after in pairwise(chunks):
-        assert len(chunk) == size or chunk.size + chunk_of(after.rows[:1]).size > max_bytes
+        assert len(chunk) == size or chunk.size + after[:1].size > max_bytes
 
 
 @given(st.lists(TEXTS, min_size=2, max_size=40))
 def test_halves_are_the_whole(texts: list[str]) -> None:
     whole = chunk_of(rows_of(texts))
     first, second = whole.halves()
-    assert first.rows + second.rows == whole.rows
+    assert [*first, *second] == list(whole)
     assert 0 <= len(second) - len(first) <= 1
     assert max(first.size, second.size) < whole.size
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=40), st.sets(st.integers(1, 40)))
+def test_what_is_left_without_some_rows_is_the_others(texts: list[str], numbers: set[int]) -> None:
+    rows = rows_of(texts)
+    others = [row for row in rows if row.number not in numbers]
+    assert chunk_of(rows).without(numbers) == chunk_of(others)
 
 
 def test_one_row_has_no_halves() -> None:
@@ -79,6 +88,17 @@ def test_rows_are_read_only_as_they_are_asked_for() -> None:
 
     assert len(chunk) == 100
     assert len(read) == 101
+
+
+def test_it_holds_nothing_that_the_garbage_collector_counts_for_each_row() -> None:
+    lines = '{"email":"person%d@example.com"}'
+    rows = (LeadRow(number, WrittenLead(lines % number)) for number in range(1, 1_001))
+    gc.collect()
+    before = len(gc.get_objects())
+    (chunk,) = cut(rows, 1_000, 1_000_000)
+    leads = chunk.leads
+    assert len(gc.get_objects()) - before < 100
+    assert leads[999]["email"] == "person1000@example.com"
 
 
 @pytest.mark.parametrize(
