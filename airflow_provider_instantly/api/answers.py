@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from airflow_provider_instantly.api.campaign import status_of
 from airflow_provider_instantly.api.errors import (
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 #: An answer larger than this is not read to its end. A page of 100 campaigns may be, where their e-mails are long.
 MAX_ANSWER_BYTES: Final = 10 * 1024 * 1024
+#: What to do about an answer that does not look like one of Instantly.
+MAYBE_ANOTHER_SERVER: Final = (
+    "Check that the connection's Base URL is Instantly's; a proxy may have answered in its place."
+)
+_NOT_USED: Final = "Nothing is concluded from it."
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,8 @@ def read_answer(request: Request, answer: Answer, *, api_key: str = "", now: dat
     document = _decoded(answer.body)
     strike_key_out(document, answer.body, api_key)
     is_good = 200 <= answer.status < 300
-    complaint = complaint_about(request, document, api_key) if is_good else ""
-    if is_good and not complaint:
+    complaint = complaint_about(request, document, api_key) if is_good else None
+    if is_good and complaint is None:
         return objects_of(document) if isinstance(document, list) else document
     # Not before: to make a server's words fit for a log takes longer than to read the answer.
     coordinates: dict[str, Any] = {
@@ -79,14 +84,26 @@ def read_answer(request: Request, answer: Answer, *, api_key: str = "", now: dat
             advice="Check that the connection's Base URL is Instantly's.",
             **coordinates,
         )
-    if is_good:
-        raise InstantlyUnexpectedAnswerError(complaint, **coordinates)
+    if complaint is not None:
+        raise InstantlyUnexpectedAnswerError(complaint.what, advice=complaint.advice, **coordinates)
     raise _error_of_status(request, answer, coordinates, now or datetime.now(UTC))
 
 
-def complaint_about(request: Request, document: object, api_key: str = "") -> str:
+class Complaint(NamedTuple):
     """
-    What keeps a successful answer from being the one that was asked for, as sentences; empty where nothing does.
+    What keeps a successful answer from being the one that was asked for.
+
+    :param what: what is wrong with it, as sentences.
+    :param advice: what to do, or an empty string.
+    """
+
+    what: str
+    advice: str = ""
+
+
+def complaint_about(request: Request, document: object, api_key: str = "") -> Complaint | None:
+    """
+    What keeps a successful answer from being the one that was asked for; None where nothing does.
 
     :param request: what was asked.
     :param document: the answer, decoded.
@@ -95,35 +112,30 @@ def complaint_about(request: Request, document: object, api_key: str = "") -> st
     expects, noun = request.expects, request.resource.noun
     if not isinstance(document, list if expects is Expected.ARRAY else dict):
         kind = Expected.ARRAY if expects is Expected.ARRAY else Expected.OBJECT
-        return (
-            f"The answer is not {kind.value}. Check that the connection's Base URL is Instantly's; "
-            "a proxy may have answered in its place."
-        )
+        return Complaint(f"The answer is not {kind.value}.", MAYBE_ANOTHER_SERVER)
     items = document if isinstance(document, list) else document.get("items") if expects is Expected.PAGE else []
     if not isinstance(items, list):
-        return f"Instantly answered with a {noun} without a list of items. Nothing is concluded from it."
+        return Complaint(f"Instantly answered with a {noun} without a list of items. {_NOT_USED}")
     if request.stray is not None and len(objects_of(items)) < len(items):
         # It may be in the place of one that was asked for.
-        return f"Instantly answered with a {noun} with something that is no object. Nothing is concluded from it."
+        return Complaint(f"Instantly answered with a {noun} with something that is no object. {_NOT_USED}")
     if isinstance(document, list):
-        return ""
+        return None
     if expects is Expected.CAMPAIGN:
         status = status_of(document)
         if status is None:
-            return "The answer should be a campaign, but has no status that is a number."
+            return Complaint("The answer should be a campaign, but has no status that is a number.")
         if not status.is_known and not document.get("id"):
             # Many a proxy answers {"status": 200} to whatever it is asked.
-            return (
-                f"The answer should be a campaign, but names none, and its status {int(status)} is not one that is "
-                "known. Nothing is concluded from it; a proxy may have answered in Instantly's place."
-            )
+            what = f"The answer should be a campaign, but names none, and its status {int(status)} is not known."
+            return Complaint(f"{what} {_NOT_USED}", MAYBE_ANOTHER_SERVER)
     if request.identity and (other := _another(request, document)) is not None:
         shown = shown_text(str(other), api_key)
-        return (
+        return Complaint(
             f"The answer is about the {noun} {shown}, not about {request.resource.id}, which "
             "was asked for, so nothing is concluded from it. A cache or a proxy may have mixed up answers."
         )
-    return ""
+    return None
 
 
 def _another(request: Request, document: Json) -> object:

@@ -52,7 +52,10 @@ class Pages:
             self._next = self.smaller(self._next, reply)
         page = good(reply)
         if complaint := complaint_about(self.first, page):
-            raise InstantlyUnexpectedAnswerError(complaint, method=self.first.method, path=self.first.path, status=200)
+            what, advice = complaint
+            raise InstantlyUnexpectedAnswerError(
+                what, advice=advice, method=self.first.method, path=self.first.path, status=200
+            )
         items = items_of(page)
         believe(self.first, items)
         self._next = self.after(page)

@@ -55,14 +55,14 @@ class Retries:
     that share the limit get many such answers, so they are bounded by time first, and only then by number.
 
     :param allowed: how often the request may be sent again; with 0 it never is.
-    :param patience: seconds that are left of pauses for the rate limit, until these count, too.
     :param budget: the time of all requests of its caller. A pause that is longer than what is left of it is not made,
         and there is no further try then.
     """
 
     allowed: int
-    patience: float = RATE_LIMIT_PATIENCE
     budget: TimeBudget = field(default_factory=TimeBudget)
+    #: Seconds that are left of pauses for the rate limit, until these count, too.
+    _patience: float = field(default=RATE_LIMIT_PATIENCE, init=False)
     _made: int = field(default=0, init=False)
     _refused: int = field(default=0, init=False)
 
@@ -86,9 +86,9 @@ class Retries:
     def _pause_after(self, error: InstantlyError, jitter: float) -> float | None:
         if self.allowed and isinstance(error, InstantlyRateLimitError):
             pause = _pause_for_rate_limit(error, self._refused, jitter)
-            if pause <= self.patience:
+            if pause <= self._patience:
                 self._refused += 1
-                self.patience -= pause
+                self._patience -= pause
                 return pause
         if self._made >= self.allowed:
             return None

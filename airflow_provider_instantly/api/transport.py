@@ -17,6 +17,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self
 
+from airflow_provider_instantly.api.answers import MAYBE_ANOTHER_SERVER
 from airflow_provider_instantly.api.driver import adrive, drive, observed
 from airflow_provider_instantly.api.environment import environment_of, wrong_login
 from airflow_provider_instantly.api.errors import (
@@ -242,7 +243,7 @@ def _what_went_wrong(
     if isinstance(error, UnreadableAnswerError):
         wrapped = InstantlyUnexpectedAnswerError(
             "The answer is packed in a way that was not asked for, so it cannot be read.",
-            advice="Check that the connection's Base URL is Instantly's; a proxy may have answered in its place.",
+            advice=MAYBE_ANOTHER_SERVER,
             method=request.method,
             path=request.path,
             status=error.status,

@@ -111,7 +111,7 @@ def test_what_names_no_campaign_and_has_a_status_that_is_not_known_is_none(
 ) -> None:
     error = error_of(request_, answer(200, json.dumps(body).encode()))
     assert type(error) is InstantlyUnexpectedAnswerError
-    assert f"names none, and its status {body['status']} is not one that is known" in error.message
+    assert f"names none, and its status {body['status']} is not known" in error.message
 
     named = {**body, "id": CAMPAIGN_ID}
     assert read_answer(request_, answer(200, json.dumps(named).encode())) == named
@@ -199,6 +199,8 @@ class TestBadAnswers:
         error = error_of(request_, answer(status, ERROR_BODIES[body]))
         assert type(error) is InstantlyUnexpectedAnswerError
         assert "not a JSON object" in error.message
+        # A line of its own in the log.
+        assert error.advice.startswith("Check that the connection's Base URL is Instantly's;")
 
     @pytest.mark.parametrize("body", ERROR_BODIES)
     @pytest.mark.parametrize(

@@ -149,13 +149,7 @@ class TestRetries:
         assert pauses(Retries(0), [error], 0.5) == []
 
     def test_it_begins_with_all_that_is_allowed(self) -> None:
-        assert list(inspect.signature(Retries).parameters) == ["allowed", "patience", "budget"]
-
-    @pytest.mark.parametrize(
-        ("patience", "short"), [(0.0, []), (0.5, [0.5]), (7.5, [0.5, 1, 2, 4]), (15.4, [0.5, 1, 2, 4])]
-    )
-    def test_who_has_less_time_waits_less_for_the_rate_limit(self, patience: float, short: list[float]) -> None:
-        assert pauses(Retries(2, patience), [LIMITED] * 99, 1.0) == [*short, 1, 2]
+        assert list(inspect.signature(Retries).parameters) == ["allowed", "budget"]
 
     @pytest.mark.parametrize(
         ("error", "left", "made"),
