@@ -163,8 +163,6 @@ class Adding:
 
     def _before_send(self, before: frozenset[int] | None, doubt: Unconfirmed[frozenset[int]] | None) -> None:
         self._was_lost = self._seen.is_in_doubt = doubt is not None
-        if doubt is not None and doubt.state is not None:
-            self._seen.present = doubt.state
         self._sent = self._seen.missing
         self._seen.stop_if_killed()
         if self._remaining_in_plan is not None and self._remaining_in_plan <= 0:
@@ -262,7 +260,7 @@ class Adding:
     def _refused(self, error: InstantlyRequestError) -> Added:
         """After a refusal that does not prove that no one was added: read who is there."""
         try:
-            self._seen.present = self._seen.settled(self._chunk)
+            self._seen.present |= self._seen.settled(self._chunk)
         except InstantlyError as unread:
             what = f"Instantly refused the upload of {self._chunk.span}, and who of them is there could not be read"
             raise failure(UploadNotConfirmedError, f"{what}: {unread}", self._seen.so_far) from error
@@ -284,8 +282,6 @@ class Adding:
 
     def _given_up(self, doubt: Unconfirmed[frozenset[int]]) -> UploadNotConfirmedError:
         """The error for a chunk of which it is not known who was added, with what is known."""
-        if doubt.state is not None:
-            self._seen.present = doubt.state
         present = self._seen.present
         numbers = self._chunk.numbers
         unknown = [number for number in numbers if number not in present]

@@ -12,11 +12,14 @@ from airflow_provider_instantly.api.errors import (
 )
 from airflow_provider_instantly.exceptions import TaskKilledError, UploadNotConfirmedError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
+from airflow_provider_instantly.leads.order import Order
 from airflow_provider_instantly.leads.sightings import READ_BACK_PAUSES
 from tests.statuses import ACTIVE
 from tests.unit.leads.uploading import Uploading, asked, put, rows, some, there
 
 if TYPE_CHECKING:
+    from airflow_provider_instantly.api.lead import LeadsAdded
+    from airflow_provider_instantly.leads.chunks import Chunk
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
 pytestmark = pytest.mark.usefixtures("short_pauses", "slept")
@@ -124,6 +127,72 @@ def test_an_upload_that_still_goes_on_is_left_alone(
         upload(some(10))
     # Five leads were put there one by one; the upload was sent once.
     assert asked(sandbox).count("add") == 1 + len(READ_BACK_PAUSES)
+
+
+# A list that shows someone, and then does not: one machine of a service may lag behind another. To show some takes two
+# requests, since a list promises one page more.
+
+
+def test_who_was_shown_once_after_a_lost_answer_is_not_sent_again(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.add_fault("reset", "*/leads/add", moment="before")
+    sandbox.add_fault("body", "*/leads/list", json={"items": []}, skip=3, count=len(READ_BACK_PAUSES) - 1)
+    sent: list[int] = []
+    send = Order.send
+
+    def noting(order: Order, chunk: Chunk) -> LeadsAdded:
+        sent.append(len(chunk))
+        return send(order, chunk)
+
+    monkeypatch.setattr(Order, "send", noting)
+
+    def sleep(seconds: float) -> None:
+        if seconds == READ_BACK_PAUSES[0]:
+            put(sandbox, campaign_id, rows(1, 2, 3))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    tally = upload(some(10))
+    assert (tally.uploaded, tally.found, tally.present) == (7, 3, 10)
+    assert sent == [10, 7]
+
+
+def test_who_was_shown_before_a_lost_answer_is_counted_once(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    put(sandbox, campaign_id, rows(1, 2, 3))
+    sandbox.add_fault("reset", "*/leads/add", moment="before")
+    sandbox.add_fault("body", "*/leads/list", json={"items": []}, skip=4, count=len(READ_BACK_PAUSES))
+    tally = upload(some(10))
+    assert (tally.uploaded, tally.already_there, tally.found, tally.present) == (7, 3, 0, 10)
+
+
+def test_who_is_shown_again_is_not_taken_for_what_an_earlier_try_adds(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    put(sandbox, campaign_id, rows(1, 2, 3))
+    sandbox.add_fault("body", "*/leads/list", json={"items": []}, skip=2, count=len(READ_BACK_PAUSES) - 1)
+    tally = upload(some(10), is_retry=True)
+    assert (tally.uploaded, tally.already_there, tally.present) == (7, 3, 10)
+
+
+def test_who_was_shown_once_after_an_answer_is_not_refused(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    sandbox.add_fault("body", "*/leads/add", json={"status": "success"}, moment="after")
+    # The second page of a hundred is shown by no read, and the first one by the first read after the answer.
+    sandbox.add_fault("body", "*/leads/list", json={"items": []}, skip=2, count=None)
+    tally = upload(some(101), chunk_size=101)
+    assert (tally.present, tally.refused) == (100, 1)
+
+
+def test_who_was_shown_once_after_a_413_is_counted_once(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    sandbox.add_fault("error", "*/leads/add", status=413, moment="after")
+    sandbox.add_fault("body", "*/leads/list", json={"items": []}, skip=2, count=None)
+    tally = upload(some(101), chunk_size=101)
+    assert (tally.found, tally.already_there, tally.present) == (100, 1, 101)
 
 
 # Answers that do not add up
