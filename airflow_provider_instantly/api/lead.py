@@ -203,6 +203,8 @@ class LeadsAdded:
     :param duplicate_email: stand in the request more than once.
     :param remaining_in_plan: how many more the plan has room for, or None where that is not known.
     :param created: the index in the request of each lead that was added, and its id.
+    :param strangers: how many leads it names as added under an address that is not theirs in the request: it may be the
+        answer to another one.
     :param blocklist_used: the id of the block list that was heeded, in lower case, or None where it is not said.
     """
 
@@ -216,23 +218,29 @@ class LeadsAdded:
     duplicate_email: int | None = None
     remaining_in_plan: int | None = None
     created: Mapping[int, str] = field(default_factory=dict)
+    strangers: int = 0
     blocklist_used: str | None = None
 
     @classmethod
-    def from_api(cls, document: Mapping[str, Any]) -> Self:
+    def from_api(cls, document: Mapping[str, Any], leads: Sequence[Mapping[str, Any]] = ()) -> Self:
         """
         Parse the API's JSON object.
 
         :param document: the decoded JSON object of the answer.
+        :param leads: the leads of the request, in their order, where they are known.
         """
         entries = document.get("created_leads")
-        created = {
-            index: lead_id
-            for entry in (entries if isinstance(entries, list) else ())
-            if isinstance(entry, dict)
-            and (index := integer(entry.get("index"))) is not None
-            and (lead_id := _id(entry.get("id"))) is not None
-        }
+        created, strangers = {}, 0
+        for entry in entries if isinstance(entries, list) else ():
+            if not isinstance(entry, dict):
+                continue
+            index, lead_id = integer(entry.get("index")), _id(entry.get("id"))
+            if index is None or lead_id is None:
+                continue
+            if 0 <= index < len(leads) and not _may_be_one(entry.get("email"), leads[index].get("email")):
+                strangers += 1
+            else:
+                created[index] = lead_id
         return cls(
             sent=integer(document.get("total_sent")),
             uploaded=integer(document.get("leads_uploaded")),
@@ -246,6 +254,7 @@ class LeadsAdded:
             remaining_in_plan=count(document.get("remaining_in_plan")),
             blocklist_used=_id(document.get("blocklist_used")),
             created=created,
+            strangers=strangers,
         )
 
     @property
@@ -324,6 +333,17 @@ class Plan:
 
 def _core_values(document: Mapping[str, Any]) -> dict[str, Any]:
     return {name: document[key] for key, name in CORE_VARIABLES.items() if document.get(key) is not None}
+
+
+def _may_be_one(said: object, sent: object) -> bool:
+    """
+    Whether an address in an answer can be the one that was sent. Where it is in its own letters, the domain proves
+    nothing: it is sent in ASCII.
+    """
+    one, other = storable_text(said).lower(), storable_text(sent).lower()
+    if not one or not other:
+        return True
+    return one == other if one.isascii() else one.rpartition("@")[0] == other.rpartition("@")[0]
 
 
 def _id(value: object) -> str | None:

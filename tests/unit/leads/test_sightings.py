@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
@@ -231,6 +232,26 @@ def test_a_200_that_added_no_one_is_no_success(sandbox: SandboxClient, campaign_
     tally = upload(some(3))
     assert (tally.present, tally.refused) == (0, 3)
     assert set(upload.rejects.values()) == {"Instantly did not take it: not there, and the answer does not say why"}
+
+
+@pytest.mark.parametrize(("moment", "there"), [("before", 0), ("after", 3)])
+def test_an_answer_to_another_request_is_not_believed(
+    sandbox: SandboxClient,
+    campaign_id: str,
+    upload: Uploading,
+    caplog: pytest.LogCaptureFixture,
+    moment: str,
+    there: int,
+) -> None:
+    """A cache or a proxy may mix up answers, and that to as many other leads adds up."""
+    names = ("in_blocklist", "duplicated_leads", "skipped_count", "invalid_email_count", "incomplete_count")
+    created = [{"index": n, "id": str(uuid4()), "email": f"someone{n}@example.com"} for n in range(3)]
+    answer = {"total_sent": 3, "leads_uploaded": 3, "duplicate_email_count": 0, "created_leads": created}
+    sandbox.add_fault("body", "*/leads/add", json={**answer, **dict.fromkeys(names, 0)}, moment=moment)
+    tally = upload(some(3))
+    assert (tally.uploaded, tally.found, tally.refused) == (0, there, 3 - there)
+    assert "names 3 leads as added that have other addresses" in caplog.text
+    assert "@" not in caplog.text
 
 
 @pytest.mark.parametrize("reads", [1, 4])
