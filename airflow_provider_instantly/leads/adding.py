@@ -214,10 +214,11 @@ class Adding:
         )
 
     def _with_room(self, answer: LeadsAdded) -> LeadsAdded:
-        """Of a list, Instantly does not say how much room is left. It follows from what was added since it was read."""
+        """Of a list, Instantly does not say how much room is left. It follows from who came since it was read."""
         if answer.remaining_in_plan is not None or self._room is None:
             return answer
-        return replace(answer, remaining_in_plan=max(0, self._room - (answer.uploaded or 0)))
+        taken = self._seen.counted(self._seen.present).found + (answer.uploaded or 0)
+        return replace(answer, remaining_in_plan=max(0, self._room - taken))
 
     def _read_unproven(self, answer: LeadsAdded) -> list[int] | None:
         """Which rows are there, by their index, of those of which the answer does not tell it; None if it tells all."""
