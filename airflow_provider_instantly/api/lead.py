@@ -230,17 +230,15 @@ class LeadsAdded:
         :param leads: the leads of the request, in their order, where they are known.
         """
         entries = document.get("created_leads")
-        created, strangers = {}, 0
-        for entry in entries if isinstance(entries, list) else ():
-            if not isinstance(entry, dict):
-                continue
-            index, lead_id = integer(entry.get("index")), _id(entry.get("id"))
-            if index is None or lead_id is None:
-                continue
-            if 0 <= index < len(leads) and not _may_be_one(entry.get("email"), leads[index].get("email")):
-                strangers += 1
-            else:
-                created[index] = lead_id
+        named = [entry for entry in (entries if isinstance(entries, list) else ()) if isinstance(entry, dict)]
+        strangers = _strangers(named, leads)
+        created = {
+            index: lead_id
+            for entry in named
+            if (index := integer(entry.get("index"))) is not None
+            and (lead_id := _id(entry.get("id"))) is not None
+            and index not in strangers
+        }
         return cls(
             sent=integer(document.get("total_sent")),
             uploaded=integer(document.get("leads_uploaded")),
@@ -254,7 +252,7 @@ class LeadsAdded:
             remaining_in_plan=count(document.get("remaining_in_plan")),
             blocklist_used=_id(document.get("blocklist_used")),
             created=created,
-            strangers=strangers,
+            strangers=len(strangers),
         )
 
     @property
@@ -335,15 +333,27 @@ def _core_values(document: Mapping[str, Any]) -> dict[str, Any]:
     return {name: document[key] for key, name in CORE_VARIABLES.items() if document.get(key) is not None}
 
 
-def _may_be_one(said: object, sent: object) -> bool:
+def _strangers(named: Sequence[Mapping[str, Any]], leads: Sequence[Mapping[str, Any]]) -> frozenset[int]:
     """
-    Whether an address in an answer can be the one that was sent. Where it is in its own letters, the domain proves
-    nothing: it is sent in ASCII.
+    The indexes of the leads that an answer names by another address than the request has there.
+
+    An answer is about one request as a whole. So the first and the last that it names tell whether it is about this
+    one, and the others are compared only where these are wrong: to read a thousand leads takes as long as to send them.
     """
-    one, other = storable_text(said).lower(), storable_text(sent).lower()
-    if not one or not other:
-        return True
-    return one == other if one.isascii() else one.rpartition("@")[0] == other.rpartition("@")[0]
+    if not any(_is_stranger(entry, leads) for entry in (*named[:1], *named[-1:])):
+        return frozenset()
+    return frozenset(entry["index"] for entry in named if _is_stranger(entry, leads))
+
+
+def _is_stranger(entry: Mapping[str, Any], leads: Sequence[Mapping[str, Any]]) -> bool:
+    index = integer(entry.get("index"))
+    if index is None or not 0 <= index < len(leads):
+        return False
+    said, sent = (storable_text(value).lower() for value in (entry.get("email"), leads[index].get("email")))
+    if not said or not sent:
+        return False
+    # A domain in its own letters proves nothing: it is sent in ASCII.
+    return said != sent if said.isascii() else said.rpartition("@")[0] != sent.rpartition("@")[0]
 
 
 def _id(value: object) -> str | None:

@@ -108,6 +108,13 @@ class TestLeadsAdded:
         added = LeadsAdded.from_api(answer, [{"email": "ada@example.com"}])
         assert (added.created, added.strangers) == (created, strangers)
 
+    @pytest.mark.parametrize("wrong", [{0, 1, 2}, {0}, {2}, {0, 1}])
+    def test_where_the_first_or_the_last_is_wrong_all_are_compared(self, wrong: set[int]) -> None:
+        leads = [{"email": f"person{n}@example.com"} for n in range(3)]
+        named = [{"index": n, "id": ID, "email": f"{'x' if n in wrong else ''}person{n}@example.com"} for n in range(3)]
+        added = LeadsAdded.from_api({"created_leads": named}, leads)
+        assert (added.strangers, set(added.created)) == (len(wrong), {0, 1, 2} - wrong)
+
     def test_whose_address_is_not_known_is_no_stranger(self) -> None:
         answer = {"created_leads": [{"index": 0, "id": ID, "email": "a@example.com"}]}
         for leads in ((), ({"first_name": "Ada"},)):
