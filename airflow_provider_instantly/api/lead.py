@@ -203,6 +203,8 @@ class LeadsAdded:
     :param duplicate_email: stand in the request more than once.
     :param remaining_in_plan: how many more the plan has room for, or None where that is not known.
     :param created: the index in the request of each lead that was added, and its id.
+    :param strangers: how many leads it names as added under an address that is not theirs in the request: it may be the
+        answer to another one.
     :param blocklist_used: the id of the block list that was heeded, in lower case, or None where it is not said.
     """
 
@@ -216,22 +218,26 @@ class LeadsAdded:
     duplicate_email: int | None = None
     remaining_in_plan: int | None = None
     created: Mapping[int, str] = field(default_factory=dict)
+    strangers: int = 0
     blocklist_used: str | None = None
 
     @classmethod
-    def from_api(cls, document: Mapping[str, Any]) -> Self:
+    def from_api(cls, document: Mapping[str, Any], leads: Sequence[Mapping[str, Any]] = ()) -> Self:
         """
         Parse the API's JSON object.
 
         :param document: the decoded JSON object of the answer.
+        :param leads: the leads of the request, in their order, where they are known.
         """
         entries = document.get("created_leads")
+        named = [entry for entry in (entries if isinstance(entries, list) else ()) if isinstance(entry, dict)]
+        strangers = _strangers(named, leads)
         created = {
             index: lead_id
-            for entry in (entries if isinstance(entries, list) else ())
-            if isinstance(entry, dict)
-            and (index := integer(entry.get("index"))) is not None
+            for entry in named
+            if (index := integer(entry.get("index"))) is not None
             and (lead_id := _id(entry.get("id"))) is not None
+            and index not in strangers
         }
         return cls(
             sent=integer(document.get("total_sent")),
@@ -246,6 +252,7 @@ class LeadsAdded:
             remaining_in_plan=count(document.get("remaining_in_plan")),
             blocklist_used=_id(document.get("blocklist_used")),
             created=created,
+            strangers=len(strangers),
         )
 
     @property
@@ -324,6 +331,29 @@ class Plan:
 
 def _core_values(document: Mapping[str, Any]) -> dict[str, Any]:
     return {name: document[key] for key, name in CORE_VARIABLES.items() if document.get(key) is not None}
+
+
+def _strangers(named: Sequence[Mapping[str, Any]], leads: Sequence[Mapping[str, Any]]) -> frozenset[int]:
+    """
+    The indexes of the leads that an answer names by another address than the request has there.
+
+    An answer is about one request as a whole. So the first and the last that it names tell whether it is about this
+    one, and the others are compared only where these are wrong: to read a thousand leads takes as long as to send them.
+    """
+    if not any(_is_stranger(entry, leads) for entry in (*named[:1], *named[-1:])):
+        return frozenset()
+    return frozenset(entry["index"] for entry in named if _is_stranger(entry, leads))
+
+
+def _is_stranger(entry: Mapping[str, Any], leads: Sequence[Mapping[str, Any]]) -> bool:
+    index = integer(entry.get("index"))
+    if index is None or not 0 <= index < len(leads):
+        return False
+    said, sent = (storable_text(value).lower() for value in (entry.get("email"), leads[index].get("email")))
+    if not said or not sent:
+        return False
+    # A domain in its own letters proves nothing: it is sent in ASCII.
+    return said != sent if said.isascii() else said.rpartition("@")[0] != sent.rpartition("@")[0]
 
 
 def _id(value: object) -> str | None:

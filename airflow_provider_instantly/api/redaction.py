@@ -34,6 +34,9 @@ _ESCAPES: Final = (b"%", b"&#", b"\\u00", b"\\x")
 _SEARCHED_CHARS: Final = 16_384
 #: What may stand around an address. Each run of other characters that has an at sign in any form is taken for one.
 _WORD = re.compile(r"[^\s\"'`<>()\[\]{},:=/|]+")
+#: Words with nothing between them but what may stand in an address before its at sign, too (RFC 5322, atext). Python
+#: shows bytes with a ``b`` and a quotation mark before them.
+_WORDS = re.compile(rf"(?!b'){_WORD.pattern}+(?:(?:[{{}}=/|]++|'++|`++){_WORD.pattern}+)*+")
 _AT_SIGN = re.compile(
     r"@|%(?:25)*(?:u00)?40|&(?:amp;)*(?:#0*64|#x0*40|commat)|\\u0040|\\x40|[\uff20\ufe6b]", re.IGNORECASE
 )
@@ -78,10 +81,14 @@ def without_addresses(text: str) -> str:
     beginning = text[:_SEARCHED_CHARS]
     if len(beginning) < len(text):
         # What stands at the cut may be the beginning of an address.
-        beginning = beginning[: max((word.start() for word in _WORD.finditer(beginning)), default=0)]
-    if not _AT_SIGN.search(beginning):
-        return beginning
-    return _WORD.sub(lambda word: "(an address)" if _AT_SIGN.search(word[0]) else word[0], beginning)
+        beginning = beginning[: max((words.start() for words in _WORDS.finditer(beginning)), default=0)]
+    return _WORDS.sub(_without_address, beginning) if _AT_SIGN.search(beginning) else beginning
+
+
+def _without_address(words: re.Match[str]) -> str:
+    """Words without the last one that has an at sign, and without all that stands before it."""
+    ends = [word.end() for word in _WORD.finditer(words[0]) if _AT_SIGN.search(word[0])]
+    return f"(an address){words[0][ends[-1] :]}" if ends else words[0]
 
 
 def shown_value(value: object, *, limit: int = EXCERPT_CHARS) -> str:

@@ -94,7 +94,7 @@ class LeadCalls(Calls):
         :raises InstantlyError: if it was refused or never sent.
         """
         request = operations.add_leads(_checked(leads, MAX_PER_REQUEST), check_place(campaign_id, list_id), options)
-        return LeadsAdded.from_api(self.drive(ask(request), max_retries=max_retries))
+        return LeadsAdded.from_api(self.drive(ask(request), max_retries=max_retries), leads)
 
     async def aadd_leads(
         self,
@@ -107,7 +107,7 @@ class LeadCalls(Calls):
     ) -> LeadsAdded:
         """Async twin of `add_leads`."""
         request = operations.add_leads(_checked(leads, MAX_PER_REQUEST), check_place(campaign_id, list_id), options)
-        return LeadsAdded.from_api(await self.adrive(ask(request), max_retries=max_retries))
+        return LeadsAdded.from_api(await self.adrive(ask(request), max_retries=max_retries), leads)
 
     def delete_leads(self, ids: Sequence[str], campaign_id: str) -> int | None:
         """

@@ -163,8 +163,6 @@ class Adding:
 
     def _before_send(self, before: frozenset[int] | None, doubt: Unconfirmed[frozenset[int]] | None) -> None:
         self._was_lost = self._seen.is_in_doubt = doubt is not None
-        if doubt is not None and doubt.state is not None:
-            self._seen.present = doubt.state
         self._sent = self._seen.missing
         self._seen.stop_if_killed()
         if self._remaining_in_plan is not None and self._remaining_in_plan <= 0:
@@ -216,10 +214,11 @@ class Adding:
         )
 
     def _with_room(self, answer: LeadsAdded) -> LeadsAdded:
-        """Of a list, Instantly does not say how much room is left. It follows from what was added since it was read."""
+        """Of a list, Instantly does not say how much room is left. It follows from who came since it was read."""
         if answer.remaining_in_plan is not None or self._room is None:
             return answer
-        return replace(answer, remaining_in_plan=max(0, self._room - (answer.uploaded or 0)))
+        taken = self._seen.counted(self._seen.present).found + (answer.uploaded or 0)
+        return replace(answer, remaining_in_plan=max(0, self._room - taken))
 
     def _read_unproven(self, answer: LeadsAdded) -> list[int] | None:
         """Which rows are there, by their index, of those of which the answer does not tell it; None if it tells all."""
@@ -262,7 +261,7 @@ class Adding:
     def _refused(self, error: InstantlyRequestError) -> Added:
         """After a refusal that does not prove that no one was added: read who is there."""
         try:
-            self._seen.present = self._seen.settled(self._chunk)
+            self._seen.present |= self._seen.settled(self._chunk)
         except InstantlyError as unread:
             what = f"Instantly refused the upload of {self._chunk.span}, and who of them is there could not be read"
             raise failure(UploadNotConfirmedError, f"{what}: {unread}", self._seen.so_far) from error
@@ -284,8 +283,6 @@ class Adding:
 
     def _given_up(self, doubt: Unconfirmed[frozenset[int]]) -> UploadNotConfirmedError:
         """The error for a chunk of which it is not known who was added, with what is known."""
-        if doubt.state is not None:
-            self._seen.present = doubt.state
         present = self._seen.present
         numbers = self._chunk.numbers
         unknown = [number for number in numbers if number not in present]

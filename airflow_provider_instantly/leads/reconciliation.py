@@ -74,6 +74,10 @@ def complaints_about(answer: LeadsAdded, count: int) -> tuple[str, ...]:
         missing = [name for name, number in counters.items() if number is None]
         unknown = f" and does not say how many are {_either(missing)}" if missing else ""
         found.append(f"Instantly accounts for {total:,} of {count:,} leads{unknown}.")
+    if answer.strangers:
+        found.append(
+            f"Instantly names {answer.strangers:,} leads as added that have other addresses than those of the request."
+        )
     created = answer.created
     if any(not 0 <= index < count for index in created):
         found.append("Instantly names leads as added that the request did not have.")

@@ -1,7 +1,8 @@
 """
 Who of a chunk is there, by all that is read of it: before it is sent, after its answer was lost, and after an answer.
 
-A list may lag behind, and a request whose answer was lost may still be running: so it is read until it lasts.
+A list may lag behind, and a request whose answer was lost may still be running: so it is read until it lasts. Who was
+shown once is there, whatever later reads lack: they may lag more. If a person deleted them meanwhile, they stay away.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Sightings:
         self._so_far = so_far
         #: Who was there before anything of it was sent.
         self.before: frozenset[int] = frozenset()
-        #: Who was there at the last read of all of it.
+        #: Who was there at any read of all of it.
         self.present: frozenset[int] = frozenset()
         #: Who else is there by all that is known, while the rest of an answer is found out.
         self.shown: frozenset[int] = frozenset()
@@ -101,7 +102,7 @@ class Sightings:
             self.stop_if_killed()
             self.progress.say_if_due()
             earlier = self.before
-            self.before = self.present = self._read_all()
+            self.before = self.present = earlier | self._read_all()
         if earlier != self.before:
             raise self.ended(
                 UploadNotConfirmedError,
@@ -129,8 +130,8 @@ class Sightings:
         :param after: who is there now.
         """
         self._reads += 1
-        grew, self.present = not after <= self.present, after
-        if len(after) == len(self.chunk):
+        grew, self.present = not after <= self.present, self.present | after
+        if not self.missing:
             return Effect.SHOWN
         return Effect.UNCLEAR if grew and self._reads >= len(READ_BACK_PAUSES) else Effect.ABSENT
 
@@ -144,7 +145,7 @@ class Sightings:
         :param expected: how many of them are there at least, by all that is known. So many are waited for instead.
         """
         self.is_in_doubt = True
-        counted = self.shown
+        counted, found = self.shown, frozenset[int]()
         seen: frozenset[int] | None = None
         passed = since = 0.0
         for pause in (0.0, *READ_BACK_PAUSES):
@@ -153,7 +154,7 @@ class Sightings:
             if pause:
                 self.stop_if_killed()
             self.progress.say_if_due()
-            found = self.order.present(rows)
+            found |= self.order.present(rows)
             self.shown = counted | found
             is_settled = found == seen and passed - since >= apart
             if found != seen:

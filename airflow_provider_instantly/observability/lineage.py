@@ -190,11 +190,16 @@ def _place_of(path: Any) -> tuple[str, str]:
     """The namespace and the name of a file, as OpenLineage writes them."""
     parts = urlsplit(str(path))
     if parts.scheme in ("", "file") and (file := local_file(place_of(path))) is not None:
-        return "file", without_addresses(str(file.absolute()))
+        return "file", _without_addresses(str(file.absolute()))
     # In front of the at sign, a path names its connection, and a URL may have a login.
     authority = parts.netloc.rpartition("@")[2]
     scheme = _SCHEMES.get(parts.scheme, parts.scheme)
-    return f"{scheme}://{authority}", without_addresses(parts.path.lstrip("/"))
+    return f"{scheme}://{authority}", _without_addresses(parts.path.lstrip("/"))
+
+
+def _without_addresses(path: str) -> str:
+    """A path without the names in it that are addresses. In other texts, a slash may be a part of one."""
+    return "/".join(map(without_addresses, path.split("/")))
 
 
 # How OpenLineage writes it

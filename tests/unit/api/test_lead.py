@@ -89,6 +89,42 @@ class TestLeadsAdded:
         entries = [{"index": 1, "id": ID.upper(), "email": "a@example.com"}, {"index": "2", "id": ID}, {"index": 3}, 4]
         assert LeadsAdded.from_api({"created_leads": entries}).created == {1: ID}
 
+    @pytest.mark.parametrize(
+        ("email", "created", "strangers"),
+        [
+            ("ada@example.com", {0: ID}, 0),
+            (" Ada@Example.com", {0: ID}, 0),
+            ("ada@example.org", {}, 1),
+            ("bob@example.com", {}, 1),
+            (None, {0: ID}, 0),
+            ("", {0: ID}, 0),
+            (7, {0: ID}, 0),
+        ],
+    )
+    def test_one_with_another_address_is_not_who_was_added(
+        self, email: object, created: dict[int, str], strangers: int
+    ) -> None:
+        answer = {"created_leads": [{"index": 0, "id": ID, "email": email}]}
+        added = LeadsAdded.from_api(answer, [{"email": "ada@example.com"}])
+        assert (added.created, added.strangers) == (created, strangers)
+
+    @pytest.mark.parametrize("wrong", [{0, 1, 2}, {0}, {2}, {0, 1}])
+    def test_where_the_first_or_the_last_is_wrong_all_are_compared(self, wrong: set[int]) -> None:
+        leads = [{"email": f"person{n}@example.com"} for n in range(3)]
+        named = [{"index": n, "id": ID, "email": f"{'x' if n in wrong else ''}person{n}@example.com"} for n in range(3)]
+        added = LeadsAdded.from_api({"created_leads": named}, leads)
+        assert (added.strangers, set(added.created)) == (len(wrong), {0, 1, 2} - wrong)
+
+    def test_whose_address_is_not_known_is_no_stranger(self) -> None:
+        answer = {"created_leads": [{"index": 0, "id": ID, "email": "a@example.com"}]}
+        for leads in ((), ({"first_name": "Ada"},)):
+            assert LeadsAdded.from_api(answer, leads).strangers == 0
+
+    @pytest.mark.parametrize(("email", "strangers"), [("ada@bücher.example", 0), ("bob@bücher.example", 1)])
+    def test_a_domain_in_its_own_letters_is_the_same(self, email: str, strangers: int) -> None:
+        answer = {"created_leads": [{"index": 0, "id": ID, "email": email}]}
+        assert LeadsAdded.from_api(answer, [{"email": "ada@xn--bcher-kva.example"}]).strangers == strangers
+
     @pytest.mark.parametrize(("said", "room"), [(-1, None), (-(2**63), None), (0, 0), (5, 5), (None, None)])
     def test_less_room_than_none_is_not_known(self, said: object, room: int | None) -> None:
         assert LeadsAdded.from_api({"remaining_in_plan": said}).remaining_in_plan == room

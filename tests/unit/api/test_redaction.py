@@ -287,6 +287,23 @@ def test_an_address_is_struck_out_of_a_text(at: str, around: str) -> None:
     assert "example" not in shown
 
 
+@pytest.mark.parametrize("local", ["joe{}doe", "joe{}doe{}joe", "joe.doe{0}x{0}{0}joe"])
+@pytest.mark.parametrize("mark", [*"!#$%&'*+-/=?^_`{|}~", "\\/", "={"])
+@pytest.mark.parametrize("around", ['{{"email":"{}","id":7}}', "<p>{}</p>", "mailto:{}", "no: '{}' is none", "{}"])
+def test_all_that_stands_in_an_address_before_its_at_sign_is_struck_out(local: str, mark: str, around: str) -> None:
+    """These are addresses that leads are sent with, and around other addresses some of these marks stand, too."""
+    shown = without_addresses(around.format(f"{local.format(mark, mark)}@example.com"))
+    assert "(an address)" in shown
+    assert "joe" not in shown
+    assert "doe" not in shown
+
+
+def test_what_stands_behind_an_address_stays() -> None:
+    assert without_addresses("s3://joe@bucket/in=1/x.csv, 'joe@example.com'") == (
+        "s3://(an address)/in=1/x.csv, '(an address)'"
+    )
+
+
 def test_a_text_without_an_address_stays_as_it_is() -> None:
     text = '{"statusCode":400,"message":"params/id must match format \\"uuid\\""} 40% of it'
     assert without_addresses(text) == text

@@ -103,6 +103,25 @@ def test_who_found_no_room_in_a_list_is_not_called_skipped(sandbox: SandboxClien
     assert upload.rejects == dict.fromkeys((2, 4), "Instantly did not take it: one of skipped, plan full")
 
 
+def test_who_found_no_room_after_a_lost_answer_is_not_called_skipped(
+    sandbox: SandboxClient, upload: Uploading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whom the lost request added has taken the last room of the plan."""
+    put(sandbox, sandbox.add_campaign("Other"), rows(2))
+    sandbox.set_workspace(DEFAULT_WORKSPACE, lead_limit=2)
+    sandbox.add_fault("reset", "*/leads/add", moment="before")
+
+    def sleep(seconds: float) -> None:
+        if seconds == READ_BACK_PAUSES[0]:
+            with InstantlyHook() as hook:
+                hook.add_leads([rows(1)[0].lead], list_id=BLOCK_LIST)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    tally = upload(some(4), place={"list_id": BLOCK_LIST}, skip_if_in="campaign")
+    assert (tally.uploaded, tally.found, tally.skipped, tally.refused) == (0, 1, 0, 3)
+    assert upload.rejects == dict.fromkeys((2, 3, 4), "Instantly did not take it: one of skipped, plan full")
+
+
 def test_who_is_left_out_where_the_plan_is_full_is_not_called_skipped(
     sandbox: SandboxClient, campaign_id: str, upload: Uploading, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -161,6 +161,10 @@ def test_an_answer_without_counters_proves_nothing() -> None:
         (replace(answer_to([UPLOADED] * 3), uploaded=4, skipped=-1), "fewer leads than none"),
         (replace(answer_to([UPLOADED] * 3), created={3: "an id"}), "that the request did not have"),
         (replace(answer_to([UPLOADED] * 3), created={0: "an id"}), "counts 3 leads as added, and names 1"),
+        (
+            replace(answer_to([UPLOADED] * 3), created={}, strangers=3),
+            "names 3 leads as added that have other addresses",
+        ),
         (replace(answer_to([UPLOADED] * 3), uploaded=None), "0 of 3 leads and does not say how many are uploaded."),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
@@ -12,11 +13,14 @@ from airflow_provider_instantly.api.errors import (
 )
 from airflow_provider_instantly.exceptions import TaskKilledError, UploadNotConfirmedError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
+from airflow_provider_instantly.leads.order import Order
 from airflow_provider_instantly.leads.sightings import READ_BACK_PAUSES
 from tests.statuses import ACTIVE
 from tests.unit.leads.uploading import Uploading, asked, put, rows, some, there
 
 if TYPE_CHECKING:
+    from airflow_provider_instantly.api.lead import LeadsAdded
+    from airflow_provider_instantly.leads.chunks import Chunk
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
 pytestmark = pytest.mark.usefixtures("short_pauses", "slept")
@@ -126,6 +130,72 @@ def test_an_upload_that_still_goes_on_is_left_alone(
     assert asked(sandbox).count("add") == 1 + len(READ_BACK_PAUSES)
 
 
+# A list that shows someone, and then does not: one machine of a service may lag behind another. To show some takes two
+# requests, since a list promises one page more.
+
+
+def test_who_was_shown_once_after_a_lost_answer_is_not_sent_again(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.add_fault("reset", "*/leads/add", moment="before")
+    sandbox.add_fault("body", "*/leads/list", json={"items": []}, skip=3, count=len(READ_BACK_PAUSES) - 1)
+    sent: list[int] = []
+    send = Order.send
+
+    def noting(order: Order, chunk: Chunk) -> LeadsAdded:
+        sent.append(len(chunk))
+        return send(order, chunk)
+
+    monkeypatch.setattr(Order, "send", noting)
+
+    def sleep(seconds: float) -> None:
+        if seconds == READ_BACK_PAUSES[0]:
+            put(sandbox, campaign_id, rows(1, 2, 3))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    tally = upload(some(10))
+    assert (tally.uploaded, tally.found, tally.present) == (7, 3, 10)
+    assert sent == [10, 7]
+
+
+def test_who_was_shown_before_a_lost_answer_is_counted_once(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    put(sandbox, campaign_id, rows(1, 2, 3))
+    sandbox.add_fault("reset", "*/leads/add", moment="before")
+    sandbox.add_fault("body", "*/leads/list", json={"items": []}, skip=4, count=len(READ_BACK_PAUSES))
+    tally = upload(some(10))
+    assert (tally.uploaded, tally.already_there, tally.found, tally.present) == (7, 3, 0, 10)
+
+
+def test_who_is_shown_again_is_not_taken_for_what_an_earlier_try_adds(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    put(sandbox, campaign_id, rows(1, 2, 3))
+    sandbox.add_fault("body", "*/leads/list", json={"items": []}, skip=2, count=len(READ_BACK_PAUSES) - 1)
+    tally = upload(some(10), is_retry=True)
+    assert (tally.uploaded, tally.already_there, tally.present) == (7, 3, 10)
+
+
+def test_who_was_shown_once_after_an_answer_is_not_refused(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    sandbox.add_fault("body", "*/leads/add", json={"status": "success"}, moment="after")
+    # The second page of a hundred is shown by no read, and the first one by the first read after the answer.
+    sandbox.add_fault("body", "*/leads/list", json={"items": []}, skip=2, count=None)
+    tally = upload(some(101), chunk_size=101)
+    assert (tally.present, tally.refused) == (100, 1)
+
+
+def test_who_was_shown_once_after_a_413_is_counted_once(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading
+) -> None:
+    sandbox.add_fault("error", "*/leads/add", status=413, moment="after")
+    sandbox.add_fault("body", "*/leads/list", json={"items": []}, skip=2, count=None)
+    tally = upload(some(101), chunk_size=101)
+    assert (tally.found, tally.already_there, tally.present) == (100, 1, 101)
+
+
 # Answers that do not add up
 
 
@@ -162,6 +232,26 @@ def test_a_200_that_added_no_one_is_no_success(sandbox: SandboxClient, campaign_
     tally = upload(some(3))
     assert (tally.present, tally.refused) == (0, 3)
     assert set(upload.rejects.values()) == {"Instantly did not take it: not there, and the answer does not say why"}
+
+
+@pytest.mark.parametrize(("moment", "there"), [("before", 0), ("after", 3)])
+def test_an_answer_to_another_request_is_not_believed(
+    sandbox: SandboxClient,
+    campaign_id: str,
+    upload: Uploading,
+    caplog: pytest.LogCaptureFixture,
+    moment: str,
+    there: int,
+) -> None:
+    """A cache or a proxy may mix up answers, and that to as many other leads adds up."""
+    names = ("in_blocklist", "duplicated_leads", "skipped_count", "invalid_email_count", "incomplete_count")
+    created = [{"index": n, "id": str(uuid4()), "email": f"someone{n}@example.com"} for n in range(3)]
+    answer = {"total_sent": 3, "leads_uploaded": 3, "duplicate_email_count": 0, "created_leads": created}
+    sandbox.add_fault("body", "*/leads/add", json={**answer, **dict.fromkeys(names, 0)}, moment=moment)
+    tally = upload(some(3))
+    assert (tally.uploaded, tally.found, tally.refused) == (0, there, 3 - there)
+    assert "names 3 leads as added that have other addresses" in caplog.text
+    assert "@" not in caplog.text
 
 
 @pytest.mark.parametrize("reads", [1, 4])

@@ -275,6 +275,8 @@ class TestLeads:
             ("gcs://bucket/people.csv.gz", ("gs://bucket", "people.csv.gz")),
             ("https://login:hunter2@files.example/people.csv?token=x", ("https://files.example", "people.csv")),
             ("file:///data/people.csv", ("file", "/data/people.csv")),
+            ("file:///data/ada@example.com/day=1/x.csv", ("file", "/data/(an address)/day=1/x.csv")),
+            ("s3://bucket/some/ada=x@example.com/people.csv", ("s3://bucket", "some/(an address)/people.csv")),
         ],
         ids=str,
     )
