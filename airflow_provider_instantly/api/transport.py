@@ -1,7 +1,7 @@
 """
 The protocol over real sockets: `requests` for tasks, `aiohttp` for the event loop of the triggerer.
 
-Thin on purpose: one attempt is one request here; everything that is decided is decided in `protocol`. The libraries
+Thin on purpose: one attempt is one request here; everything that is decided is decided in `exchange`. The libraries
 make connections and write; both hand what comes back to `answer_reader`, so that the same bytes mean the same.
 Redirects are never followed, so the key goes nowhere but to the endpoint.
 """
@@ -111,7 +111,7 @@ class SyncTransport(_Transport):
 
         :param request: what to ask.
         :param max_retries: overrides the endpoint's number.
-        :raises InstantlyRequestError: see `protocol.exchange`.
+        :raises InstantlyRequestError: see `exchange`.
         """
         return drive(self._exchange(request, max_retries), self._perform)
 
@@ -175,7 +175,7 @@ class AsyncTransport(_Transport):
 
         :param request: what to ask.
         :param max_retries: overrides the endpoint's number.
-        :raises InstantlyRequestError: see `protocol.exchange`.
+        :raises InstantlyRequestError: see `exchange`.
         """
         return await adrive(self._exchange(request, max_retries), self._perform)
 

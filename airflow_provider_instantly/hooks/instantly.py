@@ -6,7 +6,7 @@ What the calls are stands in the modules beside it, one for each subject; what a
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
@@ -87,7 +87,7 @@ class InstantlyHook(CampaignCalls, LeadCalls, AccountCalls, AnalyticsCalls, Base
         self.looking_up: Callable[[], AbstractContextManager[None]] = nullcontext
         self._sync: SyncTransport | None = None
         self._async: AsyncTransport | None = None
-        #: With a key that was replaced. Other calls may still wait for their answers there.
+        #: Of a connection that was changed. Other calls may still wait for their answers there.
         self._retired: list[AsyncTransport] = []
 
     # The connection
@@ -130,6 +130,16 @@ class InstantlyHook(CampaignCalls, LeadCalls, AccountCalls, AnalyticsCalls, Base
             # Another call may have been quicker; a second transport would never be closed.
             self._async = self._async or self._transport(AsyncTransport, endpoint)
         return self._async
+
+    async def afollow_connection(self) -> None:
+        """
+        Look the connection up again where it was before, and go on in the event loop with what it is by now.
+
+        Where it cannot be looked up, or not be used, it stays what it was.
+        """
+        if (used := self._async) is not None:
+            with suppress(InstantlyError):
+                await self._arenew(used)
 
     def get_max_retries(self) -> int:
         """

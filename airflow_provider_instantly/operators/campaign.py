@@ -59,6 +59,8 @@ DEFAULT_POLL_INTERVAL: Final = 60.0
 #: As what Airflow (2.11 to 3.4) names the method, where it resumes a task whose trigger failed or took too long.
 _TRIGGER_FAILED: Final = "__fail__"
 _KILLED: Final = "The task was killed, so it does not wait any longer."
+#: What is known of the campaign where a wait in the triggerer ended without telling.
+_BEFORE_THE_WAIT: Final = "The campaign was activated, or ran already, before that wait"
 
 
 class ActivateCampaignOperator(KnowsWhatWasWritten, SingleCampaignOperator):
@@ -203,8 +205,7 @@ class ActivateCampaignOperator(KnowsWhatWasWritten, SingleCampaignOperator):
             raise failure(
                 CampaignWaitError,
                 f"Airflow ended the wait in the triggerer: {error}.",
-                "The campaign was activated, or ran already, before that wait. How it stands now was not read; another "
-                "try reads it first.",
+                f"{_BEFORE_THE_WAIT}. How it stands now was not read; another try reads it first.",
                 about(str(self.campaign_id)),
             ) from error
 
@@ -216,7 +217,7 @@ class ActivateCampaignOperator(KnowsWhatWasWritten, SingleCampaignOperator):
         :param event: what the trigger fired. It is input: anything unexpected fails the task.
         """
         campaign_id = self._checked_campaign_id()
-        result = result_of_event(event, self._goal(deadline=None), [campaign_id])
+        result = result_of_event(event, self._goal(deadline=None), [campaign_id], left=_BEFORE_THE_WAIT)
         summary = event.get("passthrough")
         if not isinstance(summary, dict) or summary.get("id") != campaign_id:
             summary = {"id": campaign_id}

@@ -218,8 +218,9 @@ class CampaignStatusTrigger(PollingTrigger):
         pausing.result()
 
     async def _pause_what_is_own(self) -> None:
+        """Pause each campaign, and say of each what became of it: Airflow would log no more than a traceback."""
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launches.pause import TIME_LIMIT
+        from airflow_provider_instantly.launches.pause import TIME_LIMIT, what_failed
 
         left = list(self.named_campaigns())
         try:
@@ -228,8 +229,12 @@ class CampaignStatusTrigger(PollingTrigger):
                 InstantlyHook(self.instantly_conn_id, time_limit=TIME_LIMIT) as hook,
             ):
                 while left:
-                    killed = await ownership.apause_own(hook, self.task_instance, left[0], self.log)
-                    await awrite(self.log, info=[killed.outcome])
+                    try:
+                        killed = await ownership.apause_own(hook, self.task_instance, left[0], self.log)
+                    except Exception as error:
+                        await awrite(self.log, warnings=[what_failed(left[0], error)])
+                    else:
+                        await awrite(self.log, info=[killed.outcome])
                     left.pop(0)
         except TimeoutError:
             lines = [f"{_KILL_TIMED_OUT} {about(campaign_id)}" for campaign_id in left]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 from airflow_provider_instantly.api.errors import InstantlyError
@@ -16,9 +16,15 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
 
 
+#: Seconds between two looks at the connection. A hook that a watcher keeps may live for months, and each wait that
+#: begins meanwhile has it.
+_LOOKED_UP_EVERY: Final = 60.0
+
+
 @dataclass
 class _SharedHook:
     opened: asyncio.Task[InstantlyHook]
+    following: asyncio.Task[None]
     users: int = 0
 
 
@@ -30,6 +36,8 @@ async def shared_hook(conn_id: str) -> AsyncIterator[InstantlyHook]:
     """
     A hook, and so an HTTP session, that all users of one connection in this event loop share; the last closes it.
 
+    If the connection is changed meanwhile, it follows within about a minute.
+
     It does not retry by itself: pausing after errors is the waits' business.
 
     :param conn_id: the id of the Airflow connection.
@@ -37,7 +45,8 @@ async def shared_hook(conn_id: str) -> AsyncIterator[InstantlyHook]:
     hooks = _hooks.setdefault(asyncio.get_running_loop(), {})
     shared = hooks.get(conn_id)
     if shared is None:
-        shared = hooks[conn_id] = _SharedHook(asyncio.create_task(_open_hook(conn_id)))
+        opened = asyncio.create_task(_open_hook(conn_id))
+        shared = hooks[conn_id] = _SharedHook(opened, asyncio.create_task(_follow_connection(opened)))
     shared.users += 1
     try:
         yield await asyncio.shield(shared.opened)
@@ -45,8 +54,10 @@ async def shared_hook(conn_id: str) -> AsyncIterator[InstantlyHook]:
         shared.users -= 1
         if shared.users == 0:
             del hooks[conn_id]
+            shared.following.cancel()
             if not shared.opened.cancel():
-                await shared.opened.result().aclose()
+                # Airflow (seen on 3.3.2) cancels a trigger again in each of its rounds, until it has ended.
+                await asyncio.shield(shared.opened.result().aclose())
 
 
 async def _open_hook(conn_id: str) -> InstantlyHook:
@@ -55,6 +66,15 @@ async def _open_hook(conn_id: str) -> InstantlyHook:
     with suppress(InstantlyError):
         await hook.aget_conn()
     return hook
+
+
+async def _follow_connection(opened: asyncio.Task[InstantlyHook]) -> None:
+    """Let the hook have what the connection has become, as tasks have it that begin on a worker."""
+    await asyncio.wait([opened])
+    while not opened.cancelled() and opened.exception() is None:
+        await asyncio.sleep(_LOOKED_UP_EVERY)
+        # Cancelled, it is answered all the same, and Airflow complains of an answer that has no request.
+        await asyncio.shield(opened.result().afollow_connection())
 
 
 def _new_hook(conn_id: str) -> InstantlyHook:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowTaskTimeout
 
+from airflow_provider_instantly.api.campaign import about
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.api.redaction import shown_text
 from airflow_provider_instantly.exceptions import CampaignStoppedError, CampaignWaitError, failure
@@ -75,29 +76,39 @@ async def aexplain(ask: Callable[[str], Awaitable[SendingStatus]], wait: Wait, l
                 return
 
 
-def result_of_event(event: object, goal: Goal, campaign_ids: Iterable[str]) -> WaitResult:
+def result_of_event(
+    event: object, goal: Goal, campaign_ids: Iterable[str], *, left: str = "The campaign was left as it is"
+) -> WaitResult:
     """
     Read how the wait ended from the event that resumes a task.
 
     :param event: what the trigger fired; it is input, and nothing in it is believed that does not fit.
     :param goal: what was waited for.
     :param campaign_ids: the campaigns that were waited for.
+    :param left: what became of the campaign until the wait, as a clause for the error.
     :raises CampaignWaitError: if it is not the event of this wait.
     """
+    ids = [campaign_id.lower() for campaign_id in campaign_ids]
+    which = [about(ids[0])] if len(ids) == 1 else []
     try:
         if not isinstance(event, dict):
             raise ValueError("it is no object")
         if isinstance(reason := event.get("reason"), str) and event.get("campaigns") is None:
-            shown = shown_text(reason, limit=_REASON_CHARS)
-            raise CampaignWaitError(
-                f"The triggerer could not wait: {shown} The campaign was left as it is. If the DAG is right, give "
-                "triggerer and workers the same release of the provider; another try waits again."
+            raise failure(
+                CampaignWaitError,
+                f"The triggerer could not wait: {shown_text(reason, limit=_REASON_CHARS)}",
+                f"{left}.",
+                "If the DAG is right, give triggerer and workers the same release of the provider; another try waits "
+                "again.",
+                *which,
             )
-        return WaitResult.from_json(goal, campaign_ids, event.get("campaigns"))
+        return WaitResult.from_json(goal, ids, event.get("campaigns"))
     except ValueError as error:
-        raise CampaignWaitError(
-            f"The task was resumed by an event that does not tell how its wait ended ({error}). The campaign was left "
-            "as it is; another try reads it again."
+        raise failure(
+            CampaignWaitError,
+            f"The task was resumed by an event that does not tell how its wait ended ({error}).",
+            f"{left}; another try reads it again.",
+            *which,
         ) from error
 
 

@@ -104,14 +104,14 @@ class TestGoodAnswers:
 @pytest.mark.parametrize(
     "body",
     [{"status": 200, "message": "OK"}, {"status": 503}, {"status": 404, "id": None}, {"status": 7, "message": "ok"}]
+    + [{"status": 0, "message": "ok"}, {"status": 1, "id": "", "code": 0}, {"status": 1, "success": True}]
     + [{"status": status} for status in (-100, -98, -3, 5, 99, 600)],
 )
-def test_what_names_no_campaign_and_has_a_status_that_is_not_known_is_none(
-    request_: Request, body: dict[str, Any]
-) -> None:
+def test_what_names_no_campaign_and_looks_like_a_gateways_is_none(request_: Request, body: dict[str, Any]) -> None:
+    """0 was read as Draft, and would have launched what Instantly stopped; 1 as Active, and nothing was launched."""
     error = error_of(request_, answer(200, json.dumps(body).encode()))
     assert type(error) is InstantlyUnexpectedAnswerError
-    assert f"names none, and its status {body['status']} is not known" in error.message
+    assert "The answer should be a campaign, but names none." in error.message
 
     named = {**body, "id": CAMPAIGN_ID}
     assert read_answer(request_, answer(200, json.dumps(named).encode())) == named

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
 #: Calls that make no request, and one that Airflow makes.
-WITHOUT_TWIN = {"campaign_page", "test_connection"}
+WITHOUT_TWIN = {"campaign_page", "test_connection", "afollow_connection"}
 
 
 class TestErrors:

@@ -213,9 +213,12 @@ def test_a_try_that_is_replaced_after_a_lost_answer_says_no_more_than_it_knows(
     assert len(sandbox.requests(path="*/activate")) == 1
 
 
-def test_a_proxy_that_says_that_all_is_well_launches_nothing(sandbox: SandboxClient, store: TaskStateStore) -> None:
+@pytest.mark.parametrize("status", [200, 0, 1])
+def test_a_proxy_that_says_that_all_is_well_launches_nothing(
+    sandbox: SandboxClient, store: TaskStateStore, status: int
+) -> None:
     cid = sandbox.add_campaign("Spring", status=BOUNCED)
-    sandbox.add_fault("body", method="GET", json={"status": 200, "message": "OK"}, count=None)
+    sandbox.add_fault("body", method="GET", json={"status": status, "message": "OK"}, count=None)
 
     with pytest.raises(InstantlyUnexpectedAnswerError, match=f"This try did not activate campaign {cid}"):
         launch(cid, store)
@@ -223,11 +226,12 @@ def test_a_proxy_that_says_that_all_is_well_launches_nothing(sandbox: SandboxCli
     assert sandbox.activations(cid) == 0
 
 
+@pytest.mark.parametrize("status", [200, 1])
 def test_a_proxy_that_says_that_all_is_well_has_not_launched_anything(
-    sandbox: SandboxClient, store: TaskStateStore
+    sandbox: SandboxClient, store: TaskStateStore, status: int
 ) -> None:
     cid = sandbox.add_campaign("Spring", status=DRAFT)
-    sandbox.add_fault("body", path="*/activate", json={"status": 200, "message": "OK"}, moment="before", count=None)
+    sandbox.add_fault("body", path="*/activate", json={"status": status, "message": "OK"}, moment="before", count=None)
 
     with pytest.raises(LaunchNotConfirmedError, match="is Draft"):
         launch(cid, store, check_before=False)

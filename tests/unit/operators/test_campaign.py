@@ -1280,6 +1280,20 @@ def test_an_event_that_does_not_fit_fails_the_task(event: Any) -> None:
         operator(CAMPAIGN_ID).execute_complete({}, event)
 
 
+@pytest.mark.parametrize("event", [None, {"campaigns": None, "reason": "A wait has no stable_fro."}])
+def test_an_event_that_tells_nothing_does_not_hide_the_launch_before_it(task_log: Any, event: Any) -> None:
+    """It said that the campaign was left as it is, and named none."""
+    task = operator(CAMPAIGN_ID, wait_for_active=True, deferrable=True)
+
+    with pytest.raises(CampaignWaitError) as raised:
+        task.resume_execution("execute_complete", {"event": event}, {})
+
+    assert "left as it is" not in str(raised.value)
+    assert "The campaign was activated, or ran already, before that wait" in str(raised.value)
+    assert str(raised.value).endswith(f" [campaign {CAMPAIGN_ID}]")
+    assert "The campaign was activated, or ran already, before that wait" in task_log()
+
+
 @pytest.mark.parametrize("passthrough", [None, "text", [], {}, {**PASSTHROUGH, "id": "another"}, {"name": NAME}])
 def test_what_the_event_echoes_is_believed_only_of_this_campaign(passthrough: Any) -> None:
     value = operator(CAMPAIGN_ID).execute_complete({}, {"campaigns": [GOOD], "passthrough": passthrough})

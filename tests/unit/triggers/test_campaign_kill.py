@@ -89,11 +89,53 @@ async def test_a_log_that_stands_still_does_not_hold_the_event_loop(
     assert threading.get_ident() not in threads_of_log.threads
 
 
-async def test_says_why_it_could_not(sandbox: SandboxClient, killed: Any) -> None:
+async def test_says_why_it_could_not(sandbox: SandboxClient, killed: Any, threads_of_log: Any) -> None:
+    campaign = sandbox.add_campaign(status="active")
     sandbox.revoke_key("default")
+    trigger = killed(campaign)
+    trigger._log = threads_of_log
 
-    with pytest.raises(Exception, match="401"):
-        await killed(sandbox.add_campaign(status="active")).on_kill()
+    await trigger.on_kill()
+
+    [line] = threads_of_log.lines
+    assert "401" in line
+    assert f"Campaign {campaign} was not paused." in line
+    assert threading.get_ident() not in threads_of_log.threads
+
+
+async def test_says_what_became_of_it_where_airflow_cannot_be_asked(
+    sandbox: SandboxClient, killed: Any, threads_of_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow's log had a traceback that said nothing of the campaign, and whatever the error said."""
+    campaign = sandbox.add_campaign(status="active")
+    trigger = killed(campaign)
+    trigger._log = threads_of_log
+
+    async def fail(_ti: Any) -> None:
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr(ownership, "_astate", fail)
+    await trigger.on_kill()
+
+    [line] = threads_of_log.lines
+    assert line.startswith(f"It is not known whether campaign {campaign} was paused (RuntimeError).")
+
+
+async def test_one_that_cannot_be_paused_keeps_no_other_from_it(
+    sandbox: SandboxClient, killed: Any, threads_of_log: Any
+) -> None:
+    """The others went on sending, and no line said so."""
+    gone = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
+    campaign = sandbox.add_campaign(status="active")
+    trigger = killed([gone, campaign])
+    trigger._log = threads_of_log
+
+    await trigger.on_kill()
+
+    assert sandbox.campaign(campaign)["status_name"] == "Paused"
+    failed, paused = threads_of_log.lines
+    assert f"Campaign {gone} was not paused." in failed
+    assert "Paused campaign" in paused
 
 
 async def test_says_that_it_had_no_more_time(

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_instantly.api.errors import InstantlyConfigurationError
 from airflow_provider_instantly.triggers import shared_hook as shared_hook_module
 from airflow_provider_instantly.triggers.shared_hook import shared_hook
 
 if TYPE_CHECKING:
+    from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
 CONN = "instantly_default"
+VARIABLE = "AIRFLOW_CONN_INSTANTLY_DEFAULT"
 
 
 async def test_the_hook_is_shared_and_its_session_closed_when_its_last_user_leaves(sandbox: SandboxClient) -> None:
@@ -98,6 +102,69 @@ async def test_many_users_at_once_look_the_connection_up_once_and_open_one_sessi
 
     assert looked_up == [CONN]
     assert len({id(session) for session in sessions}) == 1
+
+
+class TestAConnectionThatIsChanged:
+    """A watcher keeps the hook for months, and all waits that began meanwhile had what the connection once was."""
+
+    @pytest.fixture(autouse=True)
+    def often(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(shared_hook_module, "_LOOKED_UP_EVERY", 0.02)
+
+    @staticmethod
+    async def workspace_becomes(hook: InstantlyHook, workspace_id: str | None) -> None:
+        async with asyncio.timeout(10):
+            while (await hook.aget_conn()).endpoint.workspace_id != workspace_id:  # noqa: ASYNC110 - it is the hook that changes
+                await asyncio.sleep(0.01)
+
+    async def test_is_that_of_the_requests_from_then_on(
+        self, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch, nothing_left_open: None
+    ) -> None:
+        cid = sandbox.add_campaign("Watched")
+        connection = json.loads(sandbox.airflow_connection)
+        sandbox.add_fault("delay", delay=0.5)
+
+        async with shared_hook(CONN) as hook:
+            under_way = asyncio.create_task(hook.aget_campaign(cid))
+            await asyncio.sleep(0.1)
+            monkeypatch.setenv(VARIABLE, json.dumps({**connection, "extra": {"workspace_id": "another"}}))
+            await self.workspace_becomes(hook, "another")
+            assert (await under_way).id == cid
+            async with shared_hook(CONN) as joined:
+                assert joined is hook
+        async with asyncio.timeout(10):
+            while asyncio.all_tasks() != {asyncio.current_task()}:  # noqa: ASYNC110 - the last look at the connection may be under way
+                await asyncio.sleep(0.01)
+
+    async def test_one_that_is_gone_or_broken_for_a_while_stays_what_it_was(
+        self, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch, nothing_left_open: None
+    ) -> None:
+        cid = sandbox.add_campaign("Watched")
+        connection = json.loads(sandbox.airflow_connection)
+
+        async with shared_hook(CONN) as hook:
+            for broken in ({**connection, "password": ""}, None):
+                if broken is None:
+                    monkeypatch.delenv(VARIABLE)
+                else:
+                    monkeypatch.setenv(VARIABLE, json.dumps(broken))
+                await asyncio.sleep(0.2)
+                assert (await hook.aget_campaign(cid)).id == cid
+            monkeypatch.setenv(VARIABLE, json.dumps({**connection, "extra": {"workspace_id": "another"}}))
+            await self.workspace_becomes(hook, "another")
+
+    async def test_one_that_was_broken_at_first_is_used_once_it_is_mended(
+        self, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch, nothing_left_open: None
+    ) -> None:
+        cid = sandbox.add_campaign("Watched")
+        monkeypatch.delenv(VARIABLE)
+
+        async with shared_hook(CONN) as hook:
+            with pytest.raises(InstantlyConfigurationError):
+                await hook.aget_campaign(cid)
+            await asyncio.sleep(0.1)
+            monkeypatch.setenv(VARIABLE, sandbox.airflow_connection)
+            assert (await hook.aget_campaign(cid)).id == cid
 
 
 def session_of(hook: Any) -> Any:

@@ -192,6 +192,20 @@ class TestEvents:
         with pytest.raises(CampaignWaitError, match=r"^The task was resumed by an event that does not tell") as caught:
             ending.result_of_event(event, Goal(), [ONE])
         assert "The campaign was left as it is; another try reads it again." in str(caught.value)
+        assert str(caught.value).endswith(f" [campaign {ONE}]")
+
+    @pytest.mark.parametrize("event", [None, {"campaigns": None, "reason": "It has no key."}])
+    @pytest.mark.parametrize("left", ["The campaign was left as it is", "The campaign was activated before"])
+    def test_what_became_of_the_campaign_is_the_callers_to_say(self, event: Any, left: str) -> None:
+        with pytest.raises(CampaignWaitError) as caught:
+            ending.result_of_event(event, Goal(), [ONE.upper()], left=left)
+        assert str(caught.value) == " ".join(sentences_of(caught.value))
+        assert sentences_of(caught.value)[1].startswith(left)
+        assert sentences_of(caught.value)[-1] == f"[campaign {ONE}]"
+
+    def test_of_several_none_is_named(self) -> None:
+        with pytest.raises(CampaignWaitError, match=r"reads it again\.$"):
+            ending.result_of_event(None, Goal(), IDS[:2])
 
     @given(event=json_values(keys=st.sampled_from(["campaigns", "campaign_id", "verdict", "status"]), floats=False))
     def test_nothing_but_a_campaign_wait_error_comes_of_a_wrong_one(self, event: Any) -> None:
