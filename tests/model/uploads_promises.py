@@ -125,8 +125,10 @@ def _counts(world: World, one: Try) -> Iterator[str]:
     if value["already_there"] > len(good & there - added) and not deletes:
         yield f"it counts {value['already_there']} as there before, and {len(good & there - added)} were"
     elsewhere = {person for where, persons in one.persons.items() if where != place for person in persons}
-    if value["skipped"] > len((good - there) & elsewhere) and not deletes:
-        yield f"it counts {value['skipped']} as skipped, and {len((good - there) & elsewhere)} are elsewhere"
+    # A person may add them since.
+    skipped = (good - there) & elsewhere | (_who_was_skipped(world, one) & elsewhere - added)
+    if value["skipped"] > len(skipped) and not deletes:
+        yield f"it counts {value['skipped']} as skipped, and {len(skipped)} are elsewhere"
     if (exact := _skipped(world, one)) is not None and value["skipped"] != exact:
         yield f"it counts {value['skipped']} as skipped, and {exact} were"
     others_add = any(event.kind == "a person adds" for event in world.others)
@@ -145,6 +147,12 @@ def _skipped(world: World, one: Try) -> int | None:
     if not is_certain or world.others or any(sent.answered != 200 or sent.fault is not None for sent in adds):
         return None
     return sum(fate == "skipped_count" for sent in adds for fate in sent.fates.values())
+
+
+def _who_was_skipped(world: World, one: Try) -> set[int]:
+    """Whom the service skipped in the uploads of a task."""
+    sent = [each.fates.items() for each in world.ledger if each.task == one.task]
+    return {person for fates in sent for person, fate in fates if fate == "skipped_count"}
 
 
 def _failure(world: World, one: Try) -> Iterator[str]:
