@@ -216,6 +216,7 @@ def _run_beside(stage: Stage, which: int, tries: list[Try]) -> None:
     kept = (stage.task, stage.on_kill, stage.on_death, stage.on_kill_of_trigger, stage.in_flight)
     stage.on_death = stage.on_kill_of_trigger = None
     position = BESIDE_FROM + stage.injected[BESIDE]
+    began = stage.clock.now()
 
     def run() -> None:
         tries.extend(_run_task(stage, position, plan))
@@ -224,6 +225,7 @@ def _run_beside(stage: Stage, which: int, tries: list[Try]) -> None:
     worker = threading.Thread(target=run, name="another task")
     worker.start()
     worker.join()
+    stage.clock.beside += stage.clock.now() - began
     stage.task, stage.on_kill, stage.on_death, stage.on_kill_of_trigger, stage.in_flight = kept
 
 
@@ -340,7 +342,7 @@ class _Actor:
         """Let a triggerer run the trigger, and another one where it dies."""
         kept = json.dumps([class_path, arguments])
         self.one.handed_over.append(kept)
-        deferred_at = self.stage.clock.now()
+        deferred_at = self.stage.clock.own()
         airflow_limit = None if limit is None else datetime.fromtimestamp(self.stage.clock.time() + limit, UTC)
         event = None
         while event is None:
@@ -352,7 +354,7 @@ class _Actor:
         if event == KILL:
             self.one.error = StoppedByHand("\n".join(self.stage.said[-1:]))
             return None
-        if limit is not None and not self.stage.clock.jumped and self.stage.clock.now() - deferred_at > limit:
+        if limit is not None and not self.stage.clock.jumped and self.stage.clock.own() - deferred_at > limit:
             self.one.escaped = TimeoutError("Airflow's own limit on the deferral came first")
             return None
         if type(event).__name__ == "TaskSuccessEvent":

@@ -87,6 +87,8 @@ class VirtualClock:
     def __init__(self) -> None:
         self.elapsed = 0.0
         self.jumped = 0.0
+        #: Seconds that passed while another task ran in the middle of one, which could do nothing then.
+        self.beside = 0.0
         self.epoch = 1_790_000_000.0
 
     def time(self) -> float:
@@ -98,6 +100,10 @@ class VirtualClock:
     def now(self) -> float:
         """The service's clock."""
         return self.epoch + self.elapsed
+
+    def own(self) -> float:
+        """The service's clock, without what passed in the middle of a task."""
+        return self.now() - self.beside
 
     def sleep(self, seconds: float) -> None:
         if not 0 <= seconds < 1e7:
