@@ -27,6 +27,16 @@ def failure(kind: type[E], *sentences: str, message: str = "") -> E:
     return error
 
 
+def refused(kind: type[E], error: ValueError) -> E:
+    """
+    The failure of a task whose parameters cannot be used, with the sentences of the error that says so.
+
+    :param kind: its type, one of ours or of Airflow's.
+    :param error: what is wrong with a parameter.
+    """
+    return failure(kind, *getattr(error, "sentences", (str(error),)))
+
+
 class LaunchRefusedError(AirflowFailException):
     """The operator would not activate the campaign; nothing was changed, and a retry would not change that."""
 

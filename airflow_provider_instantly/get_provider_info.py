@@ -8,7 +8,8 @@ from typing import Any, Final
 CONNECTION_FORM: Final[dict[str, Any]] = {
     "ui-field-behaviour": {
         "hidden-fields": ["login", "schema"],
-        "relabeling": {"host": "Base URL", "password": "API key"},
+        # Airflow 3.1 labels a field that has a placeholder, and no label here, with its bare name: "port".
+        "relabeling": {"host": "Base URL", "password": "API key", "port": "Port"},
         "placeholders": {
             "host": "https://api.instantly.ai",
             "password": "An API V2 key",

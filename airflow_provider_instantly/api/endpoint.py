@@ -102,7 +102,8 @@ def check_base_url(url: str | None, *, insecure_hosts: Iterable[str] = ()) -> st
     if parts.scheme == "http" and not _is_loopback(host) and host not in {h.lower() for h in insecure_hosts}:
         raise InstantlyConfigurationError(
             f"The Base URL of the Instantly connection uses http:// for {host!r}, which would send the API key in the "
-            "clear. Use https://, or list the name under allow_insecure_hosts in the connection's extra."
+            "clear.",
+            "Use https://, or list the name under allow_insecure_hosts in the connection's extra.",
         )
     path = parts.path.rstrip("/").removesuffix(API_ROOT).rstrip("/")
     return f"{parts.scheme}://{parts.netloc.lower().rstrip(':')}{path}"
@@ -135,18 +136,20 @@ def check_api_key(key: str | None) -> str:
     """
     text = (key or "").strip()
     if not text:
-        raise InstantlyConfigurationError(f"{NO_API_KEY} Put an API V2 key into its field API key.")
+        raise InstantlyConfigurationError(NO_API_KEY, "Put an API V2 key into its field API key.")
     if not text.strip("*"):
         raise InstantlyConfigurationError(
             "The Instantly connection has *** in the place of its API key, which is how Airflow hides one: the button "
-            "Test of Airflow 3.0 knows no other. Nothing was sent. Test with the command `airflow connections test`, "
-            "or put the API V2 key into the field API key."
+            "Test of Airflow 3.0 knows no other.",
+            "Nothing was sent.",
+            "Test with the command `airflow connections test`, or put the API V2 key into the field API key.",
         )
     if not _BEARER_TOKEN.fullmatch(text):
         raise InstantlyConfigurationError(
-            f"The API key of the Instantly connection {_what_no_key_has(text)}. Nothing was sent. "
+            f"The API key of the Instantly connection {_what_no_key_has(text)}.",
+            "Nothing was sent.",
             "Copy the API V2 key again into the field API key, the key alone: letters, digits, + and /, "
-            "mostly with == at its end."
+            "mostly with == at its end.",
         )
     return text
 
@@ -214,8 +217,9 @@ def _split(url: str, name: str) -> SplitResult:
     if parts.scheme not in {"http", "https"} or not has_host or not plain:
         # The value is not quoted: people paste credentials into URLs.
         raise InstantlyConfigurationError(
-            f"{name} of the Instantly connection is no URL of a service. Leave it empty for Instantly's own, "
-            f"or write it like {DEFAULT_BASE_URL}, without a user name, a query or a fragment."
+            f"{name} of the Instantly connection is no URL of a service.",
+            f"Leave it empty for Instantly's own, or write it like {DEFAULT_BASE_URL}, without a user name, a query "
+            "or a fragment.",
         )
     return parts
 

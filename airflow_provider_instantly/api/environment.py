@@ -119,8 +119,10 @@ def wrong_login(environment: Environment) -> InstantlyConfigurationError:
     """
     return InstantlyConfigurationError(
         f"The proxy that {environment.proxy_variable} names wants a login, or does not accept the one that it got "
-        "(HTTP 407). Nothing was sent to Instantly. Write the login into the proxy's URL, like "
-        f"http://user:password@proxy:3128, with %-escapes for special characters, in {environment.proxy_variable}."
+        "(HTTP 407).",
+        "Nothing was sent to Instantly.",
+        "Write the login into the proxy's URL, like http://user:password@proxy:3128, with %-escapes for special "
+        f"characters, in {environment.proxy_variable}.",
     )
 
 
@@ -135,15 +137,17 @@ def _check_proxy(proxy: str, variable: str, *, takes_socks: bool) -> None:
     if scheme.startswith("socks") and takes_socks:
         if find_spec("socks") is None:
             raise InstantlyConfigurationError(
-                f"The proxy that {variable} names is a SOCKS proxy, and PySocks is not installed. Nothing was sent to "
-                f"Instantly. Name an http:// or https:// proxy in {variable}, which deferred tasks need anyway, or "
-                "exempt Instantly's host in no_proxy."
+                f"The proxy that {variable} names is a SOCKS proxy, and PySocks is not installed.",
+                "Nothing was sent to Instantly.",
+                f"Name an http:// or https:// proxy in {variable}, which deferred tasks need anyway, or "
+                "exempt Instantly's host in no_proxy.",
             )
     elif scheme not in ("http", "https"):
         raise InstantlyConfigurationError(
             f"The proxy that {variable} names for Instantly is neither an http:// nor an https:// one, and no other "
-            f"can be used here. Nothing was sent to Instantly. Name one in {variable}, or exempt Instantly's host in "
-            "no_proxy."
+            "can be used here.",
+            "Nothing was sent to Instantly.",
+            f"Name one in {variable}, or exempt Instantly's host in no_proxy.",
         )
     if not is_usable:
         raise _no_proxy(variable)
@@ -151,16 +155,18 @@ def _check_proxy(proxy: str, variable: str, *, takes_socks: bool) -> None:
 
 def _no_proxy(variable: str) -> InstantlyConfigurationError:
     return InstantlyConfigurationError(
-        f"What {variable} says is not the URL of a proxy. Nothing was sent to Instantly. Write it like "
-        f"http://user:password@proxy:3128, with %-escapes for special characters, or unset {variable}."
+        f"What {variable} says is not the URL of a proxy.",
+        "Nothing was sent to Instantly.",
+        f"Write it like http://user:password@proxy:3128, with %-escapes for special characters, or unset {variable}.",
     )
 
 
 def _no_certificates() -> InstantlyConfigurationError:
     variable = next((name for name in _CERTIFICATE_VARIABLES if os.environ.get(name)), "the package certifi")
     return InstantlyConfigurationError(
-        f"The certificates that {variable} names cannot be read: the file does not exist, or holds none. Nothing was "
-        f"sent to Instantly. Let {variable} name a PEM file or a directory of certificates, or unset it."
+        f"The certificates that {variable} names cannot be read: the file does not exist, or holds none.",
+        "Nothing was sent to Instantly.",
+        f"Let {variable} name a PEM file or a directory of certificates, or unset it.",
     )
 
 

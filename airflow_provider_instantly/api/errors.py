@@ -51,7 +51,10 @@ class InstantlyError(Exception):
     @property
     def sentences(self) -> tuple[str, ...]:
         """What it says, in parts that are lines of a log: what happened, what became of the campaign, why."""
-        return (str(self),)
+        return tuple(map(str, self.args))
+
+    def __str__(self) -> str:
+        return " ".join(self.sentences)
 
 
 class InstantlyConfigurationError(InstantlyError):

@@ -43,8 +43,9 @@ def check_connection(connection: Connection, conn_id: str, conn_type: str) -> No
     """
     if connection.conn_type and connection.conn_type != conn_type:
         raise InstantlyConfigurationError(
-            f"The Airflow connection {conn_id!r} is of type {safe_text(connection.conn_type)}, not instantly. "
-            "Nothing was sent. Change its type, or name another connection in instantly_conn_id."
+            f"The Airflow connection {conn_id!r} is of type {safe_text(connection.conn_type)}, not instantly.",
+            "Nothing was sent.",
+            "Change its type, or name another connection in instantly_conn_id.",
         )
     try:
         is_object = isinstance(json.loads(connection.extra or "{}"), dict)
@@ -52,8 +53,8 @@ def check_connection(connection: Connection, conn_id: str, conn_type: str) -> No
         is_object = False
     if not is_object:
         raise InstantlyConfigurationError(
-            "The extra of the Instantly connection is not a JSON object. Write it like "
-            '{"workspace_id": "..."}, or leave it empty.'
+            "The extra of the Instantly connection is not a JSON object.",
+            'Write it like {"workspace_id": "..."}, or leave it empty.',
         )
 
 
@@ -89,8 +90,8 @@ def not_found(conn_id: str) -> InstantlyConfigurationError:
     """
     return InstantlyConfigurationError(
         f"There is no Airflow connection {conn_id!r} (Airflow 3 says the same of one that it could not look up just "
-        "now, or not read: an extra must be a JSON object). Add one of type instantly, with an Instantly API V2 key in "
-        "its field API key."
+        "now, or not read: an extra must be a JSON object).",
+        "Add one of type instantly, with an Instantly API V2 key in its field API key.",
     )
 
 
@@ -102,8 +103,8 @@ def not_looked_up(conn_id: str, error: Exception) -> ConnectionLookupError:
     :param error: what was raised. Secret backends put what they like into their errors, so only its kind is named.
     """
     return ConnectionLookupError(
-        f"The Airflow connection {conn_id!r} could not be looked up ({type(error).__name__}). "
-        "Look at the secrets backend and the database of this Airflow."
+        f"The Airflow connection {conn_id!r} could not be looked up ({type(error).__name__}).",
+        "Look at the secrets backend and the database of this Airflow.",
     )
 
 
@@ -135,8 +136,8 @@ def _written_host(connection: Connection) -> str:
     port = f":{connection.port}" if connection.port else ""
     if port and re.fullmatch(r"(\[.*\]|[^:]*):\d+", authority) and not authority.endswith(port):
         raise InstantlyConfigurationError(
-            "The Base URL of the Instantly connection has another port than its field Port. Write the port into one "
-            "of them only, or the same into both."
+            "The Base URL of the Instantly connection has another port than its field Port.",
+            "Write the port into one of them only, or the same into both.",
         )
     return f"{scheme}://{authority.removesuffix(port)}{port}{slash}{path}"
 

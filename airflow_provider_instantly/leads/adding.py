@@ -286,12 +286,15 @@ class Adding:
         present = self._seen.present
         numbers = self._chunk.numbers
         unknown = [number for number in numbers if number not in present]
-        why = f" {doubt.error}" if doubt.error else ""
         certain = f"rows {listed([number for number in numbers if number in present])} are there" if present else ""
-        error = UploadNotConfirmedError(
+        error = failure(
+            UploadNotConfirmedError,
             f"The answer to the upload of {self._chunk.span} was lost, and what was read since does not tell what "
-            f"became of all of them.{why} {f'Certain: {certain}. ' if certain else ''}Not certain: rows "
-            f"{listed(unknown)}. {self._seen.so_far}"
+            "became of all of them.",
+            *([str(doubt.error)] if doubt.error else []),
+            *([f"Certain: {certain}."] if certain else []),
+            f"Not certain: rows {listed(unknown)}.",
+            self._seen.so_far,
         )
         error.__cause__ = doubt.lost
         return error

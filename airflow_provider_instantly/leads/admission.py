@@ -59,7 +59,7 @@ def count_present(order: Order, rows: Iterable[LeadRow], total: int) -> int:
     found = 0
     for page in batches(rows):
         if order.is_killed():
-            raise TaskKilledError(f"The task was killed. {added_no_one(order)}")
+            raise failure(TaskKilledError, "The task was killed.", added_no_one(order))
         found += len(order.present(page))
         progress.add(len(page))
     return found

@@ -15,7 +15,7 @@ from airflow_provider_instantly.api.lead import MAX_PER_REQUEST
 from airflow_provider_instantly.api.retry import pause_before_retry
 from airflow_provider_instantly.api.sending import before_leaving
 from airflow_provider_instantly.clock import jitter
-from airflow_provider_instantly.exceptions import TaskKilledError
+from airflow_provider_instantly.exceptions import TaskKilledError, failure
 from airflow_provider_instantly.leads.progress import Progress
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def block_all(
 
     def stop_if_killed() -> None:
         if is_killed():
-            raise TaskKilledError(f"The task was killed. {_so_far(progress, total)}")
+            raise failure(TaskKilledError, "The task was killed.", _so_far(progress, total))
 
     try:
         with before_leaving(stop_if_killed):

@@ -22,7 +22,7 @@ from uuid import uuid4
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.redaction import shown_text
-from airflow_provider_instantly.exceptions import InputError
+from airflow_provider_instantly.exceptions import InputError, failure
 from airflow_provider_instantly.leads.rows import BrokenRow
 from airflow_provider_instantly.storage import place_of
 
@@ -54,7 +54,6 @@ _AN_ADDRESS: Final = re.compile(r"[^\s@]@[^\s@]")
 #: A cell that is an address.
 _ONE_ADDRESS: Final = re.compile(r"\s*[^\s@]+@[^\s@]+\s*")
 _LINE_BREAK: Final = re.compile(r"\r\n?|\n")
-_WHAT_NEXT: Final = "Nothing was sent to Instantly from this input."
 #: Drivers that read a whole result at once, unless their streaming cursor is asked for.
 _STREAMING_CURSORS: Final = ("MySQLdb", "pymysql")
 
@@ -69,7 +68,7 @@ def from_values(values: object) -> Iterator[object]:
     if isinstance(values, str):
         values = _listed(values)
     if isinstance(values, Mapping) or not isinstance(values, Iterable):
-        raise InputError(f"The rows must be a list of mappings, not of type {type(values).__name__}. {_WHAT_NEXT}")
+        raise _unread(f"The rows must be a list of mappings, not of type {type(values).__name__}.")
     _check_no_table(values)
     for entry in values:
         _check_no_table(entry)
@@ -82,9 +81,9 @@ def from_values(values: object) -> Iterator[object]:
 def _check_no_table(values: object) -> None:
     """A table, such as pandas has, gives the names of its columns where its rows are asked for."""
     if type(values) is not dict and hasattr(values, "columns") and not isinstance(values, Mapping):
-        raise InputError(
-            f"The rows are of type {type(values).__name__}, which has columns and gives no rows one by one. Pass its "
-            f"rows, such as those of to_dict('records'). {_WHAT_NEXT}"
+        raise _unread(
+            f"The rows are of type {type(values).__name__}, which has columns and gives no rows one by one.",
+            "Pass its rows, such as those of to_dict('records').",
         )
 
 
@@ -103,7 +102,7 @@ def from_file(path: str | PathLike[str] | ObjectStoragePath) -> Iterator[object]
     bare = name.removesuffix(".gz")
     if not bare.endswith(_JSON_SUFFIXES + _CSV_SUFFIXES):
         wanted = ", ".join(_JSON_SUFFIXES + _CSV_SUFFIXES)
-        raise InputError(f"The name of the file has to end in one of {wanted}, or that and .gz. {_WHAT_NEXT}")
+        raise _unread(f"The name of the file has to end in one of {wanted}, or that and .gz.")
     with ExitStack() as stack:
         file: Any = stack.enter_context(place.open("rb"))
         if bare != name:
@@ -114,9 +113,9 @@ def from_file(path: str | PathLike[str] | ObjectStoragePath) -> Iterator[object]
         try:
             yield from (_json_rows if bare.endswith(_JSON_SUFFIXES) else _csv_rows)(lines)
         except UnicodeDecodeError:
-            raise InputError(f"The file is not in UTF-8. {_WHAT_NEXT}") from None
+            raise _unread("The file is not in UTF-8.") from None
         except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-            raise InputError(f"The file is no whole gzip file: {error}. {_WHAT_NEXT}") from None
+            raise _unread(f"The file is no whole gzip file: {error}.") from None
 
 
 def database(conn_id: str, hook_params: Mapping[str, Any] | None = None) -> ConnectsToDatabase:
@@ -130,18 +129,15 @@ def database(conn_id: str, hook_params: Mapping[str, Any] | None = None) -> Conn
     try:
         from airflow.providers.common.sql.hooks.sql import DbApiHook
     except ImportError:
-        raise InputError(
-            "Rows of a database need Airflow's common-sql provider: install airflow-provider-instantly[sql]. "
-            f"{_WHAT_NEXT}"
+        raise _unread(
+            "Rows of a database need Airflow's common-sql provider: install airflow-provider-instantly[sql]."
         ) from None
     from airflow.providers.common.compat.sdk import BaseHook
 
     connection: Any = BaseHook.get_connection(conn_id)
     hook = connection.get_hook(hook_params=dict(hook_params or {}))
     if not isinstance(hook, DbApiHook):
-        raise InputError(
-            f"The connection {conn_id} is of type {connection.conn_type}, and not to a database. {_WHAT_NEXT}"
-        )
+        raise _unread(f"The connection {conn_id} is of type {connection.conn_type}, and not to a database.")
     return hook
 
 
@@ -180,7 +176,7 @@ def from_sql(
             # A database quotes values; a driver's error also has the statement and its parameters.
             what = shown_text(str(error).partition("\n")[0], limit=200)
             kind = type(error).__name__
-            raise InputError(f"The database did not return rows: {kind}: {what}. {_WHAT_NEXT}") from None
+            raise _unread(f"The database did not return rows: {kind}: {what}.") from None
 
 
 def _close(opened: Any) -> None:
@@ -202,9 +198,9 @@ def _listed(text: str) -> object:
             continue
         if validation.is_collection(entries):
             return sorted(entries, key=str) if isinstance(entries, Set) else entries
-    raise InputError(
-        "The rows are a text that is no list, or one with values that have no form as text, such as dates. Pass the "
-        f"XCom itself, write {{{{ … | tojson }}}} in the template, or name a file. {_WHAT_NEXT}"
+    raise _unread(
+        "The rows are a text that is no list, or one with values that have no form as text, such as dates.",
+        "Pass the XCom itself, write {{ … | tojson }} in the template, or name a file.",
     )
 
 
@@ -221,7 +217,7 @@ def _json_rows(lines: IO[str]) -> Iterator[object]:
         else:
             if isinstance(row, list) and any(isinstance(entry, dict) for entry in row):
                 # They would all be rejected as one row.
-                raise InputError(f"Line {number:,} of the file is a list of objects. Write one a line. {_WHAT_NEXT}")
+                raise _unread(f"Line {number:,} of the file is a list of objects.", "Write one a line.")
             yield row
 
 
@@ -252,7 +248,7 @@ def _csv_rows(lines: IO[str]) -> Iterator[object]:
         names = _checked_names(name.strip() for name in next(cells))
         if any(_AN_ADDRESS.search(name) for name in names):
             # The first person would be taken for the names of columns, and not be a row.
-            raise InputError(f"The first line of the file has an address, and has to be a header. {_WHAT_NEXT}")
+            raise _unread("The first line of the file has an address, and has to be a header.")
         read = cells.line_num
         for row in cells:
             its_lines, read = cells.line_num - read, cells.line_num
@@ -263,7 +259,7 @@ def _csv_rows(lines: IO[str]) -> Iterator[object]:
             elif row:
                 yield BrokenRow(f"it has {len(row)} cells, and the header has {len(names)}", {"cells": row})
     except csv.Error as error:
-        raise InputError(f"Line {cells.line_num:,} of the file is no CSV: {error}. {_WHAT_NEXT}") from None
+        raise _unread(f"Line {cells.line_num:,} of the file is no CSV: {error}.") from None
 
 
 def _rows_within(row: Sequence[str], delimiter: str) -> list[BrokenRow]:
@@ -285,7 +281,7 @@ def _short_lines(lines: IO[str]) -> Iterator[str]:
     for number in itertools.count(1):
         line = lines.readline(MAX_LINE + 1)
         if len(line) > MAX_LINE:
-            raise InputError(f"Line {number:,} of the file has more than {MAX_LINE:,} characters. {_WHAT_NEXT}")
+            raise _unread(f"Line {number:,} of the file has more than {MAX_LINE:,} characters.")
         if not line:
             return
         yield line
@@ -305,7 +301,7 @@ def _streaming_cursor(connection: Any) -> Any:
 
 def _column_names(description: Sequence[Sequence[Any]] | None) -> list[str]:
     if not description:
-        raise InputError(f"The statement returns no rows. {_WHAT_NEXT}")
+        raise _unread("The statement returns no rows.")
     return _checked_names(str(column[0]) for column in description)
 
 
@@ -315,5 +311,9 @@ def _checked_names(names: Iterable[str]) -> list[str]:
         first = places.setdefault(name, place)
         if first != place:
             # Without a header, a name is a person's value, so its place is shown.
-            raise InputError(f"Columns {first} and {place} of the input have the same name. {_WHAT_NEXT}")
+            raise _unread(f"Columns {first} and {place} of the input have the same name.")
     return list(places)
+
+
+def _unread(*sentences: str) -> InputError:
+    return failure(InputError, *sentences, "Nothing was sent to Instantly from this input.")

@@ -32,6 +32,7 @@ from airflow_provider_instantly.exceptions import (
     PauseNotConfirmedError,
     TaskKilledError,
     failure,
+    refused,
 )
 from airflow_provider_instantly.tasklog import reasons_first, write
 
@@ -233,11 +234,13 @@ class CampaignAnalyticsOperator(BaseOperator):
             since = validation.optional_day("since", self.since)
             until = validation.optional_day("until", self.until)
         except ValueError as error:
-            raise AirflowFailException(str(error)) from None
+            raise refused(AirflowFailException, error) from None
         if since and until and until <= since:
-            raise AirflowFailException(
-                f"There is no time from since ({since}) until the midnight at which until ({until}) begins. "
-                "Nothing was requested from Instantly. For one day, until is the day after."
+            raise failure(
+                AirflowFailException,
+                f"There is no time from since ({since}) until the midnight at which until ({until}) begins.",
+                "Nothing was requested from Instantly.",
+                "For one day, until is the day after.",
             )
         return campaign_ids, since, until
 

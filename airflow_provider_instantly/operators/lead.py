@@ -15,7 +15,13 @@ from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.campaign import check_campaign_id
 from airflow_provider_instantly.api.lead import MAX_PER_REQUEST
 from airflow_provider_instantly.assets.events import announce
-from airflow_provider_instantly.exceptions import RejectsNotWrittenError, RowsRejectedError, TooFewLeadsError, failure
+from airflow_provider_instantly.exceptions import (
+    RejectsNotWrittenError,
+    RowsRejectedError,
+    TooFewLeadsError,
+    failure,
+    refused,
+)
 from airflow_provider_instantly.leads.chunks import DEFAULT_CHUNK_BYTES
 from airflow_provider_instantly.leads.rows import Columns
 from airflow_provider_instantly.links.campaign import CampaignLink
@@ -222,7 +228,7 @@ class AddLeadsOperator(ReadsRows):
         try:
             return check_place(self.campaign_id, self.list_id)
         except ValueError as error:
-            raise AirflowFailException(str(error)) from None
+            raise refused(AirflowFailException, error) from None
 
     def _named_columns(self) -> Columns:
         return Columns({} if self.fields is None else self.fields, self.custom_variables)
@@ -231,7 +237,7 @@ class AddLeadsOperator(ReadsRows):
         try:
             return self._named_columns()
         except ValueError as error:
-            raise AirflowFailException(f"{error} Nothing was requested from Instantly.") from None
+            raise failure(AirflowFailException, str(error), "Nothing was requested from Instantly.") from None
 
     def _link(self, context: Context, hook: InstantlyHook) -> str | None:
         if self.campaign_id is None:
@@ -268,7 +274,7 @@ class AddLeadsOperator(ReadsRows):
         try:
             return check_campaign_id(blocklist_id, "blocklist_id", "block list")
         except ValueError as error:
-            raise AirflowFailException(str(error)) from None
+            raise refused(AirflowFailException, error) from None
 
     # What is said
 

@@ -11,6 +11,7 @@ from airflow_provider_instantly import validation
 from airflow_provider_instantly.analytics.limits import DEFAULT_CONFIDENCE, DEFAULT_MIN_SENT, Limits
 from airflow_provider_instantly.api.errors import InstantlyRequestError
 from airflow_provider_instantly.assets.events import announce
+from airflow_provider_instantly.exceptions import failure, refused
 from airflow_provider_instantly.links.report import ReportLink
 from airflow_provider_instantly.storage import place_of
 from airflow_provider_instantly.tasklog import reasons_first
@@ -130,11 +131,13 @@ class CampaignReportOperator(BaseOperator):
             results = validation.results_by_moment("results", self.results)
             public_url = validation.optional_web_address("public_url", self.public_url)
         except ValueError as error:
-            raise AirflowFailException(str(error)) from None
+            raise refused(AirflowFailException, error) from None
         if len(campaign_ids) > MAX_CAMPAIGNS:
-            raise AirflowFailException(
-                f"A report is about {MAX_CAMPAIGNS} campaigns at most, not {len(campaign_ids):,}. Nothing was read or "
-                "written. Map the task over parts of them."
+            raise failure(
+                AirflowFailException,
+                f"A report is about {MAX_CAMPAIGNS} campaigns at most, not {len(campaign_ids):,}.",
+                "Nothing was read or written.",
+                "Map the task over parts of them.",
             )
         _check_extra()
         with InstantlyHook(self.instantly_conn_id) as hook:
@@ -199,7 +202,9 @@ def _check_extra() -> None:
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:
-        raise AirflowFailException(
-            "A report needs matplotlib, which is not installed here. Nothing was read or written. "
-            "Install the extra: pip install 'airflow-provider-instantly[report]'."
+        raise failure(
+            AirflowFailException,
+            "A report needs matplotlib, which is not installed here.",
+            "Nothing was read or written.",
+            "Install the extra: pip install 'airflow-provider-instantly[report]'.",
         )

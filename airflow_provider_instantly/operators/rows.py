@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_provider_instantly import validation
-from airflow_provider_instantly.exceptions import InputError
+from airflow_provider_instantly.exceptions import InputError, failure
 from airflow_provider_instantly.storage import local_file, place_of
 
 if TYPE_CHECKING:
@@ -135,9 +135,11 @@ class ReadsRows(BaseOperator):
             value = _revealed(getattr(self, name))
             # What is wrong with rows is an `InputError`.
             if name != "rows" and (value is None or (isinstance(value, str) and value.strip() in ("", "None"))):
-                raise AirflowFailException(
-                    f"{name} was given, and its template rendered to nothing. Nothing was requested from Instantly. "
-                    f"Correct the template, or leave {name} out."
+                raise failure(
+                    AirflowFailException,
+                    f"{name} was given, and its template rendered to nothing.",
+                    "Nothing was requested from Instantly.",
+                    f"Correct the template, or leave {name} out.",
                 )
 
     def _input(self) -> Iterator[object]:

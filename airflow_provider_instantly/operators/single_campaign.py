@@ -8,6 +8,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.assets.events import announce
+from airflow_provider_instantly.exceptions import refused
 from airflow_provider_instantly.links.campaign import CampaignLink
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class SingleCampaignOperator(BaseOperator):
         try:
             return validation.campaign_ids("campaign_id", self.campaign_id, many=False)[0]
         except ValueError as error:
-            raise self.refusal(str(error)) from None
+            raise refused(self.refusal, error) from None
 
     def _link(self, context: Context, hook: InstantlyHook, campaign_id: str) -> str:
         """Push the link's address as soon as the campaign is known, and return it."""

@@ -7,7 +7,7 @@ from email.utils import formatdate
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from airflow_provider_instantly.sandbox.answers import HTML, JSON, Answer, error_answer, json_answer
 
@@ -20,6 +20,13 @@ _MESSAGES = {429: "Too many requests, please slow down", 500: "Something went wr
 _PAGE = (
     "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1><p>The edge is unhappy.</p></body></html>"
 )
+
+
+def _whole_path(path: str) -> str:
+    """A path that no request can have would be a fault that never comes, and a test that passes for that reason."""
+    if not path.startswith(("/", "*", "?", "[")):
+        raise ValueError("The path is a glob for a whole path: it begins with / or *, such as */activate.")
+    return path
 
 
 class _Fault(BaseModel):
@@ -37,7 +44,7 @@ class _Fault(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: int = 0
-    path: str = "*"
+    path: Annotated[str, AfterValidator(_whole_path)] = "*"
     method: str = "*"
     count: int | None = Field(default=1, ge=1)
     skip: int = Field(default=0, ge=0)

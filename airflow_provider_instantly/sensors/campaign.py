@@ -24,6 +24,7 @@ from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.default_args import KnowsWhatWasWritten
+from airflow_provider_instantly.exceptions import refused
 from airflow_provider_instantly.links.campaign import CampaignLink
 from airflow_provider_instantly.tasklog import reasons_first, sentences_of, write
 from airflow_provider_instantly.waits.arguments import fit, packed_if_literal
@@ -306,7 +307,7 @@ class CampaignStatusSensor(KnowsWhatWasWritten, BaseSensorOperator):
         try:
             return validation.campaign_ids("campaign_id", self.campaign_id, many=True)
         except ValueError as error:
-            raise AirflowFailException(str(error)) from None
+            raise refused(AirflowFailException, error) from None
 
     def _goal(self, *, deadline: float | None) -> Goal:
         return Goal(

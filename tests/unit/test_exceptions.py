@@ -8,6 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowTaskTimeout
 
 from airflow_provider_instantly import exceptions
+from airflow_provider_instantly.api.campaign import NoIdError, check_campaign_id
 from airflow_provider_instantly.tasklog import sentences_of
 
 OURS = [kind for kind in vars(exceptions).values() if isinstance(kind, type) and kind.__module__ == exceptions.__name__]
@@ -37,6 +38,17 @@ def test_a_failure_keeps_its_sentences_apart(kind: type[BaseException]) -> None:
     assert type(error) is kind
     for each in (error, pickle.loads(pickle.dumps(error))):  # noqa: S301
         assert (str(each), sentences_of(each)) == ("It broke. Fix it.", ("It broke.", "Fix it."))
+
+
+def test_a_parameter_that_cannot_be_used_fails_the_task_with_the_same_sentences() -> None:
+    with pytest.raises(NoIdError) as caught:
+        check_campaign_id("Spring. Launch")
+    error = exceptions.refused(exceptions.LaunchRefusedError, caught.value)
+    assert type(error) is exceptions.LaunchRefusedError
+    assert str(error) == str(caught.value)
+    assert sentences_of(error)[0] == "campaign_id must be the UUID of a campaign, not 'Spring. Launch'."
+    assert len(sentences_of(error)) == 3
+    assert sentences_of(exceptions.refused(AirflowFailException, ValueError("No. Never."))) == ("No. Never.",)
 
 
 def test_a_failure_may_have_a_text_of_its_own() -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import logging
+import re
 import threading
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
+import airflow_provider_instantly
 from airflow_provider_instantly import tasklog
 from airflow_provider_instantly.api.errors import InstantlyConfigurationError, InstantlyPermissionError
 from airflow_provider_instantly.exceptions import CampaignStoppedError, LaunchRefusedError, failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 LOG = logging.getLogger("a_task")
 
@@ -67,6 +71,28 @@ def test_a_log_that_needs_arguments_of_its_own_kind() -> None:
     assert lines == [("%s", "b"), ("%s", "a")]
 
 
+def _joined_in_one_text() -> Iterator[str]:
+    """Where an error is raised with several sentences in one text; what fails while a DAG is parsed has no log."""
+    package = Path(airflow_provider_instantly.__file__).parent
+    for file in sorted(package.rglob("*.py")):
+        if "sandbox" in file.parts:
+            continue
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            match node:
+                case ast.Call(func=ast.Name(id="ValueError" | "RuntimeError" | "_UnfitError")):
+                    continue
+                # A request's error has its coordinates, too, and puts its own sentences together.
+                case ast.Call(func=ast.Name(id=name), args=[text], keywords=[]) if name.endswith(
+                    ("Error", "FailException")
+                ) and re.search(r"\. [A-Z{]", ast.unparse(text)):
+                    yield f"{file.relative_to(package)}:{node.lineno}"
+
+
+def test_every_error_of_a_task_keeps_its_sentences_apart() -> None:
+    """A screen has room for the first: what became of the campaign, and what to do, would stand beyond its edge."""
+    assert list(_joined_in_one_text()) == []
+
+
 class TestReasonsFirst:
     @pytest.mark.parametrize(
         ("error", "lines"),
@@ -75,6 +101,7 @@ class TestReasonsFirst:
             (CampaignStoppedError("It was stopped."), ["It was stopped."]),
             (AirflowFailException("It cannot."), ["It cannot."]),
             (InstantlyConfigurationError("There is no key. Add one."), ["There is no key. Add one."]),
+            (InstantlyConfigurationError("There is no key.", "Add one."), ["There is no key.", "Add one."]),
             (
                 InstantlyPermissionError("It may not.", path="/x", status=403, server_message="No. Never."),
                 ["It may not.", "Instantly answered: No. Never."],

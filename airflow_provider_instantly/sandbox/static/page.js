@@ -23,7 +23,7 @@ const FAULTS = [
   ["Body of 11 MB", { kind: "oversize" }],
   ["JSON that is no object", { kind: "body", json: ["unexpected"] }],
   ["Status of a wrong type", { kind: "fields", fields: { status: "one" } }],
-  ["Cursor that repeats", { kind: "repeat_cursor", count: 1 }],
+  ["Cursor that repeats", { kind: "repeat_cursor" }],
   ["Redirect to another host", { kind: "redirect", location: "http://redirected.invalid/" }],
 ];
 

@@ -537,7 +537,7 @@ class TestForAirflow:
     def test_the_form_of_old_versions(self) -> None:
         behaviour = InstantlyHook.get_ui_field_behaviour()
         assert set(behaviour) == {"hidden_fields", "relabeling", "placeholders"}
-        assert behaviour["relabeling"] == {"host": "Base URL", "password": "API key"}
+        assert behaviour["relabeling"] == {"host": "Base URL", "password": "API key", "port": "Port"}
 
     def test_the_fields_of_old_versions(self) -> None:
         pytest.importorskip("flask_appbuilder", reason="only Airflow 2 has its forms")

@@ -33,6 +33,7 @@ from airflow_provider_instantly.exceptions import (
     LaunchRefusedError,
 )
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
+from airflow_provider_instantly.tasklog import sentences_of
 from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, SUBSEQUENCES, SUSPENDED, UNHEALTHY, UNKNOWN
 from tests.unit.task_state_store import TaskStateStore
 from tests.unit.waits import events
@@ -351,7 +352,11 @@ def test_a_template_that_is_no_campaign_fails_before_any_request(
     assert isinstance(run.error, LaunchRefusedError)
     assert "campaign_id must be the UUID of a campaign" in str(run.error)
     assert f"not {named}" in str(run.error)
-    assert "Nothing was requested" in str(run.error)
+    assert sentences_of(run.error)[1:] == (
+        "It looks like 019e18e2-a521-7bb9-9dd6-45f1bc69dcd0.",
+        "Nothing was requested from Instantly.",
+    )
+    assert " ".join(sentences_of(run.error)) == str(run.error)
     assert sandbox.requests() == []
     assert run.ti.xcom == {}
 

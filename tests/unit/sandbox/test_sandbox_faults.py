@@ -360,6 +360,8 @@ def test_latency_is_added_to_every_answer(sandbox: SandboxClient, api: Any) -> N
         {"kind": "fields"},
         {"kind": "redirect"},
         {"kind": "drip", "bytes_per_second": 0},
+        {"kind": "reset", "path": " "},
+        {"kind": "reset", "path": "campaigns/*"},
     ],
 )
 def test_a_wrong_fault_is_refused(sandbox: SandboxClient, wrong: dict[str, Any]) -> None:
