@@ -153,7 +153,7 @@ class TestAConnectionThatIsChanged:
             monkeypatch.setenv(VARIABLE, json.dumps({**connection, "extra": {"workspace_id": "another"}}))
             await self.workspace_becomes(hook, "another")
 
-    async def test_one_that_was_broken_at_first_is_used_once_it_is_mended(
+    async def test_one_that_was_broken_at_first_is_used_once_it_is_fixed(
         self, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch, nothing_left_open: None
     ) -> None:
         cid = sandbox.add_campaign("Watched")
