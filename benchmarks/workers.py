@@ -136,6 +136,8 @@ def worker_cpu(airflow: LocalAirflow) -> float:
     """
     total = 0.0
     for worker in psutil.Process(airflow.pid("scheduler")).children():
-        times = worker.cpu_times()
-        total += times.user + times.system + times.children_user + times.children_system
+        # A worker collects a task's process only when it has the next task: until then that one counts by itself.
+        for process in (worker, *worker.children(recursive=True)):
+            times = process.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
     return total
