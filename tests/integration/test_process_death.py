@@ -179,7 +179,7 @@ def hangs(airflow: LocalAirflow, component: str) -> bool:
     try:
         return bool(airflow.api.health()["scheduler"]["status"] == "unhealthy")
     except requests.RequestException:
-        # Nobody tells: the API server needs the database, too.
+        # No one tells: the API server needs the database, too.
         return False
 
 
