@@ -37,8 +37,19 @@ _WORD = re.compile(r"[^\s\"'`<>()\[\]{},:=/|]+")
 #: Words with nothing between them but what may stand in an address before its at sign, too (RFC 5322, atext). Python
 #: shows bytes with a ``b`` and a quotation mark before them.
 _WORDS = re.compile(rf"(?!b'){_WORD.pattern}+(?:(?:[{{}}=/|]++|'++|`++){_WORD.pattern}+)*+")
+#: An at sign, or one of its two wide forms, as it is or as texts, URLs, HTML and JSON escape it.
 _AT_SIGN = re.compile(
-    r"@|%(?:25)*(?:u00)?40|&(?:amp;)*(?:#0*64|#x0*40|commat)|\\u0040|\\x40|[\uff20\ufe6b]", re.IGNORECASE
+    r"[@\uff20\ufe6b]"
+    r"|%(?:25)*(?:(?:u00)?40|u(?:ff20|fe6b)|ef%(?:25)*(?:bc%(?:25)*a0|b9%(?:25)*ab))"
+    r"|&(?:amp;)*(?:#0*(?:64|65312|65131)|#x0*(?:40|ff20|fe6b)|commat)"
+    r"|\\u(?:0040|ff20|fe6b)|\\x40",
+    re.IGNORECASE,
+)
+_QUOTE = r"(?:\"|%(?:25)*22|&(?:amp;)*(?:#0*34|#x0*22|quot);|\\u0022|\\x22)"
+#: What may stand right before an at sign and has blanks in it (RFC 5322): a name in quotation marks, or a comment.
+_QUOTED = re.compile(
+    rf"(?:{_QUOTE}(?:(?!{_QUOTE}).){{0,130}}{_QUOTE}|\([^()]{{0,130}}\))(?={_AT_SIGN.pattern})",
+    re.IGNORECASE | re.DOTALL,
 )
 
 _ESCAPED = re.compile(r"[%\\\0]|&#")
@@ -82,7 +93,10 @@ def without_addresses(text: str) -> str:
     if len(beginning) < len(text):
         # What stands at the cut may be the beginning of an address.
         beginning = beginning[: max((words.start() for words in _WORDS.finditer(beginning)), default=0)]
-    return _WORDS.sub(_without_address, beginning) if _AT_SIGN.search(beginning) else beginning
+    if not _AT_SIGN.search(beginning):
+        return beginning
+    # A letter in its place makes it one word with the at sign, and with what stands before it.
+    return _WORDS.sub(_without_address, _QUOTED.sub("x", beginning))
 
 
 def _without_address(words: re.Match[str]) -> str:

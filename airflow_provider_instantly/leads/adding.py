@@ -203,7 +203,7 @@ class Adding:
     def _answered(self, answer: LeadsAdded) -> Added:
         result = reconcile(self._with_room(answer), len(self._sent), self._read_unproven(answer))
         for complaint in result.complaints:
-            self._order.log.warning("Of %s: %s What is counted is who is there.", self._chunk.span, complaint)
+            self._order.log.warning("Of %s: %s What is counted is who is there.", self._sent.span, complaint)
         tally = self._seen.counted(self._seen.present) + replace(
             self._counted(result), remaining_in_plan=answer.remaining_in_plan
         )
@@ -275,7 +275,7 @@ class Adding:
             refused = (missing[0], "Instantly finds it too large, even in a request of its own")
             added = self._added(self._seen.known + Tally(refused=1), [refused])
             return replace(added, too_large=replace(too_large, was_alone=True))
-        self._order.log.warning("Instantly finds a request of %s too large, so it is halved.", self._chunk.span)
+        self._order.log.warning("Instantly finds a request of %s too large, so it is halved.", self._sent.span)
         halves = missing.halves() if len(missing) > 1 else (missing,)
         return replace(self._added(self._seen.known), rest=halves, too_large=too_large)
 

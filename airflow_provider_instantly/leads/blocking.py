@@ -7,10 +7,14 @@ To block twice does no harm, and nothing is ever taken off the list. So unlike a
 from __future__ import annotations
 
 import time
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from airflow_provider_instantly.api.batches import batches
-from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyRequestError
+from airflow_provider_instantly.api.errors import (
+    AmbiguousOutcomeError,
+    InstantlyBadRequestError,
+    InstantlyRequestError,
+)
 from airflow_provider_instantly.api.lead import MAX_PER_REQUEST
 from airflow_provider_instantly.api.retry import pause_before_retry
 from airflow_provider_instantly.api.sending import before_leaving
@@ -66,6 +70,10 @@ def block_all(
     """
     progress = Progress(total, log)
     taken = Taken()
+    remaining = (row.lead["email"] for row in rows)
+    values: list[str] = []
+    #: Values in a request, at most. How large they may be is learnt once.
+    most = MAX_PER_REQUEST
 
     def stop_if_killed() -> None:
         if is_killed():
@@ -73,11 +81,16 @@ def block_all(
 
     try:
         with before_leaving(stop_if_killed):
-            for chunk in batches(rows, MAX_PER_REQUEST):
+            while values or (values := list(islice(remaining, most))):
                 stop_if_killed()
-                blocked = _block(hook, [row.lead["email"] for row in chunk], log)
-                taken = _with(taken, blocked, len(chunk), log)
-                progress.done(len(chunk))
+                part = values[:most]
+                blocked = _block(hook, part, log)
+                if blocked is None:
+                    most = len(part) // 2
+                    continue
+                taken = _with(taken, blocked, len(part), log)
+                progress.done(len(part))
+                values = values[most:]
     except InstantlyRequestError as error:
         error.outcome = _so_far(progress, total)
         raise
@@ -101,7 +114,18 @@ def _with(taken: Taken, blocked: Blocked, sent: int, log: TaskLog) -> Taken:
     return Taken(taken.refused + invalid, taken.is_known, taken.adds_up and adds_up)
 
 
-def _block(hook: InstantlyHook, values: list[str], log: TaskLog) -> Blocked:
+def _block(hook: InstantlyHook, values: list[str], log: TaskLog) -> Blocked | None:
+    """Block values in one request; None if it is too large, and can be made smaller."""
+    try:
+        return _sent(hook, values, log)
+    except InstantlyBadRequestError as error:
+        if error.status != 413 or len(values) == 1:
+            raise
+        log.warning("Instantly finds a request of %s values too large, so it is halved.", f"{len(values):,}")
+        return None
+
+
+def _sent(hook: InstantlyHook, values: list[str], log: TaskLog) -> Blocked:
     for sent in range(1, MAX_SENDS):
         try:
             return hook.block(values)

@@ -87,7 +87,7 @@ class Sightings:
         :param may_be_running: whether a request of an earlier try may still be running.
         :raises UploadNotConfirmedError: if it still adds some.
         """
-        self.before = self.present = self._read_all()
+        self.before = self.present = self.before | self._read_all()
         if may_be_running and not self.has_waited and self.missing:
             self._wait_for_an_earlier_try()
         return self.present

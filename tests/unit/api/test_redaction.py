@@ -273,6 +273,12 @@ class TestStoredTexts:
         "\\x40",
         "\uff20",
         "\ufe6b",
+        "\\uff20",
+        "\\uFE6B",
+        "%EF%BC%A0",
+        "%25ef%25b9%25ab",
+        "&#65312;",
+        "&#xFE6B;",
         "%u0040",
         "%25u0040",
     ],
@@ -296,6 +302,28 @@ def test_all_that_stands_in_an_address_before_its_at_sign_is_struck_out(local: s
     assert "(an address)" in shown
     assert "joe" not in shown
     assert "doe" not in shown
+
+
+@pytest.mark.parametrize(
+    "local",
+    [
+        '"joe doe"',
+        '"joe.doe"',
+        '"joe@home doe"',
+        '"joe, doe"',
+        '\\"joe doe\\"',
+        "\\u0022joe doe\\u0022",
+        "&quot;joe doe&quot;",
+        "&#34;joe doe&#x22;",
+        "%22joe doe%22",
+        "joe.doe(at work)",
+        "joe.doe()",
+    ],
+)
+@pytest.mark.parametrize("at", ["@", "%40", "&#64;", "\\u0040", "\uff20"])
+@pytest.mark.parametrize("around", ['{{"email":"{}","id":7}}', "<p>{}</p>", "mailto:{}", "no: {} is none", "{}"])
+def test_an_address_with_blanks_before_its_at_sign_is_struck_out(local: str, at: str, around: str) -> None:
+    assert without_addresses(around.format(f"{local}{at}example.com")) == around.format("(an address)")
 
 
 def test_what_stands_behind_an_address_stays() -> None:

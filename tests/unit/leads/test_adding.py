@@ -163,6 +163,28 @@ def test_a_402_that_hides_who_is_there_says_so(sandbox: SandboxClient, campaign_
         upload(some(3))
 
 
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"kind": "error", "status": 413}, "a request of rows 4 to 10 too large"),
+        ({"kind": "body", "json": {}, "moment": "after"}, "Of rows 4 to 10: Instantly accounts for 0 of 7 leads"),
+    ],
+    ids=["413", "sums"],
+)
+def test_what_is_said_of_a_request_names_the_rows_that_it_had(
+    sandbox: SandboxClient,
+    campaign_id: str,
+    upload: Uploading,
+    caplog: pytest.LogCaptureFixture,
+    fault: dict[str, Any],
+    said: str,
+) -> None:
+    put(sandbox, campaign_id, rows(1, 2, 3))
+    sandbox.add_fault(path="*/leads/add", **fault)
+    assert upload(some(10)).present == 10
+    assert said in caplog.text
+
+
 def test_a_413_that_added_them_all_the_same_adds_no_one_twice(
     sandbox: SandboxClient, campaign_id: str, upload: Uploading
 ) -> None:

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyPaymentRequiredError
+from airflow_provider_instantly.api.errors import (
+    AmbiguousOutcomeError,
+    InstantlyBadRequestError,
+    InstantlyPaymentRequiredError,
+)
 from airflow_provider_instantly.api.lead import MAX_PER_REQUEST
 from airflow_provider_instantly.exceptions import TaskKilledError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
@@ -95,6 +99,25 @@ def test_what_passes(sandbox: SandboxClient, status: int) -> None:
     sandbox.add_fault("error", PATH, status=status)
     assert block(rows(2)) == 0
     assert blocked(sandbox, rows(3)) == 2
+
+
+def test_a_request_that_is_too_large_is_halved(sandbox: SandboxClient) -> None:
+    """What stands before Instantly may limit the size of requests, and an operator has no parameter for it."""
+    sandbox.set(max_body_bytes=500)
+    wanted = [*rows(60), LeadRow(61, {"email": "nonsense"})]
+    assert taken_of(wanted) == Taken(1)
+    statuses = [request["status"] for request in sandbox.requests(path=PATH)]
+    # It is learnt once how large they may be.
+    assert statuses == [413, 413, 200, 200, 200, 200, 200]
+    sandbox.set(max_body_bytes=1_000_000)
+    assert blocked(sandbox, rows(62)) == 60
+
+
+def test_one_value_that_is_too_large_is_refused(sandbox: SandboxClient) -> None:
+    sandbox.add_fault("error", PATH, status=413, count=None, skip=1)
+    with pytest.raises(InstantlyBadRequestError, match="1,000 of 1,003 values were blocked before"):
+        block(rows(MAX_PER_REQUEST + 3))
+    assert len(sandbox.requests(path=PATH)) == 3
 
 
 def test_what_instantly_does_not_take(sandbox: SandboxClient) -> None:

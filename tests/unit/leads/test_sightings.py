@@ -134,11 +134,8 @@ def test_an_upload_that_still_goes_on_is_left_alone(
 # requests, since a list promises one page more.
 
 
-def test_who_was_shown_once_after_a_lost_answer_is_not_sent_again(
-    sandbox: SandboxClient, campaign_id: str, upload: Uploading, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sandbox.add_fault("reset", "*/leads/add", moment="before")
-    sandbox.add_fault("body", "*/leads/list", json={"items": []}, skip=3, count=len(READ_BACK_PAUSES) - 1)
+def sizes_of_requests(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many leads each request of an upload has from now on."""
     sent: list[int] = []
     send = Order.send
 
@@ -147,6 +144,28 @@ def test_who_was_shown_once_after_a_lost_answer_is_not_sent_again(
         return send(order, chunk)
 
     monkeypatch.setattr(Order, "send", noting)
+    return sent
+
+
+def test_who_was_shown_once_before_a_429_is_not_sent_after_it(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if a person deletes them meanwhile: they stay away."""
+    put(sandbox, campaign_id, rows(1, 2, 3))
+    sandbox.add_fault("error", "*/leads/add", status=429)
+    sandbox.add_fault("body", "*/leads/list", json={"items": []}, skip=4, count=None)
+    sent = sizes_of_requests(monkeypatch)
+    tally = upload(some(10))
+    assert sent == [7, 7]
+    assert (tally.uploaded, tally.already_there, tally.present) == (7, 3, 10)
+
+
+def test_who_was_shown_once_after_a_lost_answer_is_not_sent_again(
+    sandbox: SandboxClient, campaign_id: str, upload: Uploading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.add_fault("reset", "*/leads/add", moment="before")
+    sandbox.add_fault("body", "*/leads/list", json={"items": []}, skip=3, count=len(READ_BACK_PAUSES) - 1)
+    sent = sizes_of_requests(monkeypatch)
 
     def sleep(seconds: float) -> None:
         if seconds == READ_BACK_PAUSES[0]:
