@@ -27,7 +27,7 @@ SCRIPTS = CHECKOUT / "deployment" / "compose"
 HOSTNAMES = Path(__file__).parent / "hostname"
 LISTENERS = ("api-server", "postgres", "redis", "sandbox")
 """The services that others connect to; each gets a port."""
-#: How `airflow` starts them in the image. Nobody fetches logs from a folder that all share.
+#: How `airflow` starts them in the image. No one fetches logs from a folder that all share.
 MORE_ARGUMENTS = {"triggerer": ["--skip-serve-logs"], "worker": ["--skip-serve-logs"]}
 #: One whose default has no other in it.
 _VARIABLE = re.compile(r"\$\{(\w+):-([^${}]*)\}")

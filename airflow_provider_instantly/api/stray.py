@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_instantly.api.campaign import is_campaign_id
+from airflow_provider_instantly.api.campaign import CampaignStatus, is_campaign_id
 from airflow_provider_instantly.api.lead import LeadStatus
 from airflow_provider_instantly.api.parsing import integer
 from airflow_provider_instantly.api.redaction import storable_text
@@ -55,6 +55,27 @@ LEAD_FILTERS: Final[Mapping[str, frozenset[LeadStatus] | None]] = MappingProxyTy
         **dict.fromkeys(_WITHOUT_A_STATUS),
     }
 )
+
+
+def stray_campaign(
+    item: Mapping[str, Any], *, status: int | None, exclude_status: int | None, search: str | None
+) -> str | None:
+    """
+    What makes a campaign of a list one that was not asked for. It does not show its tags.
+
+    :param item: the JSON object of the campaign.
+    :param status: the status that was asked for, or None for any.
+    :param exclude_status: the status that was not asked for, or None.
+    :param search: what was searched for in names, or None.
+    """
+    campaign_id = _id(item.get("id"))
+    which = f"campaign {campaign_id}" if campaign_id else "a campaign"
+    shown = integer(item.get("status"))
+    if shown is not None and status is not None and shown != status:
+        return f"{which}, which is {CampaignStatus(shown).label}, where {CampaignStatus(status).label} was asked for"
+    if shown is not None and shown == exclude_status:
+        return f"{which}, which is {CampaignStatus(shown).label}, where all but that were asked for"
+    return None if _has_words(item, search) else f"{which}, which does not have what was searched for"
 
 
 def stray_lead(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_instantly.api import operations
 from airflow_provider_instantly.api.bulk import read_many
 from airflow_provider_instantly.api.campaign import Campaign, SendingStatus, check_campaign_id
 from airflow_provider_instantly.api.protocol import ask
+from airflow_provider_instantly.api.stray import stray_campaign
 from airflow_provider_instantly.hooks.calls import Calls, several
 
 if TYPE_CHECKING:
@@ -103,10 +106,10 @@ class CampaignCalls(Calls):
         :param status: only campaigns in this status.
         :param exclude_status: only campaigns not in this status.
         :raises ValueError: if tag_ids is one text.
+        :raises InstantlyUnexpectedAnswerError: if a campaign does not fit the filters; its tags cannot be seen.
         :raises InstantlyError: if a page could not be read.
         """
-        tags = several("tag_ids", tag_ids)
-        first = operations.list_campaigns(search=search, tag_ids=tags, status=status, exclude_status=exclude_status)
+        first = _list(search, tag_ids, status, exclude_status)
         yield from map(Campaign.from_api, self.each_item(first))
 
     async def alist_campaigns(
@@ -118,8 +121,7 @@ class CampaignCalls(Calls):
         exclude_status: int | None = None,
     ) -> AsyncIterator[Campaign]:
         """Async twin of `list_campaigns`."""
-        tags = several("tag_ids", tag_ids)
-        first = operations.list_campaigns(search=search, tag_ids=tags, status=status, exclude_status=exclude_status)
+        first = _list(search, tag_ids, status, exclude_status)
         async for item in self.aeach_item(first):
             yield Campaign.from_api(item)
 
@@ -145,3 +147,17 @@ class CampaignCalls(Calls):
     async def _acampaign(self, request: Request, max_retries: int | None = None) -> Campaign:
         document = await self.adrive(ask(request), max_retries=max_retries)
         return Campaign.from_api(document, request.resource.id)
+
+
+def _list(search: str | None, tag_ids: Iterable[str], status: int | None, exclude_status: int | None) -> Request:
+    """
+    The first page of a list whose campaigns have to fit: a caller may launch them all.
+
+    Waits find out by themselves whether their filter is heeded, and go on without it.
+    """
+    tags = several("tag_ids", tag_ids)
+    first = operations.list_campaigns(search=search, tag_ids=tags, status=status, exclude_status=exclude_status)
+    if not search and status is None and exclude_status is None:
+        return first
+    stray = partial(stray_campaign, status=status, exclude_status=exclude_status, search=search)
+    return replace(first, stray=stray)

@@ -19,7 +19,7 @@ from airflow_provider_instantly.sandbox.client import SandboxClient
 from airflow_provider_instantly.sandbox.faults import Fault
 from airflow_provider_instantly.sandbox.settings import Settings
 from airflow_provider_instantly.waits.goal import Goal
-from tests.docs.documents import ROOT, rows, section, text_of
+from tests.docs.documents import ROOT, blocks, rows, section, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,6 +108,30 @@ class TestClasses:
                 assert cell == "", f"{parameter.name} must be given"
             elif parameter.name != "deferrable":  # what Airflow is configured to
                 assert _shown(parameter.default) in cell, parameter.name
+
+
+#: What does something in Instantly by itself; a trigger does it for a task or an asset.
+PARTS = [cls for cls in CLASSES if not cls.__name__.endswith("Trigger")]
+
+
+@pytest.mark.parametrize("cls", PARTS, ids=lambda cls: cls.__name__)
+class TestParts:
+    """Each part has a page that begins with it, a promise, and what its key needs."""
+
+    def test_the_first_block_of_a_guide_has_it(self, cls: type) -> None:
+        first: dict[str, str] = {}
+        for block in blocks("python"):
+            if block.document.startswith("docs/how-to/"):
+                first.setdefault(block.document, block.text)
+        assert any(f"{cls.__name__}(" in text for text in first.values())
+
+    def test_its_promises_name_it(self, cls: type) -> None:
+        assert f"`{cls.__name__}`" in text_of("docs/reliability.md")
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_the_scopes_that_it_needs_are_listed(cls: type) -> None:
+    assert cls.__name__ in {name for row in rows(text_of("docs/reference/scopes.md")) for name in row.names}
 
 
 def _shown(default: object) -> str:

@@ -154,7 +154,7 @@ def test_a_search_goes_round_once_more_and_not_for_ever_though_others_go_on_join
     own=st.sets(st.integers(0, 69), min_size=3),
     is_thorough=st.booleans(),
 )
-def test_whoever_joins_sees_nothing_older_and_the_search_ends(
+def test_who_joins_sees_nothing_older_and_the_search_ends(
     joins: list[tuple[int, set[int]]], own: set[int], is_thorough: bool
 ) -> None:
     """Each answer shows its number as the status of all its campaigns; the last ten are on no list."""

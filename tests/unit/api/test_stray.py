@@ -11,6 +11,7 @@ from airflow_provider_instantly.api.lead import LeadStatus
 from airflow_provider_instantly.api.stray import (
     LEAD_FILTERS,
     stray_account,
+    stray_campaign,
     stray_figures,
     stray_lead,
     stray_vitals,
@@ -23,6 +24,38 @@ LEAD = "019f19e7-cbee-7984-a98a-670c65cc875f"
 OTHER = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
 HERE = {"campaign_id": CAMPAIGN}
 ADA = {"id": LEAD, "email": "Ada@Example.com", "campaign": CAMPAIGN.upper(), "status": 1}
+
+
+class TestCampaigns:
+    SPRING: ClassVar[dict[str, Any]] = {"id": CAMPAIGN.upper(), "name": "Spring  Sale é", "status": 0}
+
+    @pytest.mark.parametrize(
+        "asked",
+        [{}, {"status": 0}, {"status": None, "exclude_status": 1}, {"search": "SALE É"}, {"search": " "}],
+        ids=str,
+    )
+    def test_one_that_fits(self, asked: dict[str, Any]) -> None:
+        nothing = {"status": None, "exclude_status": None, "search": None}
+        assert stray_campaign(self.SPRING, **{**nothing, **asked}) is None
+
+    @pytest.mark.parametrize("status", [None, "0", True, {}])
+    def test_a_status_that_is_not_shown_is_not_denied(self, status: object) -> None:
+        shown = {**self.SPRING, "status": status}
+        assert stray_campaign(shown, status=1, exclude_status=0, search=None) is None
+
+    @pytest.mark.parametrize(
+        ("changed", "asked", "what"),
+        [
+            ({}, {"status": 1}, f"campaign {CAMPAIGN}, which is Draft, where Active was asked for"),
+            ({"status": 7}, {"status": 0}, f"campaign {CAMPAIGN}, which is UNKNOWN(7), where Draft was asked for"),
+            ({}, {"exclude_status": 0}, f"campaign {CAMPAIGN}, which is Draft, where all but that were asked for"),
+            ({}, {"search": "Spring Offer"}, f"campaign {CAMPAIGN}, which does not have what was searched for"),
+            ({"id": 7, "name": None}, {"search": "x"}, "a campaign, which does not have what was searched for"),
+        ],
+    )
+    def test_one_that_does_not(self, changed: dict[str, Any], asked: dict[str, Any], what: str) -> None:
+        nothing = {"status": None, "exclude_status": None, "search": None}
+        assert stray_campaign({**self.SPRING, **changed}, **{**nothing, **asked}) == what
 
 
 class TestLeads:
@@ -134,6 +167,7 @@ def test_figures() -> None:
 @given(value=ANY_JSON)
 def test_no_answer_breaks_it(value: Any) -> None:
     item = dict.fromkeys(("id", "email", "campaign", "status", "tags", "campaign_id", "aggregate_data"), value)
+    stray_campaign(item, status=0, exclude_status=1, search="x")
     stray_lead(item, place=HERE, emails={"a@b.org"}, ids={LEAD}, filter="FILTER_VAL_ACTIVE")
     stray_account(item, tag_ids=["red"], search="x")
     stray_figures(item, campaign_ids={CAMPAIGN})

@@ -44,6 +44,6 @@ def test_a_name_that_is_no_part_of_an_address_is_refused(name: str) -> None:
 
 
 @pytest.mark.skipif(AIRFLOW_V_3_0_PLUS, reason="Airflow 3 has watchers")
-def test_airflow_2_is_told_what_it_lacks() -> None:
+def test_airflow_2_is_informed_of_what_it_lacks() -> None:
     with pytest.raises(RuntimeError, match=r"instantly://changes/stopped cannot be watched.* Airflow 3\.0"):
         changes_asset("stopped", CampaignChangeTrigger())

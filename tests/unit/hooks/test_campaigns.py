@@ -169,6 +169,27 @@ class TestLists:
         assert ids(tag_ids=[tag]) == {spring}
         assert ids() == {spring, autumn}
 
+    @pytest.mark.parametrize(
+        ("asked", "what"),
+        [
+            ({"status": CampaignStatus.DRAFT}, f"campaign {UNKNOWN_ID}, which is Active, where Draft was asked for"),
+            ({"exclude_status": 1}, f"campaign {UNKNOWN_ID}, which is Active, where all but that were asked for"),
+            ({"search": "spring"}, f"campaign {UNKNOWN_ID}, which does not have what was searched for"),
+        ],
+        ids=["status", "exclude_status", "search"],
+    )
+    def test_a_filter_that_is_not_heeded_is_noticed(
+        self, sandbox: SandboxClient, ask: Callable[..., Any], asked: dict[str, Any], what: str
+    ) -> None:
+        """A DAG that launched all Drafts of the list would have launched what runs, or was stopped."""
+        sandbox.add_fault(
+            "body", "*/campaigns", json={"items": [{"id": UNKNOWN_ID, "status": 1, "name": "Autumn"}]}, count=None
+        )
+        with pytest.raises(InstantlyUnexpectedAnswerError, match=what):
+            ask("list_campaigns", **asked)
+        assert [campaign.id for campaign in ask("list_campaigns", search="autumn", status=1)] == [UNKNOWN_ID]
+        assert [campaign.id for campaign in ask("list_campaigns")] == [UNKNOWN_ID]
+
     def test_a_page_is_asked_for_when_it_is_wanted(self, sandbox: SandboxClient) -> None:
         sandbox.add_campaigns(250, "Many")
         with InstantlyHook() as hook:

@@ -83,9 +83,7 @@ def test_who_is_blocked_is_rejected_with_the_reason(
     assert (tally.uploaded, tally.refused, tally.present) == (2, 1, 2)
 
 
-def test_reasons_that_are_mixed_are_told_apart_by_a_read(
-    sandbox: SandboxClient, campaign_id: str, upload: Uploading
-) -> None:
+def test_a_read_tells_mixed_reasons_apart(sandbox: SandboxClient, campaign_id: str, upload: Uploading) -> None:
     with InstantlyHook() as hook:
         hook.block(["person120@example.com"])
     put(sandbox, campaign_id, rows(110))

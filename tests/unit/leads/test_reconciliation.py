@@ -76,6 +76,14 @@ def stories(draw: st.DrawFn) -> Story:
     return Story(story.fates, replace(story.answer, **wrong), story.hidden)
 
 
+@pytest.mark.parametrize(("uploaded", "duplicated"), [(3, 0), (2, 1), (0, 3)])
+@pytest.mark.parametrize("names_created", [True, False])
+def test_where_all_are_there_nothing_has_to_be_read(uploaded: int, duplicated: int, names_created: bool) -> None:
+    answer = answer_to([UPLOADED] * uploaded + [DUPLICATED] * duplicated, names_created=names_created)
+    found = reconcile(answer, 3)
+    assert (found.uploaded, found.duplicated, found.found, found.left_out) == (uploaded, duplicated, 0, {})
+
+
 @given(true_stories())
 def test_a_true_answer_leaves_no_doubt_about_numbers(story: Story) -> None:
     count = len(story.fates)

@@ -68,7 +68,7 @@ class TestColumns:
         expected = {"city": "London", "is_new": True, "score": 1.5, "seats": 3}
         assert lead(row, custom_variables=ALL_OTHERS)["custom_variables"] == expected
 
-    def test_a_column_that_nobody_named_is_an_error(self) -> None:
+    def test_a_column_that_was_not_named_is_an_error(self) -> None:
         assert "'frist_name' is no field" in reason({"email": ADA, "frist_name": "Ada"})
 
     @pytest.mark.parametrize("columns", [{"fields": {"first_name": "given"}}, {"custom_variables": ["given"]}])

@@ -215,7 +215,7 @@ def _luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize(("name", "least"), [("ink", 4.5), ("soft", 4.5), ("main", 3), ("good", 3), ("bad", 3)])
-def test_colours_are_told_apart_from_white(name: str, least: float) -> None:
+def test_colours_stand_out_from_white(name: str, least: float) -> None:
     assert 1.05 / (_luminance(getattr(ON_WHITE, name)) + 0.05) >= least
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from airflow_provider_instantly.sandbox.client import running_sandbox
 from airflow_provider_instantly.sandbox.schedule import next_open
+from tests.unit.sandbox.conftest import Api
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
@@ -296,3 +298,22 @@ def test_a_clock_that_runs_faster() -> None:
         stopped = sandbox.health()["now"]
         assert stopped >= second
         assert sandbox.health()["now"] - stopped < 60
+
+
+def test_a_launch_can_be_lived_through_in_a_minute() -> None:
+    """From the activation to the last e-mail and what came of it, by the sandbox's own time, which no one sets."""
+    with running_sandbox("--speed", "600") as sandbox:
+        running = campaign(sandbox)
+        api = Api(sandbox.url, sandbox.api_key)
+        fill(api, running, "ada", "bob+bounce")
+        began, first = time.monotonic(), sandbox.health()["now"]
+        api.activate(running)
+        while api.status(running) != 3 and time.monotonic() - began < 60:
+            time.sleep(0.1)
+        (figures,) = api.get("/campaigns/analytics").json()
+        api.session.close()
+        assert statuses(sandbox, running) == {"ada": 3, "bob+bounce": -1}
+        assert (figures["emails_sent_count"], figures["bounced_count"]) == (2, 1)
+        one, another = (email["sent_at"] for email in sandbox.emails(running))
+        assert first < one < another < sandbox.health()["now"]
+        assert 9 * MINUTE <= another - one <= 14 * MINUTE, "they leave as in Instantly's own time"

@@ -1112,7 +1112,7 @@ def test_an_error_of_a_list_is_met_once_for_all_who_wait_for_it(virtually: Any, 
     assert isinstance(error, InstantlyServerError) or not [when for when in requests if 1_000_010.5 < when < 1_000_040]
 
 
-def test_a_stream_that_is_opened_again_reads_anew(virtually: Any) -> None:
+def test_a_stream_that_is_opened_again_reads_again(virtually: Any) -> None:
     """The triggerer may close the stream while some wait for a list that is read for others."""
     virtually.instantly.latency = 0.2
     ids = virtually.instantly.add(12_000, ACTIVE)

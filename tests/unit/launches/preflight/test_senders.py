@@ -64,7 +64,7 @@ def test_those_that_are_gone() -> None:
 @pytest.mark.parametrize(
     ("change", "doubt"), [({"status": 9}, "UNKNOWN(9)"), ({"setup_pending": None}, "set-up not known")]
 )
-def test_what_nobody_knows_does_not_speak_against_an_account_and_is_no_pass(change: dict[str, Any], doubt: str) -> None:
+def test_what_is_not_known_does_not_speak_against_an_account_and_is_no_pass(change: dict[str, Any], doubt: str) -> None:
     assert of({}, change) == {
         "senders_unread": f"Whether 1 of 2 senders can send is not known (on mail1.example). {doubt}: 1."
     }

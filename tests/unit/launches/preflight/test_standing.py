@@ -14,7 +14,7 @@ def test_what_may_be_launched(status: int) -> None:
 
 
 @pytest.mark.parametrize(("status", "label"), [(UNKNOWN, "UNKNOWN(7)"), (None, "without a status")])
-def test_what_stands_in_a_way_that_nobody_knows(status: int | None, label: str) -> None:
+def test_what_stands_in_a_way_that_is_not_known(status: int | None, label: str) -> None:
     sentence = f"It is {label}, so it is not known whether it may be launched."
     assert found(facts({"status": status})) == {"status_unread": sentence}
 

@@ -201,6 +201,8 @@ class TestLimits:
             (30, [None], False),
             (40, [10, None], False),
             (41, [10, None], True),
+            (60, [10, None], True),
+            (61, [10, None], False),  # that is more than the advice allows, which is found instead
             (60, [None, None], False),
             (60, [30, 30], False),
             (60, [60, None], False),
