@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from airflow_provider_instantly.api.parsing import OpenIntEnum, count, flag, integer, moment
+from airflow_provider_instantly.api.parsing import OpenIntEnum, count, flag, moment
 from airflow_provider_instantly.api.redaction import storable_text
 
 if TYPE_CHECKING:
@@ -89,13 +89,12 @@ class Account:
 
         :param document: the decoded JSON object of an account.
         """
-        status, warmup = integer(document.get("status")), integer(document.get("warmup_status"))
         tags = document.get("tags")
         return cls(
             email=storable_text(document.get("email")).lower(),
-            status=None if status is None else AccountStatus(status),
+            status=AccountStatus.from_api(document.get("status")),
             setup_pending=flag(document.get("setup_pending")),
-            warmup_status=None if warmup is None else WarmupStatus(warmup),
+            warmup_status=WarmupStatus.from_api(document.get("warmup_status")),
             warmup_score=_score(document.get("stat_warmup_score")),
             daily_limit=count(document.get("daily_limit")),
             created_at=moment(document.get("timestamp_created")),

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeGuard
 from uuid import UUID
 
-from airflow_provider_instantly.api.parsing import OpenIntEnum, integer
+from airflow_provider_instantly.api.parsing import OpenIntEnum
 from airflow_provider_instantly.api.redaction import (
     safe_text,
     shown_text,
@@ -100,6 +100,15 @@ def is_campaign_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 
+def answered_id(value: object) -> str | None:
+    """
+    Return a UUID of an answer in lower case, or None where it is none. Other things have ids of the same form.
+
+    :param value: what the answer's JSON has.
+    """
+    return value.lower() if is_campaign_id(value) else None
+
+
 def check_campaign_id(value: object, name: str = "campaign_id", noun: str = "campaign") -> str:
     """
     Return the campaign's id in lower case, or say what is wrong with it. Other things have ids of the same form.
@@ -145,8 +154,7 @@ def status_of(document: Mapping[str, Any]) -> CampaignStatus | None:
 
     :param document: the decoded JSON object.
     """
-    number = integer(document.get("status"))
-    return None if number is None else CampaignStatus(number)
+    return CampaignStatus.from_api(document.get("status"))
 
 
 @dataclass(frozen=True)
@@ -181,14 +189,12 @@ class Campaign:
         :param document: the decoded JSON object of a campaign.
         :param campaign_id: the id that was asked for, in lower case: an answer may omit its own.
         """
-        answered_id, name, accounts = document.get("id"), document.get("name"), document.get("email_list")
-        not_sending = integer(document.get("not_sending_status"))
         return cls(
-            id=campaign_id or (answered_id.lower() if is_campaign_id(answered_id) else ""),
+            id=campaign_id or answered_id(document.get("id")) or "",
             status=status_of(document),
-            name=storable_text(name),
-            not_sending_status=None if not_sending is None else NotSendingStatus(not_sending),
-            sending_accounts=_accounts(accounts),
+            name=storable_text(document.get("name")),
+            not_sending_status=NotSendingStatus.from_api(document.get("not_sending_status")),
+            sending_accounts=_accounts(document.get("email_list")),
             document=dict(document),
         )
 
