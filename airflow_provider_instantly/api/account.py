@@ -115,7 +115,7 @@ class Account:
 
     @property
     def may_send(self) -> bool:
-        """Whether it is Active and set up. A status that is not known does not speak against it."""
+        """Whether it is Active and set up. A number that this release does not know does not speak against it."""
         if self.setup_pending or self.status is None:
             return False
         return self.status is AccountStatus.ACTIVE or not self.status.is_known
@@ -215,13 +215,9 @@ def domain_vitals(document: Mapping[str, Any]) -> dict[str, DomainVitals]:
     :param document: the decoded JSON object.
     """
     said: dict[str, dict[str, bool]] = {}
-    for name in ("success_list", "failure_list"):
-        entries = document.get(name)
-        for entry in entries if isinstance(entries, list) else ():
-            domain = storable_text(entry.get("domain")).lower() if isinstance(entry, Mapping) else ""
-            if domain:
-                before = said.setdefault(domain, {})
-                before.update({check: before.get(check, True) and passes for check, passes in _checks(entry)})
+    for domain, entry in each_domain(document):
+        before = said.setdefault(domain, {})
+        before.update({check: before.get(check, True) and passes for check, passes in _checks(entry)})
     return {
         domain: DomainVitals(
             domain,
@@ -231,6 +227,22 @@ def domain_vitals(document: Mapping[str, Any]) -> dict[str, DomainVitals]:
         for domain, checks in said.items()
         if checks
     }
+
+
+def each_domain(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """
+    The domains in the answer of ``POST /accounts/test/vitals``, each with what is said of it.
+
+    They are in lower case, and without the dot that may end the name of a domain (RFC 1034, 3.1).
+
+    :param document: the decoded JSON object.
+    """
+    for name in ("success_list", "failure_list"):
+        entries = document.get(name)
+        for entry in entries if isinstance(entries, list) else ():
+            domain = storable_text(entry.get("domain")).lower().removesuffix(".") if isinstance(entry, Mapping) else ""
+            if domain:
+                yield domain, entry
 
 
 def _checks(entry: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:

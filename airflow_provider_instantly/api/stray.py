@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_instantly.api.account import each_domain
 from airflow_provider_instantly.api.campaign import answered_id
 from airflow_provider_instantly.api.lead import LeadStatus
 from airflow_provider_instantly.api.redaction import storable_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
 _WITHOUT_A_STATUS: Final = (
     "FILTER_VAL_CONTACTED",
@@ -145,19 +146,10 @@ def stray_vitals(document: Mapping[str, Any], *, domains: Collection[str]) -> st
     :param document: the JSON object.
     :param domains: the domains that were asked for, in lower case.
     """
-    for named in _domains(document):
+    for named, _ in each_domain(document):
         if not any(domain == named or domain.endswith(f".{named}") for domain in domains):
             return "the test of a domain that was not asked for"
     return None
-
-
-def _domains(document: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("success_list", "failure_list"):
-        entries = document.get(name)
-        for entry in entries if isinstance(entries, list) else ():
-            domain = storable_text(entry.get("domain")).lower() if isinstance(entry, Mapping) else ""
-            if domain:
-                yield domain.removesuffix(".")
 
 
 def _has_words(item: Mapping[str, Any], search: str | None) -> bool:
