@@ -314,7 +314,7 @@ def optional_web_address(name: str, value: object) -> str | None:
     Return the address of a web page or folder, which may be left out.
 
     :param name: the parameter's name.
-    :param value: the rendered text, or None; an empty text is none.
+    :param value: a text that needs no rendering, or None; an empty text is none.
     :raises ValueError: if it is no address that a browser opens.
     """
     if value is None or value == "":
@@ -329,7 +329,7 @@ def results_by_moment(name: str, value: object) -> Mapping[str, object]:
     Return what tasks returned, by what to call the moment.
 
     :param name: the parameter's name.
-    :param value: the rendered dict, or None.
+    :param value: a dict, or None.
     :raises ValueError: if it is anything else.
     """
     if value is None:

@@ -108,6 +108,10 @@ class CampaignReportOperator(BaseOperator):
         self.min_sent = validation.count("min_sent", min_sent, low=1)
         self.confidence = validation.confidence("confidence", confidence)
         self.public_url = public_url
+        if not validation.is_rendered_later(results):
+            validation.results_by_moment("results", results)
+        if not validation.is_rendered_later(public_url):
+            validation.optional_web_address("public_url", public_url)
         #: The page, once it was written.
         self._page: str | None = None
 

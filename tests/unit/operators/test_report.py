@@ -370,6 +370,8 @@ def test_no_address_of_a_person_is_in_it(
         ({"since": "yesterday"}, "since must be a day"),
         ({"until": "2026-13-01"}, "until must be a day"),
         ({"instantly_conn_id": ""}, "instantly_conn_id must be the id"),
+        ({"results": [{"id": "x"}]}, "results must be a dict"),
+        ({"public_url": "reports.example.com"}, "public_url must begin with https"),
     ],
 )
 def test_what_can_be_of_no_use_is_refused_at_once(given: dict[str, Any], message: str) -> None:
