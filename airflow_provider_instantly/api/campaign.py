@@ -16,7 +16,6 @@ from uuid import UUID
 
 from airflow_provider_instantly.api.parsing import OpenIntEnum
 from airflow_provider_instantly.api.redaction import (
-    safe_text,
     shown_text,
     shown_value,
     storable_text,
@@ -137,6 +136,16 @@ def about(title: str) -> str:
     return f"[campaign {title}]"
 
 
+def title_of(name: str, campaign_id: str) -> str:
+    """
+    How a line names a campaign: by its name, made safe and without addresses, and by its id.
+
+    :param name: its name, or an empty string.
+    :param campaign_id: its UUID.
+    """
+    return f'"{shown_text(name)}" ({campaign_id})' if name else campaign_id
+
+
 def instantly_says(reason: str) -> tuple[str, ...]:
     """
     Instantly's reason as one sentence, or none.
@@ -204,8 +213,8 @@ class Campaign:
 
     @property
     def title(self) -> str:
-        """How a log line names it: its name, made safe, and its id."""
-        return f'"{safe_text(self.shown_name)}" ({self.id})' if self.name else self.id
+        """How a log line names it; see `title_of`."""
+        return title_of(self.name, self.id)
 
     @property
     def shown_name(self) -> str:

@@ -22,9 +22,9 @@ from airflow_provider_instantly.analytics.limits import (
     nothing_sent,
     rates,
 )
-from airflow_provider_instantly.api.campaign import about
+from airflow_provider_instantly.api.campaign import about, title_of
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
-from airflow_provider_instantly.api.redaction import safe_text, without_addresses
+from airflow_provider_instantly.api.redaction import without_addresses
 from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.exceptions import (
     LimitBreachedError,
@@ -68,7 +68,7 @@ class _Judged:
 
     @property
     def title(self) -> str:
-        return f'"{safe_text(self.name)}" ({self.id})' if self.figures.name else self.id
+        return title_of(self.figures.name, self.id)
 
     @property
     def name(self) -> str:
