@@ -1,7 +1,7 @@
 """
 What a DAG's author passes to operators and sensors, checked: where it can be known, while the DAG is parsed.
 
-Each error is one sentence that names the parameter and what it accepts.
+Each error names the parameter and what it accepts.
 """
 
 from __future__ import annotations
@@ -270,11 +270,11 @@ def amount(name: str, value: object) -> int | float:
     :param value: the count or the share.
     :raises ValueError: if it is neither.
     """
-    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    is_share = isinstance(value, float) and 0.0 <= value <= 1.0
-    if not (is_count or is_share) or isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name} must be a count, such as 100, or a share, such as 0.95, not {_shown(value)}.")
-    return value
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if isinstance(value, float) and 0.0 <= value <= 1.0:
+        return value
+    raise ValueError(f"{name} must be a count, such as 100, or a share, such as 0.95, not {_shown(value)}.")
 
 
 def connection_id(name: str, value: object) -> str:

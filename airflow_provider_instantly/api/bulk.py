@@ -225,7 +225,7 @@ def read_many(campaign_ids: Iterable[str]) -> Conversation[Seen]:
     if len(wanted) > FIRST_GUESS:
         search = Search(EVERYTHING, wanted, wanted)
         try:
-            yield from search.run(seen, float("inf"))
+            yield from search.run(seen, math.inf)
         except InstantlyError as error:
             search.fail(error)
     yield from read_each((campaign_id for campaign_id in wanted if campaign_id not in seen), seen)
