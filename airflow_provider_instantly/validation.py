@@ -15,7 +15,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeGuard
 from uuid import UUID
 
-from airflow_provider_instantly.api.campaign import CampaignStatus, check_campaign_id
+from airflow_provider_instantly.api.campaign import CampaignStatus, UnusableValueError, check_campaign_id
 from airflow_provider_instantly.api.redaction import shown_value
 
 if TYPE_CHECKING:
@@ -196,6 +196,37 @@ def optional_day_early(name: str, value: Any) -> Any:
     :raises ValueError: if no run could use it.
     """
     return value if is_rendered_later(value) else optional_day(name, value)
+
+
+def period(since: object, until: object) -> tuple[str | None, str | None]:
+    """
+    Return the days of ``since`` and ``until``, each as `optional_day` does.
+
+    :param since: from the midnight, UTC, at which this day begins.
+    :param until: up to the midnight, UTC, at which this day begins.
+    :raises ValueError: if one is no day, or no time is between them.
+    """
+    first, end = optional_day("since", since), optional_day("until", until)
+    if first and end and end <= first:
+        raise UnusableValueError(
+            f"There is no time from since ({first}) until the midnight at which until ({end}) begins.",
+            "Nothing was requested from Instantly.",
+            "For one day, until is the day after.",
+        )
+    return first, end
+
+
+def period_early(since: Any, until: Any) -> tuple[Any, Any]:
+    """
+    Return the days of ``since`` and ``until`` as Airflow can store them, and refuse what can be no period in any run.
+
+    :param since: a day, a template, an XCom, or None.
+    :param until: the same.
+    :raises ValueError: if no run could use them.
+    """
+    if is_rendered_later(since) or is_rendered_later(until):
+        return optional_day_early("since", since), optional_day_early("until", until)
+    return period(since, until)
 
 
 def statuses(name: str, value: object, *, may_be_empty: bool = False) -> frozenset[int]:

@@ -86,8 +86,12 @@ _NOT_SENDING_EXPLANATIONS: Mapping[NotSendingStatus, str] = {
 }
 
 
-class NoIdError(ValueError):
-    """What was given is no UUID. Its sentences are kept apart, as lines of a log."""
+class UnusableValueError(ValueError):
+    """
+    What was given can be of no use, so nothing was requested. It keeps its sentences apart, as lines of a log.
+
+    :param sentences: what is wrong with it, and what to do.
+    """
 
     def __init__(self, *sentences: str) -> None:
         super().__init__(" ".join(sentences))
@@ -115,11 +119,11 @@ def check_campaign_id(value: object, name: str = "campaign_id", noun: str = "cam
     :param value: what the user gave: a text, or a ``uuid.UUID``, as drivers of databases return.
     :param name: the parameter to name in the error.
     :param noun: what has the id, for the error.
-    :raises NoIdError: if it is no such UUID; nothing was requested then.
+    :raises UnusableValueError: if it is no such UUID; nothing was requested then.
     """
     text = str(value) if isinstance(value, UUID) else value.strip() if isinstance(value, str) else value
     if not is_campaign_id(text):
-        raise NoIdError(
+        raise UnusableValueError(
             f"{name} must be the UUID of a {noun}, not {shown_value(value)}.",
             "It looks like 019e18e2-a521-7bb9-9dd6-45f1bc69dcd0.",
             "Nothing was requested from Instantly.",

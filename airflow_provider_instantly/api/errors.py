@@ -125,7 +125,7 @@ class InstantlyRequestError(InstantlyError):
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """The same without its coordinates."""
+        """What it says without its coordinates, in parts that are lines of a log."""
         said = self.server_message or self.excerpt
         parts = (self._what, self.outcome, self.advice, f"Instantly answered: {said}" if said else "")
         return tuple(filter(None, parts))
