@@ -1,7 +1,7 @@
 """
 What a DAG's author passes to operators and sensors, checked: where it can be known, while the DAG is parsed.
 
-Each error is one sentence that names the parameter and what it accepts.
+Each error names the parameter and what it accepts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeGuard
 from uuid import UUID
 
-from airflow_provider_instantly.api.campaign import CampaignStatus, check_campaign_id
+from airflow_provider_instantly.api.campaign import CampaignStatus, UnusableValueError, check_campaign_id
 from airflow_provider_instantly.api.redaction import shown_value
 
 if TYPE_CHECKING:
@@ -198,6 +198,37 @@ def optional_day_early(name: str, value: Any) -> Any:
     return value if is_rendered_later(value) else optional_day(name, value)
 
 
+def period(since: object, until: object) -> tuple[str | None, str | None]:
+    """
+    Return the days of ``since`` and ``until``, each as `optional_day` does.
+
+    :param since: from the midnight, UTC, at which this day begins.
+    :param until: up to the midnight, UTC, at which this day begins.
+    :raises ValueError: if one is no day, or no time is between them.
+    """
+    first, end = optional_day("since", since), optional_day("until", until)
+    if first and end and end <= first:
+        raise UnusableValueError(
+            f"There is no time from since ({first}) until the midnight at which until ({end}) begins.",
+            "Nothing was requested from Instantly.",
+            "For one day, until is the day after.",
+        )
+    return first, end
+
+
+def period_early(since: Any, until: Any) -> tuple[Any, Any]:
+    """
+    Return the days of ``since`` and ``until`` as Airflow can store them, and refuse what can be no period in any run.
+
+    :param since: a day, a template, an XCom, or None.
+    :param until: the same.
+    :raises ValueError: if no run could use them.
+    """
+    if is_rendered_later(since) or is_rendered_later(until):
+        return optional_day_early("since", since), optional_day_early("until", until)
+    return period(since, until)
+
+
 def statuses(name: str, value: object, *, may_be_empty: bool = False) -> frozenset[int]:
     """
     Return a set of campaign statuses as plain numbers.
@@ -270,11 +301,11 @@ def amount(name: str, value: object) -> int | float:
     :param value: the count or the share.
     :raises ValueError: if it is neither.
     """
-    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    is_share = isinstance(value, float) and 0.0 <= value <= 1.0
-    if not (is_count or is_share) or isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name} must be a count, such as 100, or a share, such as 0.95, not {_shown(value)}.")
-    return value
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if isinstance(value, float) and 0.0 <= value <= 1.0:
+        return value
+    raise ValueError(f"{name} must be a count, such as 100, or a share, such as 0.95, not {_shown(value)}.")
 
 
 def connection_id(name: str, value: object) -> str:
@@ -314,7 +345,7 @@ def optional_web_address(name: str, value: object) -> str | None:
     Return the address of a web page or folder, which may be left out.
 
     :param name: the parameter's name.
-    :param value: the rendered text, or None; an empty text is none.
+    :param value: a text that needs no rendering, or None; an empty text is none.
     :raises ValueError: if it is no address that a browser opens.
     """
     if value is None or value == "":
@@ -329,7 +360,7 @@ def results_by_moment(name: str, value: object) -> Mapping[str, object]:
     Return what tasks returned, by what to call the moment.
 
     :param name: the parameter's name.
-    :param value: the rendered dict, or None.
+    :param value: a dict, or None.
     :raises ValueError: if it is anything else.
     """
     if value is None:

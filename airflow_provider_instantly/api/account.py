@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from airflow_provider_instantly.api.parsing import OpenIntEnum, count, flag, integer, moment
+from airflow_provider_instantly.api.parsing import OpenIntEnum, count, flag, moment
 from airflow_provider_instantly.api.redaction import storable_text
 
 if TYPE_CHECKING:
@@ -89,13 +89,12 @@ class Account:
 
         :param document: the decoded JSON object of an account.
         """
-        status, warmup = integer(document.get("status")), integer(document.get("warmup_status"))
         tags = document.get("tags")
         return cls(
             email=storable_text(document.get("email")).lower(),
-            status=None if status is None else AccountStatus(status),
+            status=AccountStatus.from_api(document.get("status")),
             setup_pending=flag(document.get("setup_pending")),
-            warmup_status=None if warmup is None else WarmupStatus(warmup),
+            warmup_status=WarmupStatus.from_api(document.get("warmup_status")),
             warmup_score=_score(document.get("stat_warmup_score")),
             daily_limit=count(document.get("daily_limit")),
             created_at=moment(document.get("timestamp_created")),
@@ -116,7 +115,7 @@ class Account:
 
     @property
     def may_send(self) -> bool:
-        """Whether it is Active and set up. A status that is not known does not speak against it."""
+        """Whether it is Active and set up. A number that this release does not know does not speak against it."""
         if self.setup_pending or self.status is None:
             return False
         return self.status is AccountStatus.ACTIVE or not self.status.is_known
@@ -216,13 +215,9 @@ def domain_vitals(document: Mapping[str, Any]) -> dict[str, DomainVitals]:
     :param document: the decoded JSON object.
     """
     said: dict[str, dict[str, bool]] = {}
-    for name in ("success_list", "failure_list"):
-        entries = document.get(name)
-        for entry in entries if isinstance(entries, list) else ():
-            domain = storable_text(entry.get("domain")).lower() if isinstance(entry, Mapping) else ""
-            if domain:
-                before = said.setdefault(domain, {})
-                before.update({check: before.get(check, True) and passes for check, passes in _checks(entry)})
+    for domain, entry in each_domain(document):
+        before = said.setdefault(domain, {})
+        before.update({check: before.get(check, True) and passes for check, passes in _checks(entry)})
     return {
         domain: DomainVitals(
             domain,
@@ -232,6 +227,22 @@ def domain_vitals(document: Mapping[str, Any]) -> dict[str, DomainVitals]:
         for domain, checks in said.items()
         if checks
     }
+
+
+def each_domain(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """
+    The domains in the answer of ``POST /accounts/test/vitals``, each with what is said of it.
+
+    They are in lower case, and without the dot that may end the name of a domain (RFC 1034, 3.1).
+
+    :param document: the decoded JSON object.
+    """
+    for name in ("success_list", "failure_list"):
+        entries = document.get(name)
+        for entry in entries if isinstance(entries, list) else ():
+            domain = storable_text(entry.get("domain")).lower().removesuffix(".") if isinstance(entry, Mapping) else ""
+            if domain:
+                yield domain, entry
 
 
 def _checks(entry: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:

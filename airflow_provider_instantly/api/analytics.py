@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow_provider_instantly.api.campaign import is_campaign_id
+from airflow_provider_instantly.api.campaign import answered_id
 from airflow_provider_instantly.api.parsing import count
 from airflow_provider_instantly.api.redaction import storable_text
 
@@ -54,9 +54,8 @@ class CampaignAnalytics:
 
         :param document: the decoded JSON object.
         """
-        campaign_id = document.get("campaign_id")
         return cls(
-            campaign_id=campaign_id.lower() if is_campaign_id(campaign_id) else "",
+            campaign_id=answered_id(document.get("campaign_id")) or "",
             name=storable_text(document.get("campaign_name")),
             leads=count(document.get("leads_count")),
             contacted=count(document.get("contacted_count")),

@@ -82,28 +82,33 @@ class Search:
         listing: Listing,
         wanted: Iterable[str],
         expected: Iterable[str],
+        *,
         page_size: int = PAGE_SIZE,
         note: Callable[[Campaign], object] = lambda _: None,
         is_thorough: bool = False,
         length: float = math.inf,
     ) -> None:
         self.listing = listing
-        self._is_thorough = is_thorough
         #: How many pages the list has, as far as it is known.
         self.length = length
-        self._first_of_round = 0
-        self._note_shown = note
         #: Those of the campaigns that the list should show and has not shown yet.
         self.missing = set(expected)
-        self._places: dict[str, list[Seen]] = {campaign_id: [] for campaign_id in wanted}
-        self._missing_to_others: set[str] = set()
-        #: Whether no more pages will be read.
-        self.is_over = False
         #: How many pages were read, and how many of them while one was missing still.
         self.pages = 0
         self.needed = 0
+        #: Whether no more pages will be read.
+        self.is_over = False
+        #: Whether it shows only what it was asked for.
         self.is_honoured = True
         self._list = Pages(listing.first_page(page_size))
+        self._note_shown = note
+        self._is_thorough = is_thorough
+        #: Where each campaign is put that is looked for still.
+        self._places: dict[str, list[Seen]] = {campaign_id: [] for campaign_id in wanted}
+        #: As `missing`, for those who have joined.
+        self._missing_to_others: set[str] = set()
+        #: After how many pages the list was begun again.
+        self._first_of_round = 0
 
     def run(self, seen: Seen, limit: float) -> Conversation[None]:
         """
@@ -225,7 +230,7 @@ def read_many(campaign_ids: Iterable[str]) -> Conversation[Seen]:
     if len(wanted) > FIRST_GUESS:
         search = Search(EVERYTHING, wanted, wanted)
         try:
-            yield from search.run(seen, float("inf"))
+            yield from search.run(seen, math.inf)
         except InstantlyError as error:
             search.fail(error)
     yield from read_each((campaign_id for campaign_id in wanted if campaign_id not in seen), seen)

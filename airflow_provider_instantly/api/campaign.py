@@ -14,9 +14,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeGuard
 from uuid import UUID
 
-from airflow_provider_instantly.api.parsing import OpenIntEnum, integer
+from airflow_provider_instantly.api.parsing import OpenIntEnum
 from airflow_provider_instantly.api.redaction import (
-    safe_text,
     shown_text,
     shown_value,
     storable_text,
@@ -87,8 +86,12 @@ _NOT_SENDING_EXPLANATIONS: Mapping[NotSendingStatus, str] = {
 }
 
 
-class NoIdError(ValueError):
-    """What was given is no UUID. Its sentences are kept apart, as lines of a log."""
+class UnusableValueError(ValueError):
+    """
+    What was given can be of no use, so nothing was requested. It keeps its sentences apart, as lines of a log.
+
+    :param sentences: what is wrong with it, and what to do.
+    """
 
     def __init__(self, *sentences: str) -> None:
         super().__init__(" ".join(sentences))
@@ -100,6 +103,15 @@ def is_campaign_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 
+def answered_id(value: object) -> str | None:
+    """
+    Return a UUID of an answer in lower case, or None where it is none. Other things have ids of the same form.
+
+    :param value: what the answer's JSON has.
+    """
+    return value.lower() if is_campaign_id(value) else None
+
+
 def check_campaign_id(value: object, name: str = "campaign_id", noun: str = "campaign") -> str:
     """
     Return the campaign's id in lower case, or say what is wrong with it. Other things have ids of the same form.
@@ -107,11 +119,11 @@ def check_campaign_id(value: object, name: str = "campaign_id", noun: str = "cam
     :param value: what the user gave: a text, or a ``uuid.UUID``, as drivers of databases return.
     :param name: the parameter to name in the error.
     :param noun: what has the id, for the error.
-    :raises NoIdError: if it is no such UUID; nothing was requested then.
+    :raises UnusableValueError: if it is no such UUID; nothing was requested then.
     """
     text = str(value) if isinstance(value, UUID) else value.strip() if isinstance(value, str) else value
     if not is_campaign_id(text):
-        raise NoIdError(
+        raise UnusableValueError(
             f"{name} must be the UUID of a {noun}, not {shown_value(value)}.",
             "It looks like 019e18e2-a521-7bb9-9dd6-45f1bc69dcd0.",
             "Nothing was requested from Instantly.",
@@ -126,6 +138,16 @@ def about(title: str) -> str:
     :param title: how a line names the campaign, see `Campaign.title`.
     """
     return f"[campaign {title}]"
+
+
+def title_of(name: str, campaign_id: str) -> str:
+    """
+    How a line names a campaign: by its name, made safe and without addresses, and by its id.
+
+    :param name: its name, or an empty string.
+    :param campaign_id: its UUID.
+    """
+    return f'"{shown_text(name)}" ({campaign_id})' if name else campaign_id
 
 
 def instantly_says(reason: str) -> tuple[str, ...]:
@@ -145,8 +167,7 @@ def status_of(document: Mapping[str, Any]) -> CampaignStatus | None:
 
     :param document: the decoded JSON object.
     """
-    number = integer(document.get("status"))
-    return None if number is None else CampaignStatus(number)
+    return CampaignStatus.from_api(document.get("status"))
 
 
 @dataclass(frozen=True)
@@ -181,14 +202,12 @@ class Campaign:
         :param document: the decoded JSON object of a campaign.
         :param campaign_id: the id that was asked for, in lower case: an answer may omit its own.
         """
-        answered_id, name, accounts = document.get("id"), document.get("name"), document.get("email_list")
-        not_sending = integer(document.get("not_sending_status"))
         return cls(
-            id=campaign_id or (answered_id.lower() if is_campaign_id(answered_id) else ""),
+            id=campaign_id or answered_id(document.get("id")) or "",
             status=status_of(document),
-            name=storable_text(name),
-            not_sending_status=None if not_sending is None else NotSendingStatus(not_sending),
-            sending_accounts=_accounts(accounts),
+            name=storable_text(document.get("name")),
+            not_sending_status=NotSendingStatus.from_api(document.get("not_sending_status")),
+            sending_accounts=_accounts(document.get("email_list")),
             document=dict(document),
         )
 
@@ -198,8 +217,8 @@ class Campaign:
 
     @property
     def title(self) -> str:
-        """How a log line names it: its name, made safe, and its id."""
-        return f'"{safe_text(self.shown_name)}" ({self.id})' if self.name else self.id
+        """How a log line names it; see `title_of`."""
+        return title_of(self.name, self.id)
 
     @property
     def shown_name(self) -> str:

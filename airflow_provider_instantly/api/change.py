@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from airflow_provider_instantly.api.driver import adrive, drive
 from airflow_provider_instantly.api.errors import AmbiguousOutcomeError, InstantlyError, OutdatedReadError
 from airflow_provider_instantly.api.exchange import may_repeat
+from airflow_provider_instantly.api.protocol import good
 from airflow_provider_instantly.api.retry import Retries, TimeBudget
 
 if TYPE_CHECKING:
@@ -183,8 +184,8 @@ async def _atake(step: _Step) -> Any:
 def _steps(change: Change[Answer, State]) -> Generator[_Step, Any, Outcome[State, Answer]]:
     retries, was_key_replaced, outdated = Retries(change.max_retries, budget=change.budget), False, _Outdated()
     while True:
-        before = _known((yield change.read_before or change.read))
-        if not _known((yield partial(change.is_needed, before))):
+        before = good((yield change.read_before or change.read))
+        if not good((yield partial(change.is_needed, before))):
             return Unneeded(before)
         outcome = yield from _send(change, before, outdated)
         if not isinstance(outcome, InstantlyError):
@@ -237,7 +238,7 @@ def _send(
     doubt: Unconfirmed[State] | None = None
     sent = 0
     while doubt is None or sent < change.max_sends:
-        _known((yield partial(change.before_send, before, doubt)))
+        good((yield partial(change.before_send, before, doubt)))
         reaction = yield change.send
         if isinstance(reaction, OutdatedReadError) and doubt is not None and outdated.may_read_again:
             outdated.count()
@@ -301,9 +302,3 @@ def _read_back(
         if proven is Effect.UNCLEAR:
             effect = Effect.UNCLEAR
     return Unconfirmed(lost, effect, state)
-
-
-def _known(reaction: Any) -> Any:
-    if isinstance(reaction, InstantlyError):
-        raise reaction
-    return reaction

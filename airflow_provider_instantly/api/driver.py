@@ -32,7 +32,8 @@ def drive(steps: Generator[S, Any, T], perform: Callable[[S], Any]) -> T:
         try:
             step = steps.send(reaction)
         except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
+            returned: T = stop.value
+            return returned
         reaction = perform(step)
 
 
@@ -43,7 +44,8 @@ async def adrive(steps: Generator[S, Any, T], perform: Callable[[S], Awaitable[A
         try:
             step = steps.send(reaction)
         except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
+            returned: T = stop.value
+            return returned
         reaction = await perform(step)
 
 
@@ -59,6 +61,7 @@ def observed(steps: Generator[S, R, T], observe: Observe[S, R]) -> Generator[S, 
         try:
             step = steps.send(reaction)
         except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
+            returned: T = stop.value
+            return returned
         reaction = yield step
         observe(step, reaction)

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 DEFAULT_BASE_URL = "https://api.instantly.ai"
 DEFAULT_APP_URL = "https://app.instantly.ai"
 API_ROOT = "/api/v2"
+#: Seconds for a connection, and then for the whole answer.
 DEFAULT_TIMEOUT = 30.0
-DEFAULT_MAX_RETRIES = 4
-NO_API_KEY = "The Instantly connection has no API key."
 MAX_TIMEOUT = 600.0
+DEFAULT_MAX_RETRIES = 4
 MAX_MAX_RETRIES = 10
+NO_API_KEY = "The Instantly connection has no API key."
 
 #: What may follow ``Bearer`` in a header (RFC 6750, 2.1). A key of API V2 is base64, which is less.
 _BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")

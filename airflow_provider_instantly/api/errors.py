@@ -31,7 +31,7 @@ Instantly, so no other request would fare better now; *no effect*, a change that
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypedDict, Unpack
 
 
 class InstantlyError(Exception):
@@ -70,6 +70,17 @@ class ConnectionLookupError(InstantlyError):
     may_pass = True
     concerns_all = True
     proves_no_effect = True
+
+
+class _Coordinates(TypedDict, total=False):
+    """The other parameters of `InstantlyRequestError`, which describes them."""
+
+    advice: str
+    method: str
+    path: str
+    status: int | None
+    server_message: str
+    excerpt: str
 
 
 class InstantlyRequestError(InstantlyError):
@@ -114,7 +125,7 @@ class InstantlyRequestError(InstantlyError):
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """The same without its coordinates."""
+        """What it says without its coordinates, in parts that are lines of a log."""
         said = self.server_message or self.excerpt
         parts = (self._what, self.outcome, self.advice, f"Instantly answered: {said}" if said else "")
         return tuple(filter(None, parts))
@@ -178,8 +189,8 @@ class InstantlyRateLimitError(InstantlyRequestError):
     concerns_all = True
     proves_no_effect = True
 
-    def __init__(self, message: str, *, retry_after: float | None = None, **coordinates: object) -> None:
-        super().__init__(message, **coordinates)  # type: ignore[arg-type]
+    def __init__(self, message: str, *, retry_after: float | None = None, **coordinates: Unpack[_Coordinates]) -> None:
+        super().__init__(message, **coordinates)
         self.retry_after = retry_after
 
 
@@ -203,9 +214,14 @@ class InstantlyConnectionError(InstantlyRequestError):
     concerns_all = True
 
     def __init__(
-        self, message: str, *, never_sent: bool = False, on_stale_connection: bool = False, **coordinates: object
+        self,
+        message: str,
+        *,
+        never_sent: bool = False,
+        on_stale_connection: bool = False,
+        **coordinates: Unpack[_Coordinates],
     ) -> None:
-        super().__init__(message, **coordinates)  # type: ignore[arg-type]
+        super().__init__(message, **coordinates)
         self.never_sent = never_sent
         self.on_stale_connection = on_stale_connection
         self.proves_no_effect = never_sent
@@ -216,8 +232,8 @@ class InstantlyUnexpectedAnswerError(InstantlyRequestError):
 
     may_pass = True
 
-    def __init__(self, message: str, **coordinates: object) -> None:
-        super().__init__(message, **coordinates)  # type: ignore[arg-type]
+    def __init__(self, message: str, **coordinates: Unpack[_Coordinates]) -> None:
+        super().__init__(message, **coordinates)
         # A refusal is one whatever came with it.
         self.proves_no_effect = self.status is not None and 400 <= self.status < 500 and self.status != 408
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, Self, overload
 
-from airflow_provider_instantly.api.campaign import is_campaign_id
+from airflow_provider_instantly.api.campaign import answered_id
 from airflow_provider_instantly.api.parsing import OpenIntEnum, count, integer
 from airflow_provider_instantly.api.redaction import storable_text
 
@@ -173,15 +173,14 @@ class Lead:
 
         :param document: the decoded JSON object of a lead.
         """
-        status, verification = integer(document.get("status")), integer(document.get("verification_status"))
         payload = document.get("payload")
         return cls(
-            id=_id(document.get("id")) or "",
+            id=answered_id(document.get("id")) or "",
             email=storable_text(document.get("email")).lower(),
-            status=None if status is None else LeadStatus(status),
-            campaign_id=_id(document.get("campaign")),
-            list_id=_id(document.get("list_id")),
-            verification=None if verification is None else VerificationStatus(verification),
+            status=LeadStatus.from_api(document.get("status")),
+            campaign_id=answered_id(document.get("campaign")),
+            list_id=answered_id(document.get("list_id")),
+            verification=VerificationStatus.from_api(document.get("verification_status")),
             variables={**_core_values(document), **(payload if isinstance(payload, Mapping) else {})},
         )
 
@@ -236,7 +235,7 @@ class LeadsAdded:
             index: lead_id
             for entry in named
             if (index := integer(entry.get("index"))) is not None
-            and (lead_id := _id(entry.get("id"))) is not None
+            and (lead_id := answered_id(entry.get("id"))) is not None
             and index not in strangers
         }
         return cls(
@@ -250,7 +249,7 @@ class LeadsAdded:
             duplicate_email=integer(document.get("duplicate_email_count")),
             # Less than none is no number of leads; many a service says so that there is no limit.
             remaining_in_plan=count(document.get("remaining_in_plan")),
-            blocklist_used=_id(document.get("blocklist_used")),
+            blocklist_used=answered_id(document.get("blocklist_used")),
             created=created,
             strangers=len(strangers),
         )
@@ -354,7 +353,3 @@ def _is_stranger(entry: Mapping[str, Any], leads: Sequence[Mapping[str, Any]]) -
         return False
     # A domain in its own letters proves nothing: it is sent in ASCII.
     return said != sent if said.isascii() else said.rpartition("@")[0] != sent.rpartition("@")[0]
-
-
-def _id(value: object) -> str | None:
-    return value.lower() if is_campaign_id(value) else None

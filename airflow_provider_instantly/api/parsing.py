@@ -27,6 +27,16 @@ class OpenIntEnum(IntEnum):
         member._value_ = value
         return member
 
+    @classmethod
+    def from_api(cls, value: object) -> Self | None:
+        """
+        Return the member that a number of an answer means, or None where it is no number.
+
+        :param value: what the answer's JSON has.
+        """
+        number = integer(value)
+        return None if number is None else cls(number)
+
     @property
     def is_known(self) -> bool:
         """Whether this release has a name for the number."""

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_instantly.api.campaign import CampaignStatus, is_campaign_id
+from airflow_provider_instantly.api.account import each_domain
+from airflow_provider_instantly.api.campaign import CampaignStatus, answered_id
 from airflow_provider_instantly.api.lead import LeadStatus
-from airflow_provider_instantly.api.parsing import integer
 from airflow_provider_instantly.api.redaction import storable_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
 _WITHOUT_A_STATUS: Final = (
     "FILTER_VAL_CONTACTED",
@@ -68,13 +68,13 @@ def stray_campaign(
     :param exclude_status: the status that was not asked for, or None.
     :param search: what was searched for in names, or None.
     """
-    campaign_id = _id(item.get("id"))
+    campaign_id = answered_id(item.get("id"))
     which = f"campaign {campaign_id}" if campaign_id else "a campaign"
-    shown = integer(item.get("status"))
+    shown = CampaignStatus.from_api(item.get("status"))
     if shown is not None and status is not None and shown != status:
-        return f"{which}, which is {CampaignStatus(shown).label}, where {CampaignStatus(status).label} was asked for"
+        return f"{which}, which is {shown.label}, where {CampaignStatus(status).label} was asked for"
     if shown is not None and shown == exclude_status:
-        return f"{which}, which is {CampaignStatus(shown).label}, where all but that were asked for"
+        return f"{which}, which is {shown.label}, where all but that were asked for"
     return None if _has_words(item, search) else f"{which}, which does not have what was searched for"
 
 
@@ -95,10 +95,10 @@ def stray_lead(
     :param ids: the leads that were asked for, in lower case, or None for any.
     :param filter: the filter that was asked for, or None.
     """
-    lead_id = _id(item.get("id"))
+    lead_id = answered_id(item.get("id"))
     which = f"lead {lead_id}" if lead_id else "a lead"
     for name, key in (("campaign_id", "campaign"), ("list_id", "list_id")):
-        if name in place and _id(item.get(key)) != place[name].lower():
+        if name in place and answered_id(item.get(key)) != place[name].lower():
             return f"{which}, which is not in the {name.removesuffix('_id')} {place[name]} that was asked for"
     if ids is not None and lead_id not in ids:
         return f"{which}, which was not asked for"
@@ -108,8 +108,7 @@ def stray_lead(
             return f"{which} without an address, where addresses were asked for"
         if email not in emails:
             return f"{which}, whose address was not asked for"
-    fitting, number = LEAD_FILTERS.get(filter or ""), integer(item.get("status"))
-    status = None if number is None else LeadStatus(number)
+    fitting, status = LEAD_FILTERS.get(filter or ""), LeadStatus.from_api(item.get("status"))
     if fitting is not None and status is not None and status.is_known and status not in fitting:
         return f"{which}, which is {status.label}, where {filter} was asked for"
     return None
@@ -140,7 +139,7 @@ def stray_figures(item: Mapping[str, Any], *, campaign_ids: Collection[str]) -> 
     :param item: the JSON object of the figures.
     :param campaign_ids: the campaigns that were asked for, in lower case; none for all.
     """
-    campaign_id = _id(item.get("campaign_id"))
+    campaign_id = answered_id(item.get("campaign_id"))
     if not campaign_ids or campaign_id in campaign_ids:
         return None
     return f"figures of campaign {campaign_id or 'without an id'}, which was not asked for"
@@ -168,19 +167,10 @@ def stray_vitals(document: Mapping[str, Any], *, domains: Collection[str]) -> st
     :param document: the JSON object.
     :param domains: the domains that were asked for, in lower case.
     """
-    for named in _domains(document):
+    for named, _ in each_domain(document):
         if not any(domain == named or domain.endswith(f".{named}") for domain in domains):
             return "the test of a domain that was not asked for"
     return None
-
-
-def _domains(document: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("success_list", "failure_list"):
-        entries = document.get(name)
-        for entry in entries if isinstance(entries, list) else ():
-            domain = storable_text(entry.get("domain")).lower() if isinstance(entry, Mapping) else ""
-            if domain:
-                yield domain.removesuffix(".")
 
 
 def _has_words(item: Mapping[str, Any], search: str | None) -> bool:
@@ -189,7 +179,3 @@ def _has_words(item: Mapping[str, Any], search: str | None) -> bool:
         return True
     texts = "\n".join(value.casefold() for value in item.values() if isinstance(value, str))
     return all(word in texts for word in search.casefold().split())
-
-
-def _id(value: object) -> str | None:
-    return value.lower() if is_campaign_id(value) else None

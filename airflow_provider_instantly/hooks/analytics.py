@@ -10,7 +10,7 @@ from airflow_provider_instantly.api.batches import batches
 from airflow_provider_instantly.api.campaign import check_campaign_id
 from airflow_provider_instantly.api.errors import InstantlyUnexpectedAnswerError
 from airflow_provider_instantly.api.protocol import ask_array
-from airflow_provider_instantly.hooks.calls import Calls
+from airflow_provider_instantly.hooks.calls import Calls, several
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,7 +34,7 @@ class AnalyticsCalls(Calls):
         :param start_date: only from the midnight, UTC, of this day on (``YYYY-MM-DD``).
         :param end_date: only up to the midnight, UTC, at which this day begins.
         :return: the figures, by the campaign's id.
-        :raises ValueError: if an id is no UUID.
+        :raises ValueError: if an id is no UUID, or campaign_ids is one text.
         :raises InstantlyError: if they could not be read.
         """
         return self.drive(_figures(campaign_ids, start_date, end_date))
@@ -89,7 +89,7 @@ class AnalyticsCalls(Calls):
 def _figures(
     campaign_ids: Iterable[str], start_date: str | None, end_date: str | None
 ) -> Conversation[dict[str, CampaignAnalytics]]:
-    ids = list(dict.fromkeys(check_campaign_id(campaign_id) for campaign_id in campaign_ids))
+    ids = list(dict.fromkeys(map(check_campaign_id, several("campaign_ids", campaign_ids))))
     found: dict[str, CampaignAnalytics] = {}
     # Without ids, one request asks for all campaigns.
     for asked in batches(ids, AT_ONCE) if ids else [ids]:

@@ -49,12 +49,12 @@ class Calls(ABC):
         pages.check_whole()
 
 
-def several(name: str, texts: Iterable[str]) -> list[str]:
+def several(name: str, texts: Iterable[T]) -> list[T]:
     """
     Return texts as a list. One text has letters, which are texts, too, and none of them is what was meant.
 
     :param name: the parameter's name.
-    :param texts: some texts.
+    :param texts: some texts, or objects that stand for some, such as a ``uuid.UUID``.
     :raises ValueError: if it is one text. It is not shown: it may be an address.
     """
     if isinstance(texts, str):

@@ -133,13 +133,13 @@ class CampaignCalls(Calls):
 
         :param campaign_ids: their UUIDs.
         :return: for each id, in lower case, the campaign without its document, or the error that stood in its place.
-        :raises ValueError: if an id is no UUID.
+        :raises ValueError: if an id is no UUID, or campaign_ids is one text.
         """
-        return self.drive(read_many([check_campaign_id(campaign_id) for campaign_id in campaign_ids]))
+        return self.drive(read_many(list(map(check_campaign_id, several("campaign_ids", campaign_ids)))))
 
     async def aread_campaigns(self, campaign_ids: Iterable[str | UUID]) -> Mapping[str, Campaign | InstantlyError]:
         """Async twin of `read_campaigns`."""
-        return await self.adrive(read_many([check_campaign_id(campaign_id) for campaign_id in campaign_ids]))
+        return await self.adrive(read_many(list(map(check_campaign_id, several("campaign_ids", campaign_ids)))))
 
     def _campaign(self, request: Request, max_retries: int | None = None) -> Campaign:
         return Campaign.from_api(self.drive(ask(request), max_retries=max_retries), request.resource.id)

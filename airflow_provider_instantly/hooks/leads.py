@@ -116,7 +116,7 @@ class LeadCalls(Calls):
         :param ids: the leads' ids; never none, since Instantly would delete all leads of the campaign then.
         :param campaign_id: the UUID of the campaign.
         :return: how many were deleted, or None where the answer does not say.
-        :raises ValueError: if there are no ids, or one is no UUID.
+        :raises ValueError: if there are no ids, one is no UUID, or they are one text.
         :raises InstantlyUnexpectedAnswerError: if Instantly deleted more leads than those that were named.
         :raises AmbiguousOutcomeError: if it is not known whether it took effect.
         :raises InstantlyError: if it was refused or never sent.
@@ -199,7 +199,8 @@ def _blocking(values: Sequence[str]) -> Request:
 
 
 def _deletion(ids: Sequence[str], campaign_id: str) -> Request:
-    return operations.delete_leads([check_campaign_id(each, "ids") for each in ids], check_campaign_id(campaign_id))
+    lead_ids = [check_campaign_id(each, "ids", "lead") for each in several("ids", ids)]
+    return operations.delete_leads(lead_ids, check_campaign_id(campaign_id))
 
 
 def _deleted(answer: Json, request: Request) -> int | None:

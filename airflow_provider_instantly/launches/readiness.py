@@ -86,7 +86,8 @@ class Readiness:
         if report.failing:
             self._stop_if_launched_since(before)
             kind = CheckIncompleteError if report.may_pass else LaunchRefusedError
-            raise kind(report.message(before.title, self.outcome))
+            said = (before.title, self.outcome)
+            raise failure(kind, *report.sentences(*said), message=report.message(*said))
         write(self.log, info=[f"The check ended: {report.verdict}. {about(before.title)}"])
 
     def _stop_if_launched_since(self, before: Campaign) -> None:

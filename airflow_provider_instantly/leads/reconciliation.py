@@ -112,7 +112,7 @@ def reconcile(answer: LeadsAdded, count: int, present: Collection[int] | None = 
     if present is None:
         if unproven(answer, count):
             raise ValueError("only a read tells what became of these leads")
-        return Reconciled(answer.uploaded or 0, answer.duplicated or 0, 0, {})
+        return Reconciled(uploaded=answer.uploaded or 0, duplicated=answer.duplicated or 0, found=0, left_out={})
     complaints = complaints_about(answer, count)
     there = frozenset(present) | _named(answer, count)
     counted = (answer.uploaded or 0) + (answer.duplicated or 0)
@@ -121,11 +121,21 @@ def reconcile(answer: LeadsAdded, count: int, present: Collection[int] | None = 
     absent = [index for index in range(count) if index not in there]
     if complaints:
         added = there & answer.created.keys()
-        return Reconciled(len(added), 0, len(there) - len(added), dict.fromkeys(absent, ()), complaints=complaints)
+        return Reconciled(
+            uploaded=len(added),
+            duplicated=0,
+            found=len(there) - len(added),
+            left_out=dict.fromkeys(absent, ()),
+            complaints=complaints,
+        )
     uploaded, reasons = answer.uploaded or 0, _why_left_out(answer)
     # Who is there and was not added was there before, whichever counter has it.
     return Reconciled(
-        uploaded, len(there) - uploaded, 0, dict.fromkeys(absent, reasons), _certainly_skipped(answer, reasons, absent)
+        uploaded=uploaded,
+        duplicated=len(there) - uploaded,
+        found=0,
+        left_out=dict.fromkeys(absent, reasons),
+        skipped=_certainly_skipped(answer, reasons, absent),
     )
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import UUID
 
 from airflow_provider_instantly.api.lead import CORE_VARIABLES
-from airflow_provider_instantly.api.redaction import shown_text
+from airflow_provider_instantly.api.redaction import shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -391,4 +391,4 @@ def _problem_of_name(name: object) -> str | None:
 
 
 def _shown(name: object) -> str:
-    return shown_text(repr(name), limit=80)
+    return shown_value(name, limit=80)

@@ -22,9 +22,9 @@ from airflow_provider_instantly.analytics.limits import (
     nothing_sent,
     rates,
 )
-from airflow_provider_instantly.api.campaign import about
+from airflow_provider_instantly.api.campaign import about, title_of
 from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
-from airflow_provider_instantly.api.redaction import safe_text, without_addresses
+from airflow_provider_instantly.api.redaction import without_addresses
 from airflow_provider_instantly.assets.events import announce
 from airflow_provider_instantly.exceptions import (
     LimitBreachedError,
@@ -68,7 +68,7 @@ class _Judged:
 
     @property
     def title(self) -> str:
-        return f'"{safe_text(self.name)}" ({self.id})' if self.figures.name else self.id
+        return title_of(self.figures.name, self.id)
 
     @property
     def name(self) -> str:
@@ -157,8 +157,7 @@ class CampaignAnalyticsOperator(BaseOperator):
         validation.check_campaign_ids_early("campaign_id", campaign_id, many=True)
         self.campaign_id = validation.plain_campaign_ids(campaign_id)
         self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
-        self.since = validation.optional_day_early("since", since)
-        self.until = validation.optional_day_early("until", until)
+        self.since, self.until = validation.period_early(since, until)
         self.max_bounce_rate = validation.optional_share("max_bounce_rate", max_bounce_rate)
         self.max_unsubscribe_rate = validation.optional_share("max_unsubscribe_rate", max_unsubscribe_rate)
         self.min_reply_rate = validation.optional_share("min_reply_rate", min_reply_rate)
@@ -231,17 +230,9 @@ class CampaignAnalyticsOperator(BaseOperator):
     def _checked(self) -> tuple[list[str], str | None, str | None]:
         try:
             campaign_ids = validation.campaign_ids("campaign_id", self.campaign_id, many=True)
-            since = validation.optional_day("since", self.since)
-            until = validation.optional_day("until", self.until)
+            since, until = validation.period(self.since, self.until)
         except ValueError as error:
             raise refused(AirflowFailException, error) from None
-        if since and until and until <= since:
-            raise failure(
-                AirflowFailException,
-                f"There is no time from since ({since}) until the midnight at which until ({until}) begins.",
-                "Nothing was requested from Instantly.",
-                "For one day, until is the day after.",
-            )
         return campaign_ids, since, until
 
     def _read(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_instantly.api.campaign import Campaign, about
 from airflow_provider_instantly.api.errors import CampaignNotFoundError, InstantlyRequestError
-from airflow_provider_instantly.exceptions import CheckFailedError, CheckIncompleteError
+from airflow_provider_instantly.exceptions import CheckFailedError, CheckIncompleteError, failure
 from airflow_provider_instantly.launches.preflight.rules import CheckRules
 from airflow_provider_instantly.operators.check_rules import check_rules
 from airflow_provider_instantly.operators.single_campaign import SingleCampaignOperator
@@ -97,13 +97,14 @@ class CheckCampaignOperator(SingleCampaignOperator):
         write(self.log, warnings=report.lines())
         if report.ignored:
             self.log.info("Found and ignored: %s.", ", ".join(finding.code for finding in report.ignored))
-        self._returned = self._summary(campaign, url)
+        summary = self._returned = self._summary(campaign, url)
         if report.failing:
             kind = CheckIncompleteError if report.may_pass else CheckFailedError
-            raise kind(report.message(campaign.title, "The campaign was left as it is."))
+            said = (campaign.title, "The campaign was left as it is.")
+            raise failure(kind, *report.sentences(*said), message=report.message(*said))
         self.log.info("The check ended: %s. %s", report.verdict, about(campaign.title))
         markdown = report.markdown(campaign.shown_name or campaign.id, campaign.status_label, url)
-        return self._done(context, {**self._summary(campaign, url), **report.as_dict(), "markdown": markdown})
+        return self._done(context, {**summary, **report.as_dict(), "markdown": markdown})
 
     def _check(self, hook: InstantlyHook, campaign_id: str) -> tuple[Campaign, Report]:
         from airflow_provider_instantly.launches.preflight.check import read, report

@@ -178,20 +178,19 @@ class AddLeadsOperator(ReadsRows):
         from airflow_provider_instantly.observability.metrics import LEADS_REJECTED
 
         self._check_what_was_given()
-        place = self._place()
-        columns = self._columns()
+        place, columns, options = self._place(), self._columns(), self._options()
         with Spool() as spool, InstantlyHook(self.instantly_conn_id) as hook:
-            url = self._link(context, hook)
+            url = self._link(context, hook, place)
             self._read_into(spool, columns)
             self._log_input(spool)
             if not self.is_dry_run:
                 hook.metrics.count(LEADS_REJECTED, spool.counts.rejected)
-            upload = self._upload(context, hook, place, spool)
+            upload = self._upload(context, hook, place, options, spool)
             try:
                 tally = (upload.dry_run if self.is_dry_run else upload.run)(spool, len(spool))
             finally:
                 unwritten = self._report_rejects(spool)
-            summary = self._returned = self._summary(spool, tally, url)
+            summary = self._returned = self._summary(place, spool, tally, url)
             sentence = _sentence(summary, upload.noun)
             self.log.info("%s", sentence)
             if unwritten is not None:
@@ -239,23 +238,37 @@ class AddLeadsOperator(ReadsRows):
         except ValueError as error:
             raise failure(AirflowFailException, str(error), "Nothing was requested from Instantly.") from None
 
-    def _link(self, context: Context, hook: InstantlyHook) -> str | None:
-        if self.campaign_id is None:
+    def _options(self) -> dict[str, Any]:
+        """The API's other parameters."""
+        options: dict[str, Any] = {}
+        if self.blocklist_id is not None:
+            try:
+                options["blocklist_id"] = check_campaign_id(self.blocklist_id, "blocklist_id", "block list")
+            except ValueError as error:
+                raise refused(AirflowFailException, error) from None
+        if self.verify:
+            options["verify_leads_on_import"] = True
+        return options
+
+    def _link(self, context: Context, hook: InstantlyHook, place: Mapping[str, str]) -> str | None:
+        if "campaign_id" not in place:
             return None
-        url = hook.campaign_page(self._place()["campaign_id"])
+        url = hook.campaign_page(place["campaign_id"])
         CampaignLink.persist(context, url)
         return url
 
     # What is sent
 
-    def _upload(self, context: Context, hook: InstantlyHook, place: Mapping[str, str], spool: Spool) -> Upload:
+    def _upload(
+        self,
+        context: Context,
+        hook: InstantlyHook,
+        place: Mapping[str, str],
+        options: Mapping[str, Any],
+        spool: Spool,
+    ) -> Upload:
         from airflow_provider_instantly.leads.upload import Upload
 
-        options: dict[str, Any] = {}
-        if self.blocklist_id is not None:
-            options["blocklist_id"] = self._checked_blocklist_id(self.blocklist_id)
-        if self.verify:
-            options["verify_leads_on_import"] = True
         return Upload(
             hook=hook,
             place=place,
@@ -270,23 +283,17 @@ class AddLeadsOperator(ReadsRows):
             log=self.log,
         )
 
-    def _checked_blocklist_id(self, blocklist_id: object) -> str:
-        try:
-            return check_campaign_id(blocklist_id, "blocklist_id", "block list")
-        except ValueError as error:
-            raise refused(AirflowFailException, error) from None
-
     # What is said
 
     def _log_input(self, spool: Spool) -> None:
         counts = spool.counts
         self.log.info("The input has %s rows, of which %s can be sent.", f"{counts.rows:,}", f"{counts.good:,}")
 
-    def _summary(self, spool: Spool, tally: Tally, url: str | None) -> dict[str, Any]:
+    def _summary(self, place: Mapping[str, str], spool: Spool, tally: Tally, url: str | None) -> dict[str, Any]:
         counts = spool.counts
         return {
-            **{"campaign_id": None, "list_id": None},
-            **self._place(),
+            "campaign_id": place.get("campaign_id"),
+            "list_id": place.get("list_id"),
             "url": url,
             "dry_run": self.is_dry_run,
             "rows": counts.rows,

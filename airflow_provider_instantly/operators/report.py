@@ -99,8 +99,7 @@ class CampaignReportOperator(BaseOperator):
         self.path = validation.storage_path("path", path)
         self.instantly_conn_id = validation.connection_id("instantly_conn_id", instantly_conn_id)
         self.title = title
-        self.since = validation.optional_day_early("since", since)
-        self.until = validation.optional_day_early("until", until)
+        self.since, self.until = validation.period_early(since, until)
         self.results = results
         self.max_bounce_rate = validation.optional_share("max_bounce_rate", max_bounce_rate)
         self.max_unsubscribe_rate = validation.optional_share("max_unsubscribe_rate", max_unsubscribe_rate)
@@ -108,6 +107,10 @@ class CampaignReportOperator(BaseOperator):
         self.min_sent = validation.count("min_sent", min_sent, low=1)
         self.confidence = validation.confidence("confidence", confidence)
         self.public_url = public_url
+        if not validation.is_rendered_later(results):
+            validation.results_by_moment("results", results)
+        if not validation.is_rendered_later(public_url):
+            validation.optional_web_address("public_url", public_url)
         #: The page, once it was written.
         self._page: str | None = None
 
@@ -125,8 +128,7 @@ class CampaignReportOperator(BaseOperator):
 
         try:
             campaign_ids = validation.campaign_ids("campaign_id", self.campaign_id, many=True)
-            since = validation.optional_day("since", self.since)
-            until = validation.optional_day("until", self.until)
+            since, until = validation.period(self.since, self.until)
             folder = validation.storage_path("path", self.path)
             results = validation.results_by_moment("results", self.results)
             public_url = validation.optional_web_address("public_url", self.public_url)

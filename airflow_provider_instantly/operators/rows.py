@@ -78,6 +78,9 @@ class ReadsRows(BaseOperator):
                 f"rows must be a list of mappings, an XCom or a template, not of type {type(rows).__name__}; a file is "
                 "named by path."
             )
+        for name, place in (("path", path), ("rejects_path", rejects_path)):
+            if place is not None:
+                validation.storage_path(name, place)
         if _is_the_same_file(path, rejects_path):
             raise ValueError("rejects_path names the input itself, which would be overwritten.")
         self._rows = _hidden_rows(rows)

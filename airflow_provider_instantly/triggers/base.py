@@ -107,16 +107,30 @@ class PollingTrigger(BaseEventTrigger):
 
 
 def fired(payload: dict[str, Any]) -> TriggerEvent:
+    """
+    An event of a trigger.
+
+    :param payload: what it carries, all of it plain values.
+    """
     return TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
 
 def without_defaults(arguments: dict[str, tuple[Any, Any]]) -> dict[str, Any]:
-    """The arguments whose value is not the default, both of which are given for each name."""
+    """
+    The arguments of a trigger that are not the default, so that its row stays short.
+
+    :param arguments: for each name, the value and the default.
+    """
     return {name: value for name, (value, default) in arguments.items() if value != default}
 
 
 async def stay_idle(log: TaskLog, reason: str) -> None:
-    """Do nothing until the trigger is cancelled: an asset's trigger that ends is started again at once."""
+    """
+    Do nothing until the trigger is cancelled: an asset's trigger that ends is started again at once.
+
+    :param log: the trigger's log.
+    :param reason: why it can do nothing, as a sentence.
+    """
     await awarn(
         log,
         "This trigger is idle: %s Correct it in the DAG. If it is right there, give the triggerer the release of the "

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.triggers.poller import Poller
     from airflow_provider_instantly.triggers.timing import Snapshot
 
+#: Seconds.
+_POLL_INTERVAL: Final = 60.0
 #: What a watcher of the workspace warns of once, where not all of it is watched.
 LIST_IS_CUT: Final = (
     f"The list of campaigns goes on after {MAX_PAGES} pages, so the rest of it is not watched. Watch some campaigns "
@@ -69,7 +71,7 @@ class CampaignChangeTrigger(PollingTrigger):
         tag_ids: Iterable[str] = (),
         from_statuses: Iterable[int] | None = None,
         to_statuses: Iterable[int] | None = None,
-        poll_interval: float = 60.0,
+        poll_interval: float = _POLL_INTERVAL,
         **unknown: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -77,7 +79,7 @@ class CampaignChangeTrigger(PollingTrigger):
         self.campaign_ids: frozenset[str] = frozenset()
         self.from_statuses: frozenset[int] | None = None
         self.to_statuses: frozenset[int] | None = None
-        self.poll_interval = 60.0
+        self.poll_interval = _POLL_INTERVAL
         self._problem = ""
         try:
             self._take(campaign_id, tag_ids, from_statuses, to_statuses, poll_interval, unknown)
@@ -122,7 +124,7 @@ class CampaignChangeTrigger(PollingTrigger):
                 "tag_ids": (list(self.tag_ids), []),
                 "from_statuses": (None if self.from_statuses is None else sorted(self.from_statuses), None),
                 "to_statuses": (None if self.to_statuses is None else sorted(self.to_statuses), None),
-                "poll_interval": (self.poll_interval, 60.0),
+                "poll_interval": (self.poll_interval, _POLL_INTERVAL),
             }
         )
 

@@ -208,8 +208,15 @@ class Reader:
     ) -> Conversation[bool]:
         """Read a list, and say whether what it does not show is not on it."""
         expected = wanted if listing.status is None else self._known_as(listing.status, wanted)
-        length = self._lengths.get(listing, math.inf)
-        search = Search(listing, wanted, expected, self.page_size, self._note_shown, is_thorough, length)
+        search = Search(
+            listing,
+            wanted,
+            expected,
+            page_size=self.page_size,
+            note=self._note_shown,
+            is_thorough=is_thorough,
+            length=self._lengths.get(listing, math.inf),
+        )
         self._searches.append(search)
         try:
             yield from search.run(seen, limit)

@@ -165,9 +165,8 @@ class WaitResult:
             CampaignStatus.DRAFT: ", so it has not been launched yet",
             CampaignStatus.PAUSED: ", so a person has to resume it",
         }
-        status = outcome.status_name if outcome.status is None else CampaignStatus(outcome.status).label
         suffix = "" if outcome.status is None else hint.get(CampaignStatus(outcome.status), "")
-        return f"the campaign is {status}{suffix}"
+        return f"the campaign is {outcome.status_name}{suffix}"
 
     @property
     def about(self) -> str:

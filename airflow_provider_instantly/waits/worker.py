@@ -73,5 +73,5 @@ def _until(moment: float, clock: Clock, steps: Conversation[T]) -> Conversation[
             if clock() >= moment:
                 return None
     except StopIteration as stop:
-        value: T = stop.value
-        return value
+        returned: T = stop.value
+        return returned

@@ -8,7 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowTaskTimeout
 
 from airflow_provider_instantly import exceptions
-from airflow_provider_instantly.api.campaign import NoIdError, check_campaign_id
+from airflow_provider_instantly.api.campaign import UnusableValueError, check_campaign_id
 from airflow_provider_instantly.tasklog import sentences_of
 
 OURS = [kind for kind in vars(exceptions).values() if isinstance(kind, type) and kind.__module__ == exceptions.__name__]
@@ -41,7 +41,7 @@ def test_a_failure_keeps_its_sentences_apart(kind: type[BaseException]) -> None:
 
 
 def test_a_parameter_that_cannot_be_used_fails_the_task_with_the_same_sentences() -> None:
-    with pytest.raises(NoIdError) as caught:
+    with pytest.raises(UnusableValueError) as caught:
         check_campaign_id("Spring. Launch")
     error = exceptions.refused(exceptions.LaunchRefusedError, caught.value)
     assert type(error) is exceptions.LaunchRefusedError

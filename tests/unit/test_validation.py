@@ -11,14 +11,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, BaseOperator, ObjectStoragePath
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator, ObjectStoragePath
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2.nativetypes import NativeEnvironment
 
-from airflow_provider_instantly import validation
+from airflow_provider_instantly import exceptions, validation
 from airflow_provider_instantly.api.campaign import CampaignStatus, check_campaign_id
 from airflow_provider_instantly.api.operations import list_leads
+from airflow_provider_instantly.tasklog import sentences_of
 from airflow_provider_instantly.waits.goal import Goal
 
 ONE = "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
@@ -582,6 +583,22 @@ class TestDays:
         assert validation.optional_day_early("since", "{{ ds }}") == "{{ ds }}"
         with pytest.raises(ValueError, match="since must be a day"):
             validation.optional_day("since", "{{ ds }}")
+
+    @pytest.mark.parametrize(
+        ("since", "until"), [(None, None), ("2026-11-24", None), (None, "2026-11-24"), ("2026-11-24", "2026-11-25")]
+    )
+    def test_a_period(self, since: str | None, until: str | None) -> None:
+        assert validation.period(since, until) == validation.period_early(since, until) == (since, until)
+
+    def test_a_period_without_time_in_it(self) -> None:
+        for until in ("2026-11-24", date(2026, 11, 23)):
+            for check in (validation.period, validation.period_early):
+                with pytest.raises(ValueError, match=r"There is no time from since \(2026-11-24\) until") as caught:
+                    check("2026-11-24", until)
+                assert len(sentences_of(exceptions.refused(AirflowFailException, caught.value))) == 3
+        assert validation.period_early("2026-11-24", "{{ ds }}") == ("2026-11-24", "{{ ds }}")
+        with pytest.raises(ValueError, match="since must be a day"):
+            validation.period_early("yesterday", "{{ ds }}")
 
 
 @pytest.mark.parametrize(

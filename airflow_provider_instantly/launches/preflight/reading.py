@@ -91,7 +91,8 @@ class _Reader:
             try:
                 request = steps.send(reply)
             except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
+                returned: T = stop.value
+                return returned
             if self._blocked is not None:
                 reply = self._blocked
             elif self.left <= 0:

@@ -30,14 +30,12 @@ def judge_leads(facts: Facts, rules: CheckRules) -> Iterator[Finding]:
     elif not sample.leads:
         yield Finding("no_leads", "It has no leads.")
     elif not sample.open:
-        details = _counted_by_state("unknown" if lead.status is None else lead.status.label for lead in sample.leads)
+        details = _counted_by_state(map(_status, sample.leads))
         read = " that were read" if sample.has_more else ""
         yield Finding("no_lead_left", f"No e-mail is left to send: all leads{read} are done ({details}).")
     else:
         if not any(lead.status is not None and lead.status.is_known for lead in sample.open):
-            details = _counted_by_state(
-                "without a status" if lead.status is None else lead.status.label for lead in sample.open
-            )
+            details = _counted_by_state(map(_status, sample.open))
             yield Finding("leads_unread", f"Whether any e-mail is left to send is not known ({details}).")
         yield from _judge_verification(sample, rules)
 
@@ -54,6 +52,10 @@ def _judge_verification(sample: LeadSample, rules: CheckRules) -> Iterator[Findi
 
 def _counted_by_state(states: Iterable[str]) -> str:
     return ", ".join(f"{count:,} {state}" for state, count in Counter(states).items())
+
+
+def _status(lead: Lead) -> str:
+    return "without a status" if lead.status is None else lead.status.label
 
 
 def _verification(lead: Lead) -> str:

@@ -87,6 +87,15 @@ class Report:
         to_do = " ".join(dict.fromkeys(finding.what_to_do for finding in self.failing))
         return f"The check found {_counts(self.failing)}: {found} {outcome} {to_do} {about(title)}"
 
+    def sentences(self, title: str, outcome: str) -> tuple[str, ...]:
+        """
+        The same as lines of a log that has `lines` already: without what was found, and what to do about it.
+
+        :param title: how the campaign is called.
+        :param outcome: what became of it, as a sentence.
+        """
+        return (f"The check found {_counts(self.failing)}.", outcome, about(title))
+
     def lines(self) -> Iterator[str]:
         """A line of the log for each finding."""
         for finding in self.findings:

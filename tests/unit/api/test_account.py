@@ -110,6 +110,11 @@ def test_vitals_by_domain() -> None:
     assert domain_vitals(passing) == {"good.example": DomainVitals("good.example")}
 
 
+def test_the_dot_that_may_end_a_domain_is_no_part_of_it() -> None:
+    answer = {"success_list": [{"domain": "a.example.", "allPass": True}, {"domain": ".", "allPass": True}]}
+    assert domain_vitals(answer) == {"a.example": DomainVitals("a.example")}
+
+
 def test_a_domain_of_which_nothing_is_said_was_not_tested() -> None:
     silent: list[dict[str, Any]] = [{}, {"allPass": False}, {"mx": "false", "spf": None, "dkim": 0}]
     for entry in silent:

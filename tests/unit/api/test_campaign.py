@@ -21,6 +21,7 @@ from airflow_provider_instantly.api.campaign import (
     NotSendingStatus,
     SendingStatus,
     about,
+    answered_id,
     check_campaign_id,
     instantly_says,
     is_campaign_id,
@@ -138,6 +139,10 @@ class TestCampaignIds:
         assert repr(value) in str(caught.value)
         assert str(caught.value).endswith("Nothing was requested from Instantly.")
         assert not is_campaign_id(value)
+
+    def test_those_of_an_answer(self) -> None:
+        assert answered_id("019E18E2-A521-7BB9-9DD6-45F1BC69DCD0") == "019e18e2-a521-7bb9-9dd6-45f1bc69dcd0"
+        assert [answered_id(value) for value in ("", " 019e18e2-a521-7bb9-9dd6-45f1bc69dcd0", None, 7)] == [None] * 4
 
     def test_what_was_given_stands_where_a_page_of_the_log_still_shows_it(self) -> None:
         with pytest.raises(ValueError, match="must be the UUID") as caught:

@@ -36,6 +36,14 @@ class TestOpenIntEnum:
         with pytest.raises(ValueError, match="is not a valid Colour"):
             Colour(value)
 
+    @pytest.mark.parametrize(
+        ("value", "meant"), [(1, Colour.RED), (-2.0, Colour.DARK_BLUE), (7, 7), (True, None), ("1", None), (None, None)]
+    )
+    def test_what_stands_in_an_answer(self, value: Any, meant: int | None) -> None:
+        found = Colour.from_api(value)
+        assert found == meant
+        assert found is None or isinstance(found, Colour)
+
 
 @pytest.mark.parametrize(
     ("value", "found"),

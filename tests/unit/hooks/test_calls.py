@@ -43,13 +43,15 @@ async def test_the_async_twin(sandbox: SandboxClient) -> None:
         ("check_domains", ["ada@example.com"], {}),
         ("list_accounts", [], {"tag_ids": "red"}),
         ("list_campaigns", [], {"tag_ids": "red"}),
+        ("read_campaigns", ["7d1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5f"], {}),
+        ("get_campaign_analytics", [""], {}),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )
 def test_one_text_in_the_place_of_several_is_not_taken_for_its_letters(
     ask: Callable[..., Any], sandbox: SandboxClient, name: str, args: list[Any], given: dict[str, Any]
 ) -> None:
-    """Ada would not be blocked, and not be found where she is, and nothing would say so."""
+    """Ada would not be blocked, and not be found where she is; of no campaign's figures, all would be read."""
     with pytest.raises(ValueError, match=r"must be a list of texts.*Nothing was requested") as caught:
         ask(name, *args, **given)
     assert "ada" not in str(caught.value)

@@ -226,6 +226,14 @@ class TestDeleting:
             ask("delete_leads", [""], campaign)
         assert sandbox.requests() == []
 
+    def test_what_is_no_lead(self, ask: Callable[..., Any], campaign: str, sandbox: SandboxClient) -> None:
+        sandbox.clear_requests()
+        with pytest.raises(ValueError, match="ids must be the UUID of a lead, not 'x'"):
+            ask("delete_leads", ["x"], campaign)
+        with pytest.raises(ValueError, match="ids must be a list of texts, and not one text"):
+            ask("delete_leads", UNKNOWN_ID, campaign)
+        assert sandbox.requests() == []
+
 
 class TestBlocking:
     def test_addresses_and_domains(self, ask: Callable[..., Any], campaign: str) -> None:

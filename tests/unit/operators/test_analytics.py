@@ -548,6 +548,7 @@ def test_days_are_midnights_of_utc(sandbox: SandboxClient, run_task: Any) -> Non
         {"until": "20261124"},
         {"until": "2026-02-30"},
         {"until": 20261124},
+        {"since": "2026-11-24", "until": "2026-11-24"},
         {"max_bounce_rate": 5},
         {"max_bounce_rate": -0.1},
         {"max_unsubscribe_rate": "0.05"},

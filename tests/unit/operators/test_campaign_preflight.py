@@ -20,6 +20,7 @@ from airflow_provider_instantly.exceptions import (
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.launches.record import LaunchRecord
 from airflow_provider_instantly.operators.campaign import ActivateCampaignOperator
+from airflow_provider_instantly.tasklog import sentences_of
 from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, SUBSEQUENCES
 from tests.unit.launches.preflight.ready import emails
 from tests.unit.launches.preflight.test_check import prepare
@@ -101,6 +102,11 @@ def test_what_is_not_ready_is_not_launched(sandbox: SandboxClient, run_task: Any
         "The check found 1 error: It has no sender: it names no account and no tag. [no_sender] This try did not "
         "activate it. Add sending accounts to the campaign, or a tag to accounts. "
         f'[campaign "Spring" ({campaign_id})]'
+    )
+    assert sentences_of(run.error) == (
+        "The check found 1 error.",
+        "This try did not activate it.",
+        f'[campaign "Spring" ({campaign_id})]',
     )
     assert sandbox.activations(campaign_id) == 0
     assert "activate" not in asked(sandbox, campaign_id)

@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, Asset
 from airflow_provider_instantly.api.errors import InstantlyAuthenticationError, InstantlyPermissionError
 from airflow_provider_instantly.exceptions import CheckFailedError, CheckIncompleteError
 from airflow_provider_instantly.operators.check import CheckCampaignOperator
+from airflow_provider_instantly.tasklog import sentences_of
 from tests.unit.launches.preflight.ready import CAMPAIGN_ID, WEEKDAYS
 from tests.unit.launches.preflight.test_check import prepare
 from tests.unit.outlet_events import OutletEvents
@@ -62,7 +63,7 @@ def test_a_warning_does_not_fail(sandbox: SandboxClient, run_task: Any, task_log
     assert "`stop_on_reply_off`" in run.value["markdown"]
 
 
-def test_an_error_fails_without_a_retry(sandbox: SandboxClient, run_task: Any) -> None:
+def test_an_error_fails_without_a_retry(sandbox: SandboxClient, run_task: Any, task_log: Any) -> None:
     campaign_id = prepare(sandbox)
 
     run = run_task(operator(campaign_id))
@@ -73,6 +74,13 @@ def test_an_error_fails_without_a_retry(sandbox: SandboxClient, run_task: Any) -
         "The check found 1 error: It has no sender: it names no account and no tag. [no_sender] The campaign was left "
         "as it is. Add sending accounts to the campaign, or a tag to accounts. "
         f'[campaign "Spring" ({campaign_id})]'
+    )
+    # The finding and what to do about it have a line already.
+    assert "ERROR no_sender: It has no sender" in task_log()
+    assert sentences_of(run.error) == (
+        "The check found 1 error.",
+        "The campaign was left as it is.",
+        f'[campaign "Spring" ({campaign_id})]',
     )
 
 

@@ -487,6 +487,17 @@ def test_what_a_template_renders_to_is_checked(sandbox: SandboxClient, run_task:
     assert sandbox.requests() == []
 
 
+def test_a_wrong_block_list_is_refused_before_the_input_is_read(
+    sandbox: SandboxClient, run_task: Any, tmp_path: Path
+) -> None:
+    task = operator(path=str(tmp_path / "not_there.csv"), blocklist_id="{{ none }}")
+    task.blocklist_id = "nothing"
+    error = run_task(task).error
+    assert isinstance(error, AirflowFailException)
+    assert "blocklist_id must be the UUID of a block list" in str(error)
+    assert sandbox.requests() == []
+
+
 @pytest.mark.parametrize("nothing", ["", " \n", "None", None])
 @pytest.mark.parametrize("name", ["campaign_id", "fields", "custom_variables", "blocklist_id", "rejects_path"])
 def test_a_template_that_renders_to_nothing_is_not_left_out(

@@ -369,7 +369,10 @@ def test_no_address_of_a_person_is_in_it(
         ({"confidence": 1.0}, "confidence must be"),
         ({"since": "yesterday"}, "since must be a day"),
         ({"until": "2026-13-01"}, "until must be a day"),
+        ({"since": "2026-05-04", "until": "2026-05-04"}, "There is no time from since"),
         ({"instantly_conn_id": ""}, "instantly_conn_id must be the id"),
+        ({"results": [{"id": "x"}]}, "results must be a dict"),
+        ({"public_url": "reports.example.com"}, "public_url must begin with https"),
     ],
 )
 def test_what_can_be_of_no_use_is_refused_at_once(given: dict[str, Any], message: str) -> None:
@@ -386,6 +389,7 @@ def test_what_can_be_of_no_use_is_refused_at_once(given: dict[str, Any], message
         ({"results": {1: {}}}, "results must be a dict"),
         ({"public_url": "javascript:alert(1)"}, "public_url must begin with https"),
         ({"path": ""}, "path must be a path or URL"),
+        ({"since": "2026-05-04", "until": "2026-05-04"}, "There is no time from since"),
         ({"campaign_id": [f"019e18e2-a521-7bb9-9dd6-{number:012x}" for number in range(201)]}, "200 campaigns at most"),
     ],
 )

@@ -214,6 +214,9 @@ def test_rendered_rejects_do_not_overwrite_the_input(tmp_path: Path) -> None:
         ({"sql": "SELECT 1"}, "belong together"),
         ({"rows": [], "sql_conn_id": "warehouse"}, "belong together"),
         ({"sql": "SELECT 1", "sql_conn_id": " "}, "sql_conn_id must be"),
+        ({"path": ""}, "^path must be a path or URL"),
+        ({"path": 7}, "^path must be a path or URL"),
+        ({"rows": [], "rejects_path": " "}, "^rejects_path must be a path or URL"),
     ],
 )
 def test_one_source(given: dict[str, Any], said: str) -> None:

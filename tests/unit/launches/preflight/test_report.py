@@ -67,6 +67,15 @@ def test_the_message() -> None:
     )
 
 
+def test_the_message_as_lines_of_a_log_that_has_the_findings() -> None:
+    report = Report.of(ALL, CheckRules())
+    assert report.sentences('"Spring" (an-id)', "This try did not activate it.") == (
+        "The check found 1 error and 1 part that could not be read.",
+        "This try did not activate it.",
+        '[campaign "Spring" (an-id)]',
+    )
+
+
 def test_a_line_for_each() -> None:
     lines = list(Report.of(ALL, CheckRules()).lines())
     assert lines[0] == f"ERROR no_step: It has no e-mail. {ERROR.what_to_do}"
