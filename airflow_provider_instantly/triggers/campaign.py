@@ -35,7 +35,7 @@ from airflow_provider_instantly.waits.machine import Wait
 from airflow_provider_instantly.waits.placement import BACKSTOP, MIN_ABSENCE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Collection
+    from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
     from uuid import UUID
 
     from airflow.providers.common.compat.sdk import Context
@@ -60,6 +60,8 @@ _KILL_TIMED_OUT: Final = (
     f"The task was stopped, and after {_KILL_TIMEOUT:.0f} s it is not known whether the campaign was paused. "
     "Look at it in Instantly, and pause it there if it still sends."
 )
+#: So many campaigns are named that are not paused yet.
+_NAMED: Final = 20
 
 
 class CampaignStatusTrigger(PollingTrigger):
@@ -210,19 +212,24 @@ class CampaignStatusTrigger(PollingTrigger):
         """
         if self.pause_on_kill is not True:
             return
-        pausing = asyncio.create_task(self._pause_what_is_own())
+        left = list(self.named_campaigns())
+        pausing = asyncio.create_task(self._pause_what_is_own(left))
+        telling: asyncio.Task[None] | None = None
         # Airflow (seen on 3.3.2) cancels a trigger again in each of its rounds, until it has ended.
         while not pausing.done():
-            with contextlib.suppress(asyncio.CancelledError):
+            try:
                 await asyncio.shield(pausing)
+            except asyncio.CancelledError:
+                # After the next round, Airflow (seen on 3.3.2 with Python 3.11) writes no more to the task's log.
+                if left and telling is None:
+                    telling = asyncio.create_task(awrite(self.log, info=[_told_elsewhere(left)]))
         pausing.result()
 
-    async def _pause_what_is_own(self) -> None:
+    async def _pause_what_is_own(self, left: list[str]) -> None:
         """Pause each campaign, and say of each what became of it: Airflow would log no more than a traceback."""
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
         from airflow_provider_instantly.launches.pause import TIME_LIMIT, what_failed
 
-        left = list(self.named_campaigns())
         try:
             async with (
                 asyncio.timeout(_KILL_TIMEOUT),
@@ -335,6 +342,15 @@ class CampaignStatusTrigger(PollingTrigger):
             return
         async with pushing_meanwhile(self.task_instance, CampaignLink.XCOM_KEY, url, self.log):
             yield
+
+
+def _told_elsewhere(left: Sequence[str]) -> str:
+    """Where to look for what becomes of campaigns, if the task's log ends before that is known."""
+    more = f" and {len(left) - _NAMED:,} more" if len(left) > _NAMED else ""
+    return (
+        f"This takes longer. If no line below says what became of {', '.join(left[:_NAMED])}{more}, the log of the "
+        "triggerer does."
+    )
 
 
 def _is_moment(value: object) -> TypeGuard[float]:
