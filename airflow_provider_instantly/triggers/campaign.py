@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.campaign import about
+from airflow_provider_instantly.api.driver import adrive
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.launches import ownership
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
+    from airflow_provider_instantly.launches.pause import Turn
     from airflow_provider_instantly.triggers.poller import Poller
     from airflow_provider_instantly.triggers.timing import Snapshot
     from airflow_provider_instantly.waits.result import WaitResult
@@ -228,24 +230,33 @@ class CampaignStatusTrigger(PollingTrigger):
     async def _pause_what_is_own(self, left: list[str]) -> None:
         """Pause each campaign, and say of each what became of it: Airflow would log no more than a traceback."""
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launches.pause import TIME_LIMIT, what_failed
+        from airflow_provider_instantly.launches.pause import TIME_LIMIT, turns
 
         try:
             async with (
                 asyncio.timeout(_KILL_TIMEOUT),
                 InstantlyHook(self.instantly_conn_id, time_limit=TIME_LIMIT) as hook,
             ):
-                while left:
-                    try:
-                        killed = await ownership.apause_own(hook, self.task_instance, left[0], self.log)
-                    except Exception as error:
-                        await awrite(self.log, warnings=[what_failed(left[0], error)])
-                    else:
-                        await awrite(self.log, info=[killed.outcome])
-                    left.pop(0)
+                await adrive(turns(tuple(left)), partial(self._pause_if_own, hook, left))
         except TimeoutError:
             lines = [f"{_KILL_TIMED_OUT} {about(campaign_id)}" for campaign_id in left]
             await awrite(self.log, warnings=lines)
+
+    async def _pause_if_own(self, hook: InstantlyHook, left: list[str], turn: Turn) -> Exception | None:
+        """Let a campaign have its turn, and say what became of it; or return the error for which it is put off."""
+        from airflow_provider_instantly.launches.pause import what_failed
+
+        hook.max_retries = 0 if turn.may_be_put_off else None
+        try:
+            killed = await ownership.apause_own(hook, self.task_instance, turn.campaign_id, self.log)
+        except Exception as error:
+            if turn.puts_off(error):
+                return error
+            await awrite(self.log, warnings=[what_failed(turn.campaign_id, error)])
+        else:
+            await awrite(self.log, info=[killed.outcome])
+        left.remove(turn.campaign_id)
+        return None
 
     async def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncGenerator[TriggerEvent, None]:
         campaign_ids = self.named_campaigns()

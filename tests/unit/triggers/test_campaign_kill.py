@@ -168,6 +168,25 @@ async def test_one_that_cannot_be_paused_keeps_no_other_from_it(
     assert "Paused campaign" in paused
 
 
+async def test_one_that_does_not_answer_has_another_try_after_all_others(
+    sandbox: SandboxClient, killed: Any, threads_of_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All its retries came before the first pause of any other."""
+    monkeypatch.setattr("airflow_provider_instantly.launches.pause.TIME_LIMIT", 3.0)
+    silent, *good = (sandbox.add_campaign(status="active") for _ in range(3))
+    sandbox.add_fault("delay", f"*/{silent}*", delay=20.0, count=1)
+    trigger = killed([silent, *good])
+    trigger._log = threads_of_log
+
+    await trigger.on_kill()
+
+    asked = [request["path"].split("/")[4:] for request in sandbox.requests()]
+    assert asked[0] == [silent]
+    assert asked.index([silent], 1) > max(asked.index([campaign_id, "pause"]) for campaign_id in good)
+    assert [sandbox.campaign(campaign_id)["status_name"] for campaign_id in (silent, *good)] == ["Paused"] * 3
+    assert ["Paused campaign" in line for line in threads_of_log.lines] == [True] * 3
+
+
 async def test_says_that_it_had_no_more_time(
     sandbox: SandboxClient, killed: Any, threads_of_log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
