@@ -23,13 +23,13 @@ from airflow_provider_instantly.api.change import (
     acarry_out,
     carry_out,
 )
-from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
+from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRateLimitError, InstantlyRequestError
 from airflow_provider_instantly.api.operations import pause_campaign
 from airflow_provider_instantly.exceptions import PauseNotConfirmedError, TaskKilledError, failure
 from airflow_provider_instantly.tasklog import awarn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Generator, Sequence
 
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.api.change import Outcome
@@ -254,6 +254,48 @@ class _Pausing:
     def _before_send(self, before: Campaign | None, doubt: Unconfirmed[Campaign] | None) -> Any:
         campaign = before if doubt is None else doubt.state
         return None if campaign is None else self.before_send(campaign, doubt)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """
+    The turn of one campaign among several that are paused one after the other.
+
+    :param campaign_id: its UUID.
+    :param may_be_put_off: whether it has another turn if this one fails. Then this one makes no retries.
+    """
+
+    campaign_id: str
+    may_be_put_off: bool
+
+    def puts_off(self, error: Exception) -> bool:
+        """
+        Whether it has another turn after an error, which is then said of that one.
+
+        :param error: what came of this turn. Nothing was paused if it is put off.
+        """
+        return self.may_be_put_off and isinstance(error, InstantlyRequestError) and error.may_pass
+
+
+def turns(campaign_ids: Sequence[str]) -> Generator[Turn, Exception | None, None]:
+    """
+    Let each campaign have its turn, and those that may be paused by a retry another one after all others.
+
+    The retries of one that does not answer would take up to twelve seconds, and callbacks have twenty.
+
+    :param campaign_ids: their UUIDs. It is sent the error of each turn that is put off, and else None.
+    """
+    untried, put_off = list(campaign_ids), []
+    while len(campaign_ids) > 1 and untried:
+        error = yield Turn(untried[0], may_be_put_off=True)
+        if isinstance(error, InstantlyRateLimitError):
+            # The others would get the same answer, and make it worse.
+            break
+        campaign_id = untried.pop(0)
+        if error is not None:
+            put_off.append(campaign_id)
+    for campaign_id in (*untried, *put_off):
+        yield Turn(campaign_id, may_be_put_off=False)
 
 
 def what_failed(campaign_id: str, error: Exception) -> str:

@@ -7,11 +7,13 @@ It never raises: what failed before it is what a person has to see. It says in t
 from __future__ import annotations
 
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.notifier import BaseNotifier
 
 from airflow_provider_instantly import validation
+from airflow_provider_instantly.api.driver import adrive, drive
 from airflow_provider_instantly.api.redaction import shown_text
 from airflow_provider_instantly.tasklog import awrite, write
 
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_instantly.api.campaign import CampaignStatus
-    from airflow_provider_instantly.launches.pause import Paused
+    from airflow_provider_instantly.hooks.instantly import InstantlyHook
+    from airflow_provider_instantly.launches.pause import Paused, Turn
 
 #: So many campaigns are named before the first is paused.
 _NAMED: Final = 20
@@ -33,7 +36,7 @@ class PauseCampaignNotifier(BaseNotifier):
 
     It pauses as `PauseCampaignOperator` does: it reads each campaign first, leaves what sends no more and what
     Instantly stopped, confirms, and reads back what was lost. What goes wrong with one campaign does not keep it from
-    the others.
+    the others: one that does not answer has another try after them.
 
     :param campaign_id: one campaign or many, as for `CampaignStatusSensor`: texts, UUIDs, templates, XComs. (templated)
     :param instantly_conn_id: the id of the Airflow connection. (templated)
@@ -105,33 +108,51 @@ class PauseCampaignNotifier(BaseNotifier):
 
     def _pause_all(self) -> None:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launches.pause import TIME_LIMIT, pause, what_failed
+        from airflow_provider_instantly.launches.pause import TIME_LIMIT, turns
 
         campaign_ids = self._checked_campaign_ids()
         write(self.log, info=[_beginning(campaign_ids)])
         with InstantlyHook(self.instantly_conn_id, time_limit=TIME_LIMIT) as hook:
-            for campaign_id in campaign_ids:
-                try:
-                    paused = pause(hook, campaign_id, log=self.log, spare=self._spared)
-                except Exception as error:
-                    write(self.log, warnings=[what_failed(campaign_id, error)])
-                else:
-                    write(self.log, **_line(paused))
+            drive(turns(campaign_ids), partial(self._pause, hook))
+
+    def _pause(self, hook: InstantlyHook, turn: Turn) -> Exception | None:
+        """Let a campaign have its turn, and say what became of it; or return the error for which it is put off."""
+        from airflow_provider_instantly.launches.pause import pause, what_failed
+
+        hook.max_retries = 0 if turn.may_be_put_off else None
+        try:
+            paused = pause(hook, turn.campaign_id, log=self.log, spare=self._spared)
+        except Exception as error:
+            if turn.puts_off(error):
+                return error
+            write(self.log, warnings=[what_failed(turn.campaign_id, error)])
+        else:
+            write(self.log, **_line(paused))
+        return None
 
     async def _apause_all(self) -> None:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launches.pause import TIME_LIMIT, apause, what_failed
+        from airflow_provider_instantly.launches.pause import TIME_LIMIT, turns
 
         campaign_ids = self._checked_campaign_ids()
         await awrite(self.log, info=[_beginning(campaign_ids)])
         async with InstantlyHook(self.instantly_conn_id, time_limit=TIME_LIMIT) as hook:
-            for campaign_id in campaign_ids:
-                try:
-                    paused = await apause(hook, campaign_id, log=self.log, spare=self._spared)
-                except Exception as error:
-                    await awrite(self.log, warnings=[what_failed(campaign_id, error)])
-                else:
-                    await awrite(self.log, **_line(paused))
+            await adrive(turns(campaign_ids), partial(self._apause, hook))
+
+    async def _apause(self, hook: InstantlyHook, turn: Turn) -> Exception | None:
+        """Async twin of `_pause`."""
+        from airflow_provider_instantly.launches.pause import apause, what_failed
+
+        hook.max_retries = 0 if turn.may_be_put_off else None
+        try:
+            paused = await apause(hook, turn.campaign_id, log=self.log, spare=self._spared)
+        except Exception as error:
+            if turn.puts_off(error):
+                return error
+            await awrite(self.log, warnings=[what_failed(turn.campaign_id, error)])
+        else:
+            await awrite(self.log, **_line(paused))
+        return None
 
     def _checked_campaign_ids(self) -> list[str]:
         if self._unrendered is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
 from airflow_provider_instantly import validation
 from airflow_provider_instantly.api.campaign import about
+from airflow_provider_instantly.api.driver import adrive
 from airflow_provider_instantly.api.errors import InstantlyError
 from airflow_provider_instantly.clock import steady_clock
 from airflow_provider_instantly.launches import ownership
@@ -35,7 +36,7 @@ from airflow_provider_instantly.waits.machine import Wait
 from airflow_provider_instantly.waits.placement import BACKSTOP, MIN_ABSENCE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Collection
+    from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
     from uuid import UUID
 
     from airflow.providers.common.compat.sdk import Context
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
+    from airflow_provider_instantly.launches.pause import Turn
     from airflow_provider_instantly.triggers.poller import Poller
     from airflow_provider_instantly.triggers.timing import Snapshot
     from airflow_provider_instantly.waits.result import WaitResult
@@ -60,6 +62,8 @@ _KILL_TIMED_OUT: Final = (
     f"The task was stopped, and after {_KILL_TIMEOUT:.0f} s it is not known whether the campaign was paused. "
     "Look at it in Instantly, and pause it there if it still sends."
 )
+#: So many campaigns are named that are not paused yet.
+_NAMED: Final = 20
 
 
 class CampaignStatusTrigger(PollingTrigger):
@@ -210,35 +214,49 @@ class CampaignStatusTrigger(PollingTrigger):
         """
         if self.pause_on_kill is not True:
             return
-        pausing = asyncio.create_task(self._pause_what_is_own())
+        left = list(self.named_campaigns())
+        pausing = asyncio.create_task(self._pause_what_is_own(left))
+        telling: asyncio.Task[None] | None = None
         # Airflow (seen on 3.3.2) cancels a trigger again in each of its rounds, until it has ended.
         while not pausing.done():
-            with contextlib.suppress(asyncio.CancelledError):
+            try:
                 await asyncio.shield(pausing)
+            except asyncio.CancelledError:
+                # After the next round, Airflow (seen on 3.3.2 with Python 3.11) writes no more to the task's log.
+                if left and telling is None:
+                    telling = asyncio.create_task(awrite(self.log, info=[_told_elsewhere(left)]))
         pausing.result()
 
-    async def _pause_what_is_own(self) -> None:
+    async def _pause_what_is_own(self, left: list[str]) -> None:
         """Pause each campaign, and say of each what became of it: Airflow would log no more than a traceback."""
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launches.pause import TIME_LIMIT, what_failed
+        from airflow_provider_instantly.launches.pause import TIME_LIMIT, turns
 
-        left = list(self.named_campaigns())
         try:
             async with (
                 asyncio.timeout(_KILL_TIMEOUT),
                 InstantlyHook(self.instantly_conn_id, time_limit=TIME_LIMIT) as hook,
             ):
-                while left:
-                    try:
-                        killed = await ownership.apause_own(hook, self.task_instance, left[0], self.log)
-                    except Exception as error:
-                        await awrite(self.log, warnings=[what_failed(left[0], error)])
-                    else:
-                        await awrite(self.log, info=[killed.outcome])
-                    left.pop(0)
+                await adrive(turns(tuple(left)), partial(self._pause_if_own, hook, left))
         except TimeoutError:
             lines = [f"{_KILL_TIMED_OUT} {about(campaign_id)}" for campaign_id in left]
             await awrite(self.log, warnings=lines)
+
+    async def _pause_if_own(self, hook: InstantlyHook, left: list[str], turn: Turn) -> Exception | None:
+        """Let a campaign have its turn, and say what became of it; or return the error for which it is put off."""
+        from airflow_provider_instantly.launches.pause import what_failed
+
+        hook.max_retries = 0 if turn.may_be_put_off else None
+        try:
+            killed = await ownership.apause_own(hook, self.task_instance, turn.campaign_id, self.log)
+        except Exception as error:
+            if turn.puts_off(error):
+                return error
+            await awrite(self.log, warnings=[what_failed(turn.campaign_id, error)])
+        else:
+            await awrite(self.log, info=[killed.outcome])
+        left.remove(turn.campaign_id)
+        return None
 
     async def _events(self, poller: Poller, snapshots: AsyncIterator[Snapshot]) -> AsyncGenerator[TriggerEvent, None]:
         campaign_ids = self.named_campaigns()
@@ -335,6 +353,15 @@ class CampaignStatusTrigger(PollingTrigger):
             return
         async with pushing_meanwhile(self.task_instance, CampaignLink.XCOM_KEY, url, self.log):
             yield
+
+
+def _told_elsewhere(left: Sequence[str]) -> str:
+    """Where to look for what becomes of campaigns, if the task's log ends before that is known."""
+    more = f" and {len(left) - _NAMED:,} more" if len(left) > _NAMED else ""
+    return (
+        f"This takes longer. If no line below says what became of {', '.join(left[:_NAMED])}{more}, the log of the "
+        "triggerer does."
+    )
 
 
 def _is_moment(value: object) -> TypeGuard[float]:

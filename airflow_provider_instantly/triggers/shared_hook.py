@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
+from contextvars import Context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
@@ -46,7 +47,9 @@ async def shared_hook(conn_id: str) -> AsyncIterator[InstantlyHook]:
     shared = hooks.get(conn_id)
     if shared is None:
         opened = asyncio.create_task(_open_hook(conn_id))
-        shared = hooks[conn_id] = _SharedHook(opened, asyncio.create_task(_follow_connection(opened)))
+        # It outlives who opens the hook, and each look-up would go on to write in that one's log (Airflow 2.11).
+        following = asyncio.create_task(_follow_connection(opened), context=Context())
+        shared = hooks[conn_id] = _SharedHook(opened, following)
     shared.users += 1
     try:
         yield await asyncio.shield(shared.opened)

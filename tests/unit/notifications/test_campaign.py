@@ -165,6 +165,36 @@ def test_a_campaign_that_does_not_answer_leaves_time_for_the_others(
     assert "Paused campaign" in log
 
 
+def test_one_that_does_not_answer_has_another_try_after_all_others(
+    sandbox: SandboxClient, call: Call, task_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All its retries came before the first pause of any other, and used up the time of Airflow's callback."""
+    monkeypatch.setattr("airflow_provider_instantly.launches.pause.TIME_LIMIT", 3.0)
+    silent, *good = sandbox.add_campaigns(4, "Spring", status=ACTIVE)
+    sandbox.add_fault("delay", path=f"*/{silent}*", delay=20.0, count=1)
+
+    call([silent, *good])
+
+    asked = [request["path"].split("/")[4:] for request in sandbox.requests()]
+    assert asked[0] == [silent]
+    assert asked.index([silent], 1) > max(asked.index([campaign_id, "pause"]) for campaign_id in good)
+    assert [sandbox.campaign(campaign_id)["status"] for campaign_id in (silent, *good)] == [PAUSED] * 4
+    log = task_log()
+    assert log.count("Paused campaign") == 4
+    assert "not paused" not in log
+
+
+def test_no_other_is_tried_while_the_rate_limit_is_used_up(sandbox: SandboxClient, call: Call, task_log: Any) -> None:
+    campaign_ids = sandbox.add_campaigns(3, "Spring", status=ACTIVE)
+    sandbox.add_fault("error", status=429, count=1)
+
+    call(campaign_ids)
+
+    asked = [(request["path"].split("/")[4], request["status"]) for request in sandbox.requests()]
+    assert asked[:2] == [(campaign_ids[0], 429), (campaign_ids[0], 200)]
+    assert task_log().count("Paused campaign") == 3
+
+
 def test_its_first_line_names_all_and_says_what_their_silence_means(
     sandbox: SandboxClient, call: Call, task_log: Any
 ) -> None:

@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import XCom
 from airflow_provider_instantly.launches import ownership
 from airflow_provider_instantly.triggers import campaign as triggers
 from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger
+from tests.unit.triggers.conftest import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +74,35 @@ async def test_no_further_cancellation_stops_it(sandbox: SandboxClient, killed: 
         killing.cancel()
 
     assert sandbox.campaign(campaign)["status_name"] == "Paused"
+
+
+async def test_says_where_the_rest_stands_before_airflow_ends_its_log(
+    sandbox: SandboxClient, killed: Any, threads_of_log: Any
+) -> None:
+    """
+    Airflow 3.3.2 ends the task's log after two more cancellations, a second apart (Python 3.11).
+
+    What came later stood in the log of the triggerer only, and nothing in the task's said so.
+    """
+    quick, slow, last = (sandbox.add_campaign(status="active") for _ in range(3))
+    sandbox.add_fault("delay", f"*/{slow}*", delay=1.0, count=1)
+    trigger = killed([quick, slow, last])
+    trigger._log = threads_of_log
+
+    killing = asyncio.create_task(trigger.on_kill())
+    await eventually(lambda: len(threads_of_log.lines) == 1)
+    for _ in range(2):
+        killing.cancel()
+        await asyncio.sleep(0.1)
+    paused, elsewhere = threads_of_log.lines
+    await killing
+
+    assert "Paused campaign" in paused
+    assert quick not in elsewhere
+    assert f"{slow}, {last}" in elsewhere
+    assert "the log of the triggerer" in elsewhere
+    assert ["Paused campaign" in line for line in threads_of_log.lines] == [True, False, True, True]
+    assert threading.get_ident() not in threads_of_log.threads
 
 
 @pytest.mark.parametrize(("state", "outcome"), [("failed", "Paused campaign"), ("deferred", "is left as it is")])
@@ -136,6 +166,25 @@ async def test_one_that_cannot_be_paused_keeps_no_other_from_it(
     failed, paused = threads_of_log.lines
     assert f"Campaign {gone} was not paused." in failed
     assert "Paused campaign" in paused
+
+
+async def test_one_that_does_not_answer_has_another_try_after_all_others(
+    sandbox: SandboxClient, killed: Any, threads_of_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All its retries came before the first pause of any other."""
+    monkeypatch.setattr("airflow_provider_instantly.launches.pause.TIME_LIMIT", 3.0)
+    silent, *good = (sandbox.add_campaign(status="active") for _ in range(3))
+    sandbox.add_fault("delay", f"*/{silent}*", delay=20.0, count=1)
+    trigger = killed([silent, *good])
+    trigger._log = threads_of_log
+
+    await trigger.on_kill()
+
+    asked = [request["path"].split("/")[4:] for request in sandbox.requests()]
+    assert asked[0] == [silent]
+    assert asked.index([silent], 1) > max(asked.index([campaign_id, "pause"]) for campaign_id in good)
+    assert [sandbox.campaign(campaign_id)["status_name"] for campaign_id in (silent, *good)] == ["Paused"] * 3
+    assert ["Paused campaign" in line for line in threads_of_log.lines] == [True] * 3
 
 
 async def test_says_that_it_had_no_more_time(

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_provider_instantly.api.errors import InstantlyConfigurationError
+from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.triggers import shared_hook as shared_hook_module
 from airflow_provider_instantly.triggers.shared_hook import shared_hook
 
 if TYPE_CHECKING:
-    from airflow_provider_instantly.hooks.instantly import InstantlyHook
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
 CONN = "instantly_default"
+#: As Airflow marks what a trigger logs, so that it stands in the log of its task.
+LOGS_FOR: ContextVar[str] = ContextVar("logs_for", default="the triggerer")
 VARIABLE = "AIRFLOW_CONN_INSTANTLY_DEFAULT"
 
 
@@ -80,8 +83,6 @@ async def test_one_of_two_users_that_is_cancelled_while_the_hook_is_opened_does_
 async def test_many_users_at_once_look_the_connection_up_once_and_open_one_session(
     sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch, nothing_left_open: None
 ) -> None:
-    from airflow_provider_instantly.hooks.instantly import InstantlyHook
-
     cid = sandbox.add_campaign("Watched")
     looked_up: list[str] = []
     look_up = InstantlyHook._alook_up
@@ -152,6 +153,28 @@ class TestAConnectionThatIsChanged:
                 assert (await hook.aget_campaign(cid)).id == cid
             monkeypatch.setenv(VARIABLE, json.dumps({**connection, "extra": {"workspace_id": "another"}}))
             await self.workspace_becomes(hook, "another")
+
+    async def test_is_looked_up_on_behalf_of_no_wait(
+        self, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch, nothing_left_open: None
+    ) -> None:
+        """On Airflow 2.11 the wait that opened the hook had a line a minute in its log, also after its end."""
+        looked_up: list[str] = []
+        look_up = InstantlyHook._alook_up
+
+        async def noted(hook: InstantlyHook) -> Any:
+            looked_up.append(LOGS_FOR.get())
+            return await look_up(hook)
+
+        monkeypatch.setattr(InstantlyHook, "_alook_up", noted)
+        LOGS_FOR.set("a wait")
+
+        async with shared_hook(CONN) as hook:
+            await hook.aget_conn()
+            await asyncio.sleep(0.2)
+
+        opening, *later = looked_up
+        assert opening == "a wait"
+        assert set(later) == {"the triggerer"}
 
     async def test_one_that_was_broken_at_first_is_used_once_it_is_fixed(
         self, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch, nothing_left_open: None
