@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from airflow_provider_instantly.api.campaign import status_of
 from airflow_provider_instantly.api.errors import (
+    REFUSALS,
     AnswerTooLargeError,
     InstantlyAuthenticationError,
     InstantlyBadRequestError,
@@ -193,15 +194,15 @@ def _error_of_status(
             retry_after=wait,
             **coordinates,
         )
-    if status >= 500 or status == 408:
-        return InstantlyServerError("Instantly, or something in front of it, failed to answer.", **coordinates)
-    if 400 <= status < 500:
+    if status < 400:
+        return InstantlyUnexpectedAnswerError(
+            "Instantly's API answers neither with redirects nor with such a status; it was not followed.",
+            advice="Check that the connection's Base URL is the API's own address.",
+            **coordinates,
+        )
+    if status in REFUSALS:
         return InstantlyBadRequestError("Instantly refused the request as it was made.", **coordinates)
-    return InstantlyUnexpectedAnswerError(
-        "Instantly's API answers neither with redirects nor with such a status; it was not followed.",
-        advice="Check that the connection's Base URL is the API's own address.",
-        **coordinates,
-    )
+    return InstantlyServerError("Instantly, or something in front of it, failed to answer.", **coordinates)
 
 
 def objects_of(items: list[Any]) -> list[Json]:

@@ -62,6 +62,8 @@ FAILURES = [
     (answer(502, ERROR_BODIES["HTML"]), True, False, True),
     (answer(503, retry_after="1"), True, False, True),
     (answer(408), True, False, True),
+    (answer(460), True, False, True),
+    (answer(499), True, False, True),
     (answer(200, ERROR_BODIES["HTML"]), True, False, True),
     (answer(200, ERROR_BODIES["truncated JSON"]), True, False, True),
     (answer(200, b"[]"), True, False, True),
