@@ -112,7 +112,8 @@ class InstantlyRequestError(InstantlyError):
         excerpt: str = "",
     ) -> None:
         super().__init__(_joined(message, advice))
-        self._what = message
+        #: What happened, as a sentence.
+        self.what = message
         self.advice = advice
         #: What became of the campaign, in a sentence, where the sender of the request knows it.
         self.outcome = ""
@@ -125,19 +126,19 @@ class InstantlyRequestError(InstantlyError):
     @property
     def message(self) -> str:
         """What happened and what to do next, without the request's coordinates."""
-        return _joined(self._what, self.advice)
+        return _joined(self.what, self.advice)
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What it says without its coordinates, in parts that are lines of a log."""
         said = self.server_message or self.excerpt
-        parts = (self._what, self.outcome, self.advice, f"Instantly answered: {said}" if said else "")
+        parts = (self.what, self.outcome, self.advice, f"Instantly answered: {said}" if said else "")
         return tuple(filter(None, parts))
 
     def __str__(self) -> str:
         answered = "no answer" if self.status is None else f"HTTP {self.status}"
         said = self.server_message or self.excerpt
-        message = _joined(self._what, self.outcome, self.advice)
+        message = _joined(self.what, self.outcome, self.advice)
         return f"{message} [{self.method} {self.path}: {answered}{f'; {said}' if said else ''}]"
 
     def __reduce__(self) -> tuple[object, ...]:

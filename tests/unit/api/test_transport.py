@@ -974,7 +974,7 @@ class TestTls:
         assert type(outcome) is InstantlyConnectionError
         assert outcome.never_sent
         assert "could not be reached: its certificate is not trusted here" in outcome.message
-        assert "REQUESTS_CA_BUNDLE" in outcome.message
+        assert "REQUESTS_CA_BUNDLE" in outcome.sentences[1]
         assert tls_server.received == []
 
     def test_a_service_that_speaks_none_gets_a_hint_to_the_scheme(self, speak: Speaker) -> None:
@@ -984,7 +984,7 @@ class TestTls:
         assert type(outcome) is InstantlyConnectionError
         assert outcome.never_sent
         assert "could not be reached: the TLS handshake failed, so nothing was sent." in outcome.message
-        assert "A Base URL without a scheme means https://." in outcome.message
+        assert "A Base URL without a scheme means https://." in outcome.sentences[1]
 
     @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
     def test_a_company_may_have_certificates_of_its_own(
