@@ -164,6 +164,7 @@ class TestWhatIsSent:
         assert sent.line == f"GET /api/v2/campaigns/{CAMPAIGN_ID} HTTP/1.1"
         assert sent.headers["authorization"] == f"Bearer {KEY}"
         assert sent.headers["user-agent"] == "us/1 airflow/2 python/3"
+        assert sent.headers["cache-control"] == "no-cache"
         assert sent.headers["accept"] == "application/json"
         assert sent.headers["host"] == f"127.0.0.1:{raw_server.port}"
         assert "gzip" in sent.headers["accept-encoding"]
