@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from airflow_provider_instantly.api.campaign import status_of
+from airflow_provider_instantly.api.campaign import CAMPAIGN_FIELDS, status_of
 from airflow_provider_instantly.api.errors import (
     REFUSALS,
     AnswerTooLargeError,
@@ -36,8 +36,6 @@ MAYBE_ANOTHER_SERVER: Final = (
     "Check that the connection's Base URL is Instantly's; a proxy may have answered in its place."
 )
 _NOT_USED: Final = "so nothing is concluded from it"
-#: What many a gateway says of itself, and no campaign has (OpenAPI of API V2).
-_OF_GATEWAYS: Final = frozenset({"message", "msg", "error", "errors", "code", "success"})
 
 
 @dataclass(frozen=True)
@@ -128,8 +126,9 @@ def complaint_about(request: Request, document: object, api_key: str = "") -> Co
         status = status_of(document)
         if status is None:
             return Complaint("The answer should be a campaign, but has no status that is a number.")
-        if not document.get("id") and not (status.is_known and _OF_GATEWAYS.isdisjoint(document)):
-            # Many a proxy answers {"status": 200} to whatever it is asked, or {"status": 0, "message": "ok"}.
+        if not document.get("id") and not (status.is_known and document.keys() <= CAMPAIGN_FIELDS):
+            # Many a proxy answers {"status": 200} to whatever it is asked, or {"status": 0, "info": "ok"}: each in its
+            # own words.
             return Complaint(f"The answer should be a campaign, but names none, {_NOT_USED}.", MAYBE_ANOTHER_SERVER)
     if request.identity and (other := _another(request, document)) is not None:
         shown = shown_text(str(other), api_key)

@@ -106,6 +106,8 @@ class TestGoodAnswers:
     "body",
     [{"status": 200, "message": "OK"}, {"status": 503}, {"status": 404, "id": None}, {"status": 7, "message": "ok"}]
     + [{"status": 0, "message": "ok"}, {"status": 1, "id": "", "code": 0}, {"status": 1, "success": True}]
+    + [{"status": 1, "info": "OK"}, {"status": 0, "detail": "cached"}, {"status": 0, "data": None}]
+    + [{"status": 0, "data": {"id": CAMPAIGN_ID, "status": -2}}, {"status": 1, "name": "x", "errorCode": 7}]
     + [{"status": status} for status in (-100, -98, -3, 5, 99, 600)],
 )
 def test_what_names_no_campaign_and_looks_like_a_gateways_is_none(request_: Request, body: dict[str, Any]) -> None:
