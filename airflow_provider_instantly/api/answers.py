@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from airflow_provider_instantly.api.campaign import status_of
+from airflow_provider_instantly.api.campaign import CAMPAIGN_FIELDS, status_of
 from airflow_provider_instantly.api.errors import (
+    REFUSALS,
     AnswerTooLargeError,
     InstantlyAuthenticationError,
     InstantlyBadRequestError,
@@ -34,9 +35,7 @@ MAX_ANSWER_BYTES: Final = 10 * 1024 * 1024
 MAYBE_ANOTHER_SERVER: Final = (
     "Check that the connection's Base URL is Instantly's; a proxy may have answered in its place."
 )
-_NOT_USED: Final = "Nothing is concluded from it."
-#: What many a gateway says of itself, and no campaign has (OpenAPI of API V2).
-_OF_GATEWAYS: Final = frozenset({"message", "msg", "error", "errors", "code", "success"})
+_NOT_USED: Final = "so nothing is concluded from it"
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ class Complaint(NamedTuple):
     """
     What keeps a successful answer from being the one that was asked for.
 
-    :param what: what is wrong with it, as sentences.
+    :param what: what is wrong with it, as a sentence.
     :param advice: what to do, or an empty string.
     """
 
@@ -117,24 +116,26 @@ def complaint_about(request: Request, document: object, api_key: str = "") -> Co
         return Complaint(f"The answer is not {kind.value}.", MAYBE_ANOTHER_SERVER)
     items = document if isinstance(document, list) else document.get("items") if expects is Expected.PAGE else []
     if not isinstance(items, list):
-        return Complaint(f"Instantly answered with a {noun} without a list of items. {_NOT_USED}")
+        return Complaint(f"Instantly answered with a {noun} without a list of items, {_NOT_USED}.")
     if request.stray is not None and len(objects_of(items)) < len(items):
         # It may be in the place of one that was asked for.
-        return Complaint(f"Instantly answered with a {noun} with something that is no object. {_NOT_USED}")
+        return Complaint(f"Instantly answered with a {noun} with something that is no object, {_NOT_USED}.")
     if isinstance(document, list):
         return None
     if expects is Expected.CAMPAIGN:
         status = status_of(document)
         if status is None:
             return Complaint("The answer should be a campaign, but has no status that is a number.")
-        if not document.get("id") and not (status.is_known and _OF_GATEWAYS.isdisjoint(document)):
-            # Many a proxy answers {"status": 200} to whatever it is asked, or {"status": 0, "message": "ok"}.
-            return Complaint(f"The answer should be a campaign, but names none. {_NOT_USED}", MAYBE_ANOTHER_SERVER)
+        if not document.get("id") and not (status.is_known and document.keys() <= CAMPAIGN_FIELDS):
+            # Many a proxy answers {"status": 200} to whatever it is asked, or {"status": 0, "info": "ok"}: each in its
+            # own words.
+            return Complaint(f"The answer should be a campaign, but names none, {_NOT_USED}.", MAYBE_ANOTHER_SERVER)
     if request.identity and (other := _another(request, document)) is not None:
         shown = shown_text(str(other), api_key)
         return Complaint(
-            f"The answer is about the {noun} {shown}, not about {request.resource.id}, which "
-            "was asked for, so nothing is concluded from it. A cache or a proxy may have mixed up answers."
+            f"The answer is about the {noun} {shown}, not about {request.resource.id}, which was asked for, "
+            f"{_NOT_USED}.",
+            "A cache or a proxy may have mixed up answers.",
         )
     return None
 
@@ -186,22 +187,22 @@ def _error_of_status(
         )
     if status == 429:
         wait = retry_after(answer.headers.get("retry-after"), now=now)
+        asks = "" if wait is None else f", and Instantly asks to wait {wait:.0f} s"
         return InstantlyRateLimitError(
-            "The workspace's rate limit is used up; all its API keys share it."
-            + (f" Instantly asks to wait {wait:.0f} s." if wait is not None else ""),
+            f"The workspace's rate limit is used up; all its API keys share it{asks}.",
             advice="Let fewer tasks ask at once, with one of Airflow's pools.",
             retry_after=wait,
             **coordinates,
         )
-    if status >= 500 or status == 408:
-        return InstantlyServerError("Instantly, or something in front of it, failed to answer.", **coordinates)
-    if 400 <= status < 500:
+    if status < 400:
+        return InstantlyUnexpectedAnswerError(
+            "Instantly's API answers neither with redirects nor with such a status; it was not followed.",
+            advice="Check that the connection's Base URL is the API's own address.",
+            **coordinates,
+        )
+    if status in REFUSALS:
         return InstantlyBadRequestError("Instantly refused the request as it was made.", **coordinates)
-    return InstantlyUnexpectedAnswerError(
-        "Instantly's API answers neither with redirects nor with such a status; it was not followed.",
-        advice="Check that the connection's Base URL is the API's own address.",
-        **coordinates,
-    )
+    return InstantlyServerError("Instantly, or something in front of it, failed to answer.", **coordinates)
 
 
 def objects_of(items: list[Any]) -> list[Json]:

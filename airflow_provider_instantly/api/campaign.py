@@ -29,6 +29,16 @@ if TYPE_CHECKING:
 
 #: So many sending accounts of one campaign are kept.
 MAX_ACCOUNTS = 10_000
+#: All fields of a campaign (the ``Campaign`` schema of the Instantly API V2).
+CAMPAIGN_FIELDS = frozenset([
+    "ai_sdr_id", "allow_risky_contacts", "auto_variant_select", "bcc_list", "campaign_schedule", "cc_list",
+    "core_variables", "custom_variables", "daily_limit", "daily_max_leads", "disable_bounce_protect", "email_gap",
+    "email_list", "email_tag_list", "first_email_text_only", "id", "insert_unsubscribe_header", "is_evergreen",
+    "limit_emails_per_company_override", "link_tracking", "match_lead_esp", "name", "not_sending_status",
+    "open_tracking", "organization", "owned_by", "pl_value", "prioritize_new_leads", "provider_routing_rules",
+    "random_wait_max", "sequences", "status", "stop_for_company", "stop_on_auto_reply", "stop_on_reply",
+    "text_only", "timestamp_created", "timestamp_updated",
+])  # fmt: skip
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 

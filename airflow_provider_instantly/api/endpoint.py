@@ -75,11 +75,13 @@ class Endpoint:
         """
         The headers of every request, the key among them.
 
-        There is no ``Content-Type``: Instantly answers 400 to one that comes with an empty body.
+        There is no ``Content-Type``: Instantly answers 400 to one that comes with an empty body. A cache on the way is
+        to ask Instantly each time: a launch rests on how a campaign stands now.
         """
         headers = {
             "Accept": "application/json",
             "Authorization": f"Bearer {self.api_key}",
+            "Cache-Control": "no-cache",
             "User-Agent": self.user_agent,
         }
         if self.workspace_id:

@@ -17,9 +17,9 @@ Instantly, so no other request would fare better now; *no effect*, a change that
         ├── InstantlyPermissionError              -      -      yes    403
         ├── CampaignNotFoundError                 -      -      yes    404, and 400 about a campaign
         ├── InstantlyNotFoundError                -      -      yes    404 about anything else
-        ├── InstantlyBadRequestError              -      -      yes    any other 4xx
+        ├── InstantlyBadRequestError              -      -      yes    any other of `REFUSALS`
         ├── InstantlyRateLimitError              yes    yes     yes    429
-        ├── InstantlyServerError                 yes     -       -     5xx, 408
+        ├── InstantlyServerError                 yes     -       -     5xx, and any other 4xx
         ├── InstantlyConnectionError             yes    yes      *     no answer
         ├── InstantlyUnexpectedAnswerError       yes     -       *     an answer that is not the API's
         ├── AnswerTooLargeError                  yes     -       -     2xx, more than is read
@@ -31,7 +31,11 @@ Instantly, so no other request would fare better now; *no effect*, a change that
 
 from __future__ import annotations
 
-from typing import ClassVar, TypedDict, Unpack
+from typing import ClassVar, Final, TypedDict, Unpack
+
+#: The statuses of 4xx that HTTP knows (IANA's registry), but for 408: with these a request is refused and not carried
+#: out. Any other is a gateway's own, such as 499 and 460 for a client that hung up, and the request may have passed it.
+REFUSALS: Final = frozenset({*range(400, 408), *range(409, 418), *range(421, 427), 428, 429, 431, 451})
 
 
 class InstantlyError(Exception):
@@ -108,7 +112,8 @@ class InstantlyRequestError(InstantlyError):
         excerpt: str = "",
     ) -> None:
         super().__init__(_joined(message, advice))
-        self._what = message
+        #: What happened, as a sentence.
+        self.what = message
         self.advice = advice
         #: What became of the campaign, in a sentence, where the sender of the request knows it.
         self.outcome = ""
@@ -121,19 +126,19 @@ class InstantlyRequestError(InstantlyError):
     @property
     def message(self) -> str:
         """What happened and what to do next, without the request's coordinates."""
-        return _joined(self._what, self.advice)
+        return _joined(self.what, self.advice)
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What it says without its coordinates, in parts that are lines of a log."""
         said = self.server_message or self.excerpt
-        parts = (self._what, self.outcome, self.advice, f"Instantly answered: {said}" if said else "")
+        parts = (self.what, self.outcome, self.advice, f"Instantly answered: {said}" if said else "")
         return tuple(filter(None, parts))
 
     def __str__(self) -> str:
         answered = "no answer" if self.status is None else f"HTTP {self.status}"
         said = self.server_message or self.excerpt
-        message = _joined(self._what, self.outcome, self.advice)
+        message = _joined(self.what, self.outcome, self.advice)
         return f"{message} [{self.method} {self.path}: {answered}{f'; {said}' if said else ''}]"
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -172,7 +177,7 @@ class InstantlyNotFoundError(InstantlyRequestError):
 
 
 class InstantlyBadRequestError(InstantlyRequestError):
-    """Any other 4xx: Instantly refused the request as it was made."""
+    """Any other of `REFUSALS`: Instantly refused the request as it was made."""
 
     proves_no_effect = True
 
@@ -195,7 +200,7 @@ class InstantlyRateLimitError(InstantlyRequestError):
 
 
 class InstantlyServerError(InstantlyRequestError):
-    """5xx: Instantly, or something in front of it, failed."""
+    """5xx, 408, or a 4xx that HTTP does not know: Instantly, or something in front of it, failed."""
 
     may_pass = True
 
@@ -235,7 +240,7 @@ class InstantlyUnexpectedAnswerError(InstantlyRequestError):
     def __init__(self, message: str, **coordinates: Unpack[_Coordinates]) -> None:
         super().__init__(message, **coordinates)
         # A refusal is one whatever came with it.
-        self.proves_no_effect = self.status is not None and 400 <= self.status < 500 and self.status != 408
+        self.proves_no_effect = self.status in REFUSALS
 
 
 class AnswerTooLargeError(InstantlyRequestError):

@@ -94,13 +94,14 @@ def _as_outcome(request: Request, error: InstantlyRequestError) -> InstantlyRequ
     if request.only_reads or error.proves_no_effect:
         return error
     ambiguous = AmbiguousOutcomeError(
-        f"The request was sent, but it is not known whether it took effect: {error.message} It was not repeated.",
-        advice=f"Check the {request.resource.noun} in Instantly before you repeat it.",
+        f"The request was sent, but it is not known whether it took effect: {error.what}",
+        advice=f"Check the {request.resource.noun} in Instantly before you repeat it. {error.advice}".rstrip(),
         method=error.method,
         path=error.path,
         status=error.status,
         server_message=error.server_message,
         excerpt=error.excerpt,
     )
+    ambiguous.outcome = "It was not repeated."
     ambiguous.__cause__ = error
     return ambiguous

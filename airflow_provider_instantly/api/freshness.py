@@ -52,7 +52,8 @@ class ReadAge:
         noun = request.resource.noun
         if outdated := self._outdated(noun):
             raise OutdatedReadError(
-                f"The {change} was not sent: when it was about to leave, {outdated}. {why}",
+                f"The {change} was not sent: when it was about to leave, {outdated}.",
+                advice=why,
                 method=request.method,
                 path=request.path,
             )

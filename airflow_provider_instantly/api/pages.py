@@ -84,7 +84,7 @@ class Pages:
         """
         if self.has_repeated_itself:
             raise InstantlyUnexpectedAnswerError(
-                f"The {self.first.resource.noun} repeats itself: Instantly named the same next page twice. So it may "
+                f"The {self.first.resource.noun} repeats itself: Instantly named the same next page twice, so it may "
                 "not be whole, and nothing is concluded from what it lacks.",
                 method=self.first.method,
                 path=self.first.path,

@@ -191,8 +191,8 @@ def believe(request: Request, objects: list[Json]) -> None:
     for each in objects:
         if what := stray(each):
             raise InstantlyUnexpectedAnswerError(
-                f"Instantly answered with {what}, so nothing is concluded from the answer. It may not have heeded a "
-                "filter, or a cache or a proxy may have mixed up answers.",
+                f"Instantly answered with {what}, so nothing is concluded from the answer.",
+                advice="It may not have heeded a filter, or a cache or a proxy may have mixed up answers.",
                 method=request.method,
                 path=request.path,
                 status=200,

@@ -49,11 +49,11 @@ _LEAST_TIMEOUT: Final = 1.0
 _BROKE_LATER: Final = "The connection to Instantly broke before a whole answer came."
 #: What follows from a certificate that is not trusted, and from a service that does not speak TLS.
 _IF_UNTRUSTED: Final = (
-    " Where a proxy signs what passes through it, let REQUESTS_CA_BUNDLE name a file that holds the proxy's "
+    "Where a proxy signs what passes through it, let REQUESTS_CA_BUNDLE name a file that holds the proxy's "
     "certificate authority."
 )
 _IF_WITHOUT_TLS: Final = (
-    " A Base URL without a scheme means https://. If the service speaks no TLS, write http:// in front of it."
+    "A Base URL without a scheme means https://. If the service speaks no TLS, write http:// in front of it."
 )
 #: How libraries call the error of a name that is not known: that of the socket, and that of aiohttp with aiodns.
 _UNKNOWN_NAMES: Final = ("gaierror", "ClientConnectorDNSError")
@@ -249,10 +249,11 @@ def _what_went_wrong(
             status=error.status,
         )
     else:
-        message = _where_it_broke(causes, environment) if not sending.has_left else _BROKE_LATER
+        message, advice = (_BROKE_LATER, "") if sending.has_left else _where_it_broke(causes, environment)
         reason = error.reason if isinstance(error, BrokenAnswerError) else type(error).__name__
         wrapped = InstantlyConnectionError(
             f"{message} ({reason})",
+            advice=advice,
             never_sent=not sending.has_left,
             on_stale_connection=sending.is_stale,
             method=request.method,
@@ -262,14 +263,18 @@ def _what_went_wrong(
     return wrapped
 
 
-def _where_it_broke(causes: list[BaseException], environment: Environment) -> str:
-    """Which host could not be reached, on which way, and why; of the proxy no more than its host."""
+def _where_it_broke(causes: list[BaseException], environment: Environment) -> tuple[str, str]:
+    """
+    Which host could not be reached, on which way, and why; and what to do where that follows.
+
+    Of the proxy it names no more than its host.
+    """
     way = ""
     if environment.proxy is not None:
         host = f" ({environment.proxy_host})" if environment.proxy_host else ""
         way = f" through the proxy that {environment.proxy_variable} names{host}"
     why, advice = _why_it_broke(causes, "the host" if environment.proxy is None else "the proxy")
-    return f"{environment.host} could not be reached{way}: {why}, so nothing was sent.{advice}"
+    return f"{environment.host} could not be reached{way}: {why}, so nothing was sent.", advice
 
 
 def _why_it_broke(causes: list[BaseException], peer: str) -> tuple[str, str]:

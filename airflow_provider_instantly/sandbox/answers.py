@@ -63,8 +63,16 @@ def error_answer(status: int, message: str, *, said_status: int | None = None) -
     :param message: one sentence.
     :param said_status: the status that the body names, where it differs from the real one.
     """
-    said = HTTPStatus(said_status or status)
-    return json_answer({"statusCode": said.value, "error": said.phrase, "message": message}, status)
+    said = said_status or status
+    return json_answer({"statusCode": said, "error": _phrase(said), "message": message}, status)
+
+
+def _phrase(status: int) -> str:
+    """HTTP's name of a status; gateways have statuses of their own, such as 499 and 520."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return f"Status {status}"
 
 
 class RefusedError(Exception):

@@ -224,7 +224,7 @@ class CampaignStatusTrigger(PollingTrigger):
             except asyncio.CancelledError:
                 # After the next round, Airflow (seen on 3.3.2 with Python 3.11) writes no more to the task's log.
                 if left and telling is None:
-                    telling = asyncio.create_task(awrite(self.log, info=[_told_elsewhere(left)]))
+                    telling = asyncio.create_task(awrite(self.log, info=[_said_elsewhere(left)]))
         pausing.result()
 
     async def _pause_what_is_own(self, left: list[str]) -> None:
@@ -355,7 +355,7 @@ class CampaignStatusTrigger(PollingTrigger):
             yield
 
 
-def _told_elsewhere(left: Sequence[str]) -> str:
+def _said_elsewhere(left: Sequence[str]) -> str:
     """Where to look for what becomes of campaigns, if the task's log ends before that is known."""
     more = f" and {len(left) - _NAMED:,} more" if len(left) > _NAMED else ""
     return (

@@ -49,7 +49,7 @@ ON_A_CAMPAIGN = [READ, SENDING_STATUS, ACTIVATE, PAUSE]
 WITH_A_CAMPAIGN = [READ, ACTIVATE, PAUSE]
 
 
-OVERSIZED = b'{"status": 1, "x": "' + b"x" * MAX_ANSWER_BYTES + b'"}'
+OVERSIZED = GOOD_BODY[:-1] + b', "x": "' + b"x" * MAX_ANSWER_BYTES + b'"}'
 ERROR_BODIES = {
     "JSON": b'{"statusCode": 999, "error": "Some Error", "message": "Some message"}',
     "HTML": b"<!DOCTYPE html><html><head><title>Error</title></head></html>",

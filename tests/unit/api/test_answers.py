@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_instantly.api import operations
-from airflow_provider_instantly.api.answers import MAX_ANSWER_BYTES, read_answer
+from airflow_provider_instantly.api.answers import MAX_ANSWER_BYTES, Answer, read_answer
 from airflow_provider_instantly.api.campaign import CampaignStatus
 from airflow_provider_instantly.api.errors import (
     AmbiguousOutcomeError,
@@ -26,6 +26,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyPaymentRequiredError,
     InstantlyPermissionError,
     InstantlyRateLimitError,
+    InstantlyRequestError,
     InstantlyServerError,
     InstantlyUnexpectedAnswerError,
 )
@@ -105,21 +106,32 @@ class TestGoodAnswers:
     "body",
     [{"status": 200, "message": "OK"}, {"status": 503}, {"status": 404, "id": None}, {"status": 7, "message": "ok"}]
     + [{"status": 0, "message": "ok"}, {"status": 1, "id": "", "code": 0}, {"status": 1, "success": True}]
+    + [{"status": 1, "info": "OK"}, {"status": 0, "detail": "cached"}, {"status": 0, "data": None}]
+    + [{"status": 0, "data": {"id": CAMPAIGN_ID, "status": -2}}, {"status": 1, "name": "x", "errorCode": 7}]
     + [{"status": status} for status in (-100, -98, -3, 5, 99, 600)],
 )
 def test_what_names_no_campaign_and_looks_like_a_gateways_is_none(request_: Request, body: dict[str, Any]) -> None:
     """0 was read as Draft, and would have launched what Instantly stopped; 1 as Active, and nothing was launched."""
     error = error_of(request_, answer(200, json.dumps(body).encode()))
     assert type(error) is InstantlyUnexpectedAnswerError
-    assert "The answer should be a campaign, but names none." in error.message
+    assert "The answer should be a campaign, but names none, so nothing is concluded from it." in error.message
 
-    named = {**body, "id": CAMPAIGN_ID}
-    assert read_answer(request_, answer(200, json.dumps(named).encode())) == named
+    complete = {**body, "id": CAMPAIGN_ID}
+    assert read_answer(request_, answer(200, json.dumps(complete).encode())) == complete
 
 
 @pytest.mark.parametrize("status", [status for status in CampaignStatus if status.is_known])
 def test_with_one_that_is_known_it_may_be(status: CampaignStatus) -> None:
     assert read_answer(READ, answer(200, json.dumps({"status": int(status)}).encode())) == {"status": int(status)}
+
+
+def what_happened(request: Request, reaction: Answer) -> str:
+    """The first line of the error that an answer is; nothing where it is a good one."""
+    try:
+        read_answer(request, reaction)
+    except InstantlyRequestError as error:
+        return error.sentences[0]
+    return ""
 
 
 OTHER_ID = "019e18e2-a521-7bb9-9dd6-45f1bc69dcff"
@@ -221,14 +233,20 @@ class TestBadAnswers:
             (408, InstantlyServerError, None),
             (409, InstantlyBadRequestError, None),
             (415, InstantlyBadRequestError, None),
+            (419, InstantlyServerError, None),
+            (421, InstantlyBadRequestError, None),
             (422, InstantlyBadRequestError, None),
+            (425, InstantlyBadRequestError, None),
             (429, InstantlyRateLimitError, None),
+            (444, InstantlyServerError, None),
             (451, InstantlyBadRequestError, None),
-            (499, InstantlyBadRequestError, None),
+            (460, InstantlyServerError, None),
+            (499, InstantlyServerError, None),
             (500, InstantlyServerError, None),
             (502, InstantlyServerError, None),
             (503, InstantlyServerError, None),
             (504, InstantlyServerError, None),
+            (511, InstantlyServerError, None),
             (520, InstantlyServerError, None),
             (599, InstantlyServerError, None),
             (999, InstantlyServerError, None),
@@ -242,6 +260,15 @@ class TestBadAnswers:
             expected = on_a_campaign if request in ON_A_CAMPAIGN else elsewhere or on_a_campaign
             assert type(error) is expected
             assert (error.method, error.path, error.status) == (request.method, request.path, status)
+
+    @pytest.mark.parametrize(
+        "body", [*ERROR_BODIES.values(), b'{"items": 1}', b'{"status": 1}', b'{"id": "x", "status": 1}', OVERSIZED]
+    )
+    def test_what_happened_is_one_sentence(self, body: bytes) -> None:
+        """What follows from it is a line of its own in the log, behind what became of the campaign."""
+        for request in (*REQUESTS.values(), made_up(expects=Expected.ARRAY)):
+            for status in (200, 302, *range(400, 412), 429, 499, 503):
+                assert ". " not in what_happened(request, answer(status, body, retry_after="7"))
 
     @pytest.mark.parametrize("status", [200, 302, 401, 404, 429, 500])
     def test_an_oversized_answer_is_refused_whatever_its_status(self, status: int) -> None:

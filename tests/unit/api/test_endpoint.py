@@ -358,6 +358,7 @@ class TestEndpoint:
         assert Endpoint("https://x", KEY, user_agent="us/1").headers() == {
             "Accept": "application/json",
             "Authorization": f"Bearer {KEY}",
+            "Cache-Control": "no-cache",
             "User-Agent": "us/1",
         }
         assert Endpoint("https://x", KEY, workspace_id="w-1").headers()["x-as-workspace"] == "w-1"

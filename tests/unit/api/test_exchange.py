@@ -62,6 +62,8 @@ FAILURES = [
     (answer(502, ERROR_BODIES["HTML"]), True, False, True),
     (answer(503, retry_after="1"), True, False, True),
     (answer(408), True, False, True),
+    (answer(460), True, False, True),
+    (answer(499), True, False, True),
     (answer(200, ERROR_BODIES["HTML"]), True, False, True),
     (answer(200, ERROR_BODIES["truncated JSON"]), True, False, True),
     (answer(200, b"[]"), True, False, True),
@@ -116,7 +118,13 @@ class TestExchange:
         _, _, outcome = converse(ACTIVATE, [lost], max_retries=4)
         assert isinstance(outcome, AmbiguousOutcomeError)
         assert outcome.__cause__ is lost
-        assert "it is not known whether it took effect: The connection broke. It was not repeated." in outcome.message
+        assert outcome.sentences == (
+            "The request was sent, but it is not known whether it took effect: The connection broke.",
+            "It was not repeated.",
+            "Check the campaign in Instantly before you repeat it.",
+        )
+        _, _, outcome = converse(ACTIVATE, [answer(200, b"<html>")], max_retries=4)
+        assert outcome.advice.startswith("Check the campaign in Instantly before you repeat it. Check that the")
 
         _, _, outcome = converse(PAUSE, [answer(503, ERROR_BODIES["JSON"])], max_retries=4)
         assert isinstance(outcome, AmbiguousOutcomeError)

@@ -34,6 +34,7 @@ def test_a_read_counts_for_two_seconds(read_age: ReadAge, now: list[float]) -> N
         check(read_age)
     read_age.note_read()
     check(read_age)
+    assert raised.value.sentences[1:] == ("The way is long.",)
     assert MAX_READ_AGE == 2.0
     assert str(raised.value) == (
         "The activation was not sent: when it was about to leave, 2.5 seconds had passed since the campaign was read, "

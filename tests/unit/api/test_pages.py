@@ -37,8 +37,12 @@ class TestWhatWasNotAskedFor:
 
     def test_a_page_that_has_it_stays_the_next(self) -> None:
         pages = Pages(replace(LIST, stray=self.odd))
-        with pytest.raises(InstantlyUnexpectedAnswerError):
+        with pytest.raises(InstantlyUnexpectedAnswerError) as caught:
             drive(pages.next_page(), lambda _: {"items": [{"n": 1}], "next_starting_after": "c"})
+        assert caught.value.sentences == (
+            "Instantly answered with an odd one, so nothing is concluded from the answer.",
+            "It may not have heeded a filter, or a cache or a proxy may have mixed up answers.",
+        )
         assert drive(pages.next_page(), lambda request: {"items": [{"n": 2}]}) == [{"n": 2}]
         assert not pages.has_more
 
@@ -70,6 +74,8 @@ class TestPages:
         with pytest.raises(InstantlyUnexpectedAnswerError) as caught:
             pages.check_whole()
         assert caught.value.status == 200
+        assert len(caught.value.sentences) == 1
+        assert ". " not in caught.value.sentences[0]
 
     def test_it_follows_the_cursor_and_keeps_the_filters(self) -> None:
         first = operations.list_campaigns(search="x", starting_after="elsewhere")

@@ -164,6 +164,7 @@ class TestWhatIsSent:
         assert sent.line == f"GET /api/v2/campaigns/{CAMPAIGN_ID} HTTP/1.1"
         assert sent.headers["authorization"] == f"Bearer {KEY}"
         assert sent.headers["user-agent"] == "us/1 airflow/2 python/3"
+        assert sent.headers["cache-control"] == "no-cache"
         assert sent.headers["accept"] == "application/json"
         assert sent.headers["host"] == f"127.0.0.1:{raw_server.port}"
         assert "gzip" in sent.headers["accept-encoding"]
@@ -974,7 +975,7 @@ class TestTls:
         assert type(outcome) is InstantlyConnectionError
         assert outcome.never_sent
         assert "could not be reached: its certificate is not trusted here" in outcome.message
-        assert "REQUESTS_CA_BUNDLE" in outcome.message
+        assert "REQUESTS_CA_BUNDLE" in outcome.sentences[1]
         assert tls_server.received == []
 
     def test_a_service_that_speaks_none_gets_a_hint_to_the_scheme(self, speak: Speaker) -> None:
@@ -984,7 +985,7 @@ class TestTls:
         assert type(outcome) is InstantlyConnectionError
         assert outcome.never_sent
         assert "could not be reached: the TLS handshake failed, so nothing was sent." in outcome.message
-        assert "A Base URL without a scheme means https://." in outcome.message
+        assert "A Base URL without a scheme means https://." in outcome.sentences[1]
 
     @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
     def test_a_company_may_have_certificates_of_its_own(

@@ -213,12 +213,20 @@ def test_a_try_that_is_replaced_after_a_lost_answer_says_no_more_than_it_knows(
     assert len(sandbox.requests(path="*/activate")) == 1
 
 
-@pytest.mark.parametrize("status", [200, 0, 1])
+#: What proxies answer of themselves, whatever they are asked.
+ALL_IS_WELL: list[dict[str, Any]] = [
+    {"status": status, **words}
+    for status in (200, 0, 1)
+    for words in ({"message": "OK"}, {"info": "OK"}, {"data": {"status": 0}})
+]
+
+
+@pytest.mark.parametrize("body", ALL_IS_WELL, ids=str)
 def test_a_proxy_that_says_that_all_is_well_launches_nothing(
-    sandbox: SandboxClient, store: TaskStateStore, status: int
+    sandbox: SandboxClient, store: TaskStateStore, body: dict[str, Any]
 ) -> None:
     cid = sandbox.add_campaign("Spring", status=BOUNCED)
-    sandbox.add_fault("body", method="GET", json={"status": status, "message": "OK"}, count=None)
+    sandbox.add_fault("body", method="GET", json=body, count=None)
 
     with pytest.raises(InstantlyUnexpectedAnswerError, match=f"This try did not activate campaign {cid}"):
         launch(cid, store)
@@ -226,12 +234,12 @@ def test_a_proxy_that_says_that_all_is_well_launches_nothing(
     assert sandbox.activations(cid) == 0
 
 
-@pytest.mark.parametrize("status", [200, 1])
+@pytest.mark.parametrize("body", ALL_IS_WELL, ids=str)
 def test_a_proxy_that_says_that_all_is_well_has_not_launched_anything(
-    sandbox: SandboxClient, store: TaskStateStore, status: int
+    sandbox: SandboxClient, store: TaskStateStore, body: dict[str, Any]
 ) -> None:
     cid = sandbox.add_campaign("Spring", status=DRAFT)
-    sandbox.add_fault("body", path="*/activate", json={"status": status, "message": "OK"}, moment="before", count=None)
+    sandbox.add_fault("body", path="*/activate", json=body, moment="before", count=None)
 
     with pytest.raises(LaunchNotConfirmedError, match="is Draft"):
         launch(cid, store, check_before=False)

@@ -328,7 +328,7 @@ class TestTurns:
         [InstantlyAuthenticationError("No."), PauseNotConfirmedError("Who knows."), RuntimeError("A bug.")],
         ids=lambda error: type(error).__name__,
     )
-    def test_what_no_retry_mends_does_not(self, error: Exception) -> None:
+    def test_what_no_retry_fixes_does_not(self, error: Exception) -> None:
         assert self.order(["a", "b"], error) == ["A", "B"]
 
     def test_the_rate_limit_is_everybodys(self) -> None:

@@ -463,6 +463,8 @@ LOST_AFTER_THE_EFFECT: Mapping[str, dict[str, Any]] = {
     "503": {"kind": "error", "status": 503, "moment": "after"},
     "502 as HTML": {"kind": "error", "status": 502, "format": "html", "moment": "after"},
     "504 without a body": {"kind": "error", "status": 504, "format": "empty", "moment": "after"},
+    "499 of a gateway": {"kind": "error", "status": 499, "format": "html", "moment": "after"},
+    "460 of a gateway": {"kind": "error", "status": 460, "moment": "after"},
     "truncated JSON": {"kind": "truncate"},
     "cut off": {"kind": "truncate", "announce_all": True},
     "HTML with 200": {"kind": "body", "text": "<html>fine</html>", "content_type": "text/html"},

@@ -75,6 +75,17 @@ def test_server_errors(sandbox: SandboxClient, api: Any, kind: str, content_type
     assert answer.text.startswith(start)
 
 
+@pytest.mark.parametrize("kind", ["json", "html", "empty"])
+@pytest.mark.parametrize("status", [460, 499, 520, 599])
+def test_a_status_without_a_name(sandbox: SandboxClient, api: Any, status: int, kind: str) -> None:
+    """Gateways have some of their own. The sandbox answered 500, as it does where it fails."""
+    sandbox.add_fault("error", status=status, format=kind)
+    answer = api.get("/campaigns")
+    assert answer.status_code == status
+    if kind == "json":
+        assert answer.json()["statusCode"] == status
+
+
 @pytest.mark.parametrize(("moment", "activations"), [("before", 0), ("after", 1)])
 @pytest.mark.parametrize("kind", ["error", "reset"])
 def test_before_and_after_the_effect(
