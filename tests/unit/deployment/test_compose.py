@@ -44,6 +44,8 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 STEPS = {"secrets", "init"}
 LASTING = {name: service for name, service in SERVICES.items() if name not in STEPS}
 AIRFLOW = {"api-server", "scheduler", "dag-processor", "triggerer", "worker"}
+#: What all parts of Airflow have.
+AIRFLOW_SETTINGS: dict[str, str] = COMPOSE["x-environment"]
 
 each_service = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
 each_lasting_service = pytest.mark.parametrize("service", LASTING.values(), ids=LASTING)
@@ -95,6 +97,21 @@ def test_steps_end_and_are_waited_for() -> None:
     assert {SERVICES[step]["restart"] for step in STEPS} == {"no"}
     assert {name for name, wait in waits if wait["condition"] == "service_completed_successfully"} == STEPS
     assert {name for name, wait in waits if wait["condition"] == "service_healthy"} <= LASTING.keys()
+
+
+def test_what_was_learned_from_teams_on_celery_is_set() -> None:
+    environment = SERVICES["worker"]["environment"]
+    # A small machine answers late, and a task that was not answered in time has used up a try.
+    assert int(environment["AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT"]) >= 30
+    assert int(environment["AIRFLOW__CELERY__OPERATION_TIMEOUT"]) >= 30
+    # A wait takes no slot, and a worker that lost the queue for a moment still takes several tasks at once.
+    assert environment["AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE"] == "True"
+    assert json.loads(environment["AIRFLOW__CELERY__EXTRA_CELERY_CONFIG"]) == {
+        "worker_enable_prefetch_count_reduction": False
+    }
+    # It is also the life of the token in a queued task.
+    assert "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT" not in environment
+    assert all(AIRFLOW_SETTINGS.items() <= SERVICES[name]["environment"].items() for name in AIRFLOW)
 
 
 @each_service
