@@ -1,8 +1,10 @@
-"""What Airflow reads about this provider. Imports nothing: Airflow calls it at every start of every process."""
+"""What Airflow and registries read about this provider. Imports nothing more: each process of Airflow calls it."""
 
 from __future__ import annotations
 
 from typing import Any, Final
+
+from airflow_provider_instantly import __version__
 
 #: The connection form, for Airflow >= 3.2 (`conn-fields`) and, through the hook, for older ones.
 CONNECTION_FORM: Final[dict[str, Any]] = {
@@ -13,8 +15,9 @@ CONNECTION_FORM: Final[dict[str, Any]] = {
         "placeholders": {
             "host": "https://api.instantly.ai",
             "password": "An API V2 key",
-            # Airflow 3.3.2 refuses to test a connection that has no port, of whatever type, and takes no default.
-            "port": "443 (Airflow 3.3.2 needs one for its Test button)",
+            # Airflow 3.3.2 refuses to test a connection that has no port, of whatever type, and takes no default. All
+            # Airflows show this text, so it names none of them.
+            "port": "443 (the button Test may need it)",
         },
     },
     "conn-fields": {
@@ -62,6 +65,8 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-provider-instantly",
         "name": "Instantly",
         "description": "Launch `Instantly <https://instantly.ai>`__ campaigns and know that they run.",
+        # Airflow passes it over. Astronomer's registry requires it.
+        "versions": [__version__],
         "integrations": [
             {
                 "integration-name": _INTEGRATION,

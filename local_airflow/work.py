@@ -249,6 +249,17 @@ class RunningAirflow(ABC):
         query: dict[str, Any] = {"map_index": map_index, "deserialize": True, "stringify": False}
         return self.api(path, params=query)["value"]
 
+    def xcom_keys(self, dag_id: str, run_id: str, task_id: str) -> list[str]:
+        """
+        Return the keys of a task's XComs. Their table has another name and other columns from Airflow 3.4 on.
+
+        :param dag_id: The DAG.
+        :param run_id: The run.
+        :param task_id: The task.
+        """
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries"
+        return [each["key"] for each in self.api(path)["xcom_entries"]]
+
     def query(self, sql: str, **parameters: Any) -> list[Any]:
         """
         Read from the metadata database, which answers even while the API server does not.

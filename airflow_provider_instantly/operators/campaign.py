@@ -33,8 +33,10 @@ from airflow_provider_instantly.waits.goal import Goal, Verdict
 from airflow_provider_instantly.waits.machine import Wait
 from airflow_provider_instantly.waits.placement import (
     BACKSTOP,
+    HOLDS_A_SLOT,
     MIN_ABSENCE,
     execution_deadline,
+    holds_a_slot,
     why_not_end_in_triggerer,
 )
 from airflow_provider_instantly.waits.worker import poll, wait_on_worker
@@ -326,6 +328,7 @@ class ActivateCampaignOperator(KnowsWhatWasWritten, SingleCampaignOperator):
                 if self.deferrable:
                     goal = replace(goal, execution_deadline=execution_deadline(self, began))
                     self._defer(campaign.id, goal, summary, now)
+                write(self.log, info=[HOLDS_A_SLOT] if holds_a_slot(self) else [])
                 time.sleep(decision.delay)
                 wait_on_worker(hook, reader, wait, clock, self.log)
             result = wait.result()

@@ -33,11 +33,13 @@ from airflow_provider_instantly.waits.goal import DEFAULT_FAILURE_BUDGET, Goal
 from airflow_provider_instantly.waits.machine import Wait
 from airflow_provider_instantly.waits.placement import (
     BACKSTOP,
+    HOLDS_A_SLOT,
     MIN_ABSENCE,
     TOO_LONG,
     StartsFromTrigger,
     StartTriggerArguments,
     execution_deadline,
+    holds_a_slot,
     is_light,
     why_not_end_in_triggerer,
     why_not_start_in_triggerer,
@@ -245,6 +247,7 @@ class CampaignStatusSensor(KnowsWhatWasWritten, BaseSensorOperator):
                 with contextlib.suppress(InstantlyError):
                     CampaignLink.persist(context, hook.campaign_page(campaign_ids[0]))
             reader, may_defer = Reader(), self.deferrable
+            advice = [HOLDS_A_SLOT] if holds_a_slot(self) else []
             while (delay := poll(hook, reader, wait, clock, self.log).delay) is not None:
                 if may_defer:
                     self._say_why_on_worker()
@@ -253,6 +256,8 @@ class CampaignStatusSensor(KnowsWhatWasWritten, BaseSensorOperator):
                     may_defer = False
                 if self.reschedule and delay >= MIN_ABSENCE and not wait.must_stay_on_worker:
                     raise _reschedule(delay)
+                write(self.log, info=advice)
+                advice = []
                 time.sleep(delay)
         return wait.result()
 

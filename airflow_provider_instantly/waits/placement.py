@@ -41,6 +41,12 @@ TOO_LONG: Final = (
     f"a trigger's row has room for about {CAMPAIGNS_THAT_FIT:,} campaigns where Airflow's database is or may be MySQL"
 )
 
+#: What a wait says that holds a slot which others want.
+HOLDS_A_SLOT: Final = (
+    "The wait holds a slot of its Celery worker until it ends, and other tasks queue for it. With deferrable=True it "
+    "holds none."
+)
+
 _FACTS_OF_THE_RUN: Final = frozenset(
     {
         "dag_run",
@@ -110,6 +116,19 @@ def why_not_start_in_triggerer(task: Any) -> str | None:
     if _has_listeners():
         return "a listener is registered, which hears only of what begins on a worker"
     return None
+
+
+def holds_a_slot(task: Any) -> bool:
+    """
+    Whether a wait on a worker takes from others what they soon lack: Celery's slots are few, and for all DAGs.
+
+    :param task: the operator. One that is deferrable has been asked to leave its worker, and says why it stays.
+    """
+    if task.deferrable:
+        return False
+    # The first of several is what a task has that names none.
+    configured: str = conf.get("core", "executor", fallback="")
+    return "celery" in (task.executor or configured.partition(",")[0]).lower()
 
 
 def execution_deadline(task: Any, started: float) -> float | None:

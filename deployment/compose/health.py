@@ -7,6 +7,7 @@ It asks for this container, not for its kind: of two triggerers, the one that ha
 from __future__ import annotations
 
 import json
+import os
 import sys
 import urllib.request
 from contextlib import closing
@@ -40,7 +41,9 @@ def answers(page: str) -> bool:
 
 def has_heartbeat(job: str) -> bool:
     """
-    Whether this container runs such a job, and has said so lately.
+    Whether this container runs such a job, and has said so lately, and since it was started.
+
+    A container that is started again keeps its name: a heartbeat from before is that of a process that is dead.
 
     :param job: a type of Airflow's jobs.
     """
@@ -51,9 +54,17 @@ def has_heartbeat(job: str) -> bool:
         cursor.execute(
             "SELECT count(*) FROM job WHERE job_type = %s AND hostname = %s AND state = 'running'"
             " AND latest_heartbeat > now() - make_interval(secs => %s)",
-            (job, gethostname(), HEARTBEAT_AGE),
+            (job, gethostname(), min(HEARTBEAT_AGE, container_age())),
         )
         return bool(cursor.fetchone()[0])
+
+
+def container_age() -> float:
+    """Seconds since the first process of this container was started, by a clock that nothing sets."""
+    # The second word is its name, in brackets, which may be anything. The 20th word after it is its start, in ticks
+    # since the boot.
+    started = int(Path("/proc/1/stat").read_text().rpartition(")")[2].split()[19])
+    return float(Path("/proc/uptime").read_text().split()[0]) - started / os.sysconf("SC_CLK_TCK")
 
 
 def takes_tasks() -> bool:

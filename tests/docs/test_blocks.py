@@ -159,34 +159,66 @@ def test_the_dag_of_a_document_runs_to_its_end(document: str, sandbox: SandboxCl
         assert hook.get_campaign(campaign_id).status_label == after
 
 
+def _commands_of_readme(program: str) -> list[list[str]]:
+    """The commands of README's steps that call a program, as lists of words."""
+    shown = [block.text for block in blocks("sh") if block.document == "README.md"]
+    steps = section(text_of("README.md"), "Try it")
+    lines = [line for text in shown if text in steps for line in text.splitlines()]
+    return [words for words in map(shlex.split, lines) if words[0] == program]
+
+
 @pytest.fixture
 def samples(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxClient]:
-    """A sandbox as README starts it, behind the default connection."""
-    [command] = [
-        block.text for block in blocks("sh") if block.document == "README.md" and "sandbox --port" in block.text
-    ]
-    assert command.rstrip().endswith("--seed-samples")
-    with running_sandbox("--seed-samples") as sandbox:
-        monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", sandbox.airflow_connection)
+    """A sandbox as README starts it, behind the connection that README makes."""
+    [start] = _commands_of_readme("python")
+    assert start[:5] == ["python", "-m", "airflow_provider_instantly.sandbox", "--port", "8989"]
+    connect, *_ = _commands_of_readme("airflow")
+    with running_sandbox(*start[5:]) as sandbox:
+        # Another port, since that one may be taken here.
+        words = [word.replace("8989", sandbox.url.rpartition(":")[2]) for word in connect]
+        made = _airflow_parser().parse_args(words[1:])
+        fields = {name: getattr(made, f"conn_{name}") for name in ("type", "host", "port", "password")}
+        connection = {"conn_type": fields.pop("type"), **fields, "port": int(fields["port"])}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{made.conn_id.upper()}", json.dumps(connection))
         yield sandbox
 
 
 @pytest.mark.usefixtures("airflow_database")
 @pytest.mark.parametrize(("sample", "ends"), [(HEALTHY_ID, "success"), (BOUNCING_ID, "failed")])
-def test_the_readmes_dag_runs_on_the_readmes_samples(
+def test_a_person_with_the_readme_alone_sees_a_launch_and_a_failure(
     sample: str, ends: str, samples: SandboxClient, dag_folder: Path
 ) -> None:
     [text] = [block.text for block in PYTHON if block.document == "README.md"]
     assert "preflight=True" in text
+    _, unpause, *triggers = (_airflow_parser().parse_args(words[1:]) for words in _commands_of_readme("airflow"))
     file = dag_folder / "readme.py"
-    # So long that a campaign that is stopped after ten seconds is seen to be.
-    file.write_text(_for_this_airflow(text).replace("15 * 60", "12").replace('"retries": 2', '"retries": 0'))
+    file.write_text(_for_this_airflow(text).replace('"retries": 2', '"retries": 0'))
     [dag] = dags_of(file).values()
+    assert {unpause.dag_id, *(each.dag_id for each in triggers)} == {dag.dag_id}
+    [conf] = [each for each in (json.loads(each.conf) for each in triggers) if sample in each.values()]
 
-    run = dag.test(run_conf={"campaign_id": sample})
+    run = dag.test(run_conf=conf)
 
     assert run.state == ends
     assert samples.activations(sample) == 1
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/get-started.md"])
+def test_the_first_dag_of_a_person_asks_for_a_campaign_and_ends(document: str, dag_folder: Path) -> None:
+    [text, *_] = [block.text for block in PYTHON if block.document == document]
+    file = dag_folder / "block.py"
+    file.write_text(_for_this_airflow(text))
+    [dag] = dags_of(file).values()
+
+    assert "schedule=None" in text
+    for param in dag.params.values():
+        assert param.schema["title"]
+        assert param.description
+    [wait] = [task for task in dag.tasks if task.task_type == "CampaignStatusSensor"]
+    assert wait.timeout <= 60 * 60
+    # Short, for the sandbox; and what to write in production is said.
+    assert wait.stable_for < 60
+    assert "15 * 60" in text_of(document)
 
 
 class _TaskInstance:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
+from airflow.configuration import conf
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_instantly import exceptions
 from airflow_provider_instantly.api import errors
@@ -234,3 +237,12 @@ def test_every_finding_of_a_check_has_a_row_with_its_level() -> None:
     described = {name: row.cells[1] for row in findings for name in row.names}
     for code, (level, _) in CODES.items():
         assert level.value in described[code].split(", "), code
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_3_PLUS, reason="the Compose file has Airflow 3.3")
+def test_the_times_until_a_dead_part_is_replaced_are_airflows_defaults() -> None:
+    said = re.findall(r"`\[(\w+)\] (\w+)`, (\d+) s", text_of("docs/operations/when-a-part-dies.md"))
+    assert len(said) == 5
+    for part, option, seconds in said:
+        assert float(conf.get_default_value(part, option)) == float(seconds), option
+        assert f"AIRFLOW__{part}__{option}".upper() not in text_of("docker-compose.yaml")

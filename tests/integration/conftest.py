@@ -211,9 +211,8 @@ class Launch:
     @property
     def task_pid(self) -> int:
         """The id of the process that runs the task on its worker."""
-        sql = "SELECT pid FROM task_instance WHERE dag_id = :dag_id AND run_id = :run_id AND task_id = 'launch'"
-        [[pid]] = self.airflow.query(sql, dag_id=self.dag_id, run_id=self.run_id)
-        return int(pid)
+        path = f"/dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/launch"
+        return int(self.airflow.api(path)["pid"])
 
     def kill_task(self, with_signal: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to the process that runs the task on its worker."""

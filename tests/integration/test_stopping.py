@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS, AIRFLOW_V_3_4_PLUS
 
 from local_airflow.configuration import AIRFLOW_3
 from tests.statuses import BOUNCED
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(not AIRFLOW_3, reason="these tests know the REST API of Airflow 3")
 
 IN_BOTH_PLACES = pytest.mark.parametrize("where", ["worker", "triggerer"])
+#: With a clear, Airflow deletes from 3.4 on what the task's tries noted, unless it is asked to keep it.
+KEEPING_ITS_RECORD = {"keep_task_state": True} if AIRFLOW_V_3_4_PLUS else {}
 NOTICED = 5.0
 """Seconds in which a worker and a triggerer notice that their task was ended, and act."""
 
@@ -51,8 +54,8 @@ def mark(launched: Any, state: str) -> None:
     launched.airflow.api(path, method="PATCH", json={"new_state": state})
 
 
-def clear(launched: Any) -> None:
-    body = {"dry_run": False, "only_failed": False, "dag_run_id": launched.run_id, "task_ids": ["launch"]}
+def clear(launched: Any, **more: Any) -> None:
+    body = {"dry_run": False, "only_failed": False, "dag_run_id": launched.run_id, "task_ids": ["launch"], **more}
     launched.airflow.api(f"/dags/{launched.dag_id}/clearTaskInstances", method="POST", json=body)
 
 
@@ -163,6 +166,10 @@ def test_a_campaign_goes_on_by_default_when_its_task_is_cleared(waiting: Any, wh
     mark(launched, "failed")
 
 
+@pytest.mark.skipif(
+    AIRFLOW_V_3_4_PLUS,
+    reason="From 3.4 on, the next try launches again what its own task has paused",
+)
 def test_a_campaign_is_paused_where_asked_so_when_its_task_is_cleared(waiting: Any) -> None:
     """The next try does not overrule that, since it cannot know that no person paused the campaign."""
     launched = waiting("worker", pause_on_kill=True)
@@ -175,12 +182,43 @@ def test_a_campaign_is_paused_where_asked_so_when_its_task_is_cleared(waiting: A
     assert "A retry does not overrule that" in launched.log
 
 
+def paused_by_a_person_after_its_task_failed(waiting: Any, sandbox: SandboxClient) -> Any:
+    launched = waiting("worker", pause_on_kill=False)
+    mark(launched, "failed")
+    assert launched.end() == ("failed", 1)
+    sandbox.pause(launched.campaign_id)
+    return launched
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_3_PLUS, reason="Below 3.3 there is no record")
+def test_a_cleared_task_does_not_overrule_a_person_while_it_has_its_record(
+    waiting: Any, sandbox: SandboxClient
+) -> None:
+    launched = paused_by_a_person_after_its_task_failed(waiting, sandbox)
+
+    clear(launched, **KEEPING_ITS_RECORD)
+
+    launched.wait_until_state("failed", try_number=2)
+    assert launched.effects == ["created", "activated", "paused"]
+    assert "A retry does not overrule that" in launched.log
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_4_PLUS, reason="Below 3.4 a cleared task keeps its record")
+def test_a_cleared_task_without_its_record_starts_over(waiting: Any, sandbox: SandboxClient) -> None:
+    launched = paused_by_a_person_after_its_task_failed(waiting, sandbox)
+
+    clear(launched)
+
+    launched.wait_until(lambda: launched.effects == ["created", "activated", "paused", "activated"], "The next launch")
+    mark(launched, "failed")
+
+
 @pytest.mark.slow
 def test_a_task_cleared_in_the_triggerer_ends_truly(waiting: Any) -> None:
     """The pause comes before the next try has begun, or not at all: then that try takes the campaign over."""
     launched = waiting("triggerer", pause_on_kill=True)
 
-    clear(launched)
+    clear(launched, **KEEPING_ITS_RECORD)
     launched.wait_until(
         lambda: launched.task.try_number == 2 and launched.task.state in ("deferred", "failed"), "Try 2"
     )

@@ -97,8 +97,7 @@ def test_a_wait_that_shall_push_no_xcom_pushes_none(airflow: LocalAirflow, sandb
 
     assert airflow.wait_for_run("wait_and_push_nothing", run) == "success"
     assert worker_of(airflow, "wait_and_push_nothing", run)[1:] == (None, None)
-    keys = airflow.query("SELECT key FROM xcom WHERE run_id = :run_id AND dag_id = 'wait_and_push_nothing'", run_id=run)
-    assert [key for (key,) in keys] == ["_link_CampaignLink"]
+    assert airflow.xcom_keys("wait_and_push_nothing", run, "wait") == ["_link_CampaignLink"]
 
 
 def test_the_waits_of_many_runs_share_one_poller_and_need_no_worker(
@@ -172,8 +171,7 @@ def test_a_wait_that_is_cleared_leaves_nothing_of_what_it_returned_before(
     airflow.api("/dags/wait_with_retries/clearTaskInstances", method="POST", json=body)
 
     wait_until(airflow, lambda: airflow.run_state("wait_with_retries", run) == "failed", "The wait did not fail")
-    keys = airflow.query("SELECT key FROM xcom WHERE run_id = :run AND dag_id = 'wait_with_retries'", run=run)
-    assert "return_value" not in [key for (key,) in keys]
+    assert "return_value" not in airflow.xcom_keys("wait_with_retries", run, "wait")
 
 
 def test_a_launch_with_its_wait_takes_one_worker_start(airflow: LocalAirflow, sandbox: SandboxClient) -> None:

@@ -159,6 +159,23 @@ class TestForTheCode:
         assert get_provider_info()["name"] == "Instantly"
 
 
+class TestForRegistries:
+    def test_it_has_what_they_ask_of_every_provider(self) -> None:
+        info = get_provider_info()
+        assert all(info[key] for key in ("package-name", "name", "description", "versions"))
+        assert info["versions"] == [__version__]
+
+    def test_they_find_a_description_of_each_module_and_class(self) -> None:
+        kinds = (("operators", BaseOperator), ("sensors", BaseOperator), ("transfers", BaseOperator))
+        paths = {path for folder, base in kinds for path in classes_in(folder, base) if "execute" in _own(path)}
+        assert len(paths) > 5
+        for path in paths:
+            module, _, name = path.rpartition(".")
+            found = import_module(module)
+            assert found.__doc__
+            assert ":param " in vars(found)[name].__doc__, path
+
+
 @pytest.fixture(scope="module")
 def providers() -> Any:
     """Airflow's manager of providers, where this one is installed."""
@@ -201,6 +218,7 @@ class TestInAirflow:
         # The port is shown: without one, the button Test of Airflow 3.3.2 refuses every connection.
         assert set(form["hidden_fields"]) == {"login", "schema"}
         assert form["placeholders"]["port"].startswith("443 ")
+        assert "3.3" not in form["placeholders"]["port"], "every Airflow shows it"
         assert form["extra"] == CONNECTION_FORM["conn-fields"].keys()
 
     def test_nothing_of_it_is_lost(self, providers: Any) -> None:

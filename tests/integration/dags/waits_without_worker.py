@@ -87,7 +87,7 @@ if AIRFLOW_V_3_0_PLUS:
         ActivateCampaignOperator(
             task_id="launch",
             campaign_id=LAUNCHED,
-            outlets=[campaign_asset(LAUNCHED), AssetAlias("launched_campaigns")],
+            outlets=[campaign_asset(LAUNCHED), AssetAlias("announced_campaigns")],
         )
 
     bounced = Asset(

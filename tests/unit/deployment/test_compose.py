@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -16,14 +17,20 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock
 
+import psutil
 import pytest
 import yaml
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from airflow_provider_instantly import __version__
 from deployment.compose import health, make_secrets, prepare
+from local_airflow.postgres import Postgres, server_binaries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sqlalchemy.engine import Engine
 
 CHECKOUT = Path(__file__).parents[3]
 FILE = CHECKOUT / "docker-compose.yaml"
@@ -37,6 +44,8 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 STEPS = {"secrets", "init"}
 LASTING = {name: service for name, service in SERVICES.items() if name not in STEPS}
 AIRFLOW = {"api-server", "scheduler", "dag-processor", "triggerer", "worker"}
+#: What all parts of Airflow have.
+AIRFLOW_SETTINGS: dict[str, str] = COMPOSE["x-environment"]
 
 each_service = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
 each_lasting_service = pytest.mark.parametrize("service", LASTING.values(), ids=LASTING)
@@ -88,6 +97,21 @@ def test_steps_end_and_are_waited_for() -> None:
     assert {SERVICES[step]["restart"] for step in STEPS} == {"no"}
     assert {name for name, wait in waits if wait["condition"] == "service_completed_successfully"} == STEPS
     assert {name for name, wait in waits if wait["condition"] == "service_healthy"} <= LASTING.keys()
+
+
+def test_what_was_learned_from_teams_on_celery_is_set() -> None:
+    environment = SERVICES["worker"]["environment"]
+    # A small machine answers late, and a task that was not answered in time has used up a try.
+    assert int(environment["AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT"]) >= 30
+    assert int(environment["AIRFLOW__CELERY__OPERATION_TIMEOUT"]) >= 30
+    # A wait takes no slot, and a worker that lost the queue for a moment still takes several tasks at once.
+    assert environment["AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE"] == "True"
+    assert json.loads(environment["AIRFLOW__CELERY__EXTRA_CELERY_CONFIG"]) == {
+        "worker_enable_prefetch_count_reduction": False
+    }
+    # It is also the life of the token in a queued task.
+    assert "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT" not in environment
+    assert all(AIRFLOW_SETTINGS.items() <= SERVICES[name]["environment"].items() for name in AIRFLOW)
 
 
 @each_service
@@ -521,12 +545,70 @@ def test_a_job_is_healthy_if_this_container_has_a_heartbeat(monkeypatch: pytest.
     cursor = connection.cursor.return_value.__enter__.return_value
     cursor.fetchone.return_value = (1,)
     monkeypatch.setitem(sys.modules, "psycopg2", psycopg2)
+    monkeypatch.setattr(health, "container_age", lambda: 3600.0)
 
     assert health.has_heartbeat("TriggererJob")
 
     assert psycopg2.connect.call_args.args == ("postgresql://airflow:word@postgres/airflow",)
     assert cursor.execute.call_args.args[1] == ("TriggererJob", "this-container", health.HEARTBEAT_AGE)
     connection.close.assert_called_once_with()
+
+
+@pytest.fixture(scope="module")
+def jobs() -> Iterator[Engine]:
+    """A PostgreSQL with Airflow's table of jobs."""
+    if server_binaries() is None:
+        pytest.skip("needs a server of PostgreSQL (apt-get install postgresql)")
+    from airflow.jobs.job import Job
+
+    with Postgres() as server:
+        engine = create_engine(server.create_database("airflow"), poolclass=NullPool)
+        Job.__table__.create(engine)
+        yield engine
+
+
+#: Each is healthy but for one thing, in seconds since the container began and since the last heartbeat.
+OF_THIS_CONTAINER: dict[str, Any] = {"kind": "TriggererJob", "host": "this-container", "state": "running", "ago": 5}
+
+
+@pytest.mark.usefixtures("secrets")
+@pytest.mark.parametrize(
+    ("age", "change", "is_healthy"),
+    [
+        (3600, {}, True),
+        (3600, {"ago": health.HEARTBEAT_AGE - 10}, True),
+        (3600, {"ago": health.HEARTBEAT_AGE + 1}, False),
+        (3600, {"host": "another-container"}, False),
+        (3600, {"kind": "SchedulerJob"}, False),
+        (3600, {"state": "failed"}, False),
+        # It was the process's that died, and that of the new one has not begun.
+        (4, {}, False),
+        (15, {}, True),
+    ],
+)
+def test_the_heartbeat_is_that_of_this_containers_process(
+    age: float, change: dict[str, Any], is_healthy: bool, jobs: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "database-url").write_text(jobs.url.render_as_string(hide_password=False))
+    monkeypatch.setattr(health, "container_age", lambda: age)
+    row = OF_THIS_CONTAINER | change
+    with jobs.begin() as connection:
+        connection.execute(text("DELETE FROM job"))
+        connection.execute(
+            text(
+                "INSERT INTO job (job_type, hostname, state, latest_heartbeat) "
+                "VALUES (:kind, :host, :state, now() - make_interval(secs => :ago))"
+            ),
+            row,
+        )
+
+    assert health.has_heartbeat("TriggererJob") is is_healthy
+
+
+def test_a_container_is_as_old_as_its_first_process() -> None:
+    first = psutil.Process(1)
+
+    assert health.container_age() == pytest.approx(time.time() - first.create_time(), abs=5)
 
 
 def test_airflow_writes_the_heartbeats_that_are_read() -> None:

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from airflow_provider_instantly.sandbox.__main__ import _parser
+from airflow_provider_instantly.sandbox.settings import Settings
 from local_airflow.compose import FILE, HOSTNAMES, LISTENERS, SCRIPTS, Place, Service, services
 
 DESCRIBED: dict[str, Any] = yaml.safe_load(FILE.read_text("utf-8"))["services"]
@@ -67,6 +69,12 @@ def test_airflow_is_started_as_its_image_starts_it() -> None:
     assert SERVICES["scheduler"].command[1:] == ("-m", "airflow", "scheduler")
     assert SERVICES["worker"].environment["AIRFLOW__CELERY__WORKER_CONCURRENCY"] == "3"
     assert SERVICES["triggerer"].environment["AIRFLOW__CELERY__WORKER_CONCURRENCY"] == "3"
+
+
+def test_the_sandbox_has_its_limits_on() -> None:
+    started = _parser().parse_args(SERVICES["sandbox"].command[3:])
+    assert not started.no_limits
+    assert Settings().limits_enabled
 
 
 def test_the_default_of_a_variable_may_be_another_variable() -> None:

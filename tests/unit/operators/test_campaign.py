@@ -1172,6 +1172,25 @@ def test_a_key_that_may_not_read_cannot_wait(
 
 
 @either_wait
+@pytest.mark.parametrize("executor", ["CeleryExecutor", "LocalExecutor"])
+def test_on_celery_a_wait_that_holds_a_slot_says_so_once(
+    sandbox: SandboxClient,
+    run_task: Any,
+    task_log: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    wait: dict[str, Any],
+    executor: str,
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
+    campaign_id = sandbox.add_campaign(NAME, script=[(0, "active")])
+
+    assert run_task(operator(campaign_id, wait_for_active=True, stable_for=0.3, **wait)).error is None
+
+    holds = executor == "CeleryExecutor" and not wait["deferrable"]
+    assert ("With deferrable=True it holds none." in task_log()) is holds
+
+
+@either_wait
 def test_active_has_to_hold(sandbox: SandboxClient, run_task: Any, wait: dict[str, Any]) -> None:
     campaign_id = sandbox.add_campaign(NAME, script=[(0, "active"), (0.25, "paused"), (0.35, "active")])
 

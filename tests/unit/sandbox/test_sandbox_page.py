@@ -1,19 +1,31 @@
-"""The page for people: that it is served whole, and takes nothing from elsewhere."""
+"""The page for people: that it is served whole, takes nothing from elsewhere, and shows what there is."""
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
+from contextlib import ExitStack, contextmanager
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
+from airflow_provider_instantly.sandbox.client import running_sandbox
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
 SCRIPTS = ("page.js", "picture.js")
 STATIC = resources.files("airflow_provider_instantly.sandbox") / "static"
+NODE = shutil.which("node")
+
+in_node = pytest.mark.skipif(NODE is None, reason="Node runs the page's scripts, and is not installed")
 
 
 def test_the_page_and_its_files_are_served(sandbox: SandboxClient) -> None:
@@ -146,3 +158,70 @@ def test_the_page_s_faults_are_ones_that_the_control_api_takes(sandbox: SandboxC
         timeout=10,
     )
     assert answer.status_code == 201, answer.text
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Callable[..., dict[str, Any]]]:
+    """The page, run in Node; each call presses or clicks something, and returns what is shown and was copied."""
+    scripts = [str(STATIC / name) for name in ("picture.js", "page.js")]
+    harness = Path(__file__).with_name("page_in_node.js")
+    with subprocess.Popen(
+        [NODE or "node", str(harness), url, *scripts], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        into, out = process.stdin, process.stdout
+
+        def page(command: str = "look", what: str = "") -> dict[str, Any]:
+            into.write(json.dumps([command, what]) + "\n")
+            into.flush()
+            answer: dict[str, Any] = json.loads(out.readline())
+            return answer
+
+        try:
+            yield page
+        finally:
+            into.close()
+
+
+@in_node
+def test_it_shows_300_campaigns_page_by_page_beside_faults_and_requests(sandbox: SandboxClient) -> None:
+    ids = sandbox.add_campaigns(300, "Bulk")
+    sandbox.add_fault("reset", path="/nowhere")
+    requests.get(f"{sandbox.url}/api/v2/campaigns", timeout=10)
+    with opened(sandbox.url) as page:
+        first = page()["shown"]
+        assert first["shown-campaigns"] == "1 to 25 of 300"
+        assert [each in first["campaigns"] for each in (ids[-1], ids[-25], ids[-26])] == [True, True, False]
+        assert "Connection reset before the effect" in first["faults"]
+        assert "/api/v2/campaigns" in first["requests"]
+        second = page("click", "next-page")["shown"]
+        assert second["shown-campaigns"] == "26 to 50 of 300"
+        assert [each in second["campaigns"] for each in (ids[-25], ids[-26])] == [False, True]
+
+
+@in_node
+def test_an_id_can_be_copied(sandbox: SandboxClient) -> None:
+    campaign_id = sandbox.add_campaign("Spring")
+    with opened(sandbox.url) as page:
+        page()
+        assert page("press", "Copy the id of Spring")["copied"] == [campaign_id]
+
+
+@in_node
+def test_it_says_that_the_service_was_stopped_and_goes_on_by_itself(tmp_path: Path) -> None:
+    database = tmp_path / "sandbox.sqlite"
+    with ExitStack() as stack:
+        with running_sandbox(database=database) as sandbox:
+            sandbox.add_campaign("Spring")
+            page = stack.enter_context(opened(sandbox.url))
+            assert page()["shown"]["lost"] is None
+        stopped = page()["shown"]
+        assert stopped["lost-what"] == f"The sandbox at {sandbox.url} cannot be reached."
+        assert stopped["lost"] is not None
+        assert stopped["lost-since"].endswith("If it was stopped, start it again: this page goes on by itself.")
+        assert stopped["state"] == "No answer"
+        assert "Spring" in stopped["campaigns"]
+        with running_sandbox(database=database, port=int(sandbox.url.rpartition(":")[2])):
+            again = page()["shown"]
+        assert (again["lost"], again["state"]) == (None, "Live")

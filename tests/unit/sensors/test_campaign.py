@@ -404,6 +404,36 @@ def said(log: str, text: str) -> int:
     return len(recorded or lines)
 
 
+@pytest.mark.parametrize(
+    ("executor", "polls", "mode", "times"),
+    [
+        ("CeleryExecutor", (DRAFT, DRAFT, ACTIVE), {"mode": "poke"}, 1),
+        # So short an absence keeps its worker.
+        ("CeleryExecutor", (ACTIVE, ACTIVE), {"mode": "reschedule", "stable_for": 0.2}, 1),
+        ("CeleryExecutor", (ACTIVE,), {"mode": "poke"}, 0),
+        ("CeleryExecutor", (DRAFT, DRAFT, ACTIVE), {"deferrable": True}, 0),
+        ("LocalExecutor", (DRAFT, DRAFT, ACTIVE), {"mode": "poke"}, 0),
+    ],
+)
+def test_on_celery_a_wait_that_holds_a_slot_says_so_once(
+    executor: str,
+    polls: tuple[Poll, ...],
+    mode: dict[str, Any],
+    times: int,
+    sandbox: SandboxClient,
+    run_task: Any,
+    task_log: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
+    show(sandbox, *polls)
+
+    run = run_task(sensor(**mode))
+
+    assert run.error is None
+    assert said(task_log(), "With deferrable=True it holds none.") == times
+
+
 # Asked not to fail
 
 

@@ -447,3 +447,23 @@ def test_a_param_without_a_valid_default_keeps_the_wait_on_a_worker(
 
     assert sensor.start_from_trigger is (starts_in_triggerer and AIRFLOW_V_3_3_PLUS)
     assert (sensor.start_trigger_args is not None) is sensor.start_from_trigger
+
+
+@pytest.mark.parametrize(
+    ("configured", "given", "holds"),
+    [
+        ("CeleryExecutor", {}, True),
+        ("airflow.providers.celery.executors.celery_executor.CeleryExecutor", {}, True),
+        ("CeleryExecutor,LocalExecutor", {}, True),
+        ("CeleryExecutor,LocalExecutor", {"executor": "LocalExecutor"}, False),
+        ("LocalExecutor,CeleryExecutor", {}, False),
+        ("LocalExecutor,CeleryExecutor", {"executor": "CeleryExecutor"}, True),
+        ("LocalExecutor", {}, False),
+        ("CeleryExecutor", {"deferrable": True}, False),
+    ],
+)
+def test_a_slot_is_held_where_workers_are_celerys(
+    configured: str, given: dict[str, Any], holds: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", configured)
+    assert placement.holds_a_slot(sensor(**{"deferrable": False, **given})) is holds
