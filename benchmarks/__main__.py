@@ -20,6 +20,7 @@ from benchmarks.row import notes, table
 
 NAMES = (
     "import_time",
+    "sandbox_start",
     "hook_calls",
     "lead_upload",
     "upload_tasks",
