@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.leads.upload import Upload
 
 _LARGEST_CHUNK_BYTES: Final = 10_000_000
+#: What would be returned, if the task fails after all leads were sent.
+XCOM_KEY: Final = "counts"
 #: What a task returns and its asset events say, too.
 _ANNOUNCED: Final = ("campaign_id", "list_id", "url", "dry_run", "present", "uploaded")
 
@@ -55,7 +57,8 @@ class AddLeadsOperator(ReadsRows):
     It returns a dict of counts: ``rows``, ``rejected`` (before and after sending), ``duplicates`` (among the rows
     themselves), ``uploaded``, ``already_there``, ``found`` (there after an answer that was lost: added by it, or there
     before), ``present`` (the three together), ``skipped``, ``refused``, ``remaining_in_plan``; and ``campaign_id``,
-    ``list_id``, ``url`` and ``dry_run``. No address is in it, nor in the log or an error.
+    ``list_id``, ``url`` and ``dry_run``. No address is in it, nor in the log or an error. If the task fails after all
+    that can be sent was sent, the same dict is in the XCom ``counts``.
 
     :param campaign_id: the UUID of the campaign, as text or as a ``uuid.UUID``; a template, an XCom. (templated)
     :param list_id: the UUID of a list of leads in its place. (templated)
@@ -193,14 +196,20 @@ class AddLeadsOperator(ReadsRows):
             summary = self._returned = self._summary(place, spool, tally, url)
             sentence = _sentence(summary, upload.noun)
             self.log.info("%s", sentence)
-            if unwritten is not None:
-                raise failure(
-                    RejectsNotWrittenError,
-                    f"The file of rejects_path could not be written ({type(unwritten).__name__}).",
-                    sentence,
-                    "Another try reads who is there, sends only what is missing, and writes the file.",
-                ) from unwritten
-            self._judge(summary, upload.noun)
+            try:
+                if unwritten is not None:
+                    raise failure(
+                        RejectsNotWrittenError,
+                        f"The file of rejects_path could not be written ({type(unwritten).__name__}).",
+                        sentence,
+                        "Another try reads who is there, sends only what is missing, and writes the file.",
+                    ) from unwritten
+                self._judge(summary, upload.noun)
+            except Exception:
+                # A task that fails returns nothing, and these leads are there.
+                if self.do_xcom_push:
+                    context["ti"].xcom_push(key=XCOM_KEY, value=summary)
+                raise
         return self._done(context, summary)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:

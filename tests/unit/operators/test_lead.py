@@ -208,6 +208,15 @@ def test_all_good_rows_are_in_before_it_fails(
     assert "Row 5: it has the same address as row 1." in log
 
 
+def test_the_counts_of_a_task_that_fails_are_an_xcom(sandbox: SandboxClient, campaign_id: str, run_task: Any) -> None:
+    run = run_task(operator(rows=bad_rows()))
+    counts = run.ti.xcom["counts"]
+    assert (counts["rows"], counts["rejected"], counts["duplicates"], counts["present"]) == (7, 2, 1, 5)
+    assert "@" not in json.dumps(counts)
+    assert "counts" not in run_task(operator(rows=bad_rows(), do_xcom_push=False)).ti.xcom
+    assert "counts" not in run_task(operator(rows=people(3))).ti.xcom
+
+
 def test_a_plan_that_fills_up_leaves_no_one_out_unseen(
     sandbox: SandboxClient, campaign_id: str, run_task: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
