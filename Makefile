@@ -124,6 +124,7 @@ thousand: .venv-bench/.installed ## Run 1,000 deferred sensors on PostgreSQL whi
 prism: build/prism/node_modules/.bin/prism ## Install the independent mock server that one test asks for (needs npm)
 
 docs: .venv-docs/.installed ## Make the documentation's site in build/docs, and check each of its links
+	@[ build/docs-state -nt docs/conf.py ] || rm -rf build/docs-state
 	@$(BIN_DOCS)/sphinx-build --quiet --fail-on-warning --keep-going --doctree-dir build/docs-state docs build/docs
 	@$(BIN_DOCS)/python -m pytest --quiet tests/docs/test_site.py
 	@echo "Open build/docs/index.html"

@@ -6,6 +6,12 @@ import atexit
 import os
 import shutil
 import tempfile
+from typing import TYPE_CHECKING
+
+from docutils import nodes
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 # The reference imports the operators, and Airflow writes its configuration where it is first imported.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-home-")
@@ -34,3 +40,16 @@ html_title = f"{project} {release}"
 html_copy_source = False
 html_show_copyright = False
 html_show_sphinx = False
+
+
+def _link_pictures(_app: Sphinx, document: nodes.document) -> None:
+    """Lead from a picture of Airflow's page, whose text is small beside the manual's, to itself in full size."""
+    for picture in document.findall(nodes.image):
+        if picture["uri"].endswith(".png"):
+            # Sphinx links what has a width of its own.
+            picture["width"] = "100%"
+
+
+def setup(app: Sphinx) -> None:
+    """Add what Sphinx and the theme do not do by themselves."""
+    app.connect("doctree-read", _link_pictures)

@@ -201,7 +201,9 @@ class WaitResult:
         return (f"{self.progress}.", *lines)
 
     def _line(self, outcome: CampaignOutcome) -> str:
-        return " ".join((*self._describe(outcome), about(outcome.title)))
+        # Airflow's page cuts a line at its margin. In a list, which campaign it is has to be seen before that.
+        what, *more = self._describe(outcome)
+        return " ".join((what, about(outcome.title), *more))
 
     def _describe(self, outcome: CampaignOutcome) -> tuple[str, ...]:
         """What happened to one campaign, why, what became of it, and what to do next: a sentence for each."""

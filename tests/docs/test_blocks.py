@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import tomllib
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,7 @@ COMMANDS = [
     if line.partition("#")[0].strip()
 ]
 _INSTALL = re.compile(r"^.*pip install.*$", re.MULTILINE)
+_DAG_ID = re.compile(r'\bDAG\(\s*(?:dag_id=)?"([^"]+)"')
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: What older Airflows do not have.
 SINCE = {
@@ -77,7 +79,7 @@ def dag_folder(airflow_database: Path) -> Iterator[Path]:
     folder.mkdir()
     yield folder
     shutil.rmtree(folder)
-    # Documents call their DAGs alike, and Airflow 3.1 looks for their tasks in what it stored first of that name.
+    # Tests share the DAG of a document, and Airflow 3.1 looks for its tasks in what it stored first of that name.
     with create_session() as session:
         for dag_id in session.scalars(select(DagModel.dag_id)).all():
             delete_dag(dag_id, session=session)
@@ -98,6 +100,14 @@ def test_python_runs(block: Block, sandbox: SandboxClient, dag_folder: Path) -> 
     runpy.run_path(str(file), run_name="__main__")
     if "running_sandbox" not in block.text:
         assert sandbox.requests(), "it speaks to Instantly"
+
+
+def test_each_dag_has_an_id_of_its_own() -> None:
+    """In one DAG folder, the DAGs of two pages do not replace each other."""
+    texts = [*(block.text for block in PYTHON), *(file.read_text("utf-8") for file in (ROOT / "dags").glob("*.py"))]
+    ids = [dag_id for text in texts for dag_id in _DAG_ID.findall(text)]
+    assert len(ids) > 20
+    assert [dag_id for dag_id, count in Counter(ids).items() if count > 1] == []
 
 
 #: `docs/get-started.md` says how to install without PyPI. The changes are about releases.

@@ -65,6 +65,10 @@ def test_no_page_asks_another_host_for_anything() -> None:
     assert {target for page in PAGES.values() for target in page.loaded if _is_elsewhere(target)} == set()
 
 
+def test_a_picture_of_airflow_can_be_seen_in_full_size() -> None:
+    assert {"_images/launched.png", "_images/stopped.png"} <= PAGES[SITE / "get-started.html"].links
+
+
 def test_guides_and_reference_can_be_searched() -> None:
     index = (SITE / "searchindex.js").read_text("utf-8")
     assert '"how-to/launch"' in index

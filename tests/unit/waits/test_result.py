@@ -50,8 +50,10 @@ class TestResult:
         clock.poll({cid: seen(-1 if cid == IDS[24] else 0, cid) for cid in IDS[:25]})
         lines = clock.wait.result().message.splitlines()
         assert lines[0] == "0 of 25 Active, 1 stopped, 24 timed out."
-        assert lines[1].startswith("- The campaign is Accounts Unhealthy")
-        assert lines[1].endswith(f'[campaign "N" ({IDS[24]})]')
+        assert lines[1] == (
+            f'- The campaign is Accounts Unhealthy, so it will not become Active. [campaign "N" ({IDS[24]})] '
+            "It was left as it is. Fix the cause in Instantly and resume the campaign there."
+        )
         assert len(lines) == 22
         assert lines[-1] == "- and 5 more; the task's XCom lists every campaign."
 
@@ -89,7 +91,9 @@ class TestResult:
         result = WaitResult(goal(), (*outcomes, CampaignOutcome(IDS[2], Verdict.REACHED, 1)))
         first, *others = result.sentences
         assert first == "1 of 3 Active, 2 stopped."
-        assert [line.endswith(f"[campaign {cid}]") for line, cid in zip(others, IDS, strict=False)] == [True, True]
+        happened = "- The campaign is Bounce Protect, so it will not become Active."
+        next_ = "It was left as it is. Fix the cause in Instantly and resume the campaign there."
+        assert others == [f"{happened} [campaign {cid}] {next_}" for cid in IDS[:2]]
         assert result.message == "\n".join(result.sentences)
 
     @pytest.mark.parametrize(
