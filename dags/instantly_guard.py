@@ -32,7 +32,7 @@ with DAG(
     def running() -> list[str]:
         """The campaigns that send: Active, and Running Subsequences. If there is none, what follows is skipped."""
         with InstantlyHook() as hook:
-            found = {campaign.id for status in RUNNING_STATUSES for campaign in hook.list_campaigns(status=status)}
+            found = {campaign.id for campaign in hook.list_campaigns() if campaign.status in RUNNING_STATUSES}
         if "" in found:
             # It keeps the others from nothing.
             print("Instantly lists a campaign without an id, which cannot be guarded.")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_instantly.api import operations
 from airflow_provider_instantly.api.answers import MAX_ANSWER_BYTES, Answer, read_answer
-from airflow_provider_instantly.api.campaign import CampaignStatus
+from airflow_provider_instantly.api.campaign import CAMPAIGN_FIELDS, CampaignStatus
 from airflow_provider_instantly.api.errors import (
     AmbiguousOutcomeError,
     AnswerTooLargeError,
@@ -123,6 +123,11 @@ def test_what_names_no_campaign_and_looks_like_a_gateways_is_none(request_: Requ
 @pytest.mark.parametrize("status", [status for status in CampaignStatus if status.is_known])
 def test_with_one_that_is_known_it_may_be(status: CampaignStatus) -> None:
     assert read_answer(READ, answer(200, json.dumps({"status": int(status)}).encode())) == {"status": int(status)}
+
+
+def test_with_all_of_a_campaigns_fields_it_may_be() -> None:
+    document = {**dict.fromkeys(CAMPAIGN_FIELDS), "status": 1}
+    assert read_answer(READ, answer(200, json.dumps(document).encode())) == document
 
 
 def what_happened(request: Request, reaction: Answer) -> str:

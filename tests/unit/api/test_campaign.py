@@ -158,6 +158,9 @@ class TestCampaignIds:
 
 
 class TestCampaign:
+    def test_what_an_answer_says_is_not_inferred(self) -> None:
+        assert not Campaign.from_api({"status": 0}).is_inferred
+
     def test_ten_thousand_accounts_are_kept(self) -> None:
         assert MAX_ACCOUNTS == 10_000
 
