@@ -204,11 +204,11 @@ class TestLostAnswer:
         [
             #            0 Draft 1 Active 2 Paused 3 Done   4 Subs   -1       -2       -99      7       none
             (0, "        absent  shown    unclear  shown    shown    shown    shown    shown    unclear unclear"),
-            (2, "        unclear shown    absent   shown    shown    shown    shown    shown    unclear unclear"),
-            (3, "        unclear shown    unclear  unclear  shown    shown    shown    shown    unclear unclear"),
-            (-2, "       unclear shown    unclear  shown    shown    shown    unclear  shown    unclear unclear"),
-            (-99, "      unclear shown    unclear  shown    shown    shown    shown    unclear  unclear unclear"),
-            (7, "        unclear shown    unclear  shown    shown    shown    shown    shown    unclear unclear"),
+            (2, "        unclear shown    absent   shown    shown    unclear  unclear  unclear  unclear unclear"),
+            (3, "        unclear shown    unclear  unclear  shown    unclear  unclear  unclear  unclear unclear"),
+            (-2, "       unclear shown    unclear  shown    shown    unclear  unclear  unclear  unclear unclear"),
+            (-99, "      unclear shown    unclear  shown    shown    unclear  unclear  unclear  unclear unclear"),
+            (7, "        unclear shown    unclear  shown    shown    unclear  unclear  unclear  unclear unclear"),
             (None, "     unclear shown    unclear  unclear  shown    unclear  unclear  unclear  unclear unclear"),
         ],
     )
