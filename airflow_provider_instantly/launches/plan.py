@@ -108,8 +108,8 @@ def effect_of_activation(before: Campaign | None, after: Campaign) -> Effect:
     What a read after an activation whose answer was lost proves of it.
 
     A campaign that Instantly had stopped and that is stopped still may have been launched and stopped again, and one
-    that is Completed still may have run: neither is ever launched a second time on a guess. One that was launched before
-    may be stopped for what it sent then, also while it is Paused: a stop proves the launch of a Draft alone.
+    that is Completed still may have run: neither is ever launched a second time on a guess. One that was launched
+    before may be stopped for what it sent then, also while it is Paused: a stop proves the launch of a Draft alone.
 
     :param before: the campaign right before the activation, or None if it was not read.
     :param after: the campaign as it was just read.
