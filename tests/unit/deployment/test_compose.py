@@ -12,7 +12,7 @@ import threading
 import time
 from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock
@@ -257,6 +257,13 @@ def test_a_report_outlives_the_container_that_wrote_it() -> None:
 
     assert 'os.environ.get("INSTANTLY_REPORT_PATH"' in example
     assert _sources(SERVICES["worker"])[path] == "reports"
+
+
+def test_the_fonts_that_a_report_found_are_kept_for_the_next_one() -> None:
+    # Where it may not write, matplotlib looks for all fonts in each process again, and warns in the log of the task.
+    folder = PurePosixPath(SERVICES["worker"]["environment"]["MPLCONFIGDIR"])
+
+    assert _sources(SERVICES["worker"])[str(folder.parent)] == "scratch"
 
 
 def test_the_sandbox_is_reached_by_the_name_of_its_service() -> None:
