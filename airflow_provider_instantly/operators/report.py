@@ -195,7 +195,7 @@ class CampaignReportOperator(BaseOperator):
             pictures.append(str(folder / name))
         place = folder / PAGE_NAME
         place.write_bytes(drawn)
-        self.log.info("Wrote a report on %s campaigns to %s.", len(report.campaigns), place)
+        self.log.info("Wrote a report to %s. Campaigns in it: %s.", place, len(report.campaigns))
         return {"page": str(place), "pictures": pictures}
 
 
