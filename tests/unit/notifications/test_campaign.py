@@ -165,6 +165,11 @@ def test_a_campaign_that_does_not_answer_leaves_time_for_the_others(
     assert "Paused campaign" in log
 
 
+def paused_in(log: str) -> set[str]:
+    """The campaigns that are called paused; what is captured on Airflow 2 has each line twice."""
+    return set(re.findall(r"Paused campaign .*\((.{36})\)\.", log))
+
+
 def test_one_that_does_not_answer_has_another_try_after_all_others(
     sandbox: SandboxClient, call: Call, task_log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,7 +185,7 @@ def test_one_that_does_not_answer_has_another_try_after_all_others(
     assert asked.index([silent], 1) > max(asked.index([campaign_id, "pause"]) for campaign_id in good)
     assert [sandbox.campaign(campaign_id)["status"] for campaign_id in (silent, *good)] == [PAUSED] * 4
     log = task_log()
-    assert log.count("Paused campaign") == 4
+    assert paused_in(log) == {silent, *good}
     assert "not paused" not in log
 
 
@@ -192,7 +197,7 @@ def test_no_other_is_tried_while_the_rate_limit_is_used_up(sandbox: SandboxClien
 
     asked = [(request["path"].split("/")[4], request["status"]) for request in sandbox.requests()]
     assert asked[:2] == [(campaign_ids[0], 429), (campaign_ids[0], 200)]
-    assert task_log().count("Paused campaign") == 3
+    assert paused_in(task_log()) == set(campaign_ids)
 
 
 def test_its_first_line_names_all_and_says_what_their_silence_means(
