@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from airflow_provider_instantly.api.campaign import CAMPAIGN_FIELDS, status_of
 from airflow_provider_instantly.api.errors import (
+    ASK_INSTANTLY,
     REFUSALS,
     AnswerTooLargeError,
     InstantlyAuthenticationError,
@@ -95,11 +96,11 @@ class Complaint(NamedTuple):
     What keeps a successful answer from being the one that was asked for.
 
     :param what: what is wrong with it, as a sentence.
-    :param advice: what to do, or an empty string.
+    :param advice: what to do.
     """
 
     what: str
-    advice: str = ""
+    advice: str = ASK_INSTANTLY
 
 
 def complaint_about(request: Request, document: object, api_key: str = "") -> Complaint | None:
@@ -171,6 +172,7 @@ def _error_of_status(
         lacks = "lacks a scope" if request.scope is None else f"needs the scope {request.scope}"
         return InstantlyPermissionError(
             f"Instantly refuses this call: the API key {lacks}, or Instantly's edge blocks this machine.",
+            advice="Give the key the scope. If it has it, ask Instantly.",
             **coordinates,
         )
     if status in resource.missing:
@@ -201,8 +203,16 @@ def _error_of_status(
             **coordinates,
         )
     if status in REFUSALS:
-        return InstantlyBadRequestError("Instantly refused the request as it was made.", **coordinates)
-    return InstantlyServerError("Instantly, or something in front of it, failed to answer.", **coordinates)
+        return InstantlyBadRequestError(
+            "Instantly refused the request as it was made.",
+            advice="Correct what the task was given. If it is right, check the connection's Base URL.",
+            **coordinates,
+        )
+    return InstantlyServerError(
+        "Instantly, or something in front of it, failed to answer.",
+        advice=ASK_INSTANTLY,
+        **coordinates,
+    )
 
 
 def objects_of(items: list[Any]) -> list[Json]:

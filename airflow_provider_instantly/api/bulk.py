@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
 from airflow_provider_instantly.api.errors import (
+    ASK_INSTANTLY,
     InstantlyBadRequestError,
     InstantlyError,
     InstantlyNotFoundError,
@@ -266,6 +267,7 @@ def brief(document: Json, campaign_id: str | None = None) -> Campaign:
 def _no_status(campaign: Campaign) -> InstantlyUnexpectedAnswerError:
     return InstantlyUnexpectedAnswerError(
         f"The list shows campaign {campaign.title} without a status that is a number.",
+        advice=ASK_INSTANTLY,
         method="GET",
         path="/campaigns",
         status=200,

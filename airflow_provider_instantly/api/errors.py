@@ -37,6 +37,9 @@ from typing import ClassVar, Final, TypedDict, Unpack
 #: out. Any other is a gateway's own, such as 499 and 460 for a client that hung up, and the request may have passed it.
 REFUSALS: Final = frozenset({*range(400, 408), *range(409, 418), *range(421, 427), 428, 429, 431, 451})
 
+#: What to do about what a user can do nothing about.
+ASK_INSTANTLY: Final = "If it goes on, ask Instantly."
+
 
 class InstantlyError(Exception):
     """Base of every error that this package raises about Instantly's API."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_instantly.api.answers import complaint_about, objects_of
-from airflow_provider_instantly.api.errors import AnswerTooLargeError, InstantlyUnexpectedAnswerError
+from airflow_provider_instantly.api.errors import ASK_INSTANTLY, AnswerTooLargeError, InstantlyUnexpectedAnswerError
 from airflow_provider_instantly.api.protocol import PAGE_SIZE, believe, good
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class Pages:
             raise InstantlyUnexpectedAnswerError(
                 f"The {self.first.resource.noun} repeats itself: Instantly named the same next page twice, so it may "
                 "not be whole, and nothing is concluded from what it lacks.",
+                advice=ASK_INSTANTLY,
                 method=self.first.method,
                 path=self.first.path,
                 status=200,

@@ -47,6 +47,7 @@ _LONG_PAUSE: Final = 5.0
 #: Seconds that a request has where no time is left: enough for a service that is well.
 _LEAST_TIMEOUT: Final = 1.0
 _BROKE_LATER: Final = "The connection to Instantly broke before a whole answer came."
+_IF_IT_BREAKS_OFTEN: Final = "If it happens often, raise timeout in the connection's extra."
 #: What follows from a certificate that is not trusted, and from a service that does not speak TLS.
 _IF_UNTRUSTED: Final = (
     "Where a proxy signs what passes through it, let REQUESTS_CA_BUNDLE name a file that holds the proxy's "
@@ -55,6 +56,7 @@ _IF_UNTRUSTED: Final = (
 _IF_WITHOUT_TLS: Final = (
     "A Base URL without a scheme means https://. If the service speaks no TLS, write http:// in front of it."
 )
+_IF_UNREACHABLE: Final = "Check the connection's Base URL, and the way to it from this machine."
 #: How libraries call the error of a name that is not known: that of the socket, and that of aiohttp with aiodns.
 _UNKNOWN_NAMES: Final = ("gaierror", "ClientConnectorDNSError")
 
@@ -249,7 +251,8 @@ def _what_went_wrong(
             status=error.status,
         )
     else:
-        message, advice = (_BROKE_LATER, "") if sending.has_left else _where_it_broke(causes, environment)
+        later = (_BROKE_LATER, _IF_IT_BREAKS_OFTEN)
+        message, advice = later if sending.has_left else _where_it_broke(causes, environment)
         reason = error.reason if isinstance(error, BrokenAnswerError) else type(error).__name__
         wrapped = InstantlyConnectionError(
             f"{message} ({reason})",
@@ -265,7 +268,7 @@ def _what_went_wrong(
 
 def _where_it_broke(causes: list[BaseException], environment: Environment) -> tuple[str, str]:
     """
-    Which host could not be reached, on which way, and why; and what to do where that follows.
+    Which host could not be reached, on which way, and why; and what to do.
 
     Of the proxy it names no more than its host.
     """
@@ -279,7 +282,7 @@ def _where_it_broke(causes: list[BaseException], environment: Environment) -> tu
 
 def _why_it_broke(causes: list[BaseException], peer: str) -> tuple[str, str]:
     """
-    Why there was no connection, as a clause, and what to do where that follows.
+    Why there was no connection, as a clause, and what to do.
 
     :param causes: the error and what it was made of.
     :param peer: how a sentence calls what the connection was to be made to.
@@ -293,18 +296,18 @@ def _why_it_broke(causes: list[BaseException], peer: str) -> tuple[str, str]:
     if has(ssl.SSLError):
         return "the TLS handshake failed", _IF_WITHOUT_TLS
     if refusal := next(filter(None, map(_refusal_of_proxy, causes)), None):
-        return f"the proxy answered HTTP {refusal}", ""
+        return f"the proxy answered HTTP {refusal}", "Ask who runs the proxy."
     if any(type(cause).__name__ in _UNKNOWN_NAMES for cause in causes):
-        return f"{peer}'s name is not known here", ""
+        return f"{peer}'s name is not known here", _IF_UNREACHABLE
     if has(ConnectionRefusedError):
-        return f"{peer} refused the connection", ""
+        return f"{peer} refused the connection", _IF_UNREACHABLE
     if has(TimeoutError):
-        return f"{peer} did not answer in time", ""
+        return f"{peer} did not answer in time", _IF_UNREACHABLE
     if has(ConnectionError):
-        return f"{peer} closed the connection", ""
+        return f"{peer} closed the connection", _IF_UNREACHABLE
     if any(getattr(cause, "errno", None) in (errno.ENETUNREACH, errno.EHOSTUNREACH) for cause in causes):
-        return "no network leads there", ""
-    return "the connection failed", ""
+        return "no network leads there", _IF_UNREACHABLE
+    return "the connection failed", _IF_UNREACHABLE
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -8,7 +8,7 @@ from airflow_provider_instantly.api import operations
 from airflow_provider_instantly.api.analytics import CampaignAnalytics, PartAnalytics
 from airflow_provider_instantly.api.batches import batches
 from airflow_provider_instantly.api.campaign import check_campaign_id
-from airflow_provider_instantly.api.errors import InstantlyUnexpectedAnswerError
+from airflow_provider_instantly.api.errors import ASK_INSTANTLY, InstantlyUnexpectedAnswerError
 from airflow_provider_instantly.api.protocol import ask_array
 from airflow_provider_instantly.hooks.calls import Calls, several
 
@@ -105,6 +105,7 @@ def _contradictory(campaign_id: str, request: Request) -> InstantlyUnexpectedAns
     return InstantlyUnexpectedAnswerError(
         f"Instantly answered with figures of campaign {campaign_id} that contradict each other, so nothing is "
         "concluded from them.",
+        advice=ASK_INSTANTLY,
         method=request.method,
         path=request.path,
         status=200,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from airflow_provider_instantly.api import operations
 from airflow_provider_instantly.api.batches import batches
 from airflow_provider_instantly.api.campaign import check_campaign_id
-from airflow_provider_instantly.api.errors import InstantlyUnexpectedAnswerError
+from airflow_provider_instantly.api.errors import ASK_INSTANTLY, InstantlyUnexpectedAnswerError
 from airflow_provider_instantly.api.lead import MAX_PER_REQUEST, Blocked, Lead, LeadsAdded, Plan
 from airflow_provider_instantly.api.parsing import count
 from airflow_provider_instantly.api.protocol import ask
@@ -191,7 +191,7 @@ def _check_end(number: int, request: Request) -> None:
     asked = request.parameter("contacts")
     if asked is not None and number > len(asked) + SURPLUS:
         what = "Instantly listed the same leads again and again, so nothing is concluded from the list."
-        raise _not_believed(request, what)
+        raise _not_believed(request, what, ASK_INSTANTLY)
 
 
 def _blocking(values: Sequence[str]) -> Request:
@@ -213,14 +213,14 @@ def _deleted(answer: Json, request: Request) -> int | None:
     if found is not None and found > named:
         raise _not_believed(
             request,
-            f"Instantly deleted {found:,} leads of campaign {request.resource.id}, and {named:,} were named. Look at "
-            "the campaign in Instantly, and add those again that are missing.",
+            f"Instantly deleted {found:,} leads of campaign {request.resource.id}, and {named:,} were named.",
+            "Look at the campaign in Instantly, and add those again that are missing.",
         )
     return found
 
 
-def _not_believed(request: Request, message: str) -> InstantlyUnexpectedAnswerError:
-    return InstantlyUnexpectedAnswerError(message, method=request.method, path=request.path, status=200)
+def _not_believed(request: Request, message: str, advice: str) -> InstantlyUnexpectedAnswerError:
+    return InstantlyUnexpectedAnswerError(message, advice=advice, method=request.method, path=request.path, status=200)
 
 
 def _checked(entries: Sequence[T], most: int) -> Sequence[T]:

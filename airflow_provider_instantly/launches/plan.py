@@ -118,8 +118,8 @@ def effect_of_activation(before: Campaign | None, after: Campaign) -> Effect:
         # It may have been completed or stopped already.
         return Effect.SHOWN if after.status in RUNNING_STATUSES else Effect.UNCLEAR
     if after.status != before.status:
-        was_sent_before = before.status is not CampaignStatus.DRAFT
-        launched = _LAUNCHED_STATUSES if was_sent_before else _LAUNCHED_STATUSES | STOPPED_STATUSES
+        was_launched_before = before.status is not CampaignStatus.DRAFT
+        launched = _LAUNCHED_STATUSES if was_launched_before else _LAUNCHED_STATUSES | STOPPED_STATUSES
         return Effect.SHOWN if after.status in launched else Effect.UNCLEAR
     return Effect.ABSENT if after.status in NOT_LAUNCHED_STATUSES else Effect.UNCLEAR
 

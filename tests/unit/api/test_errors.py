@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import pickle
 import re
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import airflow_provider_instantly
 from airflow_provider_instantly.api import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE = Path(airflow_provider_instantly.__file__).parent
 
 REQUEST_ERRORS = [
     errors.InstantlyRequestError,
@@ -168,3 +176,21 @@ class TestExtraFields:
     def test_a_broken_connection_knows_whether_anything_was_sent(self) -> None:
         assert errors.InstantlyConnectionError("x", never_sent=True).never_sent
         assert not errors.InstantlyConnectionError("x").never_sent
+
+
+def _raised() -> Iterator[tuple[str, ast.Call]]:
+    """Where the package makes an error of a request; the sandbox has an error of its own by such a name."""
+    names = {kind.__name__ for kind in REQUEST_ERRORS}
+    for file in (each for each in PACKAGE.rglob("*.py") if "sandbox" not in each.parts):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
+                yield f"{file.relative_to(PACKAGE)}:{node.lineno}", node
+
+
+class TestAdvice:
+    """The log of a task says what to do."""
+
+    def test_each_is_raised_with_what_to_do(self) -> None:
+        raised = list(_raised())
+        assert len(raised) > 15
+        assert [where for where, call in raised if not any(keyword.arg == "advice" for keyword in call.keywords)] == []

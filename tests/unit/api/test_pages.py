@@ -74,8 +74,9 @@ class TestPages:
         with pytest.raises(InstantlyUnexpectedAnswerError) as caught:
             pages.check_whole()
         assert caught.value.status == 200
-        assert len(caught.value.sentences) == 1
-        assert ". " not in caught.value.sentences[0]
+        what, advice = caught.value.sentences
+        assert ". " not in what
+        assert advice == "If it goes on, ask Instantly."
 
     def test_it_follows_the_cursor_and_keeps_the_filters(self) -> None:
         first = operations.list_campaigns(search="x", starting_after="elsewhere")

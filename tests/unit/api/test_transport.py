@@ -550,6 +550,7 @@ class TestNothingSent:
         assert type(outcome) is InstantlyConnectionError
         assert outcome.never_sent
         assert "nothing was sent" in outcome.message
+        assert outcome.advice == "Check the connection's Base URL, and the way to it from this machine."
         assert (outcome.method, outcome.path) == ("POST", ACTIVATE.path)
 
     def test_it_names_the_host_that_refused(self, speak: Speaker) -> None:

@@ -26,6 +26,7 @@ from airflow_provider_instantly.api.errors import (
     InstantlyNotFoundError,
     InstantlyPaymentRequiredError,
     InstantlyPermissionError,
+    InstantlyRequestError,
     InstantlyServerError,
     InstantlyUnexpectedAnswerError,
 )
@@ -512,12 +513,18 @@ class TestNewEndpoint:
         ],
     )
     def test_its_errors(
-        self, service: RawServer, ask: Callable[..., Any], status: int, error: type[InstantlyError], sentence: str
+        self,
+        service: RawServer,
+        ask: Callable[..., Any],
+        status: int,
+        error: type[InstantlyRequestError],
+        sentence: str,
     ) -> None:
         self._answers(service, (status, {"message": "Something"}))
         with pytest.raises(error, match=sentence) as caught:
             ask("drive", ask_array(self.SEARCH))
         assert type(caught.value) is error
+        assert caught.value.advice
         assert str(caught.value).endswith(f"[POST /things/search: HTTP {status}; Something]")
 
     def test_what_it_is_about_where_no_id_is_named(self, service: RawServer, ask: Callable[..., Any]) -> None:
