@@ -93,10 +93,13 @@ def without_addresses(text: str) -> str:
     if len(beginning) < len(text):
         # What stands at the cut may be the beginning of an address.
         beginning = beginning[: max((words.start() for words in _WORDS.finditer(beginning)), default=0)]
-    if not _AT_SIGN.search(beginning):
-        return beginning
-    # A letter in its place makes it one word with the at sign, and with what stands before it.
-    return _WORDS.sub(_without_address, _QUOTED.sub("x", beginning))
+    if _AT_SIGN.search(beginning):
+        # A letter in its place makes it one word with the at sign, and with what stands before it.
+        beginning = _WORDS.sub(_without_address, _QUOTED.sub("x", beginning))
+    if _ESCAPED.search(beginning) and _AT_SIGN.search(_decoded(beginning)):
+        # Its at sign is escaped in several ways at once, such as \u0026#64;, so it is not known where it stands.
+        return "(a text with an address)"
+    return beginning
 
 
 def _without_address(words: re.Match[str]) -> str:

@@ -17,7 +17,7 @@ from airflow_provider_instantly.api.lead import LeadStatus
 from airflow_provider_instantly.api.redaction import storable_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
 _WITHOUT_A_STATUS: Final = (
     "FILTER_VAL_CONTACTED",
@@ -66,7 +66,7 @@ def stray_campaign(
     :param item: the JSON object of the campaign.
     :param status: the status that was asked for, or None for any.
     :param exclude_status: the status that was not asked for, or None.
-    :param search: what was searched for in names, or None.
+    :param search: what was searched for, or None. Instantly searches in names, and all that is said has dates and ids.
     """
     campaign_id = answered_id(item.get("id"))
     which = f"campaign {campaign_id}" if campaign_id else "a campaign"
@@ -75,7 +75,7 @@ def stray_campaign(
         return f"{which}, which is {shown.label}, where {CampaignStatus(status).label} was asked for"
     if shown is not None and shown == exclude_status:
         return f"{which}, which is {shown.label}, where all but that were asked for"
-    return None if _has_words(item, search) else f"{which}, which does not have what was searched for"
+    return None if _have_words([item.get("name")], search) else f"{which}, which does not have what was searched for"
 
 
 def stray_lead(
@@ -129,7 +129,8 @@ def stray_account(item: Mapping[str, Any], *, tag_ids: Collection[str], search: 
         shown = {storable_text(tag.get("id")).lower() for tag in tags if isinstance(tag, Mapping)}
         if shown.isdisjoint(tag_id.lower() for tag_id in tag_ids):
             return "a sending account that has none of the tags that were asked for"
-    return None if _has_words(item, search) else "a sending account that does not have what was searched for"
+    # Instantly does not document in which of its texts it searches.
+    return None if _have_words(item.values(), search) else "a sending account that does not have what was searched for"
 
 
 def stray_figures(item: Mapping[str, Any], *, campaign_ids: Collection[str]) -> str | None:
@@ -173,9 +174,9 @@ def stray_vitals(document: Mapping[str, Any], *, domains: Collection[str]) -> st
     return None
 
 
-def _has_words(item: Mapping[str, Any], search: str | None) -> bool:
-    """Whether each word that was searched for stands in one of its texts; Instantly does not document in which."""
+def _have_words(values: Iterable[object], search: str | None) -> bool:
+    """Whether each word that was searched for stands in one of these texts."""
     if not search:
         return True
-    texts = "\n".join(value.casefold() for value in item.values() if isinstance(value, str))
+    texts = "\n".join(value.casefold() for value in values if isinstance(value, str))
     return all(word in texts for word in search.casefold().split())

@@ -159,5 +159,7 @@ def _list(search: str | None, tag_ids: Iterable[str], status: int | None, exclud
     first = operations.list_campaigns(search=search, tag_ids=tags, status=status, exclude_status=exclude_status)
     if not search and status is None and exclude_status is None:
         return first
-    stray = partial(stray_campaign, status=status, exclude_status=exclude_status, search=search)
+    # As they are asked for: a parameter of a DAG may be a number's text, which no campaign's status equals.
+    wanted, unwanted = (None if number is None else int(number) for number in (status, exclude_status))
+    stray = partial(stray_campaign, status=wanted, exclude_status=unwanted, search=search)
     return replace(first, stray=stray)

@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_instantly.api import operations, protocol
+from airflow_provider_instantly.api.campaign import answered_id
 from airflow_provider_instantly.api.driver import adrive, drive
 from airflow_provider_instantly.api.endpoint import NO_API_KEY
 from airflow_provider_instantly.api.errors import (
@@ -265,10 +266,16 @@ class InstantlyHook(CampaignCalls, LeadCalls, AccountCalls, AnalyticsCalls, Base
         try:
             workspace = self.drive(protocol.ask(operations.get_workspace()), max_retries=0)
         except InstantlyPermissionError:
-            self.drive(protocol.ask(operations.list_campaigns(limit=1)), max_retries=0)
+            self._list_one_campaign()
             return "Connected. The API key may read campaigns, but not the workspace's name."
         name = workspace.get("name")
+        if answered_id(workspace.get("id")) is None or not isinstance(name, str):
+            # Many a server answers {"status": "ok"} to whatever it is asked. It has no campaigns.
+            self._list_one_campaign()
         return f"Connected to the workspace {safe_text(name)}." if isinstance(name, str) else "Connected."
+
+    def _list_one_campaign(self) -> None:
+        self.drive(protocol.ask(operations.list_campaigns(limit=1)), max_retries=0)
 
     def _renew(self, used: SyncTransport) -> SyncTransport | None:
         """

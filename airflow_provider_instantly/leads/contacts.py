@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from airflow_provider_instantly.api.redaction import shown_value
 from airflow_provider_instantly.leads.rows import BrokenRow, LeadRow, Reject, address
 
 
@@ -44,7 +45,7 @@ class Contacts:
             return row
         if self.column is not None:
             if self.column not in row:
-                raise ValueError(f"has no column {self.column!r}")
+                raise ValueError(f"has no column {shown_value(self.column, limit=80)}")
             return row[self.column]
         if len(row) != 1:
             raise ValueError(f"has {len(row)} columns; say which one has the address or domain: column=…")

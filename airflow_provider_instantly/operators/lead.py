@@ -7,6 +7,7 @@ It validates the whole input first, reads before it sends, and says of every row
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -29,7 +30,7 @@ from airflow_provider_instantly.operators.rows import ReadsRows
 from airflow_provider_instantly.tasklog import reasons_first
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -138,8 +139,7 @@ class AddLeadsOperator(ReadsRows):
         # Any: what they are once Airflow has rendered them is checked then.
         self.fields: Any = fields
         self.custom_variables: Any = custom_variables
-        if not validation.is_rendered_later(fields) and not validation.is_rendered_later(custom_variables):
-            self._named_columns()
+        _check_columns_early(fields, custom_variables)
         self.if_running = validation.one_of("if_running", if_running, ("refuse", "add"))
         places = ("workspace", "campaign", "list")
         self.skip_if_in = None if skip_if_in is None else validation.one_of("skip_if_in", skip_if_in, places)
@@ -347,6 +347,22 @@ class AddLeadsOperator(ReadsRows):
         """Tell the DAGs that follow this task's assets which campaign or list it was, and how many leads are there."""
         announce(context, self.outlets, self.instantly_conn_id, [{key: summary[key] for key in _ANNOUNCED}])
         return summary
+
+
+def _check_columns_early(fields: Any, custom_variables: Any) -> None:
+    """
+    Refuse, while the DAG is parsed, columns that can be of no use whatever the templates among them render to.
+
+    :raises ValueError: if no run could use them.
+    """
+    if validation.is_rendered_later(fields) or validation.is_rendered_later(custom_variables):
+        return
+    if isinstance(fields, Mapping):
+        # Airflow renders the values of a dict, and not its keys.
+        fields = {name: "" if validation.is_rendered_later(column) else column for name, column in fields.items()}
+    if validation.is_collection(custom_variables):
+        custom_variables = [name for name in custom_variables if not validation.is_rendered_later(name)]
+    Columns({} if fields is None else fields, custom_variables)
 
 
 def _of(amount: float, rows: int, rounded: Any) -> int:

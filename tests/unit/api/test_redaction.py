@@ -326,6 +326,16 @@ def test_an_address_with_blanks_before_its_at_sign_is_struck_out(local: str, at:
     assert without_addresses(around.format(f"{local}{at}example.com")) == around.format("(an address)")
 
 
+@pytest.mark.parametrize(
+    "at",
+    ["\\u0026#64;", "\\u0026commat;", "&#x26;#64;", "%26%2364%3B", "%26commat%3B", "\\u002540", "\\x2540", "&#37;40"],
+)
+@pytest.mark.parametrize("around", ['{{"email":"{}","id":7}}', "no: {} is none; ask ann@example.org", "{}"])
+def test_an_address_that_is_escaped_in_two_ways_is_not_shown(at: str, around: str) -> None:
+    """A gateway's JSON may have what it echoes as HTML, whose ampersands are escaped as JSON."""
+    assert without_addresses(around.format(f"joe.doe{at}example.com")) == "(a text with an address)"
+
+
 def test_what_stands_behind_an_address_stays() -> None:
     assert without_addresses("s3://joe@bucket/in=1/x.csv, 'joe@example.com'") == (
         "s3://(an address)/in=1/x.csv, '(an address)'"

@@ -51,11 +51,16 @@ class TestCampaigns:
             ({}, {"exclude_status": 0}, f"campaign {CAMPAIGN}, which is Draft, where all but that were asked for"),
             ({}, {"search": "Spring Offer"}, f"campaign {CAMPAIGN}, which does not have what was searched for"),
             ({"id": 7, "name": None}, {"search": "x"}, "a campaign, which does not have what was searched for"),
+            # What else is said of it has dates, ids and zones.
+            ({}, {"search": "9b6f"}, f"campaign {CAMPAIGN}, which does not have what was searched for"),
+            ({"timestamp_created": "2026-06-30"}, {"search": "2026"}, f"campaign {CAMPAIGN}, which does not have what"),
         ],
     )
     def test_one_that_does_not(self, changed: dict[str, Any], asked: dict[str, Any], what: str) -> None:
         nothing = {"status": None, "exclude_status": None, "search": None}
-        assert stray_campaign({**self.SPRING, **changed}, **{**nothing, **asked}) == what
+        said = stray_campaign({**self.SPRING, **changed}, **{**nothing, **asked})
+        assert said is not None
+        assert said.startswith(what)
 
 
 class TestLeads:

@@ -166,6 +166,9 @@ class TestLists:
         assert ids(search="é&=") == {spring}
         assert ids(status=CampaignStatus.DRAFT) == {autumn}
         assert ids(exclude_status=0) == {spring}
+        # As a parameter of a DAG may have it.
+        assert ids(status="0") == {autumn}
+        assert ids(exclude_status="0") == {spring}
         assert ids(tag_ids=[tag]) == {spring}
         assert ids() == {spring, autumn}
 
@@ -174,9 +177,10 @@ class TestLists:
         [
             ({"status": CampaignStatus.DRAFT}, f"campaign {UNKNOWN_ID}, which is Active, where Draft was asked for"),
             ({"exclude_status": 1}, f"campaign {UNKNOWN_ID}, which is Active, where all but that were asked for"),
+            ({"exclude_status": "1"}, f"campaign {UNKNOWN_ID}, which is Active, where all but that were asked for"),
             ({"search": "spring"}, f"campaign {UNKNOWN_ID}, which does not have what was searched for"),
         ],
-        ids=["status", "exclude_status", "search"],
+        ids=["status", "exclude_status", "exclude_status as text", "search"],
     )
     def test_a_filter_that_is_not_heeded_is_noticed(
         self, sandbox: SandboxClient, ask: Callable[..., Any], asked: dict[str, Any], what: str

@@ -345,6 +345,15 @@ class TestConnectionTest:
         assert message.isprintable()
         assert len(message) < 300
 
+    @pytest.mark.parametrize("answer", [{"status": "ok"}, {"name": "gateway"}, {"id": "node-1", "name": "x"}], ids=str)
+    def test_a_server_that_says_ok_to_everything_is_not_instantly(
+        self, sandbox: SandboxClient, answer: dict[str, str]
+    ) -> None:
+        sandbox.add_fault("body", json=answer, count=None)
+        is_fine, message = InstantlyHook().test_connection()
+        assert not is_fine
+        assert "a list of campaigns without a list of items" in message
+
     @pytest.mark.parametrize(
         ("connection", "sentence"),
         [

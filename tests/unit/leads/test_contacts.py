@@ -76,6 +76,7 @@ def test_where_it_stands(row: Any, column: str | None) -> None:
         ({"id": 3, "email": "ada@example.com"}, None, "2 columns"),
         ({}, None, "0 columns"),
         ({"mail": "ada@example.com"}, "email", "no column 'email'"),
+        ({"mail": "ada@example.com"}, "bob@example.com", "no column '(an address)'"),
         ({"adas.example": "bob.example"}, None, "lack a header"),
         ({"ada@example.com": "bob@example.com"}, None, "lack a header"),
         (BrokenRow("its line is no JSON", {"line": "ada"}), None, "its line is no JSON"),

@@ -527,6 +527,32 @@ def test_a_path_that_renders_to_nothing(sandbox: SandboxClient, campaign_id: str
     assert "path was given" in str(run_task(task).error)
 
 
+def test_templates_within_lists_and_dicts_are_rendered_before_they_are_judged(
+    sandbox: SandboxClient, campaign_id: str, run_task: Any
+) -> None:
+    rows = [{"mail": "person1@example.com", "given": "Ada", "plan": "pro", "seats": 3}]
+    with DAG("a_dag", schedule=None):
+        names: Any = BaseOperator(task_id="names").output
+        task = operator(
+            rows=rows,
+            fields={"email": "{{ params.address }}", "first_name": names["given"]},
+            custom_variables=["plan", "{{ params.more }}", names["more"]],
+        )
+    task.fields["first_name"] = "given"
+    task.custom_variables.pop()
+    context: Any = {"params": {"address": "mail", "more": "seats"}}
+    task.render_template_fields(context)
+    assert run_task(task).error is None
+    payload = sandbox.leads(CAMPAIGN_ID)[0]["payload"]
+    assert (payload["firstName"], payload["plan"], payload["seats"]) == ("Ada", "pro", 3)
+
+
+def test_what_stands_beside_templates_is_judged_while_the_dag_is_parsed() -> None:
+    for wrong in ({"fields": {"mail": "{{ x }}"}}, {"custom_variables": ["{{ x }}", "{x}"]}):
+        with pytest.raises(ValueError, match=r"no field of a lead|no e-mail could use"):
+            operator(rows=people(1), **wrong)
+
+
 def test_what_is_not_given_is_not_missed(sandbox: SandboxClient, campaign_id: str, run_task: Any) -> None:
     task = operator(rows=people(1), blocklist_id=None, fields={}, custom_variables=[])
     task.render_template_fields({})
