@@ -228,7 +228,7 @@ def _why_not_permitted(
         known = [
             entry
             for entry in launched
-            if (entry.from_status != PAUSED or entry.exchange.answered or entry.exchange.number < otherwise)
+            if (_shown_before(stage, entry) != PAUSED or entry.exchange.answered or entry.exchange.number < otherwise)
             and entry.exchange.number > max(paused, default=0)
         ]
         return "it was seen Paused, and this run had launched it before" if known else None
@@ -248,6 +248,14 @@ def _effective_before(stage: Stage, one: Try, activation: Exchange) -> Iterator[
             continue
         if _is_known(stage, entry.exchange, one, activation):
             yield entry
+
+
+def _shown_before(stage: Stage, launch: Activation) -> int | None:
+    """How the read that a launch rests on showed the campaign, whatever became of it in the moment between."""
+    sent = launch.exchange
+    reads = (e for e in stage.ledger if isinstance(e, Exchange) and e.task == sent.task and e.operation == "read")
+    shown = [read.seen.get(stage.campaign_ids[0]) for read in reads if read.number < sent.number]
+    return shown[-1] if shown else None
 
 
 def _known_exchanges(stage: Stage, one: Try, activation: Exchange) -> Iterator[Exchange]:

@@ -322,6 +322,12 @@ def _each_time_put_off(reads_fail: int) -> tuple[tuple[int, Fault], ...]:
     )
 
 
+def test_what_was_shown_before_a_lost_answer_counts_and_not_what_it_met() -> None:
+    """Instantly stopped it right after the read, and a person paused it right after the launch: no read shows it."""
+    happens = ((2, Event("Instantly stops", BOUNCED)), (2, LOST), (3, Event("a person pauses")))
+    check(Schedule(PAUSED, AT_ONCE, (LaunchPlan(),), happens, remembers=True))
+
+
 def test_each_activation_that_is_put_off_costs_reads() -> None:
     """The documents promised 180 requests at most, and each 429 to an activation let the campaign be read again."""
     schedule = Schedule(DRAFT, AT_ONCE, (LaunchPlan(retries=0),), _each_time_put_off(4), remembers=True)
