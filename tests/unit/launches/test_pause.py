@@ -331,6 +331,12 @@ class TestTurns:
     def test_what_no_retry_fixes_does_not(self, error: Exception) -> None:
         assert self.order(["a", "b"], error) == ["A", "B"]
 
+    def test_what_another_look_may_tell_does(self) -> None:
+        unknown = PauseNotConfirmedError("Who knows.")
+        unknown.may_pass = True
+
+        assert self.order(["a", "b"], unknown) == ["A", "B", "a"]
+
     def test_the_rate_limit_is_everybodys(self) -> None:
         silent, limited = InstantlyConnectionError("Silence."), InstantlyRateLimitError("Too many.")
 
