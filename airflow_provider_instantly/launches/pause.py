@@ -341,11 +341,17 @@ def turns(campaign_ids: Sequence[str]) -> Generator[Turn, Exception | None, None
     :param campaign_ids: their UUIDs. It is sent the error of each turn that is put off, and else None.
     """
     untried, put_off = list(campaign_ids), dict[str, PauseNotConfirmedError | None]()
+    was_limited = False
     while len(campaign_ids) > 1 and untried:
         error = yield Turn(untried[0], may_be_put_off=True)
         if isinstance(error, InstantlyRateLimitError):
-            # The others would get the same answer, and make it worse.
-            break
+            # The others would get the same answer, and make it worse. The retries of this one wait until there is room
+            # again; if there is none for the next, either, each has one turn.
+            if was_limited:
+                break
+            was_limited = True
+            yield Turn(untried.pop(0))
+            continue
         campaign_id = untried.pop(0)
         if error is not None:
             put_off[campaign_id] = error if isinstance(error, PauseNotConfirmedError) else None
