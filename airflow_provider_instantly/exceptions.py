@@ -60,6 +60,9 @@ class LaunchNotConfirmedError(AirflowException):
 class PauseNotConfirmedError(AirflowException):
     """The campaign may or may not have been paused. Another try reads it first, so it may be retried."""
 
+    #: Whether another look may soon tell, or another pause help. A person, or what was refused, has to be asked else.
+    may_pass: bool = False
+
 
 class InputError(AirflowException):
     """The rows of an input could not be read. Nothing was sent from it, and another try reads it again."""

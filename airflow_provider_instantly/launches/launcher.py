@@ -322,9 +322,15 @@ class Launcher:
         """Check what an activation came to against a new read, where the key may read."""
         campaign = self._read_after(campaign_id, answered) if self.rules.check_before else answered
         if campaign.status in STOPPED_STATUSES:
+            what = f"The campaign was activated, and Instantly stopped it: it is {campaign.status_label}."
+            if self._stands_as_before(campaign):
+                what = (
+                    f"The campaign was activated and is {campaign.status_label}, as it was before: Instantly stopped "
+                    "it again, or the activation has had no effect."
+                )
             raise failure(
                 CampaignStoppedError,
-                f"The campaign was activated, and Instantly stopped it: it is {campaign.status_label}.",
+                what,
                 *self._why_stopped(campaign),
                 "Fix the cause in Instantly and resume the campaign there.",
                 about(campaign.title),
@@ -336,13 +342,17 @@ class Launcher:
         return Launched(campaign, by_this_run=True, was_seen=campaign is not answered)
 
     def _say_launched(self, campaign: Campaign) -> None:
-        found = None if self._found is None else self._found.status
-        if found is campaign.status is CampaignStatus.COMPLETED:
+        if campaign.status is CampaignStatus.COMPLETED and self._stands_as_before(campaign):
             what = "The campaign is Completed, as it was before its activation"
             why = "it may have no lead left, or the activation has had no effect"
             self.log.warning("%s: %s. Look at it in Instantly. %s", what, why, about(campaign.title))
-        else:
-            self._say(f"Launched: the campaign is {campaign.status_label}.", campaign)
+            return
+        is_shown = campaign.status not in NOT_LAUNCHED_STATUSES
+        shown = "the campaign is" if is_shown else "the campaign does not show it yet, and is"
+        self._say(f"Launched: {shown} {campaign.status_label}.", campaign)
+
+    def _stands_as_before(self, campaign: Campaign) -> bool:
+        return self._found is not None and self._found.status == campaign.status
 
     def _read_after(self, campaign_id: str, answered: Campaign) -> Campaign:
         campaign = None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.api.change import Unconfirmed
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
-    from airflow_provider_instantly.launches.pause import Paused
+    from airflow_provider_instantly.launches.pause import Paused, Turn
     from airflow_provider_instantly.tasklog import TaskLog
 
 #: Where it is; the value is the number of the try, or None when its wait is over.
@@ -106,8 +106,14 @@ def pause_own(hook: InstantlyHook, ti: Any, campaign_id: str, log: TaskLog) -> A
         return _left_alone(title)
 
 
-async def apause_own(hook: InstantlyHook, ti: Any, campaign_id: str, log: TaskLog) -> AfterKill:
-    """Async twin of `pause_own`, in the triggerer."""
+async def apause_own(
+    hook: InstantlyHook, ti: Any, campaign_id: str, log: TaskLog, turn: Turn | None = None
+) -> AfterKill:
+    """
+    Async twin of `pause_own`, in the triggerer, where the campaign may be one of several.
+
+    :param turn: its turn then.
+    """
     from airflow_provider_instantly.launches.pause import apause
 
     async def check(campaign: Campaign, doubt: Unconfirmed[Campaign] | None) -> None:
@@ -115,7 +121,8 @@ async def apause_own(hook: InstantlyHook, ti: Any, campaign_id: str, log: TaskLo
             raise _not_own(campaign, doubt)
 
     try:
-        return _after_kill(await apause(hook, campaign_id, log=log, confirm=False, before_send=check))
+        paused = await apause(hook, campaign_id, log=log, confirm=False, before_send=check, turn=turn)
+        return _after_kill(paused)
     except _NotOwnError as title:
         return _left_alone(title)
 

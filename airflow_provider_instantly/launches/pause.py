@@ -7,12 +7,13 @@ it unprotected.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignStatus, about
 from airflow_provider_instantly.api.change import (
+    MAX_SENDS,
     READ_BACK_PAUSES,
     Answered,
     Change,
@@ -23,7 +24,12 @@ from airflow_provider_instantly.api.change import (
     acarry_out,
     carry_out,
 )
-from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRateLimitError, InstantlyRequestError
+from airflow_provider_instantly.api.errors import (
+    AmbiguousOutcomeError,
+    InstantlyError,
+    InstantlyRateLimitError,
+    InstantlyRequestError,
+)
 from airflow_provider_instantly.api.operations import pause_campaign
 from airflow_provider_instantly.exceptions import PauseNotConfirmedError, TaskKilledError, failure
 from airflow_provider_instantly.tasklog import awarn
@@ -105,6 +111,38 @@ class Paused:
         return f"{stands}, and was left as it is."
 
 
+@dataclass(frozen=True)
+class Turn:
+    """
+    The turn of one campaign among several that are paused one after the other.
+
+    :param campaign_id: its UUID.
+    :param may_be_put_off: whether it has another turn if this one fails. Then this one makes no retries, sends one
+        pause, and reads once what came of it.
+    :param earlier: what is known of a pause that an earlier turn sent; None if none was sent.
+    """
+
+    campaign_id: str
+    may_be_put_off: bool = False
+    earlier: PauseNotConfirmedError | None = None
+
+    def puts_off(self, error: Exception) -> bool:
+        """
+        Whether it has another turn after an error, which is then said of that one.
+
+        :param error: what came of this turn.
+        """
+        return (
+            self.may_be_put_off and isinstance(error, InstantlyRequestError | PauseNotConfirmedError) and error.may_pass
+        )
+
+    @property
+    def doubt(self) -> Unconfirmed[Campaign] | None:
+        """The same as `earlier`, if the answer to that pause was lost."""
+        lost = None if self.earlier is None else self.earlier.__cause__
+        return Unconfirmed(lost, Effect.UNCLEAR) if isinstance(lost, AmbiguousOutcomeError) else None
+
+
 def pause(
     hook: InstantlyHook,
     campaign_id: str,
@@ -114,6 +152,7 @@ def pause(
     switch: str | None = "pause_drafts",
     confirm: bool = True,
     before_send: BeforePause = _nothing_before,
+    turn: Turn | None = None,
 ) -> Paused:
     """
     Pause a campaign that may send, and make sure of it.
@@ -126,10 +165,11 @@ def pause(
     :param confirm: whether to read it after the answer, too: for up to seven seconds, until it is seen stopped.
     :param before_send: is called with the campaign as it was read, right before each pause that is sent; and with None,
         or with what is known of an earlier pause whose answer was lost. It may raise, to send none.
+    :param turn: its turn, if it is one of several.
     :raises PauseNotConfirmedError: if it is not known whether the pause took effect.
     :raises InstantlyError: if a request was refused or never sent; nothing was paused then.
     """
-    pausing = _Pausing(campaign_id, frozenset(spare), switch, confirm, before_send)
+    pausing = _Pausing(campaign_id, frozenset(spare), switch, confirm, before_send, turn or Turn(campaign_id))
     change = pausing.change(
         hook.get_max_retries(),
         send=partial(hook.pause_campaign, campaign_id, max_retries=0),
@@ -140,9 +180,8 @@ def pause(
     )
     try:
         return pausing.result(carry_out(change))
-    except InstantlyRequestError as error:
-        error.outcome = _not_paused(campaign_id)
-        raise
+    except InstantlyError as error:
+        raise pausing.error_of(error)  # noqa: B904 - it is that error, or an earlier one with a cause of its own
 
 
 async def apause(
@@ -154,9 +193,10 @@ async def apause(
     switch: str | None = "pause_drafts",
     confirm: bool = True,
     before_send: BeforePause = _nothing_before,
+    turn: Turn | None = None,
 ) -> Paused:
     """Async twin of `pause`; ``before_send`` may be a coroutine function."""
-    pausing = _Pausing(campaign_id, frozenset(spare), switch, confirm, before_send)
+    pausing = _Pausing(campaign_id, frozenset(spare), switch, confirm, before_send, turn or Turn(campaign_id))
     change = pausing.change(
         await hook.aget_max_retries(),
         send=partial(hook.apause_campaign, campaign_id, max_retries=0),
@@ -167,9 +207,8 @@ async def apause(
     )
     try:
         return pausing.result(await acarry_out(change))
-    except InstantlyRequestError as error:
-        error.outcome = _not_paused(campaign_id)
-        raise
+    except InstantlyError as error:
+        raise pausing.error_of(error)  # noqa: B904 - see `pause`
 
 
 @dataclass(frozen=True)
@@ -183,6 +222,7 @@ class _Pausing:
     :param switch: see `pause`.
     :param confirm: whether to read it after the answer.
     :param before_send: see `pause`.
+    :param turn: see `pause`.
     :param reads: the campaign as it was read each time before a pause was to be sent for the first time.
     """
 
@@ -191,6 +231,7 @@ class _Pausing:
     switch: str | None
     confirm: bool
     before_send: BeforePause
+    turn: Turn
     reads: list[Campaign] = field(default_factory=list)
 
     def change(
@@ -210,8 +251,9 @@ class _Pausing:
             before_send=self._before_send,
             proof=lambda _, after: self._proof(after),
             max_retries=max_retries,
-            read_pauses=_READ_BACK_PAUSES,
-            confirm_pauses=_CONFIRM_PAUSES if self.confirm else (),
+            read_pauses=_READ_BACK_PAUSES[:1] if self.turn.may_be_put_off else _READ_BACK_PAUSES,
+            confirm_pauses=self._confirm_pauses,
+            max_sends=self._max_sends,
             send=send,
             read=read,
             note=note,
@@ -223,7 +265,10 @@ class _Pausing:
         found = self.reads[0]
         match outcome:
             case Unneeded(campaign):
-                return Paused(found, campaign, switch=self.switch)
+                if self.turn.earlier is not None and campaign.status not in _DONE:
+                    # It is spared, and that is no proof of the pause that was sent.
+                    raise self.turn.earlier
+                return Paused(found, campaign, was_sent=self.turn.earlier is not None, switch=self.switch)
             case Shown(campaign):
                 return Paused(found, campaign, was_sent=True)
             case Answered(answer, seen):
@@ -234,6 +279,36 @@ class _Pausing:
             case Unconfirmed():
                 raise _not_confirmed(outcome, self.campaign_id) from outcome.lost
         assert_never(outcome)
+
+    def error_of(self, error: InstantlyError) -> Exception:
+        """
+        The error that says what became of the campaign.
+
+        :param error: what kept a pause from being sent. An earlier turn may have sent one.
+        """
+        if (doubt := self.turn.doubt) is not None:
+            state = self.reads[-1] if self.reads else None
+            not_confirmed = _not_confirmed(replace(doubt, state=state, error=error), self.campaign_id)
+            not_confirmed.__cause__ = doubt.lost
+            return not_confirmed
+        if self.turn.earlier is not None:
+            return self.turn.earlier
+        if isinstance(error, InstantlyRequestError):
+            error.outcome = _not_paused(self.campaign_id)
+        return error
+
+    @property
+    def _max_sends(self) -> int:
+        """How often it is sent in this turn; in both turns together not more often than in one."""
+        if self.turn.may_be_put_off:
+            return 1
+        return MAX_SENDS if self.turn.earlier is None else MAX_SENDS - 1
+
+    @property
+    def _confirm_pauses(self) -> tuple[float, ...]:
+        if not self.confirm:
+            return ()
+        return _CONFIRM_PAUSES[:1] if self.turn.may_be_put_off else _CONFIRM_PAUSES
 
     def _may_send(self, campaign: Campaign) -> bool:
         """Whether it may send, or may soon: right after its activation it may be shown as it was before."""
@@ -253,49 +328,35 @@ class _Pausing:
 
     def _before_send(self, before: Campaign | None, doubt: Unconfirmed[Campaign] | None) -> Any:
         campaign = before if doubt is None else doubt.state
-        return None if campaign is None else self.before_send(campaign, doubt)
-
-
-@dataclass(frozen=True)
-class Turn:
-    """
-    The turn of one campaign among several that are paused one after the other.
-
-    :param campaign_id: its UUID.
-    :param may_be_put_off: whether it has another turn if this one fails. Then this one makes no retries.
-    """
-
-    campaign_id: str
-    may_be_put_off: bool
-
-    def puts_off(self, error: Exception) -> bool:
-        """
-        Whether it has another turn after an error, which is then said of that one.
-
-        :param error: what came of this turn. Nothing was paused if it is put off.
-        """
-        return self.may_be_put_off and isinstance(error, InstantlyRequestError) and error.may_pass
+        return None if campaign is None else self.before_send(campaign, doubt or self.turn.doubt)
 
 
 def turns(campaign_ids: Sequence[str]) -> Generator[Turn, Exception | None, None]:
     """
     Let each campaign have its turn, and those that may be paused by a retry another one after all others.
 
-    The retries of one that does not answer would take up to twelve seconds, and callbacks have twenty.
+    The retries of one that does not answer would take up to twelve seconds, and callbacks have twenty. So would its
+    pauses whose answers are lost, and to wait until an answer shows takes seven.
 
     :param campaign_ids: their UUIDs. It is sent the error of each turn that is put off, and else None.
     """
-    untried, put_off = list(campaign_ids), []
+    untried, put_off = list(campaign_ids), dict[str, PauseNotConfirmedError | None]()
+    was_limited = False
     while len(campaign_ids) > 1 and untried:
         error = yield Turn(untried[0], may_be_put_off=True)
         if isinstance(error, InstantlyRateLimitError):
-            # The others would get the same answer, and make it worse.
-            break
+            # The others would get the same answer, and make it worse. The retries of this one wait until there is room
+            # again; if there is none for the next, either, each has one turn.
+            if was_limited:
+                break
+            was_limited = True
+            yield Turn(untried.pop(0))
+            continue
         campaign_id = untried.pop(0)
         if error is not None:
-            put_off.append(campaign_id)
+            put_off[campaign_id] = error if isinstance(error, PauseNotConfirmedError) else None
     for campaign_id in (*untried, *put_off):
-        yield Turn(campaign_id, may_be_put_off=False)
+        yield Turn(campaign_id, earlier=put_off.get(campaign_id))
 
 
 def what_failed(campaign_id: str, error: Exception) -> str:
@@ -357,25 +418,29 @@ def not_paused_again(campaign: Campaign, doubt: Unconfirmed[Campaign], why: str)
 
 
 def _without_effect(campaign: Campaign) -> PauseNotConfirmedError:
-    return failure(
+    error = failure(
         PauseNotConfirmedError,
         f"The pause was answered, but the campaign was {campaign.status_label} when it was last read.",
         "The pause had no effect, or a person resumed the campaign.",
         "Another try reads it before it pauses it.",
         about(campaign.title),
     )
+    error.may_pass = True
+    return error
 
 
 def _not_confirmed(doubt: Unconfirmed[Campaign], campaign_id: str) -> PauseNotConfirmedError:
     found = f"it is {doubt.state.status_label}" if doubt.state else "it could not be read"
     why = f": {doubt.error}" if doubt.error else "."
-    return failure(
+    error = failure(
         PauseNotConfirmedError,
         f"The answer to the pause was lost, and then {found}{why}",
         "It may or may not have been paused.",
         "Look at it in Instantly, and pause it there if it still sends.",
         about(campaign_id),
     )
+    error.may_pass = doubt.error is None or doubt.error.may_pass
+    return error
 
 
 def _not_paused(campaign_id: str) -> str:

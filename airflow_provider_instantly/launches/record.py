@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_instantly.api.campaign import CampaignStatus
+from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignStatus
 from airflow_provider_instantly.exceptions import TaskKilledError
 from airflow_provider_instantly.launches.plan import PriorOutcome
 
@@ -54,7 +54,8 @@ class LaunchRecord:
         """
         What came of what was sent.
 
-        :param status: as the campaign stands now: that it changed since an activation was sent proves a launch.
+        :param status: as the campaign stands now: that it changed since an activation was sent proves a launch, but
+            where it may have been stopped for what it sent before that; see `effect_of_activation`.
         """
         sent = self._read()
         if not sent or (sent.get("may_resume") and status is CampaignStatus.PAUSED):
@@ -63,7 +64,8 @@ class LaunchRecord:
             return PriorOutcome.LAUNCHED
         seen_before = sent.get("status_before")
         has_changed = seen_before is not None and status is not None and status.is_known and status != seen_before
-        return PriorOutcome.LAUNCHED if has_changed else PriorOutcome.MAYBE
+        proves_nothing = status in STOPPED_STATUSES and seen_before != CampaignStatus.DRAFT
+        return PriorOutcome.LAUNCHED if has_changed and not proves_nothing else PriorOutcome.MAYBE
 
     def note_seen(self, status: CampaignStatus | None) -> None:
         """

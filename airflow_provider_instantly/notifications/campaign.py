@@ -121,7 +121,7 @@ class PauseCampaignNotifier(BaseNotifier):
 
         hook.max_retries = 0 if turn.may_be_put_off else None
         try:
-            paused = pause(hook, turn.campaign_id, log=self.log, spare=self._spared)
+            paused = pause(hook, turn.campaign_id, log=self.log, spare=self._spared, turn=turn)
         except Exception as error:
             if turn.puts_off(error):
                 return error
@@ -145,7 +145,7 @@ class PauseCampaignNotifier(BaseNotifier):
 
         hook.max_retries = 0 if turn.may_be_put_off else None
         try:
-            paused = await apause(hook, turn.campaign_id, log=self.log, spare=self._spared)
+            paused = await apause(hook, turn.campaign_id, log=self.log, spare=self._spared, turn=turn)
         except Exception as error:
             if turn.puts_off(error):
                 return error

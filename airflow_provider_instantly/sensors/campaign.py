@@ -34,6 +34,7 @@ from airflow_provider_instantly.waits.machine import Wait
 from airflow_provider_instantly.waits.placement import (
     BACKSTOP,
     HOLDS_A_SLOT,
+    HOLDS_A_SLOT_FOR_NOW,
     MIN_ABSENCE,
     TOO_LONG,
     StartsFromTrigger,
@@ -247,7 +248,8 @@ class CampaignStatusSensor(KnowsWhatWasWritten, BaseSensorOperator):
                 with contextlib.suppress(InstantlyError):
                     CampaignLink.persist(context, hook.campaign_page(campaign_ids[0]))
             reader, may_defer = Reader(), self.deferrable
-            advice = [HOLDS_A_SLOT] if holds_a_slot(self) else []
+            how_long = HOLDS_A_SLOT_FOR_NOW if self.reschedule else HOLDS_A_SLOT
+            advice = [how_long] if holds_a_slot(self) else []
             while (delay := poll(hook, reader, wait, clock, self.log).delay) is not None:
                 if may_defer:
                     self._say_why_on_worker()

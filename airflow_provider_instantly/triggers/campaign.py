@@ -248,7 +248,7 @@ class CampaignStatusTrigger(PollingTrigger):
 
         hook.max_retries = 0 if turn.may_be_put_off else None
         try:
-            killed = await ownership.apause_own(hook, self.task_instance, turn.campaign_id, self.log)
+            killed = await ownership.apause_own(hook, self.task_instance, turn.campaign_id, self.log, turn)
         except Exception as error:
             if turn.puts_off(error):
                 return error

@@ -46,6 +46,8 @@ HOLDS_A_SLOT: Final = (
     "The wait holds a slot of its Celery worker until it ends, and other tasks queue for it. With deferrable=True it "
     "holds none."
 )
+#: The same of one that leaves its worker later: in mode "reschedule", once there is nothing to remember any more.
+HOLDS_A_SLOT_FOR_NOW: Final = HOLDS_A_SLOT.replace("until it ends", "for now")
 
 _FACTS_OF_THE_RUN: Final = frozenset(
     {

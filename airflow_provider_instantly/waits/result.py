@@ -201,8 +201,11 @@ class WaitResult:
         return (f"{self.progress}.", *lines)
 
     def _line(self, outcome: CampaignOutcome) -> str:
-        # Airflow's page cuts a line at its margin. In a list, which campaign it is has to be seen before that.
+        # Airflow's page cuts a line at its margin. In a list, which campaign it is has to be seen before that, and so
+        # before an error, which is long.
         what, *more = self._describe(outcome)
+        if what.endswith(f": {outcome.reason}"):
+            what, more = f"{what.removesuffix(f': {outcome.reason}')}.", [outcome.reason, *more]
         return " ".join((what, about(outcome.title), *more))
 
     def _describe(self, outcome: CampaignOutcome) -> tuple[str, ...]:

@@ -437,7 +437,7 @@ def test_a_resumption_that_comes_to_show_late_is_remembered_as_a_launch(
     sandbox.clear_faults()
     sandbox.set_status(cid, BOUNCED)
 
-    with pytest.raises(LaunchRefusedError, match="this task launched it, and Instantly stopped it since"):
+    with pytest.raises(LaunchRefusedError, match="tried to activate it; it may be that Instantly stopped it since"):
         launch(cid, store, try_number=2, reactivate_stopped=True)
 
 

@@ -331,7 +331,24 @@ class TestTurns:
     def test_what_no_retry_fixes_does_not(self, error: Exception) -> None:
         assert self.order(["a", "b"], error) == ["A", "B"]
 
+    def test_what_another_look_may_tell_does(self) -> None:
+        unknown = PauseNotConfirmedError("Who knows.")
+        unknown.may_pass = True
+
+        assert self.order(["a", "b"], unknown) == ["A", "B", "a"]
+
     def test_the_rate_limit_is_everybodys(self) -> None:
         silent, limited = InstantlyConnectionError("Silence."), InstantlyRateLimitError("Too many.")
 
-        assert self.order(["a", "b", "c"], silent, limited) == ["A", "B", "b", "c", "a"]
+        assert self.order(["a", "b", "c"], silent, limited) == ["A", "B", "b", "C", "a"]
+
+    def test_one_answer_of_it_lets_no_silent_campaign_hold_up_the_others(self) -> None:
+        """All that came after it had their retries at once, as if there were one campaign alone."""
+        silent, limited = InstantlyConnectionError("Silence."), InstantlyRateLimitError("Too many.")
+
+        assert self.order(["a", "b", "c"], limited, None, silent) == ["A", "a", "B", "C", "b"]
+
+    def test_while_it_lasts_each_has_one_turn(self) -> None:
+        limited = InstantlyRateLimitError("Too many.")
+
+        assert self.order(["a", "b", "c"], limited, limited, limited) == ["A", "a", "B", "b", "c"]

@@ -19,9 +19,17 @@ from airflow_provider_instantly.launches.record import LaunchRecord
 from tests import statuses
 from tests.unit.task_state_store import TaskStateStore
 
-DRAFT, ACTIVE, PAUSED, COMPLETED, BOUNCED, UNKNOWN = map(
+DRAFT, ACTIVE, PAUSED, COMPLETED, UNHEALTHY, BOUNCED, UNKNOWN = map(
     CampaignStatus,
-    (statuses.DRAFT, statuses.ACTIVE, statuses.PAUSED, statuses.COMPLETED, statuses.BOUNCED, statuses.UNKNOWN),
+    (
+        statuses.DRAFT,
+        statuses.ACTIVE,
+        statuses.PAUSED,
+        statuses.COMPLETED,
+        statuses.UNHEALTHY,
+        statuses.BOUNCED,
+        statuses.UNKNOWN,
+    ),
 )
 CAMPAIGN_ID = "0192e0c2-7f9d-7b5e-9f5f-1f1f2c3d4e5f"
 
@@ -50,6 +58,11 @@ def test_the_first_try_has_launched_nothing(store: TaskStateStore) -> None:
         (PAUSED, PAUSED, PriorOutcome.MAYBE),
         (PAUSED, COMPLETED, PriorOutcome.LAUNCHED),
         (COMPLETED, COMPLETED, PriorOutcome.MAYBE),
+        # A stop proves the launch of a Draft alone: any other was launched before, and may be stopped for that.
+        (DRAFT, BOUNCED, PriorOutcome.LAUNCHED),
+        (PAUSED, BOUNCED, PriorOutcome.MAYBE),
+        (COMPLETED, BOUNCED, PriorOutcome.MAYBE),
+        (UNHEALTHY, BOUNCED, PriorOutcome.MAYBE),
         (DRAFT, UNKNOWN, PriorOutcome.MAYBE),
         (DRAFT, None, PriorOutcome.MAYBE),
         (None, PAUSED, PriorOutcome.MAYBE),
@@ -86,7 +99,7 @@ def test_what_had_no_effect_counts_no_more(store: TaskStateStore) -> None:
     ("now", "prior"),
     [
         (PAUSED, PriorOutcome.NOTHING),
-        (BOUNCED, PriorOutcome.LAUNCHED),
+        (BOUNCED, PriorOutcome.MAYBE),
         (COMPLETED, PriorOutcome.LAUNCHED),
         (UNKNOWN, PriorOutcome.MAYBE),
     ],

@@ -201,6 +201,89 @@ def test_no_other_is_tried_while_the_rate_limit_is_used_up(sandbox: SandboxClien
     assert paused_in(task_log()) == set(campaign_ids)
 
 
+LOST: list[dict[str, Any]] = [
+    {"kind": "reset"},
+    {"kind": "error", "status": 503},
+    {"kind": "body", "text": "<html>fine</html>", "content_type": "text/html"},
+]
+
+
+@pytest.mark.parametrize("fault", LOST, ids=lambda fault: fault["kind"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_one_whose_pause_is_lost_and_cannot_be_read_back_has_another_try(
+    sandbox: SandboxClient, call: Call, task_log: Any, fault: dict[str, Any], moment: str
+) -> None:
+    """The first turn makes no retries, and that of the read which asks what became of the pause was the last."""
+    lost, *good = sandbox.add_campaigns(3, "Spring", status=ACTIVE)
+    sandbox.add_fault(path=f"*/{lost}/pause", moment=moment, **fault)
+    sandbox.add_fault("error", path=f"*/{lost}", method="GET", status=503, skip=1)
+
+    call([lost, *good])
+
+    assert [sandbox.campaign(campaign_id)["status"] for campaign_id in (lost, *good)] == [PAUSED] * 3
+    log = task_log()
+    assert paused_in(log) == {lost, *good}
+    assert "may or may not" not in log
+
+
+def asked_of(sandbox: SandboxClient) -> list[tuple[str, str]]:
+    """Of each request the campaign, and what was asked for."""
+    paths = [request["path"].split("/") for request in sandbox.requests()]
+    return [(path[4], path[5] if len(path) > 5 else "read") for path in paths]
+
+
+def test_pauses_that_are_lost_again_and_again_hold_up_no_other(
+    sandbox: SandboxClient, call: Call, task_log: Any
+) -> None:
+    """All three pauses, with the reads after each, came before the first pause of any other."""
+    lost, *good = sandbox.add_campaigns(3, "Spring", status=ACTIVE)
+    sandbox.add_fault("reset", path=f"*/{lost}/pause", moment="before", count=None)
+
+    call([lost, *good])
+
+    pauses = [campaign_id for campaign_id, what in asked_of(sandbox) if what == "pause"]
+    assert pauses == [lost, *good, lost, lost]
+    log = task_log()
+    assert paused_in(log) == set(good)
+    assert re.search(f"may or may not have been paused.*{lost}", log)
+
+
+def test_a_pause_that_shows_late_holds_up_no_other(
+    sandbox: SandboxClient, task_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To wait until it shows took up to seven of the seconds that a callback has."""
+    late, *good = sandbox.add_campaigns(3, "Spring", status=ACTIVE)
+    sandbox.add_fault("fields", path=f"*/{late}", method="GET", skip=1, fields={"status": ACTIVE})
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+
+    in_a_task(PauseCampaignNotifier(campaign_id=[late, *good]), {"dag": DAG("a_dag", schedule=None)})
+
+    assert sum(slept) == 0
+    assert [campaign_id for campaign_id, what in asked_of(sandbox) if what == "pause"] == [late, *good]
+    assert paused_in(task_log()) == {late, *good}
+
+
+@pytest.mark.parametrize(
+    "then", [{"kind": "error", "status": 401}, {"kind": "fields", "fields": {"status": DRAFT}}], ids=str
+)
+def test_what_an_earlier_turn_may_have_paused_is_not_said_to_be_as_it_was(
+    sandbox: SandboxClient, call: Call, task_log: Any, then: dict[str, Any]
+) -> None:
+    lost, good = sandbox.add_campaigns(2, "Spring", status=ACTIVE)
+    sandbox.add_fault("reset", path=f"*/{lost}/pause", moment="after")
+    sandbox.add_fault("error", path=f"*/{lost}", method="GET", status=503, skip=1)
+    sandbox.add_fault(path=f"*/{lost}", method="GET", skip=1, count=None, **then)
+
+    call([lost, good])
+
+    log = task_log()
+    assert re.search(f"The answer to the pause was lost.*may or may not have been paused.*{lost}", log)
+    assert "was not paused" not in log
+    assert "left as it is" not in log
+    assert ("401" in log) is (then["kind"] == "error")
+
+
 def test_its_first_line_names_all_and_says_what_their_silence_means(
     sandbox: SandboxClient, call: Call, task_log: Any
 ) -> None:

@@ -766,8 +766,22 @@ def test_a_reactivation_that_does_not_help_is_said(
     run = run_task(operator(campaign_id, reactivate_stopped=True))
 
     assert isinstance(run.error, CampaignStoppedError)
-    assert "is Accounts Unhealthy" in str(run.error)
+    # Nothing shows that it has run since.
+    assert "The campaign was activated and is Accounts Unhealthy, as it was before: " in str(run.error)
     assert activation_requests(sandbox) == 1
+
+
+@pytest.mark.usefixtures("frequent_polls")
+def test_a_launch_that_does_not_show_yet_is_not_said_to_be_seen(
+    sandbox: SandboxClient, run_task: Any, task_log: Any
+) -> None:
+    campaign_id = sandbox.add_campaign(NAME, script=[(0.2, "active")])
+
+    run = run_task(operator(campaign_id, wait_for_active=True))
+
+    assert run.error is None
+    assert "Launched: the campaign does not show it yet, and is Draft." in task_log()
+    assert "Launched: the campaign is Draft" not in task_log()
 
 
 def test_a_launch_stands_where_the_read_after_it_fails(

@@ -434,6 +434,19 @@ def test_on_celery_a_wait_that_holds_a_slot_says_so_once(
     assert said(task_log(), "With deferrable=True it holds none.") == times
 
 
+def test_a_wait_that_leaves_its_worker_again_does_not_say_that_it_holds_its_slot_to_its_end(
+    sandbox: SandboxClient, run_task: Any, task_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    show(sandbox, error(503), DRAFT, ACTIVE)
+
+    run = run_task(sensor(mode="reschedule"))
+
+    assert (run.error, run.rescheduled) == (None, 1)
+    assert said(task_log(), "The wait holds a slot of its Celery worker for now") == 1
+    assert "until it ends" not in task_log()
+
+
 # Asked not to fail
 
 

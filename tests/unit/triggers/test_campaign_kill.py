@@ -187,6 +187,29 @@ async def test_one_that_does_not_answer_has_another_try_after_all_others(
     assert ["Paused campaign" in line for line in threads_of_log.lines] == [True] * 3
 
 
+async def test_one_that_may_have_been_paused_and_is_another_attempts_by_now_is_not_said_to_be_as_it_was(
+    sandbox: SandboxClient, killed: Any, threads_of_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost, good = (sandbox.add_campaign(status="active") for _ in range(2))
+    sandbox.add_fault("reset", f"*/{lost}/pause", moment="after")
+    sandbox.add_fault("error", f"*/{lost}", method="GET", status=503, skip=1)
+    sandbox.add_fault("fields", f"*/{lost}", method="GET", skip=1, count=None, fields={"status": 1})
+    trigger = killed([lost, good])
+    trigger._log = threads_of_log
+    own = iter([True, True])
+
+    async def amay_pause(_ti: Any) -> bool:
+        return next(own, False)
+
+    monkeypatch.setattr(ownership, "amay_pause", amay_pause)
+    await trigger.on_kill()
+
+    *_, unknown = threads_of_log.lines
+    assert "It may or may not have been paused." in unknown
+    assert "It was not paused again: its task goes on" in unknown
+    assert lost in unknown
+
+
 async def test_says_that_it_had_no_more_time(
     sandbox: SandboxClient, killed: Any, threads_of_log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

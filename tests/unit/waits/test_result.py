@@ -97,6 +97,26 @@ class TestResult:
         assert result.message == "\n".join(result.sentences)
 
     @pytest.mark.parametrize(
+        ("verdict", "happened", "next_"),
+        [
+            (Verdict.UNREADABLE, "The wait cannot go on.", ""),
+            (
+                Verdict.UNANSWERED,
+                "Nothing was heard of the campaign for 10 min.",
+                " It was never seen and was left as it is; another try waits again.",
+            ),
+        ],
+    )
+    def test_of_several_which_campaign_it_is_stands_before_a_long_error(
+        self, verdict: Verdict, happened: str, next_: str
+    ) -> None:
+        """It stood behind the error, where the page has cut the line."""
+        error = "Instantly does not accept the API key. Put a valid one into the connection. [GET /campaigns: HTTP 401]"
+        outcomes = tuple(CampaignOutcome(cid, verdict, None, cid, error) for cid in IDS[:2])
+        _, *others = WaitResult(goal(), outcomes).sentences
+        assert others == [f"- {happened} [campaign {cid}] {error}{next_}" for cid in IDS[:2]]
+
+    @pytest.mark.parametrize(
         ("outcomes", "says"),
         [
             ([CampaignOutcome(ONE, Verdict.REACHED, 1, "Autumn")], "Done: the campaign is Active. [campaign Autumn]"),
