@@ -60,7 +60,7 @@ class LaunchNotConfirmedError(AirflowException):
 class PauseNotConfirmedError(AirflowException):
     """The campaign may or may not have been paused. Another try reads it first, so it may be retried."""
 
-    #: Whether another look may soon tell, or another pause help. A person, or what was refused, has to be asked else.
+    #: Whether another read may soon tell, or another pause help. If not, a person has to look.
     may_pass: bool = False
 
 
