@@ -68,7 +68,6 @@ OUTAGES: Mapping[str, dict[str, Any]] = {
     "no object": {"kind": "body", "json": []},
     "HTML with 200": {"kind": "body", "text": "<html></html>", "content_type": "text/html"},
     "a status that is a word": {"kind": "fields", "fields": {"status": "one"}},
-    "too slow": {"kind": "delay", "delay": 0.5},
     "a redirect": {"kind": "redirect", "location": "http://127.0.0.1:1/"},
     "another campaign, which is Active": {"kind": "fields", "fields": {"id": OTHER_ID, "status": ACTIVE}},
     "another campaign, which was stopped": {"kind": "fields", "fields": {"id": OTHER_ID, "status": BOUNCED}},
@@ -115,13 +114,18 @@ def without_repetition(requests: list[tuple[str, int | None]]) -> list[tuple[str
 
 @dataclass(frozen=True)
 class Scenario:
-    """What the polls show, how the sensor ends, and how often it had to ask; None where that depends on the time."""
+    """
+    What the polls show, how the sensor ends, and how often it had to ask; None where that depends on the time.
+
+    :param patience: seconds that a request waits for its answer.
+    """
 
     polls: tuple[Poll, ...]
     error: type[Exception] | None = None
     status: int | None = ACTIVE
     campaign_requests: int | None = None
     sensor: Mapping[str, Any] = field(default_factory=dict)
+    patience: float = 30.0
 
 
 SCENARIOS = {
@@ -183,6 +187,7 @@ SCENARIOS = {
         sensor={"failure_budget": 0.35},
     ),
     "no answer, and then stopped": Scenario((DRAFT, error(503), UNHEALTHY), CampaignStoppedError, campaign_requests=3),
+    "too slow, then Active": Scenario((DRAFT, {"kind": "delay", "delay": 3.0}, ACTIVE), patience=1.0),
     **{
         f"{name}, then Active": Scenario((DRAFT, fault, ACTIVE), campaign_requests=3) for name, fault in OUTAGES.items()
     },
@@ -197,7 +202,7 @@ SCENARIOS = {
 def test_every_mode_decides_the_same(
     sandbox: SandboxClient, run_task: Any, monkeypatch: pytest.MonkeyPatch, scenario: Scenario
 ) -> None:
-    connection = {**json.loads(sandbox.airflow_connection), "extra": {"timeout": 1}}
+    connection = {**json.loads(sandbox.airflow_connection), "extra": {"timeout": scenario.patience}}
     monkeypatch.setenv("AIRFLOW_CONN_INSTANTLY_DEFAULT", json.dumps(connection))
     seen = {}
     for name, mode in MODES.items():
