@@ -109,14 +109,19 @@ def not_looked_up(conn_id: str, error: Exception) -> ConnectionLookupError:
 
 
 def _insecure_hosts(extra: Mapping[str, Any]) -> list[str]:
-    """The hosts that may be reached in the clear; the form stores them as one text."""
+    """
+    The hosts that may be reached in the clear; the form stores them as one text.
+
+    The form of Airflow 2 turns a list into text as Python writes it, and saves that, whichever field was changed. So
+    brackets and quotes are dropped: they belong to no name.
+    """
     hosts = extra.get("allow_insecure_hosts") or ()
     names = hosts.split(",") if isinstance(hosts, str) else hosts
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise InstantlyConfigurationError(
             "allow_insecure_hosts in the extra of the Instantly connection must be a list of host names."
         )
-    return [name.strip() for name in names]
+    return [name.strip("[]'\" \t\r\n") for name in names]
 
 
 def _written_host(connection: Connection) -> str:

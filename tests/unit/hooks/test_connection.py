@@ -124,6 +124,19 @@ class TestConnections:
         monkeypatch.setenv(CONN, as_json(host="http://sandbox:8989", extra={"allow_insecure_hosts": names}))
         assert _endpoint().base_url == "http://sandbox:8989"
 
+    @pytest.mark.parametrize("names", [["sandbox"], ["other", "sandbox"], ["sandbox", "other"]])
+    def test_a_list_of_hosts_that_the_form_of_airflow_2_saved(
+        self, monkeypatch: pytest.MonkeyPatch, names: list[str]
+    ) -> None:
+        monkeypatch.setenv(CONN, as_json(host="http://sandbox:8989", extra={"allow_insecure_hosts": str(names)}))
+        assert _endpoint().base_url == "http://sandbox:8989"
+
+    @pytest.mark.parametrize("names", [[], ["other"], ["sandbox.other", "other"]])
+    def test_no_other_host_is_allowed_by_it(self, monkeypatch: pytest.MonkeyPatch, names: list[str]) -> None:
+        monkeypatch.setenv(CONN, as_json(host="http://sandbox:8989", extra={"allow_insecure_hosts": str(names)}))
+        with pytest.raises(InstantlyConfigurationError, match=r"uses http:// for 'sandbox'"):
+            _endpoint()
+
     def test_another_connection(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AIRFLOW_CONN_MINE", as_json(host="https://mine.example"))
         with InstantlyHook("mine") as hook:
