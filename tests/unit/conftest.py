@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
 #: The longest that a test waits for something that should happen at once.
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 CAMPAIGN_ID = "7d1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5e"
 OTHER_ID = "7d1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5f"
 NAME = "Spring"
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
