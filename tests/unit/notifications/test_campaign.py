@@ -281,7 +281,7 @@ def test_what_an_earlier_turn_may_have_paused_is_not_said_to_be_as_it_was(
     assert re.search(f"The answer to the pause was lost.*may or may not have been paused.*{lost}", log)
     assert "was not paused" not in log
     assert "left as it is" not in log
-    assert ("401" in log) is (then["kind"] == "error")
+    assert ("HTTP 401" in log) is (then["kind"] == "error")
 
 
 def test_its_first_line_names_all_and_says_what_their_silence_means(

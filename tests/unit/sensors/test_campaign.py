@@ -278,7 +278,7 @@ def test_a_stop_after_an_outage_names_the_reason_of_the_stop(
 
     assert isinstance(run.error, CampaignStoppedError)
     assert "Too many e-mails bounced" in str(run.error)
-    assert "503" not in str(run.error)
+    assert "HTTP 503" not in str(run.error)
 
 
 @every_mode
