@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_instantly.api.answers import complaint_about, objects_of
-from airflow_provider_instantly.api.errors import ASK_INSTANTLY, AnswerTooLargeError, InstantlyUnexpectedAnswerError
-from airflow_provider_instantly.api.protocol import PAGE_SIZE, believe, good
+from airflow_provider_instantly.api.errors import ASK_INSTANTLY, AnswerTooLargeError
+from airflow_provider_instantly.api.protocol import PAGE_SIZE, believe, good, not_believed
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.api.protocol import Conversation, Json, Request
@@ -53,9 +53,7 @@ class Pages:
         page = good(reply)
         if complaint := complaint_about(self.first, page):
             what, advice = complaint
-            raise InstantlyUnexpectedAnswerError(
-                what, advice=advice, method=self.first.method, path=self.first.path, status=200
-            )
+            raise not_believed(self.first, what, advice=advice)
         items = items_of(page)
         believe(self.first, items)
         self._next = self.after(page)
@@ -83,13 +81,11 @@ class Pages:
         :raises InstantlyUnexpectedAnswerError: if it ended because it repeated itself.
         """
         if self.has_repeated_itself:
-            raise InstantlyUnexpectedAnswerError(
+            raise not_believed(
+                self.first,
                 f"The {self.first.resource.noun} repeats itself: Instantly named the same next page twice, so it may "
                 "not be whole, and nothing is concluded from what it lacks.",
                 advice=ASK_INSTANTLY,
-                method=self.first.method,
-                path=self.first.path,
-                status=200,
             )
 
     @property

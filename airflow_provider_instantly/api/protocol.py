@@ -190,10 +190,19 @@ def believe(request: Request, objects: list[Json]) -> None:
         return
     for each in objects:
         if what := stray(each):
-            raise InstantlyUnexpectedAnswerError(
+            raise not_believed(
+                request,
                 f"Instantly answered with {what}, so nothing is concluded from the answer.",
                 advice="It may not have heeded a filter, or a cache or a proxy may have mixed up answers.",
-                method=request.method,
-                path=request.path,
-                status=200,
             )
+
+
+def not_believed(request: Request, what: str, *, advice: str) -> InstantlyUnexpectedAnswerError:
+    """
+    The error of a good answer from which nothing is concluded.
+
+    :param request: what was asked.
+    :param what: why, as a sentence.
+    :param advice: what to do.
+    """
+    return InstantlyUnexpectedAnswerError(what, advice=advice, method=request.method, path=request.path, status=200)

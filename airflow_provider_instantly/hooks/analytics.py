@@ -8,8 +8,8 @@ from airflow_provider_instantly.api import operations
 from airflow_provider_instantly.api.analytics import CampaignAnalytics, PartAnalytics
 from airflow_provider_instantly.api.batches import batches
 from airflow_provider_instantly.api.campaign import check_campaign_id
-from airflow_provider_instantly.api.errors import ASK_INSTANTLY, InstantlyUnexpectedAnswerError
-from airflow_provider_instantly.api.protocol import ask_array
+from airflow_provider_instantly.api.errors import ASK_INSTANTLY
+from airflow_provider_instantly.api.protocol import ask_array, not_believed
 from airflow_provider_instantly.hooks.calls import Calls, several
 
 if TYPE_CHECKING:
@@ -96,20 +96,14 @@ def _figures(
         request = operations.get_campaign_analytics(asked, start_date=start_date, end_date=end_date)
         for figures in map(CampaignAnalytics.from_api, (yield from ask_array(request))):
             if found.get(figures.campaign_id, figures) != figures:
-                raise _contradictory(figures.campaign_id, request)
+                raise not_believed(
+                    request,
+                    f"Instantly answered with figures of campaign {figures.campaign_id} that contradict each other, so "
+                    "nothing is concluded from them.",
+                    advice=ASK_INSTANTLY,
+                )
             found[figures.campaign_id] = figures
     return found
-
-
-def _contradictory(campaign_id: str, request: Request) -> InstantlyUnexpectedAnswerError:
-    return InstantlyUnexpectedAnswerError(
-        f"Instantly answered with figures of campaign {campaign_id} that contradict each other, so nothing is "
-        "concluded from them.",
-        advice=ASK_INSTANTLY,
-        method=request.method,
-        path=request.path,
-        status=200,
-    )
 
 
 def _parts(

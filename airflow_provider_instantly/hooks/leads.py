@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from airflow_provider_instantly.api import operations
 from airflow_provider_instantly.api.batches import batches
 from airflow_provider_instantly.api.campaign import check_campaign_id
-from airflow_provider_instantly.api.errors import ASK_INSTANTLY, InstantlyUnexpectedAnswerError
+from airflow_provider_instantly.api.errors import ASK_INSTANTLY
 from airflow_provider_instantly.api.lead import MAX_PER_REQUEST, Blocked, Lead, LeadsAdded, Plan
 from airflow_provider_instantly.api.parsing import count
-from airflow_provider_instantly.api.protocol import ask
+from airflow_provider_instantly.api.protocol import ask, not_believed
 from airflow_provider_instantly.hooks.calls import Calls, several
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _check_end(number: int, request: Request) -> None:
     asked = request.parameter("contacts")
     if asked is not None and number > len(asked) + SURPLUS:
         what = "Instantly listed the same leads again and again, so nothing is concluded from the list."
-        raise _not_believed(request, what, ASK_INSTANTLY)
+        raise not_believed(request, what, advice=ASK_INSTANTLY)
 
 
 def _blocking(values: Sequence[str]) -> Request:
@@ -211,16 +211,12 @@ def _deleted(answer: Json, request: Request) -> int | None:
     """
     found, named = count(answer.get("count")), len(set(request.parameter("ids")))
     if found is not None and found > named:
-        raise _not_believed(
+        raise not_believed(
             request,
             f"Instantly deleted {found:,} leads of campaign {request.resource.id}, and {named:,} were named.",
-            "Look at the campaign in Instantly, and add those again that are missing.",
+            advice="Look at the campaign in Instantly, and add those again that are missing.",
         )
     return found
-
-
-def _not_believed(request: Request, message: str, advice: str) -> InstantlyUnexpectedAnswerError:
-    return InstantlyUnexpectedAnswerError(message, advice=advice, method=request.method, path=request.path, status=200)
 
 
 def _checked(entries: Sequence[T], most: int) -> Sequence[T]:
