@@ -67,7 +67,7 @@ class LaunchRules:
 #: A campaign in one of these has not been launched, or not since it was paused.
 NOT_LAUNCHED_STATUSES: Final = frozenset({CampaignStatus.DRAFT, CampaignStatus.PAUSED})
 #: A campaign comes to one of these by a launch only.
-_LAUNCHED_STATUSES: Final = RUNNING_STATUSES | {CampaignStatus.COMPLETED}
+_LAUNCHED_STATUSES: Final = RUNNING_STATUSES | STOPPED_STATUSES | {CampaignStatus.COMPLETED}
 
 
 def plan_launch(campaign: Campaign, rules: LaunchRules, *, prior: PriorOutcome = PriorOutcome.NOTHING) -> LaunchPlan:
@@ -108,8 +108,7 @@ def effect_of_activation(before: Campaign | None, after: Campaign) -> Effect:
     What a read after an activation whose answer was lost proves of it.
 
     A campaign that Instantly had stopped and that is stopped still may have been launched and stopped again, and one
-    that is Completed still may have run: neither is ever launched a second time on a guess. One that was launched
-    before may be stopped for what it sent then, also while it is Paused: a stop proves the launch of a Draft alone.
+    that is Completed still may have run: neither is ever launched a second time on a guess.
 
     :param before: the campaign right before the activation, or None if it was not read.
     :param after: the campaign as it was just read.
@@ -118,10 +117,22 @@ def effect_of_activation(before: Campaign | None, after: Campaign) -> Effect:
         # It may have been completed or stopped already.
         return Effect.SHOWN if after.status in RUNNING_STATUSES else Effect.UNCLEAR
     if after.status != before.status:
-        was_launched_before = before.status is not CampaignStatus.DRAFT
-        launched = _LAUNCHED_STATUSES if was_launched_before else _LAUNCHED_STATUSES | STOPPED_STATUSES
-        return Effect.SHOWN if after.status in launched else Effect.UNCLEAR
+        is_proof = after.status in _LAUNCHED_STATUSES and not is_stop_without_proof(before.status, after.status)
+        return Effect.SHOWN if is_proof else Effect.UNCLEAR
     return Effect.ABSENT if after.status in NOT_LAUNCHED_STATUSES else Effect.UNCLEAR
+
+
+def is_stop_without_proof(before: int | None, after: int | None) -> bool:
+    """
+    Whether a campaign is stopped that may have been stopped without a launch in between.
+
+    One that was launched before may be stopped for what it sent then, also while it is Paused: a stop proves the launch
+    of a Draft alone.
+
+    :param before: its status before the activation, or None if it is not known.
+    :param after: its status now.
+    """
+    return after in STOPPED_STATUSES and before != CampaignStatus.DRAFT
 
 
 def _plan_after_a_launch(stands: str, status: CampaignStatus, rules: LaunchRules, prior: PriorOutcome) -> LaunchPlan:

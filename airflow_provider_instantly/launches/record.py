@@ -10,9 +10,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_instantly.api.campaign import STOPPED_STATUSES, CampaignStatus
+from airflow_provider_instantly.api.campaign import CampaignStatus
 from airflow_provider_instantly.exceptions import TaskKilledError
-from airflow_provider_instantly.launches.plan import PriorOutcome
+from airflow_provider_instantly.launches.plan import PriorOutcome, is_stop_without_proof
 
 if TYPE_CHECKING:
     from airflow_provider_instantly.tasklog import TaskLog
@@ -55,7 +55,7 @@ class LaunchRecord:
         What came of what was sent.
 
         :param status: as the campaign stands now: that it changed since an activation was sent proves a launch, but
-            where it may have been stopped for what it sent before that; see `effect_of_activation`.
+            where it may have been stopped for what it sent before that; see `is_stop_without_proof`.
         """
         sent = self._read()
         if not sent or (sent.get("may_resume") and status is CampaignStatus.PAUSED):
@@ -64,8 +64,8 @@ class LaunchRecord:
             return PriorOutcome.LAUNCHED
         seen_before = sent.get("status_before")
         has_changed = seen_before is not None and status is not None and status.is_known and status != seen_before
-        proves_nothing = status in STOPPED_STATUSES and seen_before != CampaignStatus.DRAFT
-        return PriorOutcome.LAUNCHED if has_changed and not proves_nothing else PriorOutcome.MAYBE
+        is_proof = has_changed and not is_stop_without_proof(seen_before, status)
+        return PriorOutcome.LAUNCHED if is_proof else PriorOutcome.MAYBE
 
     def note_seen(self, status: CampaignStatus | None) -> None:
         """
