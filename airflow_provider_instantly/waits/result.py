@@ -203,13 +203,15 @@ class WaitResult:
     def _line(self, outcome: CampaignOutcome) -> str:
         # Airflow's page cuts a line at its margin. In a list, which campaign it is has to be seen before that, and so
         # before an error, which is long.
-        what, *more = self._describe(outcome)
-        if what.endswith(f": {outcome.reason}"):
-            what, more = f"{what.removesuffix(f': {outcome.reason}')}.", [outcome.reason, *more]
+        what, *more = self._describe(outcome, errors_apart=True)
         return " ".join((what, about(outcome.title), *more))
 
-    def _describe(self, outcome: CampaignOutcome) -> tuple[str, ...]:
-        """What happened to one campaign, why, what became of it, and what to do next: a sentence for each."""
+    def _describe(self, outcome: CampaignOutcome, *, errors_apart: bool = False) -> tuple[str, ...]:
+        """
+        What happened to one campaign, why, what became of it, and what to do next: a sentence for each.
+
+        :param errors_apart: whether an error has a sentence of its own.
+        """
         target = self.goal.target_names
         match outcome.verdict:
             case Verdict.STOPPED:
@@ -220,11 +222,12 @@ class WaitResult:
                     "Fix the cause in Instantly and resume the campaign there.",
                 )
             case Verdict.UNREADABLE:
-                return (f"The wait cannot go on: {outcome.reason}",)
+                return _with_error("The wait cannot go on:", outcome.reason, apart=errors_apart)
             case Verdict.UNANSWERED:
                 seen = "never seen" if outcome.status is None else f"last seen {outcome.status_name}"
+                silence = f"Nothing was heard of the campaign for {span(self.goal.failure_budget or 0)}:"
                 return (
-                    f"Nothing was heard of the campaign for {span(self.goal.failure_budget or 0)}: {outcome.reason}",
+                    *_with_error(silence, outcome.reason, apart=errors_apart),
                     f"It was {seen} and was left as it is; another try waits again.",
                 )
             case Verdict.TIMED_OUT:
@@ -241,6 +244,11 @@ class WaitResult:
         unheard = (f"The last poll failed: {outcome.reason}",) if outcome.reason else ()
         wanted = f"{self.goal.target_names}{held}"
         return (f"The campaign was not {wanted} {after}: {stands}.", *unheard, "It was left as it is.")
+
+
+def _with_error(what: str, error: str, *, apart: bool) -> tuple[str, ...]:
+    """What ends with a colon, and the error that follows it: as a sentence, or as two."""
+    return (f"{what.removesuffix(':')}.", error) if apart else (f"{what} {error}",)
 
 
 def span(seconds: float) -> str:
