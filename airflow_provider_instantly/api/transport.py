@@ -297,17 +297,16 @@ def _why_it_broke(causes: list[BaseException], peer: str) -> tuple[str, str]:
         return "the TLS handshake failed", _IF_WITHOUT_TLS
     if refusal := next(filter(None, map(_refusal_of_proxy, causes)), None):
         return f"the proxy answered HTTP {refusal}", "Ask who runs the proxy."
-    if any(type(cause).__name__ in _UNKNOWN_NAMES for cause in causes):
-        return f"{peer}'s name is not known here", _IF_UNREACHABLE
-    if has(ConnectionRefusedError):
-        return f"{peer} refused the connection", _IF_UNREACHABLE
-    if has(TimeoutError):
-        return f"{peer} did not answer in time", _IF_UNREACHABLE
-    if has(ConnectionError):
-        return f"{peer} closed the connection", _IF_UNREACHABLE
-    if any(getattr(cause, "errno", None) in (errno.ENETUNREACH, errno.EHOSTUNREACH) for cause in causes):
-        return "no network leads there", _IF_UNREACHABLE
-    return "the connection failed", _IF_UNREACHABLE
+    has_no_way = any(getattr(cause, "errno", None) in (errno.ENETUNREACH, errno.EHOSTUNREACH) for cause in causes)
+    why = (
+        f"{peer}'s name is not known here" if any(type(cause).__name__ in _UNKNOWN_NAMES for cause in causes)
+        else f"{peer} refused the connection" if has(ConnectionRefusedError)
+        else f"{peer} did not answer in time" if has(TimeoutError)
+        else f"{peer} closed the connection" if has(ConnectionError)
+        else "no network leads there" if has_no_way
+        else "the connection failed"
+    )  # fmt: skip
+    return why, _IF_UNREACHABLE
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
