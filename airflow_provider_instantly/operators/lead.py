@@ -238,12 +238,9 @@ class AddLeadsOperator(ReadsRows):
         except ValueError as error:
             raise refused(AirflowFailException, error) from None
 
-    def _named_columns(self) -> Columns:
-        return Columns({} if self.fields is None else self.fields, self.custom_variables)
-
     def _columns(self) -> Columns:
         try:
-            return self._named_columns()
+            return _columns_of(self.fields, self.custom_variables)
         except ValueError as error:
             raise failure(AirflowFailException, str(error), "Nothing was requested from Instantly.") from None
 
@@ -362,7 +359,11 @@ def _check_columns_early(fields: Any, custom_variables: Any) -> None:
         fields = {name: "" if validation.is_rendered_later(column) else column for name, column in fields.items()}
     if validation.is_collection(custom_variables):
         custom_variables = [name for name in custom_variables if not validation.is_rendered_later(name)]
-    Columns({} if fields is None else fields, custom_variables)
+    _columns_of(fields, custom_variables)
+
+
+def _columns_of(fields: Any, custom_variables: Any) -> Columns:
+    return Columns({} if fields is None else fields, custom_variables)
 
 
 def _of(amount: float, rows: int, rounded: Any) -> int:
