@@ -27,6 +27,7 @@ from airflow_provider_instantly.triggers import campaign
 from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger
 from airflow_provider_instantly.waits.placement import BACKSTOP
 from tests.shared_streams import events_of
+from tests.unit.conftest import PATIENCE
 
 try:
     from airflow.triggers import shared_stream
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 CAMPAIGN_ID = "7d1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5e"
 OTHER_ID = "7d1f6c52-6f0e-4a39-9c9c-0b2f2a3c4d5f"
 NAME = "Spring"
-PATIENCE = 60.0
 
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
