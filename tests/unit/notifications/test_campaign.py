@@ -284,6 +284,25 @@ def test_what_an_earlier_turn_may_have_paused_is_not_said_to_be_as_it_was(
     assert ("HTTP 401" in log) is (then["kind"] == "error")
 
 
+@pytest.mark.parametrize("then", [{"status": 401}, {"status": 403, "method": "POST"}], ids=str)
+def test_why_there_was_no_second_pause_after_one_without_effect_is_said(
+    sandbox: SandboxClient, call: Call, task_log: Any, then: dict[str, Any]
+) -> None:
+    """The log had the first turn's news alone, and said that another try would come."""
+    unmoved, good = sandbox.add_campaigns(2, "Spring", status=ACTIVE)
+    sandbox.add_fault("body", path=f"*/{unmoved}/pause", json={"id": unmoved, "status": ACTIVE}, moment="before")
+    skipped = 0 if "method" in then else 2
+    sandbox.add_fault("error", path=f"*/{unmoved}*", **{"method": "GET", **then}, skip=skipped, count=None)
+
+    call([unmoved, good])
+
+    log = task_log()
+    assert re.search(rf"The pause was answered, but the campaign was Active.*HTTP {then['status']}.*{unmoved}", log)
+    assert "Look at it in Instantly, and pause it there if it still sends." in log
+    assert "Another try" not in log
+    assert f"Campaign {unmoved} was not paused" not in log
+
+
 def test_its_first_line_names_all_and_says_what_their_silence_means(
     sandbox: SandboxClient, call: Call, task_log: Any
 ) -> None:
