@@ -134,9 +134,7 @@ class Turn:
 
         :param error: what came of this turn.
         """
-        return (
-            self.may_be_put_off and isinstance(error, InstantlyRequestError | PauseNotConfirmedError) and error.may_pass
-        )
+        return self.may_be_put_off and isinstance(error, InstantlyError | PauseNotConfirmedError) and error.may_pass
 
     @property
     def doubt(self) -> Unconfirmed[Campaign] | None:

@@ -14,6 +14,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
 
+from airflow_provider_instantly.api.errors import ConnectionLookupError
 from airflow_provider_instantly.launches.pause import TIME_LIMIT
 from airflow_provider_instantly.notifications.campaign import PauseCampaignNotifier
 from tests.airflow_versions import gets_context
@@ -188,6 +189,26 @@ def test_one_that_does_not_answer_has_another_try_after_all_others(
     log = task_log()
     assert paused_in(log) == {silent, *good}
     assert "not paused" not in log
+
+
+def test_one_whose_connection_could_not_be_looked_up_has_another_try_after_all_others(
+    sandbox: SandboxClient, call: Call, task_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow may be asked in vain once, and answer a moment later: the first campaign went on sending."""
+    campaign_ids, looked_up = sandbox.add_campaigns(3, "Spring", status=ACTIVE), list[str]()
+
+    def check(_connection: Any, conn_id: str, _conn_type: str) -> None:
+        looked_up.append(conn_id)
+        if len(looked_up) == 1:
+            raise ConnectionLookupError("Airflow could not look the connection up.")
+
+    monkeypatch.setattr("airflow_provider_instantly.hooks.instantly.check_connection", check)
+
+    call(campaign_ids)
+
+    first, *others = campaign_ids
+    assert [campaign_id for campaign_id, what in asked_of(sandbox) if what == "pause"] == [*others, first]
+    assert paused_in(task_log()) == set(campaign_ids)
 
 
 def test_no_other_is_tried_while_the_rate_limit_is_used_up(sandbox: SandboxClient, call: Call, task_log: Any) -> None:
