@@ -8,7 +8,7 @@ from airflow_provider_instantly.api import operations
 from airflow_provider_instantly.api.account import Account, domain_of, domain_vitals, warmup_scores
 from airflow_provider_instantly.api.batches import batches
 from airflow_provider_instantly.api.protocol import ask
-from airflow_provider_instantly.hooks.calls import Calls, several
+from airflow_provider_instantly.hooks.calls import Calls, searched, several
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -70,7 +70,7 @@ class AccountCalls(Calls):
 
 
 def _list(tag_ids: Iterable[str], search: str | None) -> Request:
-    return operations.list_accounts(tag_ids=several("tag_ids", tag_ids), search=search)
+    return operations.list_accounts(tag_ids=several("tag_ids", tag_ids), search=searched(search))
 
 
 def _in_hundreds(

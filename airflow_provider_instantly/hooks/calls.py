@@ -49,6 +49,15 @@ class Calls(ABC):
         pages.check_whole()
 
 
+def searched(search: object) -> str | None:
+    """
+    Return what is to be searched for as a text: a parameter of a DAG, or a template, may make a number of it.
+
+    :param search: a text, a number, or None.
+    """
+    return None if search is None else str(search)
+
+
 def several(name: str, texts: Iterable[T]) -> list[T]:
     """
     Return texts as a list. One text has letters, which are texts, too, and none of them is what was meant.

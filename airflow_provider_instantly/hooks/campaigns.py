@@ -11,7 +11,7 @@ from airflow_provider_instantly.api.bulk import read_many
 from airflow_provider_instantly.api.campaign import Campaign, SendingStatus, check_campaign_id
 from airflow_provider_instantly.api.protocol import ask
 from airflow_provider_instantly.api.stray import stray_campaign
-from airflow_provider_instantly.hooks.calls import Calls, several
+from airflow_provider_instantly.hooks.calls import Calls, searched, several
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -155,7 +155,7 @@ def _list(search: str | None, tag_ids: Iterable[str], status: int | None, exclud
 
     Waits find out by themselves whether their filter is heeded, and go on without it.
     """
-    tags = several("tag_ids", tag_ids)
+    tags, search = several("tag_ids", tag_ids), searched(search)
     first = operations.list_campaigns(search=search, tag_ids=tags, status=status, exclude_status=exclude_status)
     if not search and status is None and exclude_status is None:
         return first

@@ -114,11 +114,14 @@ async def apause_own(
 
     :param turn: its turn then.
     """
-    from airflow_provider_instantly.launches.pause import apause
+    from airflow_provider_instantly.launches.pause import apause, without_another_pause
 
     async def check(campaign: Campaign, doubt: Unconfirmed[Campaign] | None) -> None:
-        if not await amay_pause(ti):
-            raise _not_own(campaign, doubt)
+        if await amay_pause(ti):
+            return
+        if doubt is None and turn is not None and turn.earlier is not None:
+            raise without_another_pause(turn.earlier, f"{_GOES_ON}.")
+        raise _not_own(campaign, doubt)
 
     try:
         paused = await apause(hook, campaign_id, log=log, confirm=False, before_send=check, turn=turn)

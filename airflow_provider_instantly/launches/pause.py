@@ -54,6 +54,8 @@ _DONE: Final = STOPPED_STATUSES | {CampaignStatus.PAUSED, CampaignStatus.COMPLET
 #: callback of a task, 30 to a trigger that is killed, 50 to the callbacks of a DAG. A request and a read of what became
 #: of it may come on top.
 TIME_LIMIT: Final = 12.0
+#: What to do about a campaign of which it is not certain that it was paused.
+_LOOK: Final = "Look at it in Instantly, and pause it there if it still sends."
 #: What sends nothing yet: spared, unless the caller wants such a campaign paused, too.
 DRAFTS: Final = frozenset({CampaignStatus.DRAFT})
 
@@ -132,9 +134,7 @@ class Turn:
 
         :param error: what came of this turn.
         """
-        return (
-            self.may_be_put_off and isinstance(error, InstantlyRequestError | PauseNotConfirmedError) and error.may_pass
-        )
+        return self.may_be_put_off and isinstance(error, InstantlyError | PauseNotConfirmedError) and error.may_pass
 
     @property
     def doubt(self) -> Unconfirmed[Campaign] | None:
@@ -292,7 +292,7 @@ class _Pausing:
             not_confirmed.__cause__ = doubt.lost
             return not_confirmed
         if self.turn.earlier is not None:
-            return self.turn.earlier
+            return without_another_pause(self.turn.earlier, str(error))
         if isinstance(error, InstantlyRequestError):
             error.outcome = _not_paused(self.campaign_id)
         return error
@@ -417,11 +417,24 @@ def not_paused_again(campaign: Campaign, doubt: Unconfirmed[Campaign], why: str)
     return error
 
 
+def without_another_pause(earlier: PauseNotConfirmedError, why: str) -> PauseNotConfirmedError:
+    """
+    The error of a pause that an earlier turn sent, which was answered without an effect, and which is not sent again.
+
+    :param earlier: what came of that turn.
+    :param why: why it is not sent again, as a clause with its stop, or as the text of an error.
+    """
+    what, reason, *_, which = vars(earlier)["sentences"]
+    return failure(PauseNotConfirmedError, what, reason, f"It was not paused again: {why}", _LOOK, which)
+
+
 def _without_effect(campaign: Campaign) -> PauseNotConfirmedError:
     error = failure(
         PauseNotConfirmedError,
         f"The pause was answered, but the campaign was {campaign.status_label} when it was last read.",
         "The pause had no effect, or a person resumed the campaign.",
+        # A brake has no other try.
+        _LOOK,
         "Another try reads it before it pauses it.",
         about(campaign.title),
     )
@@ -436,7 +449,7 @@ def _not_confirmed(doubt: Unconfirmed[Campaign], campaign_id: str) -> PauseNotCo
         PauseNotConfirmedError,
         f"The answer to the pause was lost, and then {found}{why}",
         "It may or may not have been paused.",
-        "Look at it in Instantly, and pause it there if it still sends.",
+        _LOOK,
         about(campaign_id),
     )
     error.may_pass = doubt.error is None or doubt.error.may_pass

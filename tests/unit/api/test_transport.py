@@ -617,6 +617,35 @@ class TestNothingSent:
         assert budget.left == pytest.approx(5.0 - took, abs=0.3)
 
     @pytest.mark.parametrize("kind", [SyncTransport, AsyncTransport])
+    @pytest.mark.parametrize(
+        ("came", "advice"),
+        [
+            (None, "If it happens often, raise timeout in the connection's extra."),
+            (b"", "If it goes on, ask Instantly."),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "If it goes on, ask Instantly."),
+            (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "Check that the connection's Base URL is Instantly's; a proxy may have"),
+        ],
+        ids=["silence", "nothing", "a part", "SSH"],
+    )
+    def test_more_time_is_advised_only_where_there_was_too_little(
+        self, raw_server: Any, kind: Any, came: bytes | None, advice: str
+    ) -> None:
+        """So it was where another service listens at the Base URL, too."""
+
+        def reply(request: Any) -> None:
+            if came is None:
+                raw_server.stop.wait(PATIENT)
+            else:
+                request.send(came)
+                request.close()
+
+        raw_server.reply = reply
+        with pytest.raises(InstantlyConnectionError) as caught:
+            call(kind(endpoint_of(raw_server, timeout=0.3 if came is None else PATIENT)), READ, max_retries=0)
+        assert caught.value.what.startswith("The connection to Instantly broke before a whole answer came.")
+        assert caught.value.advice.startswith(advice)
+
+    @pytest.mark.parametrize("kind", [SyncTransport, AsyncTransport])
     def test_where_no_time_is_left_a_service_that_is_well_still_answers(self, raw_server: Any, kind: Any) -> None:
         raw_server.reply = lambda request: request.send(http_answer())
         assert call(kind(endpoint_of(raw_server), budget=TimeBudget(-9.0)), READ) == GOOD

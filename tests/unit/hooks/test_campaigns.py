@@ -172,6 +172,15 @@ class TestLists:
         assert ids(tag_ids=[tag]) == {spring}
         assert ids() == {spring, autumn}
 
+    @pytest.mark.parametrize("number", [2026, 0])
+    def test_a_number_is_searched_for_as_a_text(
+        self, sandbox: SandboxClient, ask: Callable[..., Any], number: int
+    ) -> None:
+        """As a parameter of a DAG may have it: of 0, all campaigns were listed, and any other number was a crash."""
+        numbered, _other = (sandbox.add_campaign(f"Spring{end}", status=0) for end in (f" {number}", ""))
+
+        assert [campaign.id for campaign in ask("list_campaigns", search=number)] == [numbered]
+
     @pytest.mark.parametrize(
         ("asked", "what"),
         [
