@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.api.campaign import CampaignStatus
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
-    from airflow_provider_instantly.launches.pause import Paused, Turn
+    from airflow_provider_instantly.launches.pause import Paused
+    from airflow_provider_instantly.launches.turns import Turn
 
 #: So many campaigns are named before the first is paused.
 _NAMED: Final = 20
@@ -108,7 +109,8 @@ class PauseCampaignNotifier(BaseNotifier):
 
     def _pause_all(self) -> None:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launches.pause import TIME_LIMIT, turns
+        from airflow_provider_instantly.launches.pause import TIME_LIMIT
+        from airflow_provider_instantly.launches.turns import turns
 
         campaign_ids = self._checked_campaign_ids()
         write(self.log, info=[_beginning(campaign_ids)])
@@ -132,7 +134,8 @@ class PauseCampaignNotifier(BaseNotifier):
 
     async def _apause_all(self) -> None:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launches.pause import TIME_LIMIT, turns
+        from airflow_provider_instantly.launches.pause import TIME_LIMIT
+        from airflow_provider_instantly.launches.turns import turns
 
         campaign_ids = self._checked_campaign_ids()
         await awrite(self.log, info=[_beginning(campaign_ids)])
