@@ -32,6 +32,13 @@ def test_a_number_is_searched_for_as_a_text(ask: Callable[..., Any], sandbox: Sa
     assert [account.email for account in ask("list_accounts", search=number)] == [f"ada{number}@example.com"]
 
 
+@pytest.mark.parametrize("blank", [{"search": ""}, {"tag_ids": [" "]}], ids=str)
+def test_what_is_blank_finds_nothing(ask: Callable[..., Any], sandbox: SandboxClient, blank: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="blank"):
+        list(ask("list_accounts", **blank))
+    assert sandbox.requests() == []
+
+
 def test_warmup_scores_in_hundreds(ask: Callable[..., Any], sandbox: SandboxClient) -> None:
     emails = [f"sender-{number}@example.com" for number in range(150)]
     sandbox.add_accounts(*emails[:149], fields={"stat_warmup_score": 91})

@@ -182,6 +182,19 @@ class TestLists:
         assert [campaign.id for campaign in ask("list_campaigns", search=number)] == [numbered]
 
     @pytest.mark.parametrize(
+        ("blank", "meant"),
+        [({"search": ""}, "give None"), ({"search": " "}, "give None"), ({"tag_ids": ["", "x"]}, "give no tag")],
+        ids=str,
+    )
+    def test_what_is_blank_finds_nothing(
+        self, sandbox: SandboxClient, ask: Callable[..., Any], blank: dict[str, Any], meant: str
+    ) -> None:
+        """A parameter of a DAG that was not given listed all campaigns, to be launched."""
+        with pytest.raises(ValueError, match=f"blank.*{meant}"):
+            list(ask("list_campaigns", **blank))
+        assert sandbox.requests() == []
+
+    @pytest.mark.parametrize(
         ("asked", "what"),
         [
             ({"status": CampaignStatus.DRAFT}, f"campaign {UNKNOWN_ID}, which is Active, where Draft was asked for"),
