@@ -94,7 +94,7 @@ class PauseCampaignNotifier(BaseNotifier):
         try:
             self._pause_all()
         except Exception as error:
-            write(self.log, warnings=[_nothing_known(error)])
+            write(self.log, warnings=_nothing_known(error))
 
     async def async_notify(self, context: Context) -> None:
         """
@@ -105,7 +105,7 @@ class PauseCampaignNotifier(BaseNotifier):
         try:
             await self._apause_all()
         except Exception as error:
-            await awrite(self.log, warnings=[_nothing_known(error)])
+            await awrite(self.log, warnings=_nothing_known(error))
 
     def _pause_all(self) -> None:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
@@ -182,9 +182,9 @@ def _line(paused: Paused) -> dict[str, list[str]]:
     return {"warnings" if paused.needs_attention else "info": [paused.outcome]}
 
 
-def _nothing_known(error: Exception) -> str:
+def _nothing_known(error: Exception) -> tuple[str, ...]:
     reason = shown_text(str(error))
     return (
-        f"No campaign was paused, since it is not known which to pause ({type(error).__name__}: {reason}). "
-        "Look at your campaigns in Instantly, and pause there what must not send."
+        f"No campaign was paused, since it is not known which to pause ({type(error).__name__}: {reason}).",
+        "Look at your campaigns in Instantly, and pause there what must not send.",
     )

@@ -422,7 +422,10 @@ def test_a_template_that_leads_to_no_campaign_is_said_and_not_raised(
 ) -> None:
     call(campaign_id, context={"params": {"none": None}})
 
-    assert "No campaign was paused, since it is not known which to pause" in task_log()
+    said = task_log()
+    assert "No campaign was paused, since it is not known which to pause" in said
+    assert not any("Look at your campaigns" in line and "No campaign was" in line for line in said.splitlines())
+    assert "Look at your campaigns in Instantly" in said
     assert sandbox.requests() == []
 
 
