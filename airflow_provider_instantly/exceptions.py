@@ -7,12 +7,9 @@ which failures are not worth a retry.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
-
-if TYPE_CHECKING:
-    from airflow_provider_instantly.api.campaign import Campaign
 
 E = TypeVar("E", bound=BaseException)
 
@@ -65,8 +62,9 @@ class PauseNotConfirmedError(AirflowException):
 
     #: Whether another read may soon tell, or another pause help. If not, a person has to look.
     may_pass: bool = False
-    #: The campaign as it was read, if the pause was answered and has had no effect.
-    campaign: Campaign | None = None
+    #: How the campaign stood, and how it is called, if the pause was answered and has had no effect. The campaign itself has
+    #: addresses, and tools that show errors show what they hold.
+    unmoved: tuple[str, str] | None = None
 
 
 class InputError(AirflowException):

@@ -121,7 +121,7 @@ async def apause_own(
         if await amay_pause(ti):
             return
         if turn is not None and turn.unmoved is not None and doubt is None:
-            raise without_another_pause(turn.unmoved, f"{_GOES_ON}.")
+            raise without_another_pause(*turn.unmoved, f"{_GOES_ON}.")
         raise _not_own(campaign, doubt)
 
     try:

@@ -260,8 +260,8 @@ class _Pausing:
             not_confirmed = _not_confirmed(replace(doubt, state=state, error=error), self.campaign_id)
             not_confirmed.__cause__ = doubt.lost
             return not_confirmed
-        if (campaign := self.turn.unmoved) is not None:
-            return without_another_pause(campaign, str(error))
+        if self.turn.unmoved is not None:
+            return without_another_pause(*self.turn.unmoved, str(error))
         if isinstance(error, InstantlyRequestError):
             error.outcome = _not_paused(self.campaign_id)
         return error
@@ -358,38 +358,39 @@ def not_paused_again(campaign: Campaign, doubt: Unconfirmed[Campaign], why: str)
     return error
 
 
-def without_another_pause(campaign: Campaign, why: str) -> PauseNotConfirmedError:
+def without_another_pause(status_label: str, title: str, why: str) -> PauseNotConfirmedError:
     """
     The error of a pause that was answered and has had no effect, and which is not sent again.
 
-    :param campaign: as it was read after that pause.
+    :param status_label: how the campaign stood after that pause.
+    :param title: how it is called.
     :param why: why it is not sent again, as a clause with its stop, or as the text of an error.
     """
     return failure(
         PauseNotConfirmedError,
-        *_nothing_changed(campaign),
+        *_nothing_changed(status_label),
         f"It was not paused again: {why}",
         _LOOK,
-        about(campaign.title),
+        about(title),
     )
 
 
 def _without_effect(campaign: Campaign) -> PauseNotConfirmedError:
     error = failure(
         PauseNotConfirmedError,
-        *_nothing_changed(campaign),
+        *_nothing_changed(campaign.status_label),
         # A brake has no other try.
         _LOOK,
         "Another try reads it before it pauses it.",
         about(campaign.title),
     )
-    error.may_pass, error.campaign = True, campaign
+    error.may_pass, error.unmoved = True, (campaign.status_label, campaign.title)
     return error
 
 
-def _nothing_changed(campaign: Campaign) -> tuple[str, str]:
+def _nothing_changed(status_label: str) -> tuple[str, str]:
     return (
-        f"The pause was answered, but the campaign was {campaign.status_label} when it was last read.",
+        f"The pause was answered, but the campaign was {status_label} when it was last read.",
         "The pause had no effect, or a person resumed the campaign.",
     )
 

@@ -49,9 +49,9 @@ class Turn:
         return Unconfirmed(lost, Effect.UNCLEAR) if isinstance(lost, AmbiguousOutcomeError) else None
 
     @property
-    def unmoved(self) -> Campaign | None:
-        """The campaign as it was read after that pause, if it was answered and has had no effect."""
-        return None if self.earlier is None else self.earlier.campaign
+    def unmoved(self) -> tuple[str, str] | None:
+        """How the campaign stood after that pause, and how it is called, if it was answered and has had no effect."""
+        return None if self.earlier is None else self.earlier.unmoved
 
 
 def turns(campaign_ids: Sequence[str]) -> Generator[Turn, Exception | None, None]:

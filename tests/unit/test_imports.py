@@ -186,7 +186,7 @@ class TestDirection:
         "api": set(),
         "get_provider_info": set(),
         "default_args": set(),
-        "exceptions": {"api"},
+        "exceptions": set(),
         "clock": set(),
         "storage": set(),
         "tasklog": set(),
