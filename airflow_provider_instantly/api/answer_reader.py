@@ -23,7 +23,8 @@ MAX_INTERIM: Final = 100
 #: A chunk costs time, however short it is, and an event loop has better things to do.
 MAX_CHUNKS: Final = 20_000
 CLOSED: Final = "the server closed the connection"
-_NO_HTTP: Final = "what came is not HTTP"
+TOOK_TOO_LONG: Final = "the answer took too long"
+NO_HTTP: Final = "what came is not HTTP"
 #: All bytes of an answer: a whole body, and what its chunks and headers add.
 MAX_WIRE_BYTES: Final = MAX_ANSWER_BYTES + 2 * 1024 * 1024
 
@@ -98,7 +99,7 @@ class AnswerReader:
             answer = self._advance()
         except h11.RemoteProtocolError:
             self.can_continue = False
-            raise BrokenAnswerError(_NO_HTTP if data else CLOSED) from None
+            raise BrokenAnswerError(NO_HTTP if data else CLOSED) from None
         if answer is None and len(data) > room:
             raise BrokenAnswerError("the answer is too long")
         self.can_continue = self.can_continue and len(data) <= room
@@ -131,7 +132,7 @@ class AnswerReader:
                     raise BrokenAnswerError("its headers are too long")
                 return None
             else:
-                raise BrokenAnswerError(_NO_HTTP)
+                raise BrokenAnswerError(NO_HTTP)
 
     def _end_head(self) -> None:
         began, self._head_began = self._head_began, self._received - len(self._connection.trailing_data[0])

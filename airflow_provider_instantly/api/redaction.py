@@ -96,7 +96,8 @@ def without_addresses(text: str) -> str:
     if _AT_SIGN.search(beginning):
         # A letter in its place makes it one word with the at sign, and with what stands before it.
         beginning = _WORDS.sub(_without_address, _QUOTED.sub("x", beginning))
-    if _ESCAPED.search(beginning) and _AT_SIGN.search(_decoded(beginning)):
+    # HTML has names for what other escapes begin with, such as &percnt; and &bsol;.
+    if ("&" in beginning or _ESCAPED.search(beginning)) and _AT_SIGN.search(_decoded(beginning)):
         # Its at sign is escaped in several ways at once, such as \u0026#64;, so it is not known where it stands.
         return "(a text with an address)"
     return beginning

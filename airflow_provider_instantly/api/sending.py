@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_instantly.api.answer_reader import CLOSED, AnswerReader, BrokenAnswerError
+from airflow_provider_instantly.api.answer_reader import CLOSED, TOOK_TOO_LONG, AnswerReader, BrokenAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +78,7 @@ class Sending:
         :param error: the socket's error, or None where the connection was closed in order.
         """
         if isinstance(error, TimeoutError):
-            return BrokenAnswerError("the answer took too long")
+            return BrokenAnswerError(TOOK_TOO_LONG)
         self.is_closed = True
         if error is None:
             return BrokenAnswerError(CLOSED)

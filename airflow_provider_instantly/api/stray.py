@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
+from unicodedata import combining, normalize
 
 from airflow_provider_instantly.api.account import each_domain
 from airflow_provider_instantly.api.campaign import CampaignStatus, answered_id
@@ -178,5 +179,12 @@ def _have_words(values: Iterable[object], search: str | None) -> bool:
     """Whether each word that was searched for stands in one of these texts."""
     if not search:
         return True
-    texts = "\n".join(value.casefold() for value in values if isinstance(value, str))
-    return all(word in texts for word in search.casefold().split())
+    texts = "\n".join(_folded(value) for value in values if isinstance(value, str))
+    return all(word in texts for word in _folded(search).split())
+
+
+def _folded(text: str) -> str:
+    """A text without what a search may not heed: case, accents, and in how many characters a letter is written."""
+    if not text.isascii():
+        text = "".join(letter for letter in normalize("NFKD", text) if not combining(letter))
+    return text.casefold()

@@ -21,6 +21,7 @@ from airflow_provider_instantly.api.answers import MAYBE_ANOTHER_SERVER
 from airflow_provider_instantly.api.driver import adrive, drive, observed
 from airflow_provider_instantly.api.environment import environment_of, wrong_login
 from airflow_provider_instantly.api.errors import (
+    ASK_INSTANTLY,
     InstantlyConnectionError,
     InstantlyRequestError,
     InstantlyUnexpectedAnswerError,
@@ -47,7 +48,7 @@ _LONG_PAUSE: Final = 5.0
 #: Seconds that a request has where no time is left: enough for a service that is well.
 _LEAST_TIMEOUT: Final = 1.0
 _BROKE_LATER: Final = "The connection to Instantly broke before a whole answer came."
-_IF_IT_BREAKS_OFTEN: Final = "If it happens often, raise timeout in the connection's extra."
+_IF_IT_TAKES_LONG: Final = "If it happens often, raise timeout in the connection's extra."
 #: What follows from a certificate that is not trusted, and from a service that does not speak TLS.
 _IF_UNTRUSTED: Final = (
     "Where a proxy signs what passes through it, let REQUESTS_CA_BUNDLE name a file that holds the proxy's "
@@ -236,7 +237,12 @@ def _what_went_wrong(
 
     Only the kind of what the libraries raise is shown: its text may hold a proxy's password or whatever a server sent.
     """
-    from airflow_provider_instantly.api.answer_reader import BrokenAnswerError, UnreadableAnswerError
+    from airflow_provider_instantly.api.answer_reader import (
+        NO_HTTP,
+        TOOK_TOO_LONG,
+        BrokenAnswerError,
+        UnreadableAnswerError,
+    )
 
     causes = list(_causes(error))
     if not sending.has_left and 407 in map(_refusal_of_proxy, causes):
@@ -251,9 +257,13 @@ def _what_went_wrong(
             status=error.status,
         )
     else:
-        later = (_BROKE_LATER, _IF_IT_BREAKS_OFTEN)
-        message, advice = later if sending.has_left else _where_it_broke(causes, environment)
         reason = error.reason if isinstance(error, BrokenAnswerError) else type(error).__name__
+        later = {TOOK_TOO_LONG: _IF_IT_TAKES_LONG, NO_HTTP: MAYBE_ANOTHER_SERVER}
+        message, advice = (
+            (_BROKE_LATER, later.get(reason, ASK_INSTANTLY))
+            if sending.has_left
+            else _where_it_broke(causes, environment)
+        )
         wrapped = InstantlyConnectionError(
             f"{message} ({reason})",
             advice=advice,

@@ -8,7 +8,7 @@ from airflow_provider_instantly.api import operations
 from airflow_provider_instantly.api.account import Account, domain_of, domain_vitals, warmup_scores
 from airflow_provider_instantly.api.batches import batches
 from airflow_provider_instantly.api.protocol import ask
-from airflow_provider_instantly.hooks.calls import Calls, several
+from airflow_provider_instantly.hooks.calls import Calls, searched, several, tagged
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ class AccountCalls(Calls):
 
         :param tag_ids: ids of tags, of which an account must have one.
         :param search: a part of the address, such as a domain.
-        :raises ValueError: if tag_ids is one text.
+        :raises ValueError: if search or a tag is blank, or tag_ids is one text.
         :raises InstantlyError: if a page could not be read.
         """
         yield from map(Account.from_api, self.each_item(_list(tag_ids, search)))
@@ -70,7 +70,7 @@ class AccountCalls(Calls):
 
 
 def _list(tag_ids: Iterable[str], search: str | None) -> Request:
-    return operations.list_accounts(tag_ids=several("tag_ids", tag_ids), search=search)
+    return operations.list_accounts(tag_ids=tagged(tag_ids), search=searched(search))
 
 
 def _in_hundreds(

@@ -49,6 +49,38 @@ class Calls(ABC):
         pages.check_whole()
 
 
+def searched(search: object) -> str | None:
+    """
+    Return what is to be searched for as a text: a parameter of a DAG, or a template, may make a number of it.
+
+    :param search: a text, a number, or None for everything.
+    :raises ValueError: if it is blank, as a parameter is that was not given. Instantly would find everything.
+    """
+    if search is None:
+        return None
+    text = str(search)
+    if not text.strip():
+        raise ValueError(_finds_everything("search is blank", "None"))
+    return text
+
+
+def tagged(tag_ids: Iterable[str]) -> list[str]:
+    """
+    Return the tags of which what is listed must have one.
+
+    :param tag_ids: their ids, or none for everything.
+    :raises ValueError: if one is blank, or they are one text.
+    """
+    tags = several("tag_ids", tag_ids)
+    if not all(str(tag).strip() for tag in tags):
+        raise ValueError(_finds_everything("tag_ids has a blank tag", "no tag"))
+    return tags
+
+
+def _finds_everything(what: str, everything: str) -> str:
+    return f"{what}, which finds everything. If that is meant, give {everything}. Nothing was requested from Instantly."
+
+
 def several(name: str, texts: Iterable[T]) -> list[T]:
     """
     Return texts as a list. One text has letters, which are texts, too, and none of them is what was meant.

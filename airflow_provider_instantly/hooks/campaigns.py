@@ -11,7 +11,7 @@ from airflow_provider_instantly.api.bulk import read_many
 from airflow_provider_instantly.api.campaign import Campaign, SendingStatus, check_campaign_id
 from airflow_provider_instantly.api.protocol import ask
 from airflow_provider_instantly.api.stray import stray_campaign
-from airflow_provider_instantly.hooks.calls import Calls, several
+from airflow_provider_instantly.hooks.calls import Calls, searched, several, tagged
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -105,7 +105,7 @@ class CampaignCalls(Calls):
         :param tag_ids: ids of tags, of which a campaign must have one.
         :param status: only campaigns in this status.
         :param exclude_status: only campaigns not in this status.
-        :raises ValueError: if tag_ids is one text.
+        :raises ValueError: if search or a tag is blank, or tag_ids is one text.
         :raises InstantlyUnexpectedAnswerError: if a campaign does not fit the filters; its tags cannot be seen.
         :raises InstantlyError: if a page could not be read.
         """
@@ -155,7 +155,7 @@ def _list(search: str | None, tag_ids: Iterable[str], status: int | None, exclud
 
     Waits find out by themselves whether their filter is heeded, and go on without it.
     """
-    tags = several("tag_ids", tag_ids)
+    tags, search = tagged(tag_ids), searched(search)
     first = operations.list_campaigns(search=search, tag_ids=tags, status=status, exclude_status=exclude_status)
     if not search and status is None and exclude_status is None:
         return first

@@ -109,7 +109,7 @@ class Launcher:
     _freshness: Freshness = field(init=False, repr=False)
     _readiness: Readiness | None = field(default=None, init=False, repr=False)
     _has_waited: bool = field(default=False, init=False, repr=False)
-    #: The campaign as it was right before it was activated, or None if it was not read.
+    #: The campaign as it was right before it was activated, or None if it was not read, or seen to change since.
     _found: Campaign | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -154,6 +154,8 @@ class Launcher:
                 return self._confirmed(campaign_id, answered)
             case Shown(campaign):
                 self._say(f"The campaign is {campaign.status_label}: the activation took effect.", campaign)
+                # Whatever it is next, it was something else in between.
+                self._found = None
                 return self._confirmed(campaign_id, campaign)
             case Unconfirmed():
                 self.record.settle()

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.api.change import Unconfirmed
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
-    from airflow_provider_instantly.launches.pause import Paused, Turn
+    from airflow_provider_instantly.launches.pause import Paused
+    from airflow_provider_instantly.launches.turns import Turn
     from airflow_provider_instantly.tasklog import TaskLog
 
 #: Where it is; the value is the number of the try, or None when its wait is over.
@@ -114,11 +115,14 @@ async def apause_own(
 
     :param turn: its turn then.
     """
-    from airflow_provider_instantly.launches.pause import apause
+    from airflow_provider_instantly.launches.pause import apause, without_another_pause
 
     async def check(campaign: Campaign, doubt: Unconfirmed[Campaign] | None) -> None:
-        if not await amay_pause(ti):
-            raise _not_own(campaign, doubt)
+        if await amay_pause(ti):
+            return
+        if turn is not None and turn.unmoved is not None and doubt is None:
+            raise without_another_pause(*turn.unmoved, f"{_GOES_ON}.")
+        raise _not_own(campaign, doubt)
 
     try:
         paused = await apause(hook, campaign_id, log=log, confirm=False, before_send=check, turn=turn)

@@ -25,17 +25,16 @@ from airflow_provider_instantly.api.change import (
     carry_out,
 )
 from airflow_provider_instantly.api.errors import (
-    AmbiguousOutcomeError,
     InstantlyError,
-    InstantlyRateLimitError,
     InstantlyRequestError,
 )
 from airflow_provider_instantly.api.operations import pause_campaign
 from airflow_provider_instantly.exceptions import PauseNotConfirmedError, TaskKilledError, failure
+from airflow_provider_instantly.launches.turns import Turn
 from airflow_provider_instantly.tasklog import awarn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Sequence
+    from collections.abc import Callable, Collection
 
     from airflow_provider_instantly.api.campaign import Campaign
     from airflow_provider_instantly.api.change import Outcome
@@ -54,6 +53,8 @@ _DONE: Final = STOPPED_STATUSES | {CampaignStatus.PAUSED, CampaignStatus.COMPLET
 #: callback of a task, 30 to a trigger that is killed, 50 to the callbacks of a DAG. A request and a read of what became
 #: of it may come on top.
 TIME_LIMIT: Final = 12.0
+#: What to do about a campaign of which it is not certain that it was paused.
+_LOOK: Final = "Look at it in Instantly, and pause it there if it still sends."
 #: What sends nothing yet: spared, unless the caller wants such a campaign paused, too.
 DRAFTS: Final = frozenset({CampaignStatus.DRAFT})
 
@@ -109,38 +110,6 @@ class Paused:
             why = ": a Draft sends nothing" if self.switch is None else f", because of {self.switch}=False"
             return f"{stands}, and was left as it is{why}."
         return f"{stands}, and was left as it is."
-
-
-@dataclass(frozen=True)
-class Turn:
-    """
-    The turn of one campaign among several that are paused one after the other.
-
-    :param campaign_id: its UUID.
-    :param may_be_put_off: whether it has another turn if this one fails. Then this one makes no retries, sends one
-        pause, and reads once what came of it.
-    :param earlier: what is known of a pause that an earlier turn sent; None if none was sent.
-    """
-
-    campaign_id: str
-    may_be_put_off: bool = False
-    earlier: PauseNotConfirmedError | None = None
-
-    def puts_off(self, error: Exception) -> bool:
-        """
-        Whether it has another turn after an error, which is then said of that one.
-
-        :param error: what came of this turn.
-        """
-        return (
-            self.may_be_put_off and isinstance(error, InstantlyRequestError | PauseNotConfirmedError) and error.may_pass
-        )
-
-    @property
-    def doubt(self) -> Unconfirmed[Campaign] | None:
-        """The same as `earlier`, if the answer to that pause was lost."""
-        lost = None if self.earlier is None else self.earlier.__cause__
-        return Unconfirmed(lost, Effect.UNCLEAR) if isinstance(lost, AmbiguousOutcomeError) else None
 
 
 def pause(
@@ -291,8 +260,8 @@ class _Pausing:
             not_confirmed = _not_confirmed(replace(doubt, state=state, error=error), self.campaign_id)
             not_confirmed.__cause__ = doubt.lost
             return not_confirmed
-        if self.turn.earlier is not None:
-            return self.turn.earlier
+        if self.turn.unmoved is not None:
+            return without_another_pause(*self.turn.unmoved, str(error))
         if isinstance(error, InstantlyRequestError):
             error.outcome = _not_paused(self.campaign_id)
         return error
@@ -329,34 +298,6 @@ class _Pausing:
     def _before_send(self, before: Campaign | None, doubt: Unconfirmed[Campaign] | None) -> Any:
         campaign = before if doubt is None else doubt.state
         return None if campaign is None else self.before_send(campaign, doubt or self.turn.doubt)
-
-
-def turns(campaign_ids: Sequence[str]) -> Generator[Turn, Exception | None, None]:
-    """
-    Let each campaign have its turn, and those that may be paused by a retry another one after all others.
-
-    The retries of one that does not answer would take up to twelve seconds, and callbacks have twenty. So would its
-    pauses whose answers are lost, and to wait until an answer shows takes seven.
-
-    :param campaign_ids: their UUIDs. It is sent the error of each turn that is put off, and else None.
-    """
-    untried, put_off = list(campaign_ids), dict[str, PauseNotConfirmedError | None]()
-    was_limited = False
-    while len(campaign_ids) > 1 and untried:
-        error = yield Turn(untried[0], may_be_put_off=True)
-        if isinstance(error, InstantlyRateLimitError):
-            # The others would get the same answer, and make it worse. The retries of this one wait until there is room
-            # again; if there is none for the next, either, each has one turn.
-            if was_limited:
-                break
-            was_limited = True
-            yield Turn(untried.pop(0))
-            continue
-        campaign_id = untried.pop(0)
-        if error is not None:
-            put_off[campaign_id] = error if isinstance(error, PauseNotConfirmedError) else None
-    for campaign_id in (*untried, *put_off):
-        yield Turn(campaign_id, earlier=put_off.get(campaign_id))
 
 
 def what_failed(campaign_id: str, error: Exception) -> str:
@@ -417,16 +358,41 @@ def not_paused_again(campaign: Campaign, doubt: Unconfirmed[Campaign], why: str)
     return error
 
 
+def without_another_pause(status_label: str, title: str, why: str) -> PauseNotConfirmedError:
+    """
+    The error of a pause that was answered and has had no effect, and which is not sent again.
+
+    :param status_label: how the campaign stood after that pause.
+    :param title: how it is called.
+    :param why: why it is not sent again, as a clause with its stop, or as the text of an error.
+    """
+    return failure(
+        PauseNotConfirmedError,
+        *_nothing_changed(status_label),
+        f"It was not paused again: {why}",
+        _LOOK,
+        about(title),
+    )
+
+
 def _without_effect(campaign: Campaign) -> PauseNotConfirmedError:
     error = failure(
         PauseNotConfirmedError,
-        f"The pause was answered, but the campaign was {campaign.status_label} when it was last read.",
-        "The pause had no effect, or a person resumed the campaign.",
+        *_nothing_changed(campaign.status_label),
+        # A brake has no other try.
+        _LOOK,
         "Another try reads it before it pauses it.",
         about(campaign.title),
     )
-    error.may_pass = True
+    error.may_pass, error.unmoved = True, (campaign.status_label, campaign.title)
     return error
+
+
+def _nothing_changed(status_label: str) -> tuple[str, str]:
+    return (
+        f"The pause was answered, but the campaign was {status_label} when it was last read.",
+        "The pause had no effect, or a person resumed the campaign.",
+    )
 
 
 def _not_confirmed(doubt: Unconfirmed[Campaign], campaign_id: str) -> PauseNotConfirmedError:
@@ -436,7 +402,7 @@ def _not_confirmed(doubt: Unconfirmed[Campaign], campaign_id: str) -> PauseNotCo
         PauseNotConfirmedError,
         f"The answer to the pause was lost, and then {found}{why}",
         "It may or may not have been paused.",
-        "Look at it in Instantly, and pause it there if it still sends.",
+        _LOOK,
         about(campaign_id),
     )
     error.may_pass = doubt.error is None or doubt.error.may_pass

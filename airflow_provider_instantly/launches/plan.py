@@ -186,7 +186,7 @@ def _plan_for_stopped(stands: str, rules: LaunchRules) -> LaunchPlan:
         (
             f"{stands}: Instantly stopped it, so this try did not activate it.",
             "Fix the cause in Instantly first.",
-            "reactivate_stopped=True would activate it all the same; after bounce protection, Instantly does not "
-            "protect it again for 7 days.",
+            "reactivate_stopped=True would activate it all the same.",
+            "After bounce protection, Instantly does not protect it again for 7 days.",
         ),
     )

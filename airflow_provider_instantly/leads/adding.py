@@ -169,13 +169,13 @@ class Adding:
             raise self._seen.ended(UploadRefusedError, "The workspace's plan has no room for more leads.")
         try:
             with before_leaving(self._read_age.note_sent):
-                reason = self._order.why_not()
+                reasons = self._order.why_not()
         except InstantlyError as error:
             if doubt is None:
                 raise
             raise self._given_up(Unconfirmed(doubt.lost, Effect.UNCLEAR, self._seen.present, error)) from error
-        if reason:
-            raise self._seen.ended(UploadRefusedError, reason)
+        if reasons:
+            raise self._seen.ended(UploadRefusedError, *reasons)
         if self._order.rests_on_status:
             self._read_age.note_read()
 
@@ -264,7 +264,7 @@ class Adding:
             self._seen.present |= self._seen.settled(self._chunk)
         except InstantlyError as unread:
             what = f"Instantly refused the upload of {self._chunk.span}, and who of them is there could not be read"
-            raise failure(UploadNotConfirmedError, f"{what}: {unread}", self._seen.so_far) from error
+            raise failure(UploadNotConfirmedError, f"{what}: {unread}", *self._seen.so_far) from error
         if error.status != 413:
             raise error
         too_large = TooLarge(self._sent.size, error)
@@ -294,7 +294,7 @@ class Adding:
             *([str(doubt.error)] if doubt.error else []),
             *([f"Certain: {certain}."] if certain else []),
             f"Not certain: rows {listed(unknown)}.",
-            self._seen.so_far,
+            *self._seen.so_far,
         )
         error.__cause__ = doubt.lost
         return error

@@ -29,8 +29,8 @@ def check(order: Order, rows: Iterable[LeadRow], total: int) -> int | None:
     :raises TaskKilledError: if the task was killed.
     :raises InstantlyError: if that could not be read.
     """
-    if reason := order.why_not():
-        raise failure(UploadRefusedError, reason, added_no_one(order))
+    if reasons := order.why_not():
+        raise failure(UploadRefusedError, *reasons, added_no_one(order))
     try:
         room = order.hook.get_plan().room
     except InstantlyPermissionError:
@@ -38,10 +38,10 @@ def check(order: Order, rows: Iterable[LeadRow], total: int) -> int | None:
         return None
     if room is None or room >= total:
         return room
-    if reason := lacks_room(room, total - count_present(order, rows, total)):
+    if reasons := lacks_room(room, total - count_present(order, rows, total)):
         if order.skip_if_in is None or room == 0:
-            raise failure(UploadRefusedError, reason, added_no_one(order))
-        order.log.info("%s Who is left out because of skip_if_in needs no room.", reason)
+            raise failure(UploadRefusedError, *reasons, added_no_one(order))
+        order.log.info("%s Who is left out because of skip_if_in needs no room.", " ".join(reasons))
     return room
 
 

@@ -21,6 +21,7 @@ from airflow_provider_instantly.api.sending import before_leaving
 from airflow_provider_instantly.clock import jitter
 from airflow_provider_instantly.exceptions import TaskKilledError, failure
 from airflow_provider_instantly.leads.progress import Progress
+from airflow_provider_instantly.tasklog import write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -77,7 +78,7 @@ def block_all(
 
     def stop_if_killed() -> None:
         if is_killed():
-            raise failure(TaskKilledError, "The task was killed.", _so_far(progress, total))
+            raise failure(TaskKilledError, "The task was killed.", *_so_far(progress, total))
 
     try:
         with before_leaving(stop_if_killed):
@@ -92,13 +93,13 @@ def block_all(
                 progress.done(len(part))
                 values = values[most:]
     except InstantlyRequestError as error:
-        error.outcome = _so_far(progress, total)
+        error.outcome = " ".join(_so_far(progress, total))
         raise
     except TaskKilledError:
         raise
     except BaseException:
         # Such as Airflow's timeout, or a connection that could not be looked up: they know nothing of the values.
-        log.warning("%s", _so_far(progress, total))
+        write(log, warnings=_so_far(progress, total))
         raise
     return taken
 
@@ -135,8 +136,8 @@ def _sent(hook: InstantlyHook, values: list[str], log: TaskLog) -> Blocked:
     return hook.block(values)
 
 
-def _so_far(progress: Progress, total: int) -> str:
+def _so_far(progress: Progress, total: int) -> tuple[str, ...]:
     return (
-        f"{progress.rows:,} of {total:,} values were blocked before. Run it again: what is blocked stays so, and to "
-        "block it twice does no harm."
+        f"{progress.rows:,} of {total:,} values were blocked before.",
+        "Run it again: what is blocked stays so, and to block it twice does no harm.",
     )

@@ -81,14 +81,14 @@ class Order:
         """Whether leads may be added only as long as the campaign stands as it was read."""
         return "campaign_id" in self.place and self.if_running == "refuse"
 
-    def why_not(self) -> str | None:
+    def why_not(self) -> tuple[str, ...]:
         """
-        Read the campaign, and say why no leads may be added to it as it stands; None if they may be.
+        Read the campaign, and say in sentences why no leads may be added to it as it stands; none if they may be.
 
         :raises InstantlyError: if it could not be read.
         """
         if "campaign_id" not in self.place:
-            return None
+            return ()
         return why_not(self.hook.get_campaign(self.place["campaign_id"]), self.if_running)
 
     def present(self, rows: Sequence[LeadRow]) -> frozenset[int]:

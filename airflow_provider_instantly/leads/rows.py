@@ -7,7 +7,7 @@ A reason names columns and says what is wrong with a value, and never shows the 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -144,7 +144,9 @@ class Columns:
         names = self.custom_variables
         if names is None or names == ALL_OTHERS:
             return
-        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        # An iterator would be used up here.
+        is_several = isinstance(names, Collection) and not isinstance(names, str)
+        if not is_several or not all(isinstance(name, str) for name in names):
             raise ValueError(f"custom_variables must be a list of columns, {ALL_OTHERS!r} for all others, or None.")
         for name in names:
             if problem := _problem_of_name(name):

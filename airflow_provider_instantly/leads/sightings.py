@@ -39,7 +39,9 @@ class Sightings:
     :param so_far: says what became of all rows of the upload, given what is known of this chunk's.
     """
 
-    def __init__(self, order: Order, chunk: Chunk, progress: Progress, so_far: Callable[[Tally], str]) -> None:
+    def __init__(
+        self, order: Order, chunk: Chunk, progress: Progress, so_far: Callable[[Tally], tuple[str, ...]]
+    ) -> None:
         self.order = order
         self.chunk = chunk
         self.progress = progress
@@ -76,7 +78,7 @@ class Sightings:
         return Tally(already_there=len(self.before), found=len(present - self.before))
 
     @property
-    def so_far(self) -> str:
+    def so_far(self) -> tuple[str, ...]:
         """What became of all rows of the upload, as sentences."""
         return self._so_far(self.known)
 
@@ -173,17 +175,17 @@ class Sightings:
         if self.order.is_killed():
             raise self.ended(TaskKilledError, "The task was killed.")
 
-    def ended(self, kind: type[Exception], reason: str) -> Exception:
+    def ended(self, kind: type[Exception], *reasons: str) -> Exception:
         """
         The error that ends the upload here. While it is in doubt who was added, another try has to find that out.
 
         :param kind: its type, where nothing is in doubt.
-        :param reason: why it ends, as a sentence.
+        :param reasons: why it ends, as sentences.
         """
         if not self.is_in_doubt:
-            return failure(kind, reason, self.so_far)
+            return failure(kind, *reasons, *self.so_far)
         doubt = f"Whether {self.chunk.span} were added is not known of all of them."
-        return failure(UploadNotConfirmedError, reason, doubt, self.so_far)
+        return failure(UploadNotConfirmedError, *reasons, doubt, *self.so_far)
 
     def _read_all(self) -> frozenset[int]:
         return self.order.present(self.chunk)

@@ -49,7 +49,7 @@ class Tally:
         """The counts, for an XCom."""
         return {**asdict(self), "present": self.present}
 
-    def so_far(self, total: int, noun: str) -> str:
+    def so_far(self, total: int, noun: str) -> tuple[str, ...]:
         """
         What became of the rows until now, as sentences for an upload that ends early.
 
@@ -59,5 +59,6 @@ class Tally:
         found = f" for certain, and {self.found:,} by it or before it" if self.found else ""
         return (
             f"Of {total:,} rows, {self.present:,} are certainly in {noun}: {self.uploaded:,} were added by this "
-            f"try{found}. Another try reads who is there, and sends only what is missing."
+            f"try{found}.",
+            "Another try reads who is there, and sends only what is missing.",
         )

@@ -25,6 +25,7 @@ from airflow_provider_instantly.leads.progress import Progress
 from airflow_provider_instantly.leads.sightings import Sightings
 from airflow_provider_instantly.leads.tally import Tally
 from airflow_provider_instantly.observability.metrics import LEADS_ADDED, LEADS_REJECTED
+from airflow_provider_instantly.tasklog import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -57,13 +58,13 @@ class Upload(Order):
         try:
             run.add(rows, check(self, rows, total))
         except InstantlyRequestError as error:
-            error.outcome = run.so_far()
+            error.outcome = " ".join(run.so_far())
             raise
         except (UploadRefusedError, UploadNotConfirmedError, TaskKilledError):
             raise
         except BaseException:
             # Such as Airflow's timeout, or a connection that could not be looked up: they know nothing of the rows.
-            self.log.warning("%s", run.so_far())
+            write(self.log, warnings=run.so_far())
             raise
         finally:
             self.hook.metrics.count(LEADS_ADDED, run.tally.uploaded)
@@ -109,7 +110,7 @@ class _Run:
         #: How many rows were too large even in requests of their own.
         self.refused_alone = 0
 
-    def so_far(self, chunk: Tally | None = None) -> str:
+    def so_far(self, chunk: Tally | None = None) -> tuple[str, ...]:
         """What became of the rows, as sentences; with what is known of a chunk that is not counted yet."""
         return (self.tally + (chunk or Tally())).so_far(self.total, self.order.noun)
 
@@ -179,8 +180,9 @@ class _Run:
         if used is not None:
             raise failure(
                 UploadRefusedError,
-                f"Instantly heeded the block list {used}, not {wanted}, which was asked for. No more rows are sent.",
-                self.so_far(),
+                f"Instantly heeded the block list {used}, not {wanted}, which was asked for.",
+                "No more rows are sent.",
+                *self.so_far(),
                 "Look at them in Instantly before you launch it: some may be on the list that was asked for.",
             )
         if not self.has_warned:

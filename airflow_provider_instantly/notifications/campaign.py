@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_instantly.api.campaign import CampaignStatus
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
-    from airflow_provider_instantly.launches.pause import Paused, Turn
+    from airflow_provider_instantly.launches.pause import Paused
+    from airflow_provider_instantly.launches.turns import Turn
 
 #: So many campaigns are named before the first is paused.
 _NAMED: Final = 20
@@ -93,7 +94,7 @@ class PauseCampaignNotifier(BaseNotifier):
         try:
             self._pause_all()
         except Exception as error:
-            write(self.log, warnings=[_nothing_known(error)])
+            write(self.log, warnings=_nothing_known(error))
 
     async def async_notify(self, context: Context) -> None:
         """
@@ -104,11 +105,12 @@ class PauseCampaignNotifier(BaseNotifier):
         try:
             await self._apause_all()
         except Exception as error:
-            await awrite(self.log, warnings=[_nothing_known(error)])
+            await awrite(self.log, warnings=_nothing_known(error))
 
     def _pause_all(self) -> None:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launches.pause import TIME_LIMIT, turns
+        from airflow_provider_instantly.launches.pause import TIME_LIMIT
+        from airflow_provider_instantly.launches.turns import turns
 
         campaign_ids = self._checked_campaign_ids()
         write(self.log, info=[_beginning(campaign_ids)])
@@ -132,7 +134,8 @@ class PauseCampaignNotifier(BaseNotifier):
 
     async def _apause_all(self) -> None:
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launches.pause import TIME_LIMIT, turns
+        from airflow_provider_instantly.launches.pause import TIME_LIMIT
+        from airflow_provider_instantly.launches.turns import turns
 
         campaign_ids = self._checked_campaign_ids()
         await awrite(self.log, info=[_beginning(campaign_ids)])
@@ -179,9 +182,9 @@ def _line(paused: Paused) -> dict[str, list[str]]:
     return {"warnings" if paused.needs_attention else "info": [paused.outcome]}
 
 
-def _nothing_known(error: Exception) -> str:
+def _nothing_known(error: Exception) -> tuple[str, ...]:
     reason = shown_text(str(error))
     return (
-        f"No campaign was paused, since it is not known which to pause ({type(error).__name__}: {reason}). "
-        "Look at your campaigns in Instantly, and pause there what must not send."
+        f"No campaign was paused, since it is not known which to pause ({type(error).__name__}: {reason}).",
+        "Look at your campaigns in Instantly, and pause there what must not send.",
     )

@@ -137,7 +137,8 @@ class BlockContactsOperator(ReadsRows):
             raise failure(
                 RejectsNotWrittenError,
                 f"The file of rejects_path could not be written ({type(unwritten).__name__}).",
-                f"{_done(counts, taken)} {counts.rejected:,} rows have no address or domain.",
+                _done(counts, taken),
+                f"{counts.rejected:,} rows have no address or domain.",
                 "Another try blocks the same again, which does no harm, and writes the file.",
             ) from unwritten
         self._judge(counts, taken)
@@ -169,22 +170,25 @@ class BlockContactsOperator(ReadsRows):
             raise failure(
                 BlockNotConfirmedError,
                 "What Instantly counts does not account for all that was sent, so some of it may not be blocked.",
-                f"{done} {counts.rejected:,} rows have no address or domain.",
-                "Another try sends it all again, which does no harm. Or look at the block list in Instantly.",
+                done,
+                f"{counts.rejected:,} rows have no address or domain.",
+                "Another try sends it all again, which does no harm.",
+                "Or look at the block list in Instantly.",
             )
         if not counts.rejected and not taken.refused:
             (self.log.info if taken.adds_up else self.log.warning)("%s", done)
             return
-        line = f"{_what_is_not_blocked(counts, taken)} {done}{self._where_rejects_are(counts)}"
+        sentences = [_what_is_not_blocked(counts, taken), done, *self._where_rejects_are(counts)]
         if self.on_reject == "fail":
-            raise failure(RowsRejectedError, line, "Fix these rows and run it again, which does no harm to the others.")
-        self.log.warning("%s", line)
+            advice = "Fix these rows and run it again, which does no harm to the others."
+            raise failure(RowsRejectedError, *sentences, advice)
+        self.log.warning("%s", " ".join(sentences))
 
-    def _where_rejects_are(self, counts: Counts) -> str:
+    def _where_rejects_are(self, counts: Counts) -> list[str]:
         if not counts.rejected:
-            return ""
-        in_file = "" if self.rejects_path is None else " The file of rejects_path has them."
-        return f" The log has the numbers of the rows, and the reasons.{in_file}"
+            return []
+        in_file = [] if self.rejects_path is None else ["The file of rejects_path has them."]
+        return ["The log has the numbers of the rows, and the reasons.", *in_file]
 
 
 def _what_is_not_blocked(counts: Counts, taken: Taken) -> str:

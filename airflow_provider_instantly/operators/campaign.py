@@ -207,7 +207,8 @@ class ActivateCampaignOperator(KnowsWhatWasWritten, SingleCampaignOperator):
             raise failure(
                 CampaignWaitError,
                 f"Airflow ended the wait in the triggerer: {error}.",
-                f"{_BEFORE_THE_WAIT}. How it stands now was not read; another try reads it first.",
+                f"{_BEFORE_THE_WAIT}.",
+                "How it stands now was not read; another try reads it first.",
                 about(str(self.campaign_id)),
             ) from error
 

@@ -318,17 +318,18 @@ class AddLeadsOperator(ReadsRows):
         rows, rejected, present = summary["rows"], summary["rejected"], summary["present"]
         allowed = _of(self.max_rejected, rows, math.floor)
         if rejected > allowed:
-            where = "" if self.rejects_path is None else " The file of rejects_path has them."
-            others = f"All others are done: {present:,} are in {noun}"
+            others = f"All others are done: {present:,} are in {noun}."
             if self.is_dry_run:
-                others = f"Nothing was sent to {noun}"
-            line = (
-                f"{rejected:,} of {rows:,} rows were rejected, and {allowed:,} may be. {others}. The log has the rows' "
-                f"numbers and reasons.{where}"
-            )
+                others = f"Nothing was sent to {noun}."
+            sentences = [
+                f"{rejected:,} of {rows:,} rows were rejected, and {allowed:,} may be.",
+                others,
+                "The log has the rows' numbers and reasons.",
+                *([] if self.rejects_path is None else ["The file of rejects_path has them."]),
+            ]
             if self.on_reject == "fail":
-                raise failure(RowsRejectedError, line, "Fix these rows, or allow more with max_rejected.")
-            self.log.warning("%s", line)
+                raise failure(RowsRejectedError, *sentences, "Fix these rows, or allow more with max_rejected.")
+            self.log.warning("%s", " ".join(sentences))
         if self.min_present is None or self.is_dry_run:
             return
         needed = _of(self.min_present, rows, math.ceil)

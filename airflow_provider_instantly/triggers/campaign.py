@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from airflow_provider_instantly.hooks.instantly import InstantlyHook
-    from airflow_provider_instantly.launches.pause import Turn
+    from airflow_provider_instantly.launches.turns import Turn
     from airflow_provider_instantly.triggers.poller import Poller
     from airflow_provider_instantly.triggers.timing import Snapshot
     from airflow_provider_instantly.waits.result import WaitResult
@@ -230,7 +230,8 @@ class CampaignStatusTrigger(PollingTrigger):
     async def _pause_what_is_own(self, left: list[str]) -> None:
         """Pause each campaign, and say of each what became of it: Airflow would log no more than a traceback."""
         from airflow_provider_instantly.hooks.instantly import InstantlyHook
-        from airflow_provider_instantly.launches.pause import TIME_LIMIT, turns
+        from airflow_provider_instantly.launches.pause import TIME_LIMIT
+        from airflow_provider_instantly.launches.turns import turns
 
         try:
             async with (

@@ -8,7 +8,8 @@ from functools import cache
 
 import pytest
 
-from tests.docs.documents import ROOT, headings, rows, section, text_of
+from tests.docs.documents import headings, rows, section, text_of
+from tests.source_code import nodes_of_tasks
 
 PAGE = text_of("docs/operations/troubleshooting.md")
 #: What is not ours to say.
@@ -32,11 +33,8 @@ def _as_shown(node: ast.expr) -> str:
 
 @cache
 def _texts() -> list[str]:
-    """All texts of the package's code."""
-    files = (ROOT / "airflow_provider_instantly").rglob("*.py")
-    trees = [ast.parse(file.read_text("utf-8")) for file in files if "sandbox" not in file.parts]
-    strings = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.JoinedStr | ast.Constant))
-    return [_as_shown(node) for node in strings]
+    """All texts of what tasks run."""
+    return [_as_shown(node) for _, node in nodes_of_tasks() if isinstance(node, ast.JoinedStr | ast.Constant)]
 
 
 def test_errors_are_quoted() -> None:

@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from tests.unit.patience import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
-
-#: The longest that a test waits for something that should happen at once.
-PATIENCE = 60.0
 
 
 @pytest.fixture

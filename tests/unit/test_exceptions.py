@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import pickle
+import re
+from pathlib import Path
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowTaskTimeout
@@ -30,6 +33,22 @@ def test_only_what_another_try_cannot_change_is_not_retried(kind: type[Exception
         exceptions.LimitBreachedError,
     }
     assert issubclass(kind, AirflowFailException) is (kind in not_retried)
+
+
+def _written(argument: ast.expr) -> str:
+    """What a module writes of a sentence, with a word for each value that it puts into it."""
+    parts = argument.values if isinstance(argument, ast.JoinedStr) else [argument]
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else "value" for part in parts)
+
+
+def test_each_sentence_of_a_failure_is_given_by_itself() -> None:
+    """The log has a line for each, and a screen shows some hundred characters of it."""
+    modules = sorted(Path(exceptions.__file__).parent.rglob("*.py"))
+    calls = [node for each in modules for node in ast.walk(ast.parse(each.read_text())) if isinstance(node, ast.Call)]
+    failures = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "failure"]
+    written = [_written(argument) for call in failures for argument in call.args[1:]]
+    assert len(written) > 50
+    assert [each for each in written if re.search(r"[.!?] \S", each)] == []
 
 
 @pytest.mark.parametrize("kind", [*OURS, AirflowTaskTimeout], ids=lambda kind: kind.__name__)

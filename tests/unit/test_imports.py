@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-import airflow_provider_instantly
+from tests.source_code import MODULES, PACKAGE, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
-PACKAGE = Path(airflow_provider_instantly.__file__).parent
 ROOT = Path(__file__).parents[2]
 #: What must not be loaded before it is used.
 HEAVY = ["requests", "urllib3", "h11", "aiohttp", "pendulum", "fastapi", "starlette", "uvicorn", "pydantic"]
@@ -126,7 +125,7 @@ class TestCost:
 
 def _imports(file: Path) -> Iterator[str]:
     """All modules that a file of ours imports, those for type checking and those inside of functions too."""
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+    for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -138,9 +137,6 @@ def _ours(file: Path) -> set[str]:
     """The parts of this package that a file imports: ``api``, ``hooks``, ``waits`` …"""
     prefix = "airflow_provider_instantly."
     return {name.removeprefix(prefix).partition(".")[0] for name in _imports(file) if name.startswith(prefix)}
-
-
-MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def _part(file: Path) -> str:
@@ -308,7 +304,7 @@ class TestDirection:
     @pytest.mark.parametrize("name", PURE)
     def test_what_decides_does_no_io_and_is_given_the_time(self, name: str) -> None:
         """A default is for a caller that has no other time to give."""
-        tree = ast.parse((PACKAGE / name).read_text("utf-8"))
+        tree = tree_of(PACKAGE / name)
         assert not {imported.partition(".")[0] for imported in _imports(PACKAGE / name)} & self.DOES_IO
         defaults = {id(part) for node in ast.walk(tree) for part in _defaults(node)}
         used = {ast.unparse(node) for node in ast.walk(tree) if id(node) not in defaults and _is_a_name(node)}

@@ -8,16 +8,15 @@ import logging
 import re
 import threading
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-import airflow_provider_instantly
 from airflow_provider_instantly import tasklog
 from airflow_provider_instantly.api.errors import InstantlyConfigurationError, InstantlyPermissionError
 from airflow_provider_instantly.exceptions import CampaignStoppedError, LaunchRefusedError, failure
+from tests.source_code import nodes_of_tasks, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,22 +72,18 @@ def test_a_log_that_needs_arguments_of_its_own_kind() -> None:
 
 def _joined_in_one_text() -> Iterator[str]:
     """Where an error is raised with several sentences in one text; what fails while a DAG is parsed has no log."""
-    package = Path(airflow_provider_instantly.__file__).parent
-    for file in sorted(package.rglob("*.py")):
-        if "sandbox" in file.parts:
-            continue
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            match node:
-                case ast.Call(func=ast.Name(id="ValueError" | "RuntimeError" | "_UnfitError")):
-                    continue
-                # A request's error has its coordinates, too, and puts its own sentences together.
-                case ast.Call(func=ast.Name(id=name), args=[text], keywords=[]) if name.endswith(
-                    ("Error", "FailException")
-                ) and re.search(r"\. [A-Z{]", ast.unparse(text)):
-                    yield f"{file.relative_to(package)}:{node.lineno}"
-                # How many sentences its text has, is not to be seen here.
-                case ast.Raise(exc=ast.Call(func=ast.Name(id="kind"))):
-                    yield f"{file.relative_to(package)}:{node.lineno}"
+    for file, node in nodes_of_tasks():
+        match node:
+            case ast.Call(func=ast.Name(id="ValueError" | "RuntimeError" | "_UnfitError")):
+                continue
+            # A request's error has its coordinates, too, and puts its own sentences together.
+            case ast.Call(func=ast.Name(id=name), args=[text], keywords=[]) if name.endswith(
+                ("Error", "FailException")
+            ) and re.search(r"\. [A-Z{]", ast.unparse(text)):
+                yield place(file, node)
+            # How many sentences its text has, is not to be seen here.
+            case ast.Raise(exc=ast.Call(func=ast.Name(id="kind"))):
+                yield place(file, node)
 
 
 def test_every_error_of_a_task_keeps_its_sentences_apart() -> None:

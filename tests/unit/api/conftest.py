@@ -8,7 +8,6 @@ import select
 import socket
 import struct
 import threading
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -204,11 +203,3 @@ def other_server() -> Iterator[RawServer]:
     server = RawServer()
     yield server
     server.close()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for what should come about at once."""
-    give_up_at = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.01)

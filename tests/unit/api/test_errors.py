@@ -6,19 +6,16 @@ import ast
 import copy
 import pickle
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import airflow_provider_instantly
 from airflow_provider_instantly.api import errors
 from airflow_provider_instantly.api.protocol import not_believed
+from tests.source_code import nodes_of_tasks, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-PACKAGE = Path(airflow_provider_instantly.__file__).parent
 
 REQUEST_ERRORS = [
     errors.InstantlyRequestError,
@@ -180,12 +177,11 @@ class TestExtraFields:
 
 
 def _raised() -> Iterator[tuple[str, ast.Call]]:
-    """Where the package makes an error of a request; the sandbox has an error of its own by such a name."""
+    """Where the package makes an error of a request."""
     names = {*(kind.__name__ for kind in REQUEST_ERRORS), not_believed.__name__}
-    for file in (each for each in PACKAGE.rglob("*.py") if "sandbox" not in each.parts):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
-                yield f"{file.relative_to(PACKAGE)}:{node.lineno}", node
+    for file, node in nodes_of_tasks():
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
+            yield place(file, node), node
 
 
 class TestAdvice:

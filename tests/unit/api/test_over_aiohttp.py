@@ -14,7 +14,8 @@ from airflow_provider_instantly.api.endpoint import Endpoint
 from airflow_provider_instantly.api.environment import Environment
 from airflow_provider_instantly.api.over_aiohttp import AiohttpSession
 from airflow_provider_instantly.api.sending import Sending
-from tests.unit.api.conftest import CAMPAIGN_ID, GOOD_BODY, http_answer, wait_until
+from tests.unit.api.conftest import CAMPAIGN_ID, GOOD_BODY, http_answer
+from tests.unit.patience import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

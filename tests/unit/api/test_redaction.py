@@ -328,7 +328,10 @@ def test_an_address_with_blanks_before_its_at_sign_is_struck_out(local: str, at:
 
 @pytest.mark.parametrize(
     "at",
-    ["\\u0026#64;", "\\u0026commat;", "&#x26;#64;", "%26%2364%3B", "%26commat%3B", "\\u002540", "\\x2540", "&#37;40"],
+    [
+        *("\\u0026#64;", "\\u0026commat;", "&#x26;#64;", "%26%2364%3B", "%26commat%3B", "\\u002540", "\\x2540"),
+        *("&#37;40", "&percnt;40", "&bsol;u0040", "&ampcommat;"),
+    ],
 )
 @pytest.mark.parametrize("around", ['{{"email":"{}","id":7}}', "no: {} is none; ask ann@example.org", "{}"])
 def test_an_address_that_is_escaped_in_two_ways_is_not_shown(at: str, around: str) -> None:

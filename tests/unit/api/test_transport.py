@@ -45,7 +45,8 @@ from airflow_provider_instantly.api.errors import (
 from airflow_provider_instantly.api.retry import TimeBudget
 from airflow_provider_instantly.api.transport import AsyncTransport, SyncTransport
 from tests.unit.api.answers import answers
-from tests.unit.api.conftest import CAMPAIGN_ID, GOOD_BODY, KilledError, http_answer, wait_until
+from tests.unit.api.conftest import CAMPAIGN_ID, GOOD_BODY, KilledError, http_answer
+from tests.unit.patience import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -524,6 +525,8 @@ class TestTime:
         assert type(outcome) is AmbiguousOutcomeError
         assert type(outcome.__cause__) is InstantlyConnectionError
         assert TIMEOUT * 0.9 <= elapsed < 2 * TIMEOUT + 1.5
+        # The server may have been slower than the client's patience.
+        wait_until(lambda: raw_server.received)
         assert len(raw_server.received) == 1
 
     def test_one_that_never_accepts_was_sent_nothing(self, speak: Speaker) -> None:
@@ -615,6 +618,35 @@ class TestNothingSent:
         took = time.monotonic() - began
         assert 2.5 <= took < 4
         assert budget.left == pytest.approx(5.0 - took, abs=0.3)
+
+    @pytest.mark.parametrize("kind", [SyncTransport, AsyncTransport])
+    @pytest.mark.parametrize(
+        ("came", "advice"),
+        [
+            (None, "If it happens often, raise timeout in the connection's extra."),
+            (b"", "If it goes on, ask Instantly."),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "If it goes on, ask Instantly."),
+            (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "Check that the connection's Base URL is Instantly's; a proxy may have"),
+        ],
+        ids=["silence", "nothing", "a part", "SSH"],
+    )
+    def test_more_time_is_advised_only_where_there_was_too_little(
+        self, raw_server: Any, kind: Any, came: bytes | None, advice: str
+    ) -> None:
+        """So it was where another service listens at the Base URL, too."""
+
+        def reply(request: Any) -> None:
+            if came is None:
+                raw_server.stop.wait(PATIENT)
+            else:
+                request.send(came)
+                request.close()
+
+        raw_server.reply = reply
+        with pytest.raises(InstantlyConnectionError) as caught:
+            call(kind(endpoint_of(raw_server, timeout=0.3 if came is None else PATIENT)), READ, max_retries=0)
+        assert caught.value.what.startswith("The connection to Instantly broke before a whole answer came.")
+        assert caught.value.advice.startswith(advice)
 
     @pytest.mark.parametrize("kind", [SyncTransport, AsyncTransport])
     def test_where_no_time_is_left_a_service_that_is_well_still_answers(self, raw_server: Any, kind: Any) -> None:
@@ -718,6 +750,7 @@ class TestKeptConnections:
     def test_silence_is_not_asked_twice(self, speak: Speaker, raw_server: Any) -> None:
         self._closing(raw_server, lambda request: None)
         assert type(speak(endpoint_of(raw_server, timeout=0.5), READ, READ)[1]) is InstantlyConnectionError
+        wait_until(lambda: len(raw_server.received) > 1)
         assert len(raw_server.received) == 2
 
     async def test_the_new_one_is_none_that_was_kept(self, raw_server: Any) -> None:

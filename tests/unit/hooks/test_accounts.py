@@ -26,6 +26,19 @@ def test_only_those_with_a_tag(ask: Callable[..., Any], sandbox: SandboxClient) 
     assert [account.email for account in ask("list_accounts", tag_ids=["red", "green"])] == ["red@example.com"]
 
 
+@pytest.mark.parametrize("number", [2026, 0])
+def test_a_number_is_searched_for_as_a_text(ask: Callable[..., Any], sandbox: SandboxClient, number: int) -> None:
+    sandbox.add_accounts(f"ada{number}@example.com", "bob@example.com")
+    assert [account.email for account in ask("list_accounts", search=number)] == [f"ada{number}@example.com"]
+
+
+@pytest.mark.parametrize("blank", [{"search": ""}, {"tag_ids": [" "]}], ids=str)
+def test_what_is_blank_finds_nothing(ask: Callable[..., Any], sandbox: SandboxClient, blank: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="blank"):
+        list(ask("list_accounts", **blank))
+    assert sandbox.requests() == []
+
+
 def test_warmup_scores_in_hundreds(ask: Callable[..., Any], sandbox: SandboxClient) -> None:
     emails = [f"sender-{number}@example.com" for number in range(150)]
     sandbox.add_accounts(*emails[:149], fields={"stat_warmup_score": 91})

@@ -172,6 +172,28 @@ class TestLists:
         assert ids(tag_ids=[tag]) == {spring}
         assert ids() == {spring, autumn}
 
+    @pytest.mark.parametrize("number", [2026, 0])
+    def test_a_number_is_searched_for_as_a_text(
+        self, sandbox: SandboxClient, ask: Callable[..., Any], number: int
+    ) -> None:
+        """As a parameter of a DAG may have it: of 0, all campaigns were listed, and any other number was a crash."""
+        numbered, _other = (sandbox.add_campaign(f"Spring{end}", status=0) for end in (f" {number}", ""))
+
+        assert [campaign.id for campaign in ask("list_campaigns", search=number)] == [numbered]
+
+    @pytest.mark.parametrize(
+        ("blank", "meant"),
+        [({"search": ""}, "give None"), ({"search": " "}, "give None"), ({"tag_ids": ["", "x"]}, "give no tag")],
+        ids=str,
+    )
+    def test_what_is_blank_finds_nothing(
+        self, sandbox: SandboxClient, ask: Callable[..., Any], blank: dict[str, Any], meant: str
+    ) -> None:
+        """A parameter of a DAG that was not given listed all campaigns, to be launched."""
+        with pytest.raises(ValueError, match=f"blank.*{meant}"):
+            list(ask("list_campaigns", **blank))
+        assert sandbox.requests() == []
+
     @pytest.mark.parametrize(
         ("asked", "what"),
         [

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
-from airflow_provider_instantly.api.driver import drive
 from airflow_provider_instantly.api.errors import (
     InstantlyAuthenticationError,
-    InstantlyConnectionError,
     InstantlyRateLimitError,
 )
 from airflow_provider_instantly.exceptions import PauseNotConfirmedError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
-from airflow_provider_instantly.launches.pause import DRAFTS, Paused, Turn, apause, pause, turns
+from airflow_provider_instantly.launches.pause import DRAFTS, Paused, apause, pause
 from tests.statuses import ACTIVE, BOUNCED, COMPLETED, DRAFT, PAUSED, SUBSEQUENCES, SUSPENDED, UNHEALTHY, UNKNOWN
 
 if TYPE_CHECKING:
@@ -297,58 +295,3 @@ def test_the_caller_is_asked_before_each_pause(sandbox: SandboxClient, pausing: 
     assert [doubt is not None for doubt in doubts] == [False, True][:asked]
     assert sandbox.campaign(campaign_id)["status"] == ACTIVE
     assert len(sandbox.requests(path="*/pause")) == asked - 1
-
-
-class TestTurns:
-    """Which campaign is paused when, if there are several."""
-
-    @staticmethod
-    def order(campaign_ids: list[str], *errors: Exception | None) -> list[str]:
-        """Whose turns there are; a campaign in capitals is put off if its turn fails. The first end as given."""
-        outcomes, had = list(errors), []
-
-        def have(turn: Turn) -> Exception | None:
-            had.append(turn.campaign_id.upper() if turn.may_be_put_off else turn.campaign_id)
-            error = outcomes.pop(0) if outcomes else None
-            return error if error is not None and turn.puts_off(error) else None
-
-        drive(turns(campaign_ids), have)
-        return had
-
-    def test_one_campaign_has_all_retries_at_once(self) -> None:
-        assert self.order(["a"], InstantlyConnectionError("Silence.")) == ["a"]
-
-    def test_what_fails_comes_again_after_all_others(self) -> None:
-        silent = InstantlyConnectionError("Silence.")
-
-        assert self.order(["a", "b", "c"], silent, None, silent) == ["A", "B", "C", "a", "c"]
-
-    @pytest.mark.parametrize(
-        "error",
-        [InstantlyAuthenticationError("No."), PauseNotConfirmedError("Who knows."), RuntimeError("A bug.")],
-        ids=lambda error: type(error).__name__,
-    )
-    def test_what_no_retry_fixes_does_not(self, error: Exception) -> None:
-        assert self.order(["a", "b"], error) == ["A", "B"]
-
-    def test_what_another_look_may_tell_does(self) -> None:
-        unknown = PauseNotConfirmedError("Who knows.")
-        unknown.may_pass = True
-
-        assert self.order(["a", "b"], unknown) == ["A", "B", "a"]
-
-    def test_the_rate_limit_is_everybodys(self) -> None:
-        silent, limited = InstantlyConnectionError("Silence."), InstantlyRateLimitError("Too many.")
-
-        assert self.order(["a", "b", "c"], silent, limited) == ["A", "B", "b", "C", "a"]
-
-    def test_one_answer_of_it_lets_no_silent_campaign_hold_up_the_others(self) -> None:
-        """All that came after it had their retries at once, as if there were one campaign alone."""
-        silent, limited = InstantlyConnectionError("Silence."), InstantlyRateLimitError("Too many.")
-
-        assert self.order(["a", "b", "c"], limited, None, silent) == ["A", "a", "B", "C", "b"]
-
-    def test_while_it_lasts_each_has_one_turn(self) -> None:
-        limited = InstantlyRateLimitError("Too many.")
-
-        assert self.order(["a", "b", "c"], limited, limited, limited) == ["A", "a", "B", "b", "c"]

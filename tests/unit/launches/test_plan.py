@@ -192,6 +192,8 @@ class TestAlways:
         *sentences, last = found.sentences
         assert last == TAG
         assert all(sentence.endswith(".") and CAMPAIGN_ID not in sentence for sentence in sentences)
+        # A screen shows some hundred characters of a line: what a switch gives, and not what it costs.
+        assert not any("=True would" in sentence and ";" in sentence for sentence in sentences)
         assert found.reason == " ".join(found.sentences)
         assert found.reason.isprintable()
 

@@ -93,6 +93,10 @@ class TestColumns:
             ({"fields": ["email"]}, "name a column"),
             ({"custom_variables": "city"}, "list of columns"),
             ({"custom_variables": [3]}, "list of columns"),
+            # It was a TypeError.
+            ({"custom_variables": 3}, "list of columns"),
+            # To look at its names used it up, and leads were sent without any of them.
+            ({"custom_variables": iter(["city"])}, "list of columns"),
             ({"custom_variables": ["firstName"]}, "name it in fields"),
             ({"custom_variables": ["{{city}}"]}, "no e-mail could use"),
             ({"custom_variables": [" "]}, "no e-mail could use"),

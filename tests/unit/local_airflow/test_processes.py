@@ -7,16 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from local_airflow.processes import ProcessGuard, free_port, session_members
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.unit.patience import wait_until
 
 # A process with two children that leave its process group, one of which outlives its parent.
 FAMILY = """
@@ -41,14 +37,6 @@ process = guard.start([sys.executable, "-c", sys.argv[2]], env=dict(os.environ),
 print(process.pid, flush=True)
 time.sleep(600)
 """
-PATIENCE = 10.0
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def start_family(guard: ProcessGuard, folder: Path) -> int:

@@ -14,6 +14,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
 
+from airflow_provider_instantly.api.errors import ConnectionLookupError
 from airflow_provider_instantly.launches.pause import TIME_LIMIT
 from airflow_provider_instantly.notifications.campaign import PauseCampaignNotifier
 from tests.airflow_versions import gets_context
@@ -190,6 +191,26 @@ def test_one_that_does_not_answer_has_another_try_after_all_others(
     assert "not paused" not in log
 
 
+def test_one_whose_connection_could_not_be_looked_up_has_another_try_after_all_others(
+    sandbox: SandboxClient, call: Call, task_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow may be asked in vain once, and answer a moment later: the first campaign went on sending."""
+    campaign_ids, looked_up = sandbox.add_campaigns(3, "Spring", status=ACTIVE), list[str]()
+
+    def check(_connection: Any, conn_id: str, _conn_type: str) -> None:
+        looked_up.append(conn_id)
+        if len(looked_up) == 1:
+            raise ConnectionLookupError("Airflow could not look the connection up.")
+
+    monkeypatch.setattr("airflow_provider_instantly.hooks.instantly.check_connection", check)
+
+    call(campaign_ids)
+
+    first, *others = campaign_ids
+    assert [campaign_id for campaign_id, what in asked_of(sandbox) if what == "pause"] == [*others, first]
+    assert paused_in(task_log()) == set(campaign_ids)
+
+
 def test_no_other_is_tried_while_the_rate_limit_is_used_up(sandbox: SandboxClient, call: Call, task_log: Any) -> None:
     campaign_ids = sandbox.add_campaigns(3, "Spring", status=ACTIVE)
     sandbox.add_fault("error", status=429, count=1)
@@ -282,6 +303,25 @@ def test_what_an_earlier_turn_may_have_paused_is_not_said_to_be_as_it_was(
     assert "was not paused" not in log
     assert "left as it is" not in log
     assert ("HTTP 401" in log) is (then["kind"] == "error")
+
+
+@pytest.mark.parametrize("then", [{"status": 401}, {"status": 403, "method": "POST"}], ids=str)
+def test_why_there_was_no_second_pause_after_one_without_effect_is_said(
+    sandbox: SandboxClient, call: Call, task_log: Any, then: dict[str, Any]
+) -> None:
+    """The log had the first turn's news alone, and said that another try would come."""
+    unmoved, good = sandbox.add_campaigns(2, "Spring", status=ACTIVE)
+    sandbox.add_fault("body", path=f"*/{unmoved}/pause", json={"id": unmoved, "status": ACTIVE}, moment="before")
+    skipped = 0 if "method" in then else 2
+    sandbox.add_fault("error", path=f"*/{unmoved}*", **{"method": "GET", **then}, skip=skipped, count=None)
+
+    call([unmoved, good])
+
+    log = task_log()
+    assert re.search(rf"The pause was answered, but the campaign was Active.*HTTP {then['status']}.*{unmoved}", log)
+    assert "Look at it in Instantly, and pause it there if it still sends." in log
+    assert "Another try" not in log
+    assert f"Campaign {unmoved} was not paused" not in log
 
 
 def test_its_first_line_names_all_and_says_what_their_silence_means(
@@ -382,7 +422,10 @@ def test_a_template_that_leads_to_no_campaign_is_said_and_not_raised(
 ) -> None:
     call(campaign_id, context={"params": {"none": None}})
 
-    assert "No campaign was paused, since it is not known which to pause" in task_log()
+    said = task_log()
+    assert "No campaign was paused, since it is not known which to pause" in said
+    assert not any("Look at your campaigns" in line and "No campaign was" in line for line in said.splitlines())
+    assert "Look at your campaigns in Instantly" in said
     assert sandbox.requests() == []
 
 

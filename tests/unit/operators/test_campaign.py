@@ -771,6 +771,26 @@ def test_a_reactivation_that_does_not_help_is_said(
     assert activation_requests(sandbox) == 1
 
 
+@pytest.mark.parametrize("status", [UNHEALTHY, COMPLETED])
+def test_an_activation_that_was_seen_is_not_said_to_have_had_no_effect(
+    sandbox: SandboxClient, run_task: Any, task_log: Any, sandbox_time: list[float], status: int
+) -> None:
+    """It was, where the campaign was soon again as it had been before."""
+    campaign_id = sandbox.add_campaign(NAME, status=status, script=[(0, "active")])
+    sandbox.add_fault("reset", path="*/activate", moment="after")
+    as_before = {"status": status}
+    sandbox.add_fault("fields", path=f"*/{campaign_id}", method="GET", skip=2, count=None, fields=as_before)
+
+    run = run_task(operator(campaign_id, reactivate_stopped=True))
+
+    said = f"{task_log()} {run.error}"
+    assert "The campaign is Active: the activation took effect." in said
+    assert "has had no effect" not in said
+    assert ("The campaign was activated, and Instantly stopped it" in said) is (status == UNHEALTHY)
+    assert ("Launched: the campaign is Completed" in said) is (status == COMPLETED)
+    assert activation_requests(sandbox) == 1
+
+
 @pytest.mark.usefixtures("frequent_polls")
 def test_a_launch_that_does_not_show_yet_is_not_said_to_be_seen(
     sandbox: SandboxClient, run_task: Any, task_log: Any

@@ -6,21 +6,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_provider_instantly.leads import sightings
 from airflow_provider_instantly.operators.lead import AddLeadsOperator
+from tests.unit.patience import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_instantly.sandbox.client import SandboxClient
 
-#: Seconds that the process may take to send what it is killed for.
-PATIENCE = 60.0
 CODE = """
 import sys
 from types import SimpleNamespace
@@ -51,10 +49,8 @@ def test_a_worker_that_is_killed_while_it_waits_for_an_answer(
     environment = {**os.environ, "TMPDIR": str(tmp_path), "SQLITE_TMPDIR": str(tmp_path)}
     process = subprocess.Popen([sys.executable, "-c", CODE, campaign_id], env=environment)
     try:
-        give_up_at = time.monotonic() + PATIENCE
-        while not (sandbox.leads(campaign_id) and not sandbox.faults()) and time.monotonic() < give_up_at:
-            assert process.poll() is None
-            time.sleep(0.05)
+        wait_until(lambda: process.poll() is not None or (sandbox.leads(campaign_id) and not sandbox.faults()))
+        assert process.poll() is None
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()

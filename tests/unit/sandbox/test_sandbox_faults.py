@@ -19,6 +19,7 @@ from airflow_provider_instantly.sandbox.answers import Answer
 from airflow_provider_instantly.sandbox.client import SandboxError
 from airflow_provider_instantly.sandbox.faults import OversizeFault
 from airflow_provider_instantly.sandbox.wire import Wire
+from tests.unit.patience import wait_until
 
 if TYPE_CHECKING:
     from starlette.types import Message
@@ -133,9 +134,7 @@ def test_a_fault_for_a_client_that_is_gone_harms_no_other(sandbox: SandboxClient
     sandbox.add_fault(kind, "*/activate", delay=0.2, **takes[kind])
     with raw(sandbox, "POST", f"{LIST}/{campaign}/activate"):
         pass
-    deadline = time.monotonic() + 5
-    while not sandbox.activations(campaign) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: sandbox.activations(campaign))
     time.sleep(0.3)
     assert sandbox.activations(campaign) == 1
     assert api.status(campaign) == 1
@@ -191,9 +190,7 @@ def test_a_client_that_gives_up_waiting(sandbox: SandboxClient, api: Any, moment
     with pytest.raises(requests.ReadTimeout):
         requests.post(f"{api.url}/campaigns/{campaign}/activate", headers=api.session.headers, timeout=(5, 0.25))
     assert sandbox.campaign(campaign)["status"] == status
-    deadline = time.monotonic() + 5
-    while not sandbox.activations(campaign) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: sandbox.activations(campaign))
     assert sandbox.activations(campaign) == 1
 
 

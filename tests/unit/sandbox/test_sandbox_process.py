@@ -20,6 +20,7 @@ import requests
 from airflow_provider_instantly.sandbox.__main__ import main
 from airflow_provider_instantly.sandbox.auth import DEFAULT_API_KEY, new_api_key
 from airflow_provider_instantly.sandbox.client import SandboxClient, SandboxError, running_sandbox
+from tests.unit.patience import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,9 +37,7 @@ def started(directory: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen
     command = [*COMMAND, "--port", "0", "--ready-file", str(ready), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        deadline = time.monotonic() + 30
-        while not ready.exists() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(lambda: ready.exists() or process.poll() is not None)
         found = json.loads(ready.read_text("utf-8"))
         client = SandboxClient(found["url"], found["api_key"], found["pid"])
         yield process, client
@@ -217,13 +216,13 @@ def test_reads_are_logged_to_the_file_in_batches(tmp_path: Path) -> None:
     file = tmp_path / "sandbox.sqlite"
     with started(tmp_path, "--database", str(file)) as (_, sandbox):
         requests.get(f"{sandbox.url}/api/v2/campaigns", timeout=10)
-        deadline = time.monotonic() + 10
-        count = 0
-        while not count and time.monotonic() < deadline:
-            time.sleep(0.1)
+
+        def count() -> int:
             with contextlib.closing(sqlite3.connect(file)) as connection:
-                (count,) = connection.execute("SELECT COUNT(*) FROM requests").fetchone()
-        assert count == 1
+                return int(connection.execute("SELECT COUNT(*) FROM requests").fetchone()[0])
+
+        wait_until(count)
+        assert count() == 1
 
 
 def test_what_the_command_line_puts_in_place(tmp_path: Path) -> None:
@@ -354,10 +353,7 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     parent = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert parent.returncode == -signal.SIGKILL
     pid = int(parent.stdout)
-    deadline = time.monotonic() + 10
-    while _runs(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _runs(pid)
+    wait_until(lambda: not _runs(pid))
 
 
 def _runs(pid: int) -> bool:

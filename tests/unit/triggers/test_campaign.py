@@ -27,7 +27,7 @@ from airflow_provider_instantly.triggers import campaign
 from airflow_provider_instantly.triggers.campaign import CampaignStatusTrigger
 from airflow_provider_instantly.waits.placement import BACKSTOP
 from tests.shared_streams import events_of
-from tests.unit.conftest import PATIENCE
+from tests.unit.patience import PATIENCE
 
 try:
     from airflow.triggers import shared_stream

@@ -210,6 +210,30 @@ async def test_one_that_may_have_been_paused_and_is_another_attempts_by_now_is_n
     assert lost in unknown
 
 
+async def test_one_whose_pause_was_answered_without_effect_and_is_another_attempts_by_now_is_not_said_to_be_as_it_was(
+    sandbox: SandboxClient, killed: Any, threads_of_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was said to be left as it is, though a pause had been sent to it."""
+    unmoved, good = (sandbox.add_campaign(status="active") for _ in range(2))
+    sandbox.add_fault("body", f"*/{unmoved}/pause", json={"id": unmoved, "status": 1}, moment="before")
+    trigger = killed([unmoved, good])
+    trigger._log = threads_of_log
+    own = iter([True, True])
+
+    async def amay_pause(_ti: Any) -> bool:
+        return next(own, False)
+
+    monkeypatch.setattr(ownership, "amay_pause", amay_pause)
+    await trigger.on_kill()
+
+    assert len(sandbox.requests(path=f"*/{unmoved}/pause")) == 1
+    *_, unknown = threads_of_log.lines
+    assert "The pause was answered, but the campaign was Active" in unknown
+    assert "It was not paused again: its task goes on" in unknown
+    assert "left as it is" not in unknown
+    assert unmoved in unknown
+
+
 async def test_says_that_it_had_no_more_time(
     sandbox: SandboxClient, killed: Any, threads_of_log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
