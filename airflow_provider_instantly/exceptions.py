@@ -62,8 +62,8 @@ class PauseNotConfirmedError(AirflowException):
 
     #: Whether another read may soon tell, or another pause help. If not, a person has to look.
     may_pass: bool = False
-    #: How the campaign stood, and how it is called, if the pause was answered and has had no effect. The campaign itself has
-    #: addresses, and tools that show errors show what they hold.
+    #: How the campaign stood, and how it is called, if the pause was answered and has had no effect. The campaign
+    #: itself has addresses, and tools that show errors show what they hold.
     unmoved: tuple[str, str] | None = None
 
 
