@@ -238,7 +238,7 @@ async def test_says_that_it_had_no_more_time(
     sandbox: SandboxClient, killed: Any, threads_of_log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It ended with a TimeoutError that said nothing, and named no campaign."""
-    monkeypatch.setattr(triggers, "_KILL_TIMEOUT", 0.2)
+    monkeypatch.setattr(triggers, "_KILL_TIMEOUT", 3.0)
     campaigns = [sandbox.add_campaign(status="active") for _ in range(2)]
     sandbox.add_fault("error", f"*/{campaigns[1]}*", status=429, count=None)
     trigger = killed(campaigns)
