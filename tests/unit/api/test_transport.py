@@ -1027,7 +1027,8 @@ class TestTls:
     ) -> None:
         monkeypatch.setenv(name, str(certificate))
         assert speak(endpoint_of(tls_server), ACTIVATE, READ) == [GOOD, GOOD]
-        assert tls_server.connections == 1
+        # On one connection or two: a machine may stand still for longer than one is kept.
+        assert [sent.line.split()[0] for sent in tls_server.received] == ["POST", "GET"]
 
     def test_a_certificate_of_another_host_is_refused(
         self, speak: Speaker, tls_server: Any, certificate: Path, monkeypatch: pytest.MonkeyPatch
