@@ -39,6 +39,17 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., CampaignStatusTrigg
     return killed
 
 
+@pytest.fixture
+def own_for_two_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task has another attempt when a third turn begins, and the campaigns are that one's."""
+    own = iter([True, True])
+
+    async def amay_pause(_ti: Any) -> bool:
+        return next(own, False)
+
+    monkeypatch.setattr(ownership, "amay_pause", amay_pause)
+
+
 @pytest.mark.parametrize("state", ["failed", None, "queued", "skipped"])
 @pytest.mark.parametrize("status", ["active", "running_subsequences", "draft", 42])
 async def test_pauses_what_may_still_send(sandbox: SandboxClient, killed: Any, state: str, status: Any) -> None:
@@ -187,8 +198,9 @@ async def test_one_that_does_not_answer_has_another_try_after_all_others(
     assert ["Paused campaign" in line for line in threads_of_log.lines] == [True] * 3
 
 
+@pytest.mark.usefixtures("own_for_two_turns")
 async def test_one_that_may_have_been_paused_and_is_another_attempts_by_now_is_not_said_to_be_as_it_was(
-    sandbox: SandboxClient, killed: Any, threads_of_log: Any, monkeypatch: pytest.MonkeyPatch
+    sandbox: SandboxClient, killed: Any, threads_of_log: Any
 ) -> None:
     lost, good = (sandbox.add_campaign(status="active") for _ in range(2))
     sandbox.add_fault("reset", f"*/{lost}/pause", moment="after")
@@ -196,12 +208,6 @@ async def test_one_that_may_have_been_paused_and_is_another_attempts_by_now_is_n
     sandbox.add_fault("fields", f"*/{lost}", method="GET", skip=1, count=None, fields={"status": 1})
     trigger = killed([lost, good])
     trigger._log = threads_of_log
-    own = iter([True, True])
-
-    async def amay_pause(_ti: Any) -> bool:
-        return next(own, False)
-
-    monkeypatch.setattr(ownership, "amay_pause", amay_pause)
     await trigger.on_kill()
 
     *_, unknown = threads_of_log.lines
@@ -210,20 +216,15 @@ async def test_one_that_may_have_been_paused_and_is_another_attempts_by_now_is_n
     assert lost in unknown
 
 
+@pytest.mark.usefixtures("own_for_two_turns")
 async def test_one_whose_pause_was_answered_without_effect_and_is_another_attempts_by_now_is_not_said_to_be_as_it_was(
-    sandbox: SandboxClient, killed: Any, threads_of_log: Any, monkeypatch: pytest.MonkeyPatch
+    sandbox: SandboxClient, killed: Any, threads_of_log: Any
 ) -> None:
     """It was said to be left as it is, though a pause had been sent to it."""
     unmoved, good = (sandbox.add_campaign(status="active") for _ in range(2))
     sandbox.add_fault("body", f"*/{unmoved}/pause", json={"id": unmoved, "status": 1}, moment="before")
     trigger = killed([unmoved, good])
     trigger._log = threads_of_log
-    own = iter([True, True])
-
-    async def amay_pause(_ti: Any) -> bool:
-        return next(own, False)
-
-    monkeypatch.setattr(ownership, "amay_pause", amay_pause)
     await trigger.on_kill()
 
     assert len(sandbox.requests(path=f"*/{unmoved}/pause")) == 1
