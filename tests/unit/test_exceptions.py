@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import pickle
 import re
-from pathlib import Path
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowTaskTimeout
@@ -13,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_instantly import exceptions
 from airflow_provider_instantly.api.campaign import UnusableValueError, check_campaign_id
 from airflow_provider_instantly.tasklog import sentences_of
+from tests.source_code import nodes_of_tasks
 
 OURS = [kind for kind in vars(exceptions).values() if isinstance(kind, type) and kind.__module__ == exceptions.__name__]
 
@@ -43,8 +43,7 @@ def _written(argument: ast.expr) -> str:
 
 def test_each_sentence_of_a_failure_is_given_by_itself() -> None:
     """The log has a line for each, and a screen shows some hundred characters of it."""
-    modules = sorted(Path(exceptions.__file__).parent.rglob("*.py"))
-    calls = [node for each in modules for node in ast.walk(ast.parse(each.read_text())) if isinstance(node, ast.Call)]
+    calls = [node for _, node in nodes_of_tasks() if isinstance(node, ast.Call)]
     failures = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "failure"]
     written = [_written(argument) for call in failures for argument in call.args[1:]]
     assert len(written) > 50

@@ -19,15 +19,14 @@ from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 from airflow.triggers.base import BaseTrigger
 
-import airflow_provider_instantly
 from airflow_provider_instantly import __version__
 from airflow_provider_instantly.get_provider_info import CONNECTION_FORM, get_provider_info
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.observability.lineage import convert_asset_to_openlineage
 from tests.airflow_versions import SHOWS_FORMS, connection_form
+from tests.source_code import PACKAGE
 
 NAME = "airflow-provider-instantly"
-PACKAGE = Path(airflow_provider_instantly.__file__).parent
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 #: What one of the two Airflows knows by another name, or by none.
 OF_THE_OTHER = {"dataset-uris"} if AIRFLOW_V_3_0_PLUS else {"asset-uris"}
