@@ -24,10 +24,7 @@ from airflow_provider_instantly.api.change import (
     acarry_out,
     carry_out,
 )
-from airflow_provider_instantly.api.errors import (
-    InstantlyError,
-    InstantlyRequestError,
-)
+from airflow_provider_instantly.api.errors import InstantlyError, InstantlyRequestError
 from airflow_provider_instantly.api.operations import pause_campaign
 from airflow_provider_instantly.exceptions import PauseNotConfirmedError, TaskKilledError, failure
 from airflow_provider_instantly.launches.turns import Turn
@@ -312,10 +309,7 @@ def what_failed(campaign_id: str, error: Exception) -> str:
     if isinstance(error, InstantlyError):
         return f"Campaign {campaign_id} was not paused: {error}"
     # What other errors say is not known, and might be a secret.
-    return (
-        f"It is not known whether campaign {campaign_id} was paused ({type(error).__name__}). Look at it in Instantly, "
-        "and pause it there if it still sends."
-    )
+    return f"It is not known whether campaign {campaign_id} was paused ({type(error).__name__}). {_LOOK}"
 
 
 def killed_before_pause(

@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_instantly.api.campaign import Campaign, CampaignStatus
-from airflow_provider_instantly.api.errors import (
-    InstantlyAuthenticationError,
-    InstantlyRateLimitError,
-)
+from airflow_provider_instantly.api.errors import InstantlyAuthenticationError, InstantlyRateLimitError
 from airflow_provider_instantly.exceptions import PauseNotConfirmedError
 from airflow_provider_instantly.hooks.instantly import InstantlyHook
 from airflow_provider_instantly.launches.pause import DRAFTS, Paused, apause, pause
