@@ -178,17 +178,13 @@ class BlockContactsOperator(ReadsRows):
         if not counts.rejected and not taken.refused:
             (self.log.info if taken.adds_up else self.log.warning)("%s", done)
             return
-        sentences = [_what_is_not_blocked(counts, taken), done, *self._where_rejects_are(counts)]
+        sentences = [_what_is_not_blocked(counts, taken), done]
+        if counts.rejected:
+            sentences += ["The log has the numbers of the rows, and the reasons.", *self._where_rejects_are()]
         if self.on_reject == "fail":
             advice = "Fix these rows and run it again, which does no harm to the others."
             raise failure(RowsRejectedError, *sentences, advice)
         self.log.warning("%s", " ".join(sentences))
-
-    def _where_rejects_are(self, counts: Counts) -> list[str]:
-        if not counts.rejected:
-            return []
-        in_file = [] if self.rejects_path is None else ["The file of rejects_path has them."]
-        return ["The log has the numbers of the rows, and the reasons.", *in_file]
 
 
 def _what_is_not_blocked(counts: Counts, taken: Taken) -> str:

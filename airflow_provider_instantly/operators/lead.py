@@ -325,7 +325,7 @@ class AddLeadsOperator(ReadsRows):
                 f"{rejected:,} of {rows:,} rows were rejected, and {allowed:,} may be.",
                 others,
                 "The log has the rows' numbers and reasons.",
-                *([] if self.rejects_path is None else ["The file of rejects_path has them."]),
+                *self._where_rejects_are(),
             ]
             if self.on_reject == "fail":
                 raise failure(RowsRejectedError, *sentences, "Fix these rows, or allow more with max_rejected.")

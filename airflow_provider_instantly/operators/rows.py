@@ -185,6 +185,10 @@ class ReadsRows(BaseOperator):
             self.log.warning("The input was not read to its end, so nothing of it was sent to Instantly.")
             raise
 
+    def _where_rejects_are(self) -> list[str]:
+        """Which file has the rejected rows, as sentences; none if none was asked for."""
+        return [] if self.rejects_path is None else ["The file of rejects_path has them."]
+
     def _report_rejects(self, spool: Spool) -> Exception | None:
         """Name the rejected rows in the log, and write them to the file; return why that failed, if it did."""
         from airflow_provider_instantly.leads.rejects import log_rejects, write_rejects
