@@ -258,12 +258,11 @@ def _what_went_wrong(
         )
     else:
         reason = error.reason if isinstance(error, BrokenAnswerError) else type(error).__name__
-        later = {TOOK_TOO_LONG: _IF_IT_TAKES_LONG, NO_HTTP: MAYBE_ANOTHER_SERVER}
-        message, advice = (
-            (_BROKE_LATER, later.get(reason, ASK_INSTANTLY))
-            if sending.has_left
-            else _where_it_broke(causes, environment)
-        )
+        if sending.has_left:
+            known = {TOOK_TOO_LONG: _IF_IT_TAKES_LONG, NO_HTTP: MAYBE_ANOTHER_SERVER}
+            message, advice = _BROKE_LATER, known.get(reason, ASK_INSTANTLY)
+        else:
+            message, advice = _where_it_broke(causes, environment)
         wrapped = InstantlyConnectionError(
             f"{message} ({reason})",
             advice=advice,
